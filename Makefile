@@ -1,0 +1,87 @@
+# The house's front door: `make` alone lists what there is.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+CLIENTS := tests/clients/node_modules/.package-lock.json
+LOCK := uv pip compile --universal --python-version 3.11 --generate-hashes \
+	--no-header --no-strip-extras --no-emit-index-url --no-emit-find-links --no-annotate --quiet
+
+# `make check` needs a warehouse to compile the models against; not yours.
+CHECK := $(CURDIR)/$(VENV)/check
+check: export SEAMLINE_WAREHOUSE := ducklake:sqlite:$(CHECK)/catalog.sqlite
+check: export SEAMLINE_WAREHOUSE_DATA := $(CHECK)/data
+check: export DAGSTER_HOME := $(CHECK)/dagster
+
+.DEFAULT_GOAL := help
+.PHONY: help demo run receiver load sql test chaos fuzz check bench-receiver lock install install-dev clean
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+demo: install ## start everything, send 1,000 events, watch them arrive (ONCE=1: then stop)
+	@$(BIN)/python -m stack demo $(if $(ONCE),--once)
+
+run: install ## start receiver, Dagster's webserver and daemon for real use
+	@$(BIN)/python -m stack run
+
+receiver: install ## start the receiver alone
+	@$(BIN)/python -m receiver
+
+load: install ## load all sealed files, run the dbt models, exit
+	@$(BIN)/python -m orchestration load
+
+sql: install ## open a SQL prompt on the warehouse
+	@$(BIN)/python -m orchestration sql
+
+test: install-dev $(CLIENTS) ## run all tests
+	@$(BIN)/python -m pytest -n 2 --dist loadfile $(PYTEST)
+
+chaos: install-dev ## kill the receiver 200 times, fail each of its disk operations, cut its power
+	@$(BIN)/python -m pytest -m chaos -q
+
+SECONDS := 600
+fuzz: install-dev ## search for inputs that break the receiver, for SECONDS=600
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-fuzz.lock
+	@$(BIN)/python -m fuzz $(SECONDS)
+
+check: install-dev ## lint and type-check everything, parse dbt, validate Dagster's definitions
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/python -m orchestration prepare
+	$(BIN)/sqlfluff lint dbt_project
+	$(BIN)/dbt parse --project-dir dbt_project --no-partial-parse --quiet
+	$(BIN)/dagster definitions validate -w workspace.yaml
+
+bench-receiver: install-dev ## measure the receiver beside a bare Flask handler and nginx (OPTIONS=--soak)
+	@$(BIN)/python -m benchmarks.receiver $(OPTIONS)
+
+lock: install-dev ## write the lock files anew from pyproject.toml
+	$(BIN)/$(LOCK) pyproject.toml --group build -o requirements.lock
+	$(BIN)/$(LOCK) pyproject.toml --group build --group dev -c requirements.lock -o requirements-dev.lock
+	$(BIN)/$(LOCK) --group fuzz -o requirements-fuzz.lock
+
+install: $(VENV)/.installed
+install-dev: $(VENV)/.installed-dev
+
+$(VENV)/.python:
+	@$(PYTHON) -c 'import sys; v = sys.version_info; sys.exit(0 if v >= (3, 11) else "Python %d.%d is too old: Seamline needs 3.11 or newer. Name another with make PYTHON=python3.12" % v[:2])'
+	@$(PYTHON) -m venv $(VENV)
+	@touch $@
+
+$(VENV)/.installed: $(VENV)/.python requirements.lock pyproject.toml
+	@echo "Installing into $(VENV) (about a minute, once)"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@
+
+$(VENV)/.installed-dev: $(VENV)/.installed requirements-dev.lock
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.lock
+	@touch $@
+
+# Segment's SDKs for JavaScript; pytest says so when its tests are left out for want of them.
+$(CLIENTS): tests/clients/package-lock.json
+	@if command -v npm >/dev/null; then npm ci --prefix tests/clients --ignore-scripts --silent || true; fi
+
+clean: ## remove the environment and caches, never data
+	rm -rf $(VENV) tests/clients/node_modules .mypy_cache .pytest_cache .ruff_cache dbt_project/target dbt_project/logs logs

@@ -1,0 +1,45 @@
+"""Soak: the memory of a receiver that works for minutes."""
+
+import threading
+from pathlib import Path
+from typing import NamedTuple
+
+from benchmarks.servers import receiver, running
+from benchmarks.speed import BATCH, SINGLE
+from benchmarks.wrk import load
+
+_TURN_SECONDS = 10
+_SEAL_BYTES = 16 * 1024 * 1024
+
+
+class Sample(NamedTuple):
+    """The memory of all its processes, so many seconds after the start of the load."""
+
+    seconds: float
+    resident_bytes: int
+
+
+def soak(folder: Path, seconds: float) -> list[Sample]:
+    """Send single events and batches in turn; look at the memory after each."""
+    samples = []
+    done = threading.Event()
+    with running(receiver, folder / "server", seal_bytes=_SEAL_BYTES) as server:
+        # What is landed is taken away, as the loader does it: the disk need not hold it all.
+        remover = threading.Thread(target=_remove, args=(folder / "server/landing", done))
+        remover.start()
+        try:
+            for turn in range(round(seconds / _TURN_SECONDS)):
+                load(server.url, BATCH if turn % 2 else SINGLE, _TURN_SECONDS)
+                taken = Sample((turn + 1) * _TURN_SECONDS, server.resident_bytes())
+                print(f"soak: {taken.seconds:.0f} s, {taken.resident_bytes / 1e6:.1f} MB")
+                samples.append(taken)
+        finally:
+            done.set()
+            remover.join()
+    return samples
+
+
+def _remove(landing: Path, done: threading.Event) -> None:
+    while not done.wait(1):
+        for sealed in landing.glob("*/*.ndjson"):
+            sealed.unlink()

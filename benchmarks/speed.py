@@ -1,0 +1,80 @@
+"""Speed: several servers under the same load, turn by turn."""
+
+import statistics
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
+from itertools import product
+from pathlib import Path
+from typing import NamedTuple
+
+from benchmarks.servers import Command, Running, running
+from benchmarks.wrk import Load, load
+
+SINGLE, BATCH = 1, 100
+
+
+class Figures(NamedTuple):
+    """Medians of what one server did under one load.
+
+    Attributes:
+        rate: requests answered in a second.
+        p50_ms: half of the answers came within this.
+        p99_ms: 99 of 100 did.
+        cpu_us: processor time of the server's processes for one request.
+        failed: requests that were not answered 2xx, in all turns.
+    """
+
+    rate: float
+    p50_ms: float
+    p99_ms: float
+    cpu_us: float
+    failed: int
+
+
+Results = Mapping[str, Mapping[int, Figures]]
+"""By the name of the server and the events in a request."""
+
+
+def compare(
+    servers: Mapping[str, Command],
+    folder: Path,
+    *,
+    rounds: int,
+    seconds: float,
+    sizes: Sequence[int] = (SINGLE, BATCH),
+) -> Results:
+    """Measure, server by server, over and over.
+
+    The turns are short and all servers are there from the start: what the neighbours of a
+    shared machine do, and its governor, should meet each of them alike.
+    """
+    turns: dict[tuple[str, int], list[tuple[Load, float]]] = {}
+    with ExitStack() as started:
+        there = {
+            name: started.enter_context(running(command, folder / f"server-{number}"))
+            for number, (name, command) in enumerate(servers.items())
+        }
+        for number, size in product(range(rounds + 1), sizes):
+            for name, server in there.items():
+                turn = _turn(server, size, seconds)
+                if number:  # the first is to warm up
+                    print(f"{number}/{rounds}: {name}, {size} a request: {turn[0].rate:,.0f}/s")
+                    turns.setdefault((name, size), []).append(turn)
+    return {name: {size: _medians(turns[name, size]) for size in sizes} for name in servers}
+
+
+def _turn(server: Running, size: int, seconds: float) -> tuple[Load, float]:
+    before = server.cpu_seconds()
+    seen = load(server.url, size, seconds)
+    return seen, server.cpu_seconds() - before
+
+
+def _medians(turns: Sequence[tuple[Load, float]]) -> Figures:
+    loads = [seen for seen, _ in turns]
+    return Figures(
+        rate=statistics.median(seen.rate for seen in loads),
+        p50_ms=statistics.median(seen.p50_ms for seen in loads),
+        p99_ms=statistics.median(seen.p99_ms for seen in loads),
+        cpu_us=statistics.median(cpu / seen.requests * 1e6 for seen, cpu in turns),
+        failed=sum(seen.not_2xx + seen.broken for seen in loads),
+    )

@@ -1,0 +1,90 @@
+{#
+    The rule of the final tables: one row per message_id, and the first received copy wins.
+
+    First is the lowest _sdc_sequence: the time at which we received the copy. When its file was
+    loaded does not matter, nor does any time in the event; late and out-of-order events are
+    ordinary. A tie, one microsecond shared by two processes, goes by file and line, so that there
+    is exactly one answer.
+
+    An increment takes the copies of the loads that the table has not seen, the first of each
+    message among them, and of those the ones that the table lacks or has a later copy of, which
+    they replace. So a table built in increments is the table built in one go, row by row.
+#}
+
+{% macro first_received_copies(copies) -%}
+    {# File and line of the rows to write. Keys only: ranking whole rows takes twice the time. -#}
+    select
+        ranked._seamline_file,
+        ranked._seamline_line
+    from (
+        select
+            message_id,
+            _sdc_sequence,
+            _seamline_file,
+            _seamline_line,
+            row_number() over (
+                partition by message_id
+                order by _sdc_sequence, _seamline_file, _seamline_line
+            ) as place
+        from {{ copies }}
+        {{ where_not_seen() }}
+    ) as ranked
+    {%- if is_incremental() %}
+    left join {{ this }} as kept on ranked.message_id = kept.message_id
+    {%- endif %}
+    where
+        ranked.place = 1
+        {%- if is_incremental() %}
+        and (kept.message_id is null or {{ is_before('ranked', 'kept') }})
+        {%- endif %}
+{%- endmacro %}
+
+
+{% macro where_not_seen() -%}
+    {# Whole loads by their number, which grows: an increment opens the files of new loads only. -#}
+    {%- if is_incremental() -%}
+    where _seamline_load_id > {{ highest_load_seen() }}
+    {%- endif -%}
+{%- endmacro %}
+
+
+{% macro highest_load_seen() %}
+    {# Asked beforehand: a number is pushed down to every table of the view, a subquery is not. #}
+    {% set query = 'select coalesce(max(_seamline_load_id), 0) from ' ~ this %}
+    {% do return(run_query(query).rows[0][0] if execute else 0) %}
+{% endmacro %}
+
+
+{% macro is_before(one, other) -%}
+    (
+            {{ one }}._sdc_sequence < {{ other }}._sdc_sequence
+            or (
+                {{ one }}._sdc_sequence = {{ other }}._sdc_sequence
+                and {{ one }}._seamline_file < {{ other }}._seamline_file
+            )
+            or (
+                {{ one }}._sdc_sequence = {{ other }}._sdc_sequence
+                and {{ one }}._seamline_file = {{ other }}._seamline_file
+                and {{ one }}._seamline_line < {{ other }}._seamline_line
+            )
+        )
+{%- endmacro %}
+
+
+{% macro get_incremental_first_copy_wins_sql(arg_dict) %}
+    {#
+        The strategy behind `incremental_strategy: first_copy_wins`: delete and insert, in one
+        transaction. A row that is replaced was received after the copy that replaces it, so the
+        delete opens only files with such rows: in the ordinary case none.
+    #}
+    {%- set target = arg_dict['target_relation'] -%}
+    {%- set new = arg_dict['temp_relation'] -%}
+    {%- set columns = get_quoted_csv(arg_dict['dest_columns'] | map(attribute='name')) -%}
+    delete from {{ target }}
+    where
+        _sdc_sequence >= (select min(_sdc_sequence) from {{ new }})
+        and message_id in (select message_id from {{ new }});
+
+    insert into {{ target }} ({{ columns }})
+    select {{ columns }} from {{ new }}
+{% endmacro %}

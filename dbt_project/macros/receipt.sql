@@ -1,0 +1,20 @@
+{% macro receipt_columns() -%}
+    {# How a row came here: Stitch's `_sdc_` columns, and ours beside them. -#}
+    received_at as _sdc_received_at,
+        loaded_at as _sdc_batched_at,
+        {{ epoch_microseconds('received_at') }} * 1000 + line % 1000 as _sdc_sequence,
+        cast(1 as bigint) as _sdc_table_version,
+        source as _seamline_source,
+        load_id as _seamline_load_id,
+        file as _seamline_file,
+        line as _seamline_line
+{%- endmacro %}
+
+
+{% macro epoch_microseconds(time) %}
+    {% do return(adapter.dispatch('epoch_microseconds')(time)) %}
+{% endmacro %}
+
+{% macro duckdb__epoch_microseconds(time) %}
+    {% do return('epoch_us(' ~ time ~ ')') %}
+{% endmacro %}

@@ -1,0 +1,236 @@
+"""What has to hold for any bytes whatever. Each function takes bytes, and raises if it does not.
+
+Only the receiver's own errors may come out of its functions; anything else is a bug.
+"""
+
+import base64
+import gzip
+import hashlib
+import hmac
+import json
+import zlib
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import Any
+
+import msgspec
+from msgspec import Raw
+
+from receiver.auth import is_signed, may_be_signed, source_of_body, source_of_header
+from receiver.batches import Batch, first_element, read_array, read_batch, read_fields
+from receiver.body import _gunzip
+from receiver.envelope import good_line, is_whole, rejected_line
+from receiver.errors import RequestRefusedError
+from receiver.events import Event, Limits, ShutOut, check_event
+from receiver.json_text import WHITESPACE, deeper_than, elements, members
+from receiver.shared_fields import NAMES, NOTHING_SHARED, SharedFields
+from receiver.sources import Source, Sources
+
+LIMITS = Limits(event_bytes=1 << 16, depth=128)
+STAMP = "2026-11-22T05:24:46.123456Z"
+SECRET = "secret"  # noqa: S105 - made up for this
+SOURCE = Source("web", write_keys=("web",), shared_secrets=(SECRET,))
+SOURCES = Sources([SOURCE])
+REASONS = {
+    "bad_json", "bad_message_id", "duplicate_key", "no_batch", "no_type", "not_object", "not_utf8",
+    "too_big", "too_deep", "too_many_keys", "unknown_type",
+}  # fmt: skip
+
+_decode_elements = msgspec.json.Decoder(list[Raw]).decode
+_decode_members = msgspec.json.Decoder(dict[str, Raw]).decode
+_NOT_DECODABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+
+
+def read_exactly(text: bytes) -> Any:
+    """Read JSON as Python does, numbers as they are written."""
+    return json.loads(text.decode(), parse_int=str, parse_float=str)
+
+
+def an_event(data: bytes) -> None:
+    """An event is landed as it came, under the id that everybody reads in it, or with a reason."""
+    item = data.strip(WHITESPACE)
+    checked = check_event(item, NOTHING_SHARED, None, LIMITS)
+    assert not isinstance(checked, ShutOut), "only SDKs' own traffic is filtered"
+    if not isinstance(checked, Event):
+        assert checked.body == item
+        assert checked.reason in REASONS
+        return
+    assert checked.payload == item
+    _must_be_one_identity(checked, item)
+    _must_be_read_back(checked)
+
+
+def _must_be_one_identity(checked: Event, item: bytes) -> None:
+    value = read_exactly(item)
+    assert value.get("type") == checked.call
+    hashed = "sha256-" + hashlib.sha256(item).hexdigest()
+    assert checked.message_id == (value.get("messageId") or hashed)
+    names = [name for name, _ in _top_members(item)]
+    assert len(names) == len(set(names))
+
+
+def _top_members(item: bytes) -> list[tuple[str, Any]]:
+    """Return an object's members as Python reads them, those that stand twice twice."""
+    found: list[tuple[str, Any]] = []
+
+    def keep(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        found[:] = pairs  # the outermost object is the last to be closed
+        return dict(pairs)
+
+    json.loads(item, parse_int=str, parse_float=str, object_pairs_hook=keep)
+    return found
+
+
+def _must_be_read_back(checked: Event) -> None:
+    line = good_line(checked.message_id, STAMP, checked.sent_at, "web", checked.payload)
+    assert is_whole(line)
+    assert line.count(b"\n") == 1
+    envelope = read_exactly(line)
+    assert envelope["message_id"] == checked.message_id
+    assert envelope["sent_at"] == checked.sent_at
+    assert envelope["payload"] == read_exactly(checked.payload)
+
+
+def a_rejected_line(data: bytes) -> None:
+    """Whatever is rejected is one whole line, and its bytes come out of it again."""
+    line = rejected_line(STAMP, "web", None, "bad_json", data)
+    assert is_whole(line)
+    assert line.count(b"\n") == 1
+    assert base64.b64decode(json.loads(line)["body"]) == data
+    assert not is_whole(line[:-1])
+
+
+def slices(data: bytes) -> None:
+    """Cutting by brackets gives what msgspec gives, where the text is valid, and never raises."""
+    for text in (data, b"[" + data + b"]", b"{" + data + b"}"):
+        _arrays_must_agree(text)
+        _objects_must_agree(text)
+
+
+def _arrays_must_agree(text: bytes) -> None:
+    cut = elements(text)
+    try:
+        whole = list(map(bytes, _decode_elements(text)))
+    except _NOT_DECODABLE:
+        whole = None
+    if whole is not None:
+        assert cut == whole
+        assert first_element(text) == (whole[0] if whole else None)
+    read = read_array(text, 10_000)
+    assert (list(map(bytes, read)) if read is not None else None) == (
+        cut if whole is None else whole
+    )
+    few = elements(text, 2)
+    assert cut is None or few == cut[:2]
+
+
+def _objects_must_agree(text: bytes) -> None:
+    found = members(text)
+    try:
+        whole = _decode_members(text)
+    except _NOT_DECODABLE:
+        return
+    assert found is not None
+    cut = {one.key: text[one.start : one.end] for one in found}
+    assert cut == {key: bytes(value) for key, value in whole.items()}
+    fields = read_fields(text)
+    assert {key: bytes(value) for key, value in fields.values.items()} == cut
+    assert (fields.flaw == "duplicate_key") == (len(found) != len(cut))
+
+
+def depth(data: bytes) -> None:
+    """Depth is what a parser finds."""
+    try:
+        # Objects as lists of their values, so that no member is forgotten for another.
+        value = json.loads(data.decode(), object_pairs_hook=lambda pairs: [v for _, v in pairs])
+    except (ValueError, RecursionError):
+        deeper_than(data, 3)
+        return
+    levels = _levels(value)
+    assert not deeper_than(data, levels)
+    assert levels == 0 or deeper_than(data, levels - 1)
+
+
+def _levels(value: Any) -> int:
+    if isinstance(value, list):
+        return 1 + max(map(_levels, value), default=0)
+    return 0
+
+
+def a_batch(data: bytes) -> None:
+    """What a batch shares is added to its events, and changes nothing that stands in them."""
+    fields = read_fields(data)
+    assert fields.flaw is None or fields.flaw in REASONS
+    batch = read_batch(fields, LIMITS, 10_000)
+    if not isinstance(batch, Batch):
+        assert batch in REASONS
+        return
+    shared = {
+        name: read_exactly(bytes(fields.values[name])) for name in NAMES if name in fields.values
+    }
+    for item in map(bytes, batch.items):
+        _must_only_be_added_to(item, batch.shared, shared)
+
+
+def _must_only_be_added_to(item: bytes, fields: SharedFields, shared: Mapping[str, Any]) -> None:
+    checked = check_event(item, fields, None, LIMITS)
+    alone = check_event(item, NOTHING_SHARED, None, LIMITS)
+    assert isinstance(checked, Event) == isinstance(alone, Event)
+    if not isinstance(checked, Event):
+        return
+    own, merged = read_exactly(item), read_exactly(checked.payload)
+    expected = dict(own) | {name: value for name, value in shared.items() if name not in own}
+    for name, value in shared.items():
+        if isinstance(value, dict) and isinstance(own.get(name), dict):
+            expected[name] = own[name] | {k: v for k, v in value.items() if k not in own[name]}
+    assert merged == expected
+    assert list(merged)[: len(own)] == list(own)
+    if merged == own:
+        assert checked.payload == item
+    _must_be_read_back(checked)
+
+
+def a_credential(data: bytes) -> None:
+    """Only the right signature and key are right, and nothing but a 401 comes of the others."""
+    header, _, text = data.partition(b"\n")
+    signature = header.decode("latin-1")
+    right = hmac.new(SECRET.encode(), text, hashlib.sha1)
+    assert is_signed(SOURCE, signature, text) == (signature.lower() == right.hexdigest())
+    assert is_signed(SOURCE, right.hexdigest(), text)
+    assert may_be_signed(signature) or not is_signed(SOURCE, signature, text)
+    write_key = read_fields(data).values.get("writeKey")
+    assert _owner(partial(source_of_header, SOURCES, signature)) in (None, SOURCE, 401)
+    assert _owner(partial(source_of_body, SOURCES, write_key)) in (SOURCE, 401)
+
+
+def _owner(find: Callable[[], Source | None]) -> Source | int | None:
+    """Return whom a credential belongs to, or the status of the refusal."""
+    try:
+        return find()
+    except RequestRefusedError as refused:
+        return refused.status
+
+
+def a_packed_body(data: bytes) -> None:
+    """Unpacking gives what gzip gives, or says that it cannot, and never more than the limit."""
+    limit = 1 << 16
+    for text in (data, gzip.compress(data)):
+        body = _gunzip(text, limit)
+        try:
+            unpacked = gzip.decompress(text)
+        except (OSError, EOFError, zlib.error):
+            assert body is None or body.flaw == "bad_gzip"
+            continue
+        if body is None:
+            assert len(unpacked) > limit
+        elif not body.flaw:
+            assert body.data == unpacked
+
+
+INVARIANTS: dict[str, Callable[[bytes], None]] = {
+    check.__name__: check
+    for check in (
+        an_event, a_rejected_line, slices, depth, a_batch, a_credential, a_packed_body,
+    )
+}  # fmt: skip
+"""Name → what has to hold."""

@@ -1,0 +1,1 @@
+"""Landed file → raw table → final table: the loading code, and Dagster and dbt around it."""

@@ -1,0 +1,102 @@
+"""`python -m orchestration`: what `make load` and `make sql` call."""
+
+import logging
+import os
+import sys
+from collections.abc import Callable
+from functools import wraps
+from pathlib import Path
+
+import click
+import duckdb
+from pydantic import ValidationError
+
+from orchestration.loading import warehouse
+from orchestration.loading.writer_lock import WriterBusyError
+from orchestration.settings import Settings
+
+
+def _one_line_on_trouble(command: Callable[[Settings], None]) -> Callable[[], None]:
+    """Give a command the settings, and turn expected trouble into one line and exit status 1."""
+
+    @wraps(command)
+    def wrapped() -> None:
+        try:
+            command(Settings())
+        except ValidationError as invalid:
+            for error in invalid.errors():
+                name = "_".join(str(part) for part in error["loc"]).upper()
+                setting = name if name == "DAGSTER_HOME" else f"SEAMLINE_{name}"
+                click.echo(f"{setting}: {error['msg']}", err=True)
+            sys.exit(1)
+        except OSError as error:
+            click.echo(
+                f"{error.filename} cannot be used: {error.strerror}. Other folders are set by "
+                "SEAMLINE_WAREHOUSE, SEAMLINE_WAREHOUSE_DATA, SEAMLINE_LANDING and DAGSTER_HOME.",
+                err=True,
+            )
+            sys.exit(1)
+        except (warehouse.WarehouseMissingError, WriterBusyError) as trouble:
+            click.echo(str(trouble), err=True)
+            sys.exit(1)
+
+    return wrapped
+
+
+@click.group()
+def cli() -> None:
+    """Seamline's loading and modelling, by hand."""
+    logging.basicConfig(format="%(message)s", level=logging.INFO)
+
+
+@cli.command(help="Make the warehouse, dbt's manifest and DAGSTER_HOME, as far as missing.")
+@_one_line_on_trouble
+def prepare(settings: Settings) -> None:
+    """Make what has to be there before Dagster starts."""
+    # dbt takes seconds to import
+    from orchestration.dbt import DbtFailedError  # noqa: PLC0415
+    from orchestration.prepare import prepare  # noqa: PLC0415
+
+    try:
+        prepare(settings)
+    except DbtFailedError as failed:
+        click.echo(str(failed), err=True)
+        sys.exit(1)
+
+
+@cli.command(help="Load all sealed files, run the dbt models, and exit.")
+@_one_line_on_trouble
+def load(settings: Settings) -> None:
+    """Do one synchronous pass."""
+    from orchestration.dbt import DbtFailedError  # noqa: PLC0415 - as above
+    from orchestration.prepare import load_once  # noqa: PLC0415
+
+    try:
+        click.echo(load_once(settings))
+    except DbtFailedError as failed:
+        click.echo(str(failed), err=True)
+        sys.exit(1)
+
+
+@cli.command(help="Open a SQL prompt on the warehouse, for reading; a script may come by stdin.")
+@_one_line_on_trouble
+def sql(settings: Settings) -> None:
+    """Become DuckDB's own prompt with the lake attached and the final tables' schema selected."""
+    warehouse.connect(settings, read_only=True).close()  # says so if there is nothing to read
+    start = [
+        f"set extension_directory = '{warehouse.EXTENSION_DIRECTORY}';",
+        *(f"load {extension};" for extension in warehouse.EXTENSIONS),
+        "set TimeZone = 'UTC';",
+        f"{warehouse.attach_sql(settings, read_only=True)};",
+        f"use {warehouse.DATABASE}.{settings.schema_name};",
+    ]
+    prompt = str(Path(sys.executable).with_name("duckdb"))
+    os.execv(prompt, [prompt, "-cmd", " ".join(start)])  # noqa: S606 - our own environment's
+
+
+if __name__ == "__main__":
+    try:
+        cli()
+    except duckdb.Error as error:
+        click.echo(f"The warehouse answered: {error}", err=True)
+        sys.exit(1)

@@ -1,0 +1,126 @@
+"""How dbt is called: from Dagster, from `make load`, and to prepare the project.
+
+In this process rather than as a command: Dagster's way of calling one imports dbt twice more
+around it. In a run on a busy machine 19 of 45 s passed before the command had begun
+(docs/decisions/0005-one-run-one-writer.md).
+"""
+
+import json
+import os
+import shutil
+from collections.abc import Iterable
+from pathlib import Path
+
+from dbt.artifacts.schemas.run import RunResult
+from dbt.cli.main import dbtRunner
+from filelock import FileLock
+
+from orchestration import dbt_plugin
+from orchestration.settings import ROOT, Settings
+
+PROJECT_DIR = ROOT / "dbt_project"
+
+
+class DbtFailedError(Exception):
+    """dbt ran and some of it failed; what did not fail is done."""
+
+
+def export_settings(settings: Settings) -> None:
+    """Give dbt, which does not read `.env`, the settings its profile asks the environment for."""
+    os.environ["SEAMLINE_INTEGRATION_NAME"] = settings.integration_name
+
+
+def write_manifest(settings: Settings) -> Path:
+    """Parse the project into the manifest Dagster makes its assets from, unless it is up to date.
+
+    It is a file of this instance's own, and appears whole: prepare, webserver, daemon and runs
+    all come here, some of them at once, and each dbt overwrites the manifest in its target.
+
+    Returns:
+        Where the manifest is.
+
+    Raises:
+        DbtFailedError: the project cannot be parsed.
+    """
+    manifest = _own_folder(settings) / "manifest.json"
+    manifest.parent.mkdir(parents=True, exist_ok=True)
+    with FileLock(manifest.with_suffix(".lock")):
+        if not _is_up_to_date(manifest, settings):
+            _invoke(settings, ["parse", "--quiet"])
+            written = manifest.with_suffix(".new")
+            shutil.copyfile(_target(settings) / "manifest.json", written)
+            written.replace(manifest)
+    return manifest
+
+
+def run_models(settings: Settings, select: Iterable[str] = ()) -> list[RunResult]:
+    """Bring models up to date with the raw tables.
+
+    Args:
+        settings: Where the warehouse is.
+        select: Names of models; all of them if there are none.
+
+    Returns:
+        dbt's result for each model, in the order they were done, failed ones included.
+
+    Raises:
+        DbtFailedError: dbt could not start on the models.
+    """
+    names = list(select)
+    arguments = ["run", *(["--select", *names] if names else [])]
+    try:
+        return list(_invoke(settings, arguments))
+    finally:
+        dbt_plugin.release()
+
+
+def failures(results: Iterable[RunResult]) -> list[str]:
+    """The models that were not brought up to date, a line each with dbt's reason."""
+    return [
+        f"{result.node.name}: {result.message}" for result in results if result.status != "success"
+    ]
+
+
+def _invoke(settings: Settings, arguments: list[str]) -> Iterable[RunResult]:
+    export_settings(settings)
+    where = [
+        *("--project-dir", str(PROJECT_DIR)),
+        *("--profiles-dir", str(ROOT)),
+        *("--target-path", str(_target(settings))),
+    ]
+    outcome = dbtRunner().invoke([*arguments, *where])
+    if outcome.exception is not None:
+        raise DbtFailedError(str(outcome.exception)) from outcome.exception
+    return getattr(outcome.result, "results", ())
+
+
+def _own_folder(settings: Settings) -> Path:
+    return settings.dagster_home / "dbt"
+
+
+def _target(settings: Settings) -> Path:
+    return _own_folder(settings) / "target"
+
+
+def _is_up_to_date(manifest: Path, settings: Settings) -> bool:
+    if not manifest.exists():
+        return False
+    written = manifest.stat().st_mtime
+    sources = [ROOT / "profiles.yml", *_files(PROJECT_DIR)]
+    if any(source.stat().st_mtime > written for source in sources):
+        return False
+    schemas = {
+        node["schema"]
+        for node in json.loads(manifest.read_bytes())["nodes"].values()
+        if node["resource_type"] == "model"
+    }
+    return settings.schema_name in schemas
+
+
+def _files(folder: Path) -> Iterable[Path]:
+    """What dbt reads of the project: everything but what it writes itself."""
+    for path in folder.iterdir():
+        if path.is_dir() and path.name not in {"target", "logs"}:
+            yield from _files(path)
+        elif path.is_file():
+            yield path

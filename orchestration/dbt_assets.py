@@ -1,0 +1,61 @@
+"""The dbt models as assets, downstream of the raw tables and in the same run."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import dagster as dg
+from dagster_dbt import DagsterDbtTranslator, DbtProject, dbt_assets
+from dbt.artifacts.schemas.run import RunResult
+
+from orchestration import dbt
+from orchestration.loading.warehouse import connect
+from orchestration.settings import ROOT, Settings
+
+MANIFEST = dbt.write_manifest(Settings())
+
+
+class Translator(DagsterDbtTranslator):
+    """Call a model's asset what its table is called: schema, then name."""
+
+    def get_asset_spec(
+        self, manifest: Mapping[str, Any], unique_id: str, project: DbtProject | None
+    ) -> dg.AssetSpec:
+        """Dbt's own spec, with our key and group."""
+        spec = super().get_asset_spec(manifest, unique_id, project)
+        node = manifest["nodes"].get(unique_id)
+        if node is None or node["resource_type"] != "model":
+            return spec
+        return spec.replace_attributes(
+            key=dg.AssetKey([node["schema"], node["name"]]), group_name=node["fqn"][1]
+        )
+
+
+@dbt_assets(
+    manifest=MANIFEST,
+    project=DbtProject(project_dir=dbt.PROJECT_DIR, profiles_dir=ROOT),
+    name="models",
+    dagster_dbt_translator=Translator(),
+)
+def models(context: dg.AssetExecutionContext) -> Iterator[dg.MaterializeResult[None]]:
+    """Run the selected models."""
+    settings = Settings()
+    selected = {key.path[-1]: key for key in context.selected_asset_keys}
+    results = dbt.run_models(settings, selected)
+    for result in results:
+        if result.status == "success":
+            yield dg.MaterializeResult(
+                asset_key=selected[result.node.name], metadata=_metadata(settings, result)
+            )
+    failed = dbt.failures(results)
+    if failed:
+        raise dg.Failure("\n".join(failed))
+
+
+def _metadata(settings: Settings, result: RunResult) -> dict[str, Any]:
+    metadata: dict[str, Any] = {"seconds": round(result.execution_time, 2)}
+    if result.node.schema == settings.schema_name:
+        with connect(settings, read_only=True) as con:
+            table = f'{result.node.schema}."{result.node.name}"'
+            row = con.execute(f"select count(*) from {table}").fetchone()  # noqa: S608 - our own
+        metadata["dagster/row_count"] = row[0] if row else 0
+    return metadata

@@ -1,0 +1,66 @@
+"""What dbt needs to work on the warehouse; profiles.yml names this module as a plugin."""
+
+from typing import Any
+
+from dbt.adapters.duckdb.credentials import Attachment, DuckDBCredentials
+from dbt.adapters.duckdb.plugins import BasePlugin
+from dbt_common.exceptions import DbtRuntimeError
+from duckdb import DuckDBPyConnection
+from filelock import FileLock
+
+from orchestration.loading import warehouse, writer_lock
+from orchestration.settings import Settings
+
+_held: list[FileLock] = []
+
+
+def release() -> None:
+    """Give the writer's place back once dbt has ended, where the process goes on."""
+    while _held:
+        _held.pop().release()
+
+
+class Plugin(BasePlugin):
+    """Attach the lake as the settings say, and be the one writer while dbt runs."""
+
+    def initialize(self, plugin_config: dict[str, Any]) -> None:  # noqa: ARG002 - dbt-duckdb's
+        """Take the writer's place; `release` or the end of the process gives it back."""
+        settings = Settings()
+        credentials = self.creds
+        if credentials is None:
+            raise DbtRuntimeError("dbt-duckdb gave the plugin no credentials")
+        _refuse_another_schema(settings, credentials)
+        try:
+            _held.append(writer_lock.take(settings))
+        except writer_lock.WriterBusyError as busy:
+            raise DbtRuntimeError(str(busy)) from busy
+        warehouse.create_warehouse(settings)
+        credentials.attach = [
+            Attachment(
+                path=f"ducklake:sqlite:{settings.catalog}",
+                alias=warehouse.DATABASE,
+                options=warehouse.attach_options(settings),
+            )
+        ]
+
+    def update_connection_config(
+        self,
+        creds: DuckDBCredentials,  # noqa: ARG002 - dbt-duckdb's
+        config: dict[str, Any],
+    ) -> None:
+        """Let DuckDB look for its extensions in the environment only."""
+        config.update(warehouse.CONFIG)
+
+    def configure_connection(self, conn: DuckDBPyConnection) -> None:
+        """Load the extensions before dbt attaches."""
+        warehouse.load_extensions(conn)
+
+
+def _refuse_another_schema(settings: Settings, credentials: DuckDBCredentials) -> None:
+    """Dbt does not read `.env`; say so before it builds into a schema nobody asked for."""
+    if credentials.schema.partition("_staging")[0] != settings.schema_name:
+        raise DbtRuntimeError(
+            f"The schema would be {credentials.schema!r}, but SEAMLINE_INTEGRATION_NAME is "
+            f"{settings.integration_name!r} in .env, which gives {settings.schema_name!r}. "
+            "dbt reads the environment only: export SEAMLINE_INTEGRATION_NAME and run it again."
+        )

@@ -1,0 +1,202 @@
+"""Reading landed files as landing/README.md describes them: whole lines, or a reason."""
+
+import hashlib
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from zlib import crc32
+
+import msgspec
+
+from orchestration.loading.tables import FOLDERS, REJECTED
+
+_PREFIX = b'{"v":1,"crc":"'
+_CRC = slice(len(_PREFIX), len(_PREFIX) + 8)
+_COVERED = _CRC.stop + 1
+_PAYLOAD = b',"payload":'
+
+_STRING_OR_BRACKET = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"?|[\[\]{}]', re.DOTALL)
+_OPENING = {b"{", b"["}
+_CLOSING = {b"}", b"]"}
+
+MAX_DEPTH = 128
+"""Deeper JSON has been seen to crash DuckDB's struct functions. The receiver keeps to it too."""
+
+
+@dataclass(frozen=True)
+class LandedFile:
+    """A sealed file and the call whose folder it lies in."""
+
+    path: Path
+    call: str
+
+    @property
+    def name(self) -> str:
+        """What the ledger and the raw tables know it by; unique for ever."""
+        return self.path.name
+
+
+@dataclass
+class Lines:
+    """Columns of one file's good lines, all of the same length."""
+
+    message_id: list[str] = field(default_factory=list)
+    received_at: list[str] = field(default_factory=list)
+    sent_at: list[str | None] = field(default_factory=list)
+    source: list[str] = field(default_factory=list)
+    payload: list[str] = field(default_factory=list)
+    line: list[int] = field(default_factory=list)
+
+
+@dataclass
+class Rejects:
+    """Columns of what cannot be used: rejected by the receiver, or damaged since."""
+
+    message_id: list[str | None] = field(default_factory=list)
+    received_at: list[str | None] = field(default_factory=list)
+    sent_at: list[str | None] = field(default_factory=list)
+    source: list[str | None] = field(default_factory=list)
+    call: list[str | None] = field(default_factory=list)
+    reason: list[str] = field(default_factory=list)
+    body: list[bytes] = field(default_factory=list)
+    line: list[int] = field(default_factory=list)
+
+    def add_damaged(self, call: str | None, reason: str, body: bytes, line: int) -> None:
+        """Keep a line that is not what the receiver wrote."""
+        for unknown in (self.message_id, self.received_at, self.sent_at, self.source):
+            unknown.append(None)
+        self.call.append(call)
+        self.reason.append(reason)
+        self.body.append(body)
+        self.line.append(line)
+
+
+@dataclass
+class Contents:
+    """What a landed file holds."""
+
+    file: LandedFile
+    bytes: int
+    sha256: str
+    lines: Lines
+    rejects: Rejects
+
+
+class _Envelope(msgspec.Struct):
+    message_id: str
+    received_at: str
+    sent_at: str | None
+    source: str
+
+
+class _RejectedEnvelope(msgspec.Struct):
+    message_id: str | None
+    received_at: str
+    sent_at: str | None
+    source: str
+    call: str | None
+    reason: str
+    body: bytes  # msgspec reads base64
+
+
+_envelope = msgspec.json.Decoder(_Envelope)
+_rejected_envelope = msgspec.json.Decoder(_RejectedEnvelope)
+
+
+class DamagedLineError(Exception):
+    """A line is not what the receiver wrote; the text is the reason in one word."""
+
+
+def sealed_files(landing: Path, folders: tuple[str, ...] = FOLDERS) -> Iterator[LandedFile]:
+    """The files that wait to be loaded, folder by folder, the oldest first in each."""
+    for folder in folders:
+        for path in sorted((landing / folder).glob("*.ndjson")):
+            yield LandedFile(path, folder)
+
+
+def read(file: LandedFile) -> Contents:
+    """Read a sealed file and prove each line whole.
+
+    Returns:
+        Its lines, and apart from them those that cannot be used, each with its reason. No damage
+        to one line touches another.
+    """
+    data = file.path.read_bytes()
+    contents = Contents(file, len(data), hashlib.sha256(data).hexdigest(), Lines(), Rejects())
+    add = _add_rejected if file.call == REJECTED else _add_event
+    for number, line in enumerate(data.split(b"\n"), start=1):
+        if not line:
+            continue
+        try:
+            add(contents, line, number)
+        except DamagedLineError as damage:
+            call = None if file.call == REJECTED else file.call
+            contents.rejects.add_damaged(call, str(damage), line, number)
+    return contents
+
+
+def _covered(line: bytes) -> bytes:
+    """The bytes of a line behind its checksum, once the checksum holds."""
+    if not line.startswith(_PREFIX):
+        raise DamagedLineError("unknown_version" if line.startswith(b'{"v":') else "no_envelope")
+    covered = line[_COVERED:]
+    if line[_CRC] != b"%08x" % crc32(covered):
+        raise DamagedLineError("crc")
+    return covered
+
+
+def _add_event(contents: Contents, line: bytes, number: int) -> None:
+    covered = _covered(line)
+    head, found, payload = covered.partition(_PAYLOAD)
+    if not found or not payload.endswith(b"}"):
+        raise DamagedLineError("no_payload")
+    payload = payload[:-1]
+    if is_too_deep(payload):
+        raise DamagedLineError("too_deep")
+    try:
+        envelope = _envelope.decode(b"{" + head[1:] + b"}")
+        text = payload.decode()
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        raise DamagedLineError("no_envelope") from None
+    lines = contents.lines
+    lines.message_id.append(envelope.message_id)
+    lines.received_at.append(envelope.received_at)
+    lines.sent_at.append(envelope.sent_at)
+    lines.source.append(envelope.source)
+    lines.payload.append(text)
+    lines.line.append(number)
+
+
+def _add_rejected(contents: Contents, line: bytes, number: int) -> None:
+    try:
+        envelope = _rejected_envelope.decode(b"{" + _covered(line)[1:])
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        raise DamagedLineError("no_envelope") from None
+    rejects = contents.rejects
+    rejects.message_id.append(envelope.message_id)
+    rejects.received_at.append(envelope.received_at)
+    rejects.sent_at.append(envelope.sent_at)
+    rejects.source.append(envelope.source)
+    rejects.call.append(envelope.call)
+    rejects.reason.append(envelope.reason)
+    rejects.body.append(envelope.body)
+    rejects.line.append(number)
+
+
+def is_too_deep(text: bytes, limit: int = MAX_DEPTH) -> bool:
+    """Whether JSON is nested deeper than `limit`, without parsing it.
+
+    Counting all brackets is enough for almost every event; the few that have more are walked.
+    """
+    if text.count(b"{") + text.count(b"[") <= limit:
+        return False
+    depth = 0
+    for token in _STRING_OR_BRACKET.finditer(text):
+        if token[0] in _OPENING:
+            depth += 1
+            if depth > limit:
+                return True
+        elif token[0] in _CLOSING:
+            depth -= 1
+    return False

@@ -1,0 +1,60 @@
+"""The raw tables: their names, their columns, and how they come to be."""
+
+import duckdb
+
+CALLS = ("group", "identify", "page", "screen", "track", "alias", "delete")
+"""What Segment calls its calls; the word names folder, raw table, asset and final table."""
+
+REJECTED = "rejected"
+"""The eighth folder and table: what was authenticated but cannot be used."""
+
+FOLDERS = (*CALLS, REJECTED)
+
+_EVENT = """
+    message_id varchar,
+    received_at timestamp,
+    sent_at varchar,
+    source varchar,
+    payload json,
+    load_id bigint,
+    file varchar,
+    line bigint
+"""
+
+_REJECTED = """
+    message_id varchar,
+    received_at timestamp,
+    sent_at varchar,
+    source varchar,
+    call varchar,
+    reason varchar,
+    body blob,
+    load_id bigint,
+    file varchar,
+    line bigint
+"""
+
+_LEDGER = """
+    file varchar,
+    call varchar,
+    bytes bigint,
+    sha256 varchar,
+    rows bigint,
+    rejected bigint,
+    load_id bigint,
+    loaded_at timestamp
+"""
+
+COLUMNS = {
+    **{f'raw."{call}"': _EVENT for call in CALLS},
+    "raw.rejected": _REJECTED,
+    "raw.landed_file": _LEDGER,
+}
+"""Quoted table name → its columns. No keys and no indexes: one writer and the ledger hold order."""
+
+
+def create_raw_tables(con: duckdb.DuckDBPyConnection) -> None:
+    """Create the raw tables that are missing, empty."""
+    con.execute("create schema if not exists raw")
+    for table, columns in COLUMNS.items():
+        con.execute(f"create table if not exists {table} ({columns})")

@@ -1,0 +1,111 @@
+"""The warehouse: a DuckLake whose catalog is a SQLite file and whose tables are Parquet files."""
+
+import sqlite3
+import sys
+from contextlib import closing
+from pathlib import Path
+
+import duckdb
+from duckdb_extensions import import_extension
+
+from orchestration.loading.tables import create_raw_tables
+from orchestration.settings import Settings
+
+DATABASE = "seamline"
+"""The name under which the lake is attached, here, in dbt and at the SQL prompt."""
+
+EXTENSIONS = ("ducklake", "sqlite_scanner")
+EXTENSION_DIRECTORY = Path(sys.prefix) / "duckdb_extensions"
+"""Inside the environment, so that neither the network nor the home directory is touched."""
+
+CONFIG: dict[str, str | bool | int | float | list[str]] = {
+    "extension_directory": str(EXTENSION_DIRECTORY),
+    "autoinstall_known_extensions": False,
+    "autoload_known_extensions": False,
+}
+
+
+class WarehouseMissingError(Exception):
+    """There is no warehouse to read yet."""
+
+
+def connect(settings: Settings, *, read_only: bool = False) -> duckdb.DuckDBPyConnection:
+    """Open the warehouse.
+
+    Args:
+        settings: Where it is.
+        read_only: For readers, who then can neither write nor create it. Any number of them may
+            read while the one writer writes.
+
+    Returns:
+        A DuckDB connection with the lake attached and selected as `seamline`, in UTC.
+
+    Raises:
+        WarehouseMissingError: `read_only`, and nothing has been loaded yet.
+    """
+    if not read_only:
+        create_catalog(settings)
+    elif not settings.catalog.exists():
+        raise WarehouseMissingError(
+            f"There is no warehouse at {settings.catalog} yet (SEAMLINE_WAREHOUSE). "
+            "`make run` or `make load` makes it."
+        )
+    con = duckdb.connect(config=CONFIG)
+    load_extensions(con)
+    con.execute("set TimeZone = 'UTC'")
+    con.execute(attach_sql(settings, read_only=read_only))
+    con.execute(f"use {DATABASE}")
+    return con
+
+
+def load_extensions(con: duckdb.DuckDBPyConnection) -> None:
+    """Install the extensions from their wheels, where they are not yet, and load them."""
+    for extension in EXTENSIONS:
+        import_extension(extension, con=con)
+        con.load_extension(extension)
+
+
+def create_catalog(settings: Settings) -> None:
+    """Make the catalog file and its folder, with write-ahead logging switched on for good.
+
+    Without it readers and the writer shut each other out (docs/decisions/0002-warehouse.md).
+    """
+    settings.data.mkdir(parents=True, exist_ok=True)
+    settings.catalog.parent.mkdir(parents=True, exist_ok=True)
+    with closing(sqlite3.connect(settings.catalog)) as catalog:
+        catalog.execute("pragma journal_mode = wal")
+
+
+def create_warehouse(settings: Settings) -> None:
+    """Make the warehouse and its raw tables, empty, as far as they are missing."""
+    with connect(settings) as con:
+        create_raw_tables(con)
+
+
+def attach_options(settings: Settings) -> dict[str, str | int | bool]:
+    """The options of ATTACH.
+
+    The folder of the Parquet files is given each time, so that a warehouse that was moved opens.
+    Inlining of small inserts into the catalog is off: it has had wrong results.
+    """
+    return {
+        "data_path": f"{settings.data}/",
+        "override_data_path": True,
+        "data_inlining_row_limit": 0,
+        "meta_busy_timeout": 10_000,
+    }
+
+
+def attach_sql(settings: Settings, *, read_only: bool = False) -> str:
+    """The ATTACH statement."""
+    options = [f"{name} {_literal(value)}" for name, value in attach_options(settings).items()]
+    if read_only:
+        options.append("read_only")
+    address = _literal(f"ducklake:sqlite:{settings.catalog}")
+    return f"attach {address} as {DATABASE} ({', '.join(options)})"
+
+
+def _literal(value: str | int | bool) -> str:
+    if isinstance(value, str):
+        return "'" + value.replace("'", "''") + "'"
+    return str(value).lower()

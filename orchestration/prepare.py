@@ -1,0 +1,69 @@
+"""What has to be there before Dagster starts: the warehouse, the manifest, Dagster's folder."""
+
+from orchestration import dbt
+from orchestration.loading.load import load
+from orchestration.loading.tables import CALLS
+from orchestration.loading.warehouse import connect, create_warehouse
+from orchestration.loading.writer_lock import writer_lock
+from orchestration.settings import ROOT, Settings
+
+
+def prepare(settings: Settings) -> None:
+    """Make what is missing; change nothing that is there.
+
+    The first time this builds the final tables too, empty, so that whoever connects before the
+    first event finds them.
+    """
+    prepare_dagster_home(settings)
+    with writer_lock(settings):
+        create_warehouse(settings)
+    dbt.write_manifest(settings)
+    if not has_final_tables(settings):
+        _run_all_models(settings)
+
+
+def prepare_dagster_home(settings: Settings) -> None:
+    """Make DAGSTER_HOME, with the repository's dagster.yaml linked into it."""
+    settings.dagster_home.mkdir(parents=True, exist_ok=True)
+    config = settings.dagster_home / "dagster.yaml"
+    if not config.exists():
+        config.unlink(missing_ok=True)  # a link that leads nowhere: the repository was moved
+        config.symlink_to(ROOT / "dagster.yaml")
+    if not (settings.dagster_home / "schedules" / "schedules.db").exists():
+        from dagster import DagsterInstance  # noqa: PLC0415 - takes seconds, needed once
+
+        # Webserver and daemon would both create Dagster's databases; at the same time, that
+        # leaves some that no Dagster can open ("more than one head").
+        DagsterInstance.from_config(str(settings.dagster_home)).dispose()
+
+
+def has_final_tables(settings: Settings) -> bool:
+    """Whether every final table exists."""
+    with connect(settings, read_only=True) as con:
+        found = con.execute(
+            "select table_name from duckdb_tables() where schema_name = ?", [settings.schema_name]
+        ).fetchall()
+    return {call for call in CALLS if call != "delete"} <= {name for (name,) in found}
+
+
+def load_once(settings: Settings) -> str:
+    """Load all sealed files and run the models: one synchronous pass.
+
+    Returns:
+        What happened, in a line.
+    """
+    loaded = load(settings)
+    _run_all_models(settings)
+    rows = ", ".join(f"{count} {call}" for call, count in sorted(loaded.rows.items()) if count)
+    line = f"Loaded {loaded.files} files: {rows or 'no events'}"
+    if loaded.rejected:
+        line += f"; {loaded.rejected} rejected, see raw.rejected"
+    if loaded.conflicts:
+        line += f"; {len(loaded.conflicts)} put aside as *.conflict: {', '.join(loaded.conflicts)}"
+    return line
+
+
+def _run_all_models(settings: Settings) -> None:
+    failed = dbt.failures(dbt.run_models(settings))
+    if failed:
+        raise dbt.DbtFailedError("\n".join(failed))

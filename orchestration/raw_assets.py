@@ -1,0 +1,62 @@
+"""The raw tables as assets: one step loads all that is selected in one pass."""
+
+from collections.abc import Iterator
+
+import dagster as dg
+
+from orchestration.loading.load import load
+from orchestration.loading.tables import CALLS, FOLDERS, REJECTED
+from orchestration.loading.warehouse import connect
+from orchestration.settings import Settings
+
+GROUP = "raw"
+
+
+def raw_key(folder: str) -> dg.AssetKey:
+    """The asset of a raw table; dbt's source of the same name has the same key."""
+    return dg.AssetKey(["raw", folder])
+
+
+def _spec(folder: str) -> dg.AssetSpec:
+    description = (
+        f"Every received copy of every `{folder}` call, as it came. One row per received copy."
+        if folder != REJECTED
+        else "What was authenticated but cannot be used, with its reason and bytes."
+    )
+    return dg.AssetSpec(
+        raw_key(folder), description=description, group_name=GROUP, kinds={"duckdb"}
+    )
+
+
+@dg.multi_asset(
+    name="load_landed_files", specs=[_spec(folder) for folder in FOLDERS], can_subset=True
+)
+def raw_tables(
+    context: dg.AssetExecutionContext,
+) -> Iterator[dg.MaterializeResult[None]]:
+    """Load the sealed files of the selected tables; see `orchestration.loading.load`."""
+    settings = Settings()
+    folders = tuple(key.path[-1] for key in context.selected_asset_keys)
+    loaded = load(settings, folders)
+    for name in loaded.conflicts:
+        context.log.error("%s was loaded before with other contents: put aside", name)
+    totals = _row_counts(settings, folders)
+    for folder in folders:
+        new = loaded.rejected if folder == REJECTED else loaded.rows[folder]
+        yield dg.MaterializeResult(
+            asset_key=raw_key(folder),
+            metadata={"dagster/row_count": totals[folder], "new_rows": new},
+        )
+
+
+def _row_counts(settings: Settings, folders: tuple[str, ...]) -> dict[str, int]:
+    counts = {}
+    with connect(settings, read_only=True) as con:
+        for folder in folders:
+            row = con.execute(f'select count(*) from raw."{folder}"').fetchone()  # noqa: S608
+            counts[folder] = int(row[0]) if row else 0
+    return counts
+
+
+MODELLED = tuple(call for call in CALLS if call != "delete")
+"""The calls that have models; `delete` is an order, not an event to count."""

@@ -1,0 +1,86 @@
+"""What this room is told from outside: the environment or `.env`, read once."""
+
+import re
+from functools import cached_property
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import AfterValidator, Field
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+ROOT = Path(__file__).resolve().parents[1]
+"""The repository. Relative paths in settings are relative to it, whatever the working directory."""
+
+SQLITE_CATALOG = "ducklake:sqlite:"
+
+
+def _below_root(path: Path) -> Path:
+    return ROOT / path.expanduser()
+
+
+def _known_catalog(warehouse: str) -> str:
+    if not warehouse.startswith(SQLITE_CATALOG) or warehouse == SQLITE_CATALOG:
+        raise ValueError(f"must be {SQLITE_CATALOG}<path of the catalog file>, not {warehouse!r}")
+    return warehouse
+
+
+def _names_a_schema(name: str) -> str:
+    if not re.search("[a-z]", name.lower()):
+        raise ValueError(f"must hold a letter, as it names a schema; {name!r} does not")
+    return name
+
+
+RootedPath = Annotated[Path, AfterValidator(_below_root)]
+
+
+class Settings(BaseSettings):
+    """Settings of the loader, Dagster and dbt. The README lists them for users."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="SEAMLINE_",
+        env_file=ROOT / ".env",
+        extra="ignore",
+        frozen=True,
+        validate_default=True,
+    )
+
+    landing: RootedPath = Path("landing")
+    """The folder the receiver lands files in."""
+
+    warehouse: Annotated[str, AfterValidator(_known_catalog)] = (
+        "ducklake:sqlite:warehouse/catalog.sqlite"
+    )
+    """The DuckLake's catalog."""
+
+    warehouse_data: RootedPath | None = None
+    """The folder of the Parquet files; `data/` beside the catalog if not set."""
+
+    integration_name: Annotated[str, AfterValidator(_names_a_schema)] = "Segment"
+    """The integration's name. Folded, it is the schema of the final tables."""
+
+    dagster_port: Annotated[int, Field(ge=1, le=65535)] = 3000
+    """The port of Dagster's webserver."""
+
+    dagster_home: RootedPath = Field(default=Path(".dagster"), validation_alias="DAGSTER_HOME")
+    """Dagster's own folder: its runs, events and sensor ticks."""
+
+    load_bytes: Annotated[int, Field(ge=1)] = 128 * 1024 * 1024
+    """How many bytes of landed files one transaction takes at most (a larger file goes alone)."""
+
+    lock_seconds: Annotated[float, Field(gt=0)] = 600
+    """How long a writer waits for the one before it."""
+
+    @cached_property
+    def catalog(self) -> Path:
+        """The catalog's SQLite file."""
+        return _below_root(Path(self.warehouse.removeprefix(SQLITE_CATALOG)))
+
+    @cached_property
+    def data(self) -> Path:
+        """The folder of the Parquet files."""
+        return self.warehouse_data or self.catalog.parent / "data"
+
+    @cached_property
+    def schema_name(self) -> str:
+        """The schema of the final tables: `Stitch Segment` → `stitch_segment`."""
+        return re.sub("[^a-z0-9]+", "_", self.integration_name.lower())

@@ -1,0 +1,98 @@
+"""Seamline's receiver: HTTP in, landed files out.
+
+A request becomes lines in `landing/`, and is answered once they are on the disk.
+"""
+
+import atexit
+import threading
+import time
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+
+import structlog
+from flask import Flask
+
+from receiver import description, health, pixel, projects, tracking, webhooks
+from receiver.answers import register_error_answers
+from receiver.body_memory import limit_bodies
+from receiver.committer import Commit, Committer
+from receiver.cors import open_to_browsers
+from receiver.disk import prepare_landing
+from receiver.live_sources import LiveSources
+from receiver.logs import configure_logs, log_requests
+from receiver.native import run_native
+from receiver.open_files import OpenFiles
+from receiver.recovery import recover
+from receiver.settings import Settings
+from receiver.sources import Sources, load_sources
+from receiver.state import Receiver, attach
+
+RECOVER_SECONDS = 30.0
+
+log = structlog.get_logger()
+
+
+def create_app(settings: Settings | None = None, sources: Sources | None = None) -> Flask:
+    """Create the application of one process, and start its committer.
+
+    Args:
+        settings: what to do and where; read from the environment if left out.
+        sources: who may send; read from `settings.sources` if left out.
+
+    Raises:
+        StartError: it cannot receive as it is set up.
+    """
+    settings = settings or Settings()
+    sources = sources or load_sources(settings.sources)
+    configure_logs()
+    prepare_landing(settings.landing)
+    _recover(settings.landing)
+    threading.Thread(target=_keep_recovering, args=[settings.landing], daemon=True).start()
+
+    app = Flask(__name__, static_folder=None)
+    # Some SDKs end the path with a slash; two slashes are another path.
+    app.url_map.strict_slashes = False
+    app.url_map.merge_slashes = False
+    # Not before: prometheus-client looks for the processes' folder when it is imported.
+    from receiver import metrics  # noqa: PLC0415
+
+    counts = metrics.Metrics()
+    live_sources = LiveSources(settings.sources, sources)
+    committer = _start_committer(settings, counts.note_commit)
+    attach(app, Receiver(settings, live_sources, committer, counts))
+    limit_bodies(app, settings.bodies_bytes)
+    log_requests(app, counts.note_request)
+    open_to_browsers(app)
+    register_error_answers(app)
+    for module in (tracking, pixel, projects, webhooks, health, description, metrics):
+        app.register_blueprint(module.bp)
+    return app
+
+
+def _start_committer(settings: Settings, on_commit: Callable[[Commit], None]) -> Committer:
+    files = OpenFiles(
+        settings.landing, settings.seal_seconds, settings.seal_bytes, settings.reserve_bytes
+    )
+    committer = Committer(
+        files,
+        queue_bytes=settings.queue_bytes,
+        queue_events=settings.queue_events,
+        commit_seconds=settings.commit_seconds,
+        on_commit=on_commit,
+    )
+    committer.start()
+    atexit.register(committer.close)  # for servers without a hook, such as `flask run`
+    return committer
+
+
+def _keep_recovering(landing: Path) -> None:
+    """Seal now and then what was left behind, by whomever: no event waits for a restart."""
+    while True:
+        time.sleep(RECOVER_SECONDS)
+        _recover(landing)
+
+
+def _recover(landing: Path) -> None:
+    for file in run_native(partial(recover, landing)):
+        log.warning("recovered", **file._asdict())

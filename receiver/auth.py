@@ -1,0 +1,82 @@
+"""Authentication: which source is this, and can it prove it?"""
+
+import base64
+import binascii
+import hmac
+import re
+
+import msgspec
+from msgspec import Raw
+
+from receiver.errors import unauthorized
+from receiver.sources import Source, Sources
+
+_HEX_SHA1 = re.compile(r"[0-9a-fA-F]{40}")
+_decode_text = msgspec.json.Decoder(str).decode
+
+
+def source_of_header(sources: Sources, authorization: str | None) -> Source | None:
+    """Find the source whose write key is the user of a Basic `Authorization` header.
+
+    Returns:
+        The source, or None if the header is missing or of another scheme: the key may still
+        stand in the body.
+
+    Raises:
+        RequestRefusedError: 401, the header is Basic and wrong.
+    """
+    scheme, _, credentials = (authorization or "").partition(" ")
+    if scheme.lower() != "basic":
+        return None
+    try:
+        pair = base64.b64decode(credentials.strip(), validate=True)
+    except (binascii.Error, ValueError):  # ValueError: not ASCII
+        raise unauthorized() from None
+    key, _, password = pair.partition(b":")
+    source = sources.with_write_key(key)
+    if source is None or password:
+        raise unauthorized()
+    return source
+
+
+def source_of_body(sources: Sources, write_key: Raw | None) -> Source:
+    """Find the source whose write key stands in a body.
+
+    Args:
+        sources: all senders.
+        write_key: the member `writeKey`, as JSON.
+
+    Raises:
+        RequestRefusedError: 401, it is missing, no string, or nobody's.
+    """
+    try:
+        key = _decode_text(write_key or b"null")
+        source = sources.with_write_key(key.encode())
+    except (msgspec.DecodeError, UnicodeError):
+        source = None
+    if source is None:
+        raise unauthorized()
+    return source
+
+
+def may_be_signed(signature: str | None) -> bool:
+    """Say whether an `X-Signature` has the form of one, which is known before the body is read."""
+    return signature is not None and bool(_HEX_SHA1.fullmatch(signature))
+
+
+def is_signed(source: Source, signature: str | None, *texts: bytes) -> bool:
+    """Say whether `X-Signature` is right for one of the texts, with one of the secrets.
+
+    Args:
+        source: whose secrets.
+        signature: the header: HMAC-SHA1 in hex.
+        texts: bytes as they came; a re-serialisation would not match.
+    """
+    if signature is None or not may_be_signed(signature):
+        return False
+    given = bytes.fromhex(signature)
+    return any(
+        hmac.compare_digest(hmac.digest(secret.encode(), text, "sha1"), given)
+        for secret in source.shared_secrets
+        for text in texts
+    )

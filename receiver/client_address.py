@@ -1,0 +1,43 @@
+"""The client's address: the connection's, or what a proxy we trust says it is."""
+
+from collections.abc import Sequence
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
+
+from flask import Request
+
+
+def client_address(
+    request: Request, trusted: Sequence[IPv4Network | IPv6Network] | None
+) -> str | None:
+    """Return the address a request came from.
+
+    X-Forwarded-For is read from its end, where our own proxy wrote, for as long as the one
+    who wrote is trusted: what stands before that, anybody may have made up.
+
+    Args:
+        request: the request.
+        trusted: networks of the proxies that are believed.
+
+    Returns:
+        An address, or None if the last one trusted did not name one.
+    """
+    address = _parsed(request.remote_addr or "")
+    if not trusted:
+        return _shown(address)
+    hops = request.headers.get("X-Forwarded-For", "").split(",")
+    while address and any(hops) and any(address in network for network in trusted):
+        address = _parsed(hops.pop())
+    return _shown(address)
+
+
+def _parsed(text: str) -> IPv4Address | IPv6Address | None:
+    """Read one address; a listening socket for both kinds writes IPv4 as a part of IPv6."""
+    try:
+        address = ip_address(text.strip())
+    except ValueError:
+        return None
+    return getattr(address, "ipv4_mapped", None) or address
+
+
+def _shown(address: IPv4Address | IPv6Address | None) -> str | None:
+    return str(address) if address else None

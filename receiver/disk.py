@@ -1,0 +1,141 @@
+"""The disk: what makes writing durable, and whether it can be done."""
+
+import contextlib
+import errno
+import fcntl
+import os
+import stat
+import sys
+from pathlib import Path
+from uuid import uuid4
+
+from receiver.calls import FOLDERS
+from receiver.errors import StartError
+
+NEW_FILE = os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+FOLDER_MODE = 0o700
+FILE_MODE = 0o600
+
+
+def sync_data(descriptor: int) -> None:
+    """Return when what was written to a file is on the disk itself."""
+    if sys.platform == "darwin":
+        fcntl.fcntl(descriptor, fcntl.F_FULLFSYNC)  # fsync stops at the drive's cache there
+    else:
+        os.fdatasync(descriptor)
+
+
+def sync_folder(folder: Path) -> None:
+    """Return when the names in a folder are on the disk: a created or renamed file needs it."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def make_folder(folder: Path) -> None:
+    """Create a folder unless it is there, and make its name durable; its parent has to be there."""
+    # Whoever made it may not have synced it yet, or may have died before that.
+    with contextlib.suppress(FileExistsError):
+        folder.mkdir(FOLDER_MODE)
+    sync_folder(folder.parent)
+
+
+def write_all(descriptor: int, data: bytes) -> None:
+    """Write all of it: one call may take less than it was given, for instance on a full disk."""
+    rest = memoryview(data)
+    while rest:
+        rest = rest[os.write(descriptor, rest) :]
+
+
+def lock(descriptor: int) -> bool:
+    """Take the exclusive lock that says *in use*; False if another process has it."""
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def has_space(folder: Path, needed: int) -> bool:
+    """Say whether that many bytes are free."""
+    space = os.statvfs(folder)
+    return space.f_bavail * space.f_frsize >= needed
+
+
+def probe(folder: Path) -> None:
+    """Write, sync, rename and remove a file, as landing an event does.
+
+    Raises:
+        OSError: one of these is not possible.
+    """
+    path = folder / f".probe-{uuid4().hex}"
+    renamed = path.with_suffix(".renamed")
+    descriptor = os.open(path, os.O_WRONLY | NEW_FILE, FILE_MODE)
+    try:
+        write_all(descriptor, b"probe\n")
+        sync_data(descriptor)
+        path.rename(renamed)
+        sync_folder(folder)
+    finally:
+        os.close(descriptor)
+        path.unlink(missing_ok=True)
+        renamed.unlink(missing_ok=True)
+
+
+def probe_trouble(folder: Path, reserve: int) -> str | None:
+    """Return why events cannot be landed in a folder now, or None if they can."""
+    try:
+        if not has_space(folder, reserve):
+            return "disk_full"
+        probe(folder)
+    except OSError as error:
+        return trouble_code(error)
+    return None
+
+
+def trouble_code(error: OSError) -> str:
+    """Return the word for why something could not be written."""
+    full = error.errno in (errno.ENOSPC, errno.EDQUOT)
+    return "disk_full" if full else "cannot_write"
+
+
+def prepare_landing(folder: Path) -> None:
+    """Create the landing folder unless it is there, and refuse one that is not ours alone.
+
+    Raises:
+        StartError: it cannot be used; the text says why and which setting changes it.
+    """
+    try:
+        make_folder(folder)
+        _refuse_foreign(folder, folder.stat())
+        for name in FOLDERS:
+            if os.path.lexists(folder / name):
+                _refuse_foreign(folder / name, (folder / name).lstat())
+    except OSError as error:
+        raise cannot_land(folder, error) from error
+
+
+def _refuse_foreign(folder: Path, found: os.stat_result) -> None:
+    """Refuse a folder in which somebody else could plant or exchange files."""
+    if not stat.S_ISDIR(found.st_mode):
+        raise StartError(f"{folder} is not a folder. SEAMLINE_LANDING names the landing folder.")
+    if found.st_uid != os.geteuid():
+        raise StartError(
+            f"{folder} belongs to another user; give it to the one the receiver runs as (chown), "
+            "or name another folder in SEAMLINE_LANDING."
+        )
+    if found.st_mode & stat.S_IWOTH:
+        raise StartError(
+            f"{folder} can be written to by everybody; take that away (chmod o-w), "
+            "or name another folder in SEAMLINE_LANDING."
+        )
+
+
+def cannot_land(folder: Path, error: OSError) -> StartError:
+    """Return the refusal to start over a folder that cannot be written to."""
+    return StartError(
+        f"{folder} cannot be written to: {error.strerror}. "
+        "SEAMLINE_LANDING names the landing folder."
+    )

@@ -1,0 +1,89 @@
+"""The format of a landed line, as landing/README.md has it."""
+
+import itertools
+import re
+import time
+from base64 import b64encode
+from collections.abc import Iterator
+from zlib import crc32
+
+import msgspec
+
+_HEAD = b'{"v":1,"crc":"'
+_CRC_AT = len(_HEAD)
+_OTHER_VERSION = re.compile(rb'\{"v":(?!1,)\d+,')
+_COVERED_FROM = 23  # behind the closing quote of crc
+_encode = msgspec.json.encode
+
+# JSON allows line breaks between tokens; our lines do not.
+_BREAKS_TO_SPACES = bytes.maketrans(b"\r\n", b"  ")
+
+
+def good_line(
+    message_id: str, received_at: str, sent_at: str | None, source: str, payload: bytes
+) -> bytes:
+    """Return the line of an event.
+
+    Args:
+        message_id: the event's `messageId`, or the hash that stands for it.
+        received_at: one of `received_stamps`.
+        sent_at: the sender's `sentAt`, unchecked.
+        source: the sender's name.
+        payload: the event's bytes, a JSON object that has been checked.
+    """
+    if b"\n" in payload or b"\r" in payload:
+        payload = payload.translate(_BREAKS_TO_SPACES)
+    return _seal(
+        b',"message_id":%b,"received_at":"%b","sent_at":%b,"source":%b,"payload":%b}'
+        % (_encode(message_id), received_at.encode(), _encode(sent_at), _encode(source), payload)
+    )
+
+
+def rejected_line(
+    received_at: str, source: str, call: str | None, reason: str, body: bytes
+) -> bytes:
+    """Return the line of what cannot be used: its bytes as they came, and why.
+
+    Args:
+        received_at: one of `received_stamps`.
+        source: the sender's name.
+        call: the call it was meant for, as far as it is known.
+        reason: one word.
+        body: the bytes as received.
+    """
+    return _seal(
+        b',"message_id":null,"received_at":"%b","sent_at":null,"source":%b,"call":%b,"reason":%b,"body":"%b"}'
+        % (received_at.encode(), _encode(source), _encode(call), _encode(reason), b64encode(body))
+    )
+
+
+def is_whole(line: bytes) -> bool:
+    """Say whether a line, with its line break, is one of ours and undamaged."""
+    if not (line.startswith(_HEAD) and line.endswith(b"}\n")):
+        return False
+    return line[_CRC_AT:_COVERED_FROM] == b'%08x"' % crc32(line[_COVERED_FROM:-1])
+
+
+def is_of_another_version(line: bytes) -> bool:
+    """Say whether a line, with its line break, is whole as far as another version can tell."""
+    return line.endswith(b"}\n") and _OTHER_VERSION.match(line) is not None
+
+
+def received_stamps(micros: int) -> Iterator[str]:
+    """Yield the `received_at` of one request's events, a microsecond apart.
+
+    Args:
+        micros: when the request was whole, in microseconds since 1970.
+    """
+    shown = -1
+    prefix = ""
+    for moment in itertools.count(micros):
+        second, rest = divmod(moment, 1_000_000)
+        if second != shown:
+            shown = second
+            prefix = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(second))
+        yield f"{prefix}.{rest:06d}Z"
+
+
+def _seal(covered: bytes) -> bytes:
+    return b'%b%08x"%b\n' % (_HEAD, crc32(covered), covered)

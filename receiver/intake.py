@@ -1,0 +1,78 @@
+"""Intake: from a request's events to lines on the disk."""
+
+import time
+from collections.abc import Iterable
+
+from flask import g
+from msgspec import Raw
+
+from receiver.calls import CALLS, REJECTED
+from receiver.direct import DirectSender
+from receiver.envelope import good_line, received_stamps, rejected_line
+from receiver.events import Event, Rejected, ShutOut, check_event
+from receiver.lines import Lines
+from receiver.native import let_others_run
+from receiver.shared_fields import NOTHING_SHARED, SharedFields
+from receiver.sources import Source
+from receiver.state import current_receiver
+
+_TURN_BYTES = 2 << 20  # about 10 ms of work
+
+
+def land_events(
+    source: Source,
+    items: Iterable[bytes | Raw],
+    shared: SharedFields = NOTHING_SHARED,
+    path_call: str | None = None,
+    direct: DirectSender | None = None,
+) -> None:
+    """Return when every event of a request that is for us is on the disk, good or rejected.
+
+    Args:
+        source: who sent them.
+        items: the events' bytes.
+        shared: what the batch says about all of them.
+        path_call: the call the request's path names.
+        direct: the SDK they came from, if they did not come by way of Segment.
+
+    Raises:
+        NotLandedError: they have to be sent again.
+    """
+    limits = current_receiver().limits
+    _land(source, (check_event(bytes(item), shared, path_call, limits, direct) for item in items))
+
+
+def land_unusable(source: Source, reason: str, body: bytes, path_call: str | None = None) -> None:
+    """Return when a body that could not be cut into events is on the disk, whole.
+
+    Raises:
+        NotLandedError: it has to be sent again.
+    """
+    _land(source, [Rejected(reason, body, path_call)])
+
+
+def _land(source: Source, checked: Iterable[Event | Rejected | ShutOut]) -> None:
+    lines = Lines()
+    shut_out = 0
+    reasons: dict[str, int] = {}
+    stamps = received_stamps(time.time_ns() // 1000)
+    turn_ends = _TURN_BYTES
+    for one, received_at in zip(checked, stamps, strict=False):
+        if lines.size > turn_ends:
+            let_others_run()
+            turn_ends = lines.size + _TURN_BYTES
+        if isinstance(one, Event):
+            call, message_id, sent_at, payload = one
+            lines.add(call, good_line(message_id, received_at, sent_at, source.name, payload))
+        elif isinstance(one, ShutOut):
+            shut_out += 1
+        else:
+            reasons[one.reason] = reasons.get(one.reason, 0) + 1
+            line = rejected_line(received_at, source.name, one.call, one.reason, one.body)
+            lines.add(REJECTED, line)
+    g.source, g.events, g.rejected = source.name, lines.events, sum(reasons.values())
+    g.shut_out = shut_out
+    receiver = current_receiver()
+    receiver.committer.land(lines)
+    by_call = {call: len(of_call) for call, of_call in lines.by_folder.items() if call in CALLS}
+    receiver.metrics.note_landed(source.name, by_call, reasons, shut_out)

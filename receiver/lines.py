@@ -1,0 +1,32 @@
+"""Lines on their way to the disk, by the folder they go to."""
+
+
+class Lines:
+    """The landed lines of one request, or of all that are committed together.
+
+    Attributes:
+        by_folder: the lines, each ended by a line break.
+        events: how many there are.
+        size: how long they are together.
+    """
+
+    __slots__ = ("by_folder", "events", "size")
+
+    def __init__(self) -> None:
+        """Start with none."""
+        self.by_folder: dict[str, list[bytes]] = {}
+        self.events = 0
+        self.size = 0
+
+    def add(self, folder: str, line: bytes) -> None:
+        """Add one line."""
+        self.by_folder.setdefault(folder, []).append(line)
+        self.events += 1
+        self.size += len(line)
+
+    def extend(self, other: "Lines") -> None:
+        """Add all lines of another."""
+        for folder, lines in other.by_folder.items():
+            self.by_folder.setdefault(folder, []).extend(lines)
+        self.events += other.events
+        self.size += other.size

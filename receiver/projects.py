@@ -1,0 +1,71 @@
+"""Projects: the settings an SDK fetches from Segment's CDN before it sends.
+
+They tell analytics.js, and the mobile SDKs, to send here and nowhere else.
+"""
+
+from ipaddress import ip_address
+from urllib.parse import urlsplit
+
+from flask import Blueprint, Request, Response, request
+from msgspec import json
+
+from receiver.errors import RequestRefusedError
+from receiver.settings import Settings
+from receiver.state import current_receiver
+
+bp = Blueprint("projects", __name__)
+
+
+@bp.get("/v1/projects/<write_key>/settings")
+@bp.get("/projects/<write_key>/settings")
+def settings(write_key: str) -> Response:
+    """Answer the settings of a source, found by its write key."""
+    receiver = current_receiver()
+    if receiver.sources.with_write_key(write_key.encode()) is None:
+        raise RequestRefusedError(404, "not_found", "There is no such project.")
+    base = urlsplit(_public_address(receiver.settings, request))
+    host = f"{base.netloc}{base.path.rstrip('/')}/v1"
+    document = {
+        "integrations": {
+            "Segment.io": {"apiKey": write_key, "apiHost": host, "protocol": base.scheme}
+        },
+        # analytics.js measures itself unless told not to, and sends that to Segment.
+        "metrics": {"sampleRate": 0, "host": host},
+    }
+    response = Response(json.encode(document), mimetype="application/json")
+    response.headers["Cache-Control"] = "no-store"
+    return response
+
+
+def _public_address(settings: Settings, request: Request) -> str:
+    """Return the address that browsers reach us by.
+
+    Raises:
+        RequestRefusedError: 404, nobody has said, and this browser is on another machine.
+    """
+    if settings.public_url:
+        return str(settings.public_url)
+    if _is_on_this_machine(request):
+        return request.host_url
+    raise RequestRefusedError(
+        404, "no_public_url", "SEAMLINE_PUBLIC_URL has to say how this receiver is reached."
+    )
+
+
+def _is_on_this_machine(request: Request) -> bool:
+    """Say whether the browser and the address it asked are, with no proxy in between."""
+    try:
+        asked = urlsplit(request.host_url).hostname
+    except ValueError:  # what stands in the header is no address
+        return False
+    is_forwarded = "X-Forwarded-For" in request.headers
+    return not is_forwarded and _is_loopback(request.remote_addr) and _is_loopback(asked)
+
+
+def _is_loopback(host: str | None) -> bool:
+    if host == "localhost":
+        return True
+    try:
+        return ip_address(host or "").is_loopback
+    except ValueError:
+        return False

@@ -1,0 +1,50 @@
+"""What one process's application holds: its settings, its senders and its committer."""
+
+from typing import TYPE_CHECKING, NamedTuple, cast
+
+from flask import Flask, current_app
+
+from receiver.committer import Committer
+from receiver.events import Limits
+from receiver.live_sources import LiveSources
+from receiver.settings import Settings
+from receiver.sources import Sources
+
+if TYPE_CHECKING:
+    from receiver.metrics import Metrics
+
+_KEY = "seamline"
+
+
+class Receiver(NamedTuple):
+    """Everything a request handler needs beyond its request."""
+
+    settings: Settings
+    live_sources: LiveSources
+    committer: Committer
+    metrics: "Metrics"
+
+    @property
+    def sources(self) -> Sources:
+        """Who may send, as `sources.toml` says now."""
+        return self.live_sources.current()
+
+    @property
+    def limits(self) -> Limits:
+        """What an event may measure."""
+        return Limits(self.settings.event_bytes, self.settings.depth)
+
+
+def attach(app: Flask, receiver: Receiver) -> None:
+    """Give an application its receiver."""
+    app.extensions[_KEY] = receiver
+
+
+def receiver_of(app: Flask) -> Receiver:
+    """Return an application's receiver."""
+    return cast("Receiver", app.extensions[_KEY])
+
+
+def current_receiver() -> Receiver:
+    """Return the receiver of the request being handled."""
+    return receiver_of(current_app)

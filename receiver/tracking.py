@@ -1,0 +1,91 @@
+"""Segment's HTTP Tracking API, for SDKs that are pointed straight at us."""
+
+from flask import Blueprint, Response, request
+
+from receiver.answers import success
+from receiver.auth import source_of_body, source_of_header
+from receiver.batches import read_batch, read_fields, refuse_oversized
+from receiver.body import Body, read_body
+from receiver.client_address import client_address
+from receiver.direct import DirectSender
+from receiver.errors import unauthorized
+from receiver.intake import land_events, land_unusable
+from receiver.json_text import WHITESPACE
+from receiver.sources import Source
+from receiver.state import current_receiver
+
+_CALLS = ("track", "identify", "page", "screen", "group", "alias")
+CALLS_BY_NAME = {call[0]: call for call in _CALLS} | {call: call for call in _CALLS}
+"""The call by the name it has in a path, whole or, as browsers write it, its first letter."""
+
+bp = Blueprint("tracking", __name__)
+
+
+@bp.post(f"/v1/<any({','.join(CALLS_BY_NAME)}):name>")
+def event(name: str) -> Response:
+    """Take one event, whose path says which call it is unless it says so itself."""
+    call = CALLS_BY_NAME[name]
+    source, body = _receive()
+    if source is None:
+        source = source_of_body(
+            current_receiver().sources, read_fields(body.data).values.get("writeKey")
+        )
+    if body.flaw:
+        land_unusable(source, body.flaw, body.data, call)
+    else:
+        item = body.data.strip(WHITESPACE)
+        land_events(source, [item], path_call=call, direct=direct_sender())
+    return success()
+
+
+@bp.post("/v1/batch")
+@bp.post("/v1/import")
+@bp.post("/v1/b")
+@bp.post("/b")  # of SDKs whose host is set without /v1
+def batch() -> Response:
+    """Take a batch: `{"batch": [...]}`, with fields that hold for all its events."""
+    source, body = _receive()
+    fields = read_fields(body.data)
+    if source is None:
+        source = source_of_body(current_receiver().sources, fields.values.get("writeKey"))
+    receiver = current_receiver()
+    most = receiver.settings.batch_events
+    events = body.flaw or read_batch(fields, receiver.limits, most)
+    if isinstance(events, str):
+        land_unusable(source, events, body.data)
+    else:
+        refuse_oversized(events, most, receiver.settings.body_bytes)
+        land_events(source, events.items, events.shared, direct=direct_sender())
+    return success()
+
+
+@bp.post("/v1/m")
+@bp.post("/m")
+def metrics() -> Response:
+    """Take what an SDK measures of itself: it is no event, and nobody here reads it."""
+    return success()
+
+
+def direct_sender(*, is_device: bool = False) -> DirectSender:
+    """Return who sent the request being handled.
+
+    Args:
+        is_device: whether events that do not say it were made where the request was.
+    """
+    settings = current_receiver().settings
+    address = client_address(request, settings.trusted_proxies)
+    return DirectSender(settings.integration_name, address, is_device=is_device)
+
+
+def _receive() -> tuple[Source | None, Body]:
+    """Read a request, as far as its header does not already speak against it."""
+    receiver = current_receiver()
+    receiver.committer.refuse_early()
+    source = source_of_header(receiver.sources, request.headers.get("Authorization"))
+    limit = receiver.settings.body_bytes
+    if source is None:  # whoever sends this may be anybody
+        limit = min(limit, receiver.settings.keyless_bytes)
+    body = read_body(request, limit)
+    if source is None and body.flaw:
+        raise unauthorized()  # no body that can be read, so no key in it
+    return source, body

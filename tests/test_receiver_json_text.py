@@ -1,0 +1,140 @@
+"""JSON as text: cut, measured and merged by bytes, checked against a parser."""
+
+import json
+from typing import Any
+
+import msgspec
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from receiver.events import Event, Limits, check_event
+from receiver.json_text import deeper_than, elements, members, repeats_a_key
+from receiver.shared_fields import NOTHING_SHARED, SharedFields
+
+KEYS = st.text(max_size=5) | st.sampled_from(["context", "integrations", "sentAt", '"', "\\", "é"])
+SCALARS = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text()
+VALUES = st.recursive(
+    SCALARS.filter(lambda value: value not in (float("inf"), float("-inf"))),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(KEYS, inner, max_size=4),
+    max_leaves=15,
+)
+OBJECTS = st.dictionaries(KEYS, VALUES, max_size=6)
+STYLES = st.sampled_from(
+    [
+        {"separators": (",", ":"), "ensure_ascii": False},
+        {},
+        {"indent": 1},
+        {"separators": (" ,\r\n", "\t: ")},
+    ]
+)
+LIMITS = Limits(event_bytes=1 << 20, depth=128)
+
+unhurried = settings(deadline=None, max_examples=60)  # other tests may be busy beside
+
+
+def dump(value: Any, style: dict[str, Any]) -> bytes:
+    return json.dumps(value, **style).encode(errors="surrogatepass")
+
+
+def is_valid(text: bytes) -> bool:
+    try:
+        msgspec.json.decode(text)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return False
+    return True
+
+
+def depth_of(value: Any) -> int:
+    if isinstance(value, dict):
+        return 1 + max(map(depth_of, value.values()), default=0)
+    if isinstance(value, list):
+        return 1 + max(map(depth_of, value), default=0)
+    return 0
+
+
+@unhurried
+@given(st.lists(VALUES), STYLES)
+def test_an_array_is_cut_into_its_elements(values: list[Any], style: dict[str, Any]) -> None:
+    cut = elements(dump(values, style))
+
+    assert cut is not None
+    assert [json.loads(one) for one in cut] == values
+
+
+@unhurried
+@given(OBJECTS, STYLES)
+def test_members_are_found_where_they_stand(value: dict[str, Any], style: dict[str, Any]) -> None:
+    text = dump(value, style)
+    found = members(text) if is_valid(text) else []
+
+    assert found is not None
+    if is_valid(text):
+        assert {one.key: json.loads(text[one.start : one.end]) for one in found} == value
+
+
+@unhurried
+@given(st.binary() | VALUES.map(lambda value: dump(value, {})))
+def test_no_bytes_break_the_scanner(text: bytes) -> None:
+    for scan in (elements, members):
+        scan(text)
+        scan(b"[" + text)
+        scan(b"{" + text + b"}")
+
+
+@unhurried
+@given(VALUES, STYLES)
+def test_depth_is_counted_outside_strings(value: Any, style: dict[str, Any]) -> None:
+    text = dump(value, style)
+
+    assert not deeper_than(text, depth_of(value))
+    assert depth_of(value) == 0 or deeper_than(text, depth_of(value) - 1)
+
+
+@unhurried
+@given(OBJECTS, STYLES)
+def test_a_key_that_stands_twice_is_noticed(value: dict[str, Any], style: dict[str, Any]) -> None:
+    text = dump(value, style)
+    if not is_valid(text):
+        return
+    parse = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
+    assert not repeats_a_key(text, parse(text))
+    for key, other in value.items():
+        member = dump({key: other}, style)[1:-1]
+        twice = text[:-1] + b"," + member + b"}"
+        assert repeats_a_key(twice, parse(twice))
+
+
+@unhurried
+@given(OBJECTS, OBJECTS, STYLES)
+def test_merging_adds_what_is_missing_and_changes_nothing(
+    event: dict[str, Any], batch: dict[str, Any], style: dict[str, Any]
+) -> None:
+    item = dump(event, style)
+    shared = {k: dump(v, style) for k, v in batch.items() if k in SHARED_NAMES}
+    if not (is_valid(item) and all(map(is_valid, shared.values()))):
+        return
+    merged = SharedFields(shared).merged_into(item, event)
+
+    expected = {k: batch[k] for k in shared} | event
+    for name in shared:
+        if isinstance(batch[name], dict) and isinstance(event.get(name), dict):
+            expected[name] = batch[name] | event[name]
+    assert json.loads(merged) == expected
+    assert list(json.loads(merged))[: len(event)] == list(event)
+    if expected == event:
+        assert merged == item
+
+
+SHARED_NAMES = {"context", "integrations", "sentAt"}
+
+
+@unhurried
+@given(OBJECTS, STYLES)
+def test_an_event_is_landed_as_it_came(event: dict[str, Any], style: dict[str, Any]) -> None:
+    item = dump(event | {"type": "track"}, style)
+    checked = check_event(item, NOTHING_SHARED, None, LIMITS)
+
+    if isinstance(checked, Event):
+        assert checked.payload == item
+    else:
+        assert not is_valid(item)

@@ -1,0 +1,62 @@
+"""sources.toml is written once, with keys nobody else has."""
+
+from __future__ import annotations
+
+import stat
+import tomllib
+from typing import TYPE_CHECKING
+
+import pytest
+
+from stack.errors import StackError
+from stack.sources import first_write_key, write_if_missing
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def test_a_missing_file_is_written_for_its_owner_only(tmp_path: Path) -> None:
+    path = tmp_path / "sources.toml"
+    assert write_if_missing(path)
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    (source,) = tomllib.loads(path.read_text())["source"]
+    assert source["name"] == "default"
+    assert [len(key) for key in source["write_keys"] + source["shared_secrets"]] == [32, 64]
+
+
+def test_two_files_have_different_keys(tmp_path: Path) -> None:
+    for name in ("one", "two"):
+        write_if_missing(tmp_path / name)
+    assert first_write_key(tmp_path / "one") != first_write_key(tmp_path / "two")
+
+
+def test_a_file_that_is_there_is_left_alone(tmp_path: Path) -> None:
+    path = tmp_path / "sources.toml"
+    path.write_text("# mine")
+    assert not write_if_missing(path)
+    assert path.read_text() == "# mine"
+
+
+def test_a_place_that_cannot_be_written_is_named_with_its_setting(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(StackError, match="SEAMLINE_SOURCES"):
+        write_if_missing(tmp_path / "file" / "sources.toml")
+
+
+def test_the_demo_sends_with_the_first_write_key_there_is(tmp_path: Path) -> None:
+    path = tmp_path / "sources.toml"
+    path.write_text(
+        '[[source]]\nname = "hook"\nshared_secrets = ["s"]\n'
+        '[[source]]\nname = "site"\nwrite_keys = ["first", "second"]\n'
+    )
+    assert first_write_key(path) == "first"
+
+
+@pytest.mark.parametrize("text", ["", "[[source]]\nname = 'hook'\n", "not toml"])
+def test_a_file_without_a_write_key_is_an_error_in_one_line(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "sources.toml"
+    path.write_text(text)
+    with pytest.raises(StackError) as refused:
+        first_write_key(path)
+    assert str(path) in str(refused.value)
+    assert "\n" not in str(refused.value)
