@@ -1,15 +1,26 @@
 """What dbt needs to work on the warehouse; profiles.yml names this module as a plugin."""
 
+import logging
 from typing import Any
 
 from dbt.adapters.duckdb.credentials import Attachment, DuckDBCredentials
 from dbt.adapters.duckdb.plugins import BasePlugin
+from dbt.flags import get_flags
 from dbt_common.exceptions import DbtRuntimeError
 from duckdb import DuckDBPyConnection
 from filelock import FileLock
 
+from orchestration.columns.rules import (
+    ColumnRulesError,
+    put_in_force,
+    read_rules,
+    rules_in_force,
+)
+from orchestration.columns.update import create_column_tables, has_tables, update_placement
 from orchestration.loading import warehouse, writer_lock
 from orchestration.settings import Settings
+
+log = logging.getLogger(__name__)
 
 _held: list[FileLock] = []
 
@@ -34,7 +45,12 @@ class Plugin(BasePlugin):
             _held.append(writer_lock.take(settings))
         except writer_lock.WriterBusyError as busy:
             raise DbtRuntimeError(str(busy)) from busy
-        warehouse.create_warehouse(settings)
+        try:
+            warehouse.create_warehouse(settings)
+            _place_fields(settings)
+        except BaseException:
+            release()  # dbt tries once more, and would wait for itself
+            raise
         credentials.attach = [
             Attachment(
                 path=f"ducklake:sqlite:{settings.catalog}",
@@ -54,6 +70,29 @@ class Plugin(BasePlugin):
     def configure_connection(self, conn: DuckDBPyConnection) -> None:
         """Load the extensions before dbt attaches."""
         warehouse.load_extensions(conn)
+
+
+def _place_fields(settings: Settings) -> None:
+    """Place what was seen; rules that have changed come into force with a full refresh."""
+    try:
+        wanted = read_rules(settings.columns)
+    except ColumnRulesError as error:
+        raise DbtRuntimeError(str(error)) from error
+    flags = get_flags()  # type: ignore[no-untyped-call]
+    is_all_anew = bool(flags.FULL_REFRESH) and not (flags.SELECT or flags.EXCLUDE)
+    with warehouse.connect(settings) as con:
+        create_column_tables(con)
+        rules = rules_in_force(con)
+        if rules != wanted and (is_all_anew or not has_tables(con, settings.schema_name)):
+            put_in_force(con, wanted)
+            rules = wanted
+        elif rules != wanted:
+            log.warning(
+                "%s has changed since the tables were built, and they go on as they are. It comes "
+                "into force with `dbt run --full-refresh`, of all models.",
+                settings.columns,
+            )
+        update_placement(con, rules)
 
 
 def _refuse_another_schema(settings: Settings, credentials: DuckDBCredentials) -> None:

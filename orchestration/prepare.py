@@ -1,8 +1,10 @@
 """What has to be there before Dagster starts: the warehouse, the manifest, Dagster's folder."""
 
+import json
+from pathlib import Path
+
 from orchestration import dbt
 from orchestration.loading.load import load
-from orchestration.loading.tables import CALLS
 from orchestration.loading.warehouse import connect, create_warehouse
 from orchestration.loading.writer_lock import writer_lock
 from orchestration.settings import ROOT, Settings
@@ -11,14 +13,14 @@ from orchestration.settings import ROOT, Settings
 def prepare(settings: Settings) -> None:
     """Make what is missing; change nothing that is there.
 
-    The first time this builds the final tables too, empty, so that whoever connects before the
-    first event finds them.
+    The first time, and after an update that brings models, this builds the final tables too, so
+    that whoever connects before the first event finds them.
     """
     prepare_dagster_home(settings)
     with writer_lock(settings):
         create_warehouse(settings)
-    dbt.write_manifest(settings)
-    if not has_final_tables(settings):
+    manifest = dbt.write_manifest(settings)
+    if not has_all_models(settings, manifest):
         _run_all_models(settings)
 
 
@@ -37,13 +39,19 @@ def prepare_dagster_home(settings: Settings) -> None:
         DagsterInstance.from_config(str(settings.dagster_home)).dispose()
 
 
-def has_final_tables(settings: Settings) -> bool:
-    """Whether every final table exists."""
+def has_all_models(settings: Settings, manifest: Path) -> bool:
+    """Whether every dbt model is there as a table or view."""
+    models = {
+        (node["schema"], node["name"])
+        for node in json.loads(manifest.read_bytes())["nodes"].values()
+        if node["resource_type"] == "model"
+    }
     with connect(settings, read_only=True) as con:
         found = con.execute(
-            "select table_name from duckdb_tables() where schema_name = ?", [settings.schema_name]
+            "select schema_name, table_name from duckdb_tables() "
+            "union all select schema_name, view_name from duckdb_views() where not internal"
         ).fetchall()
-    return {call for call in CALLS if call != "delete"} <= {name for (name,) in found}
+    return models <= set(found)
 
 
 def load_once(settings: Settings) -> str:

@@ -58,6 +58,9 @@ class Settings(BaseSettings):
     integration_name: Annotated[str, AfterValidator(_names_a_schema)] = "Segment"
     """The integration's name. Folded, it is the schema of the final tables."""
 
+    columns: RootedPath = Path("columns.yml")
+    """What you say of columns: types, names, what to leave out or to hash. May be missing."""
+
     dagster_port: Annotated[int, Field(ge=1, le=65535)] = 3000
     """The port of Dagster's webserver."""
 

@@ -60,10 +60,10 @@ class Lake:
         assert done.returncode == 0, done.stdout
         return done.stdout
 
-    def rows(self, sql: str) -> list[tuple[Any, ...]]:
+    def rows(self, sql: str, parameters: object = None) -> list[tuple[Any, ...]]:
         """The answer to a query."""
         with connect(self.settings, read_only=True) as con:
-            return con.execute(sql).fetchall()
+            return con.execute(sql, parameters).fetchall()
 
     def tables(self) -> dict[str, list[tuple[Any, ...]]]:
         """Every row of every final table, every column."""

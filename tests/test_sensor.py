@@ -81,6 +81,11 @@ def test_one_run_is_asked_for_all_tables_with_news_and_their_models(
         "segment_staging/stg_segment__track",
         "segment/page",
         "segment/track",
+        "segment/_sdc_rejected",
+        "segment/child_table",
+        "segment_warehouse/pages",
+        "segment_warehouse/tracks",
+        "segment_warehouse/event_relation",
     }
 
 

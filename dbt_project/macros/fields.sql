@@ -1,138 +1,125 @@
 {#
-    The fields of an event, as plain lists: a line is a path in the payload and the type of its
-    column. The column's name follows from the path (column_name), its description stands in
-    models/segment/_segment__models.yml.
-
-    `timestamp` is a time as text, in any of the formats senders use; `json` keeps a value as it is.
+    The fields of a call, as columns.placement says: orchestration/columns/ places them before dbt
+    starts, the documented ones (dbt_project.yml) first, then those that were seen.
 #}
 
-{% macro common_fields() %}
-    {# What Segment documents for every call. A column is there from the first day, value or not. #}
-    {% set fields %}
-        anonymousId                             varchar
-        userId                                  varchar
-        channel                                 varchar
-        version                                 double
-        projectId                               varchar
-        integrations                            json
-        _metadata                               json
-
-        context.active                          boolean
-        context.amp.id                          varchar
-        context.app.build                       varchar
-        context.app.name                        varchar
-        context.app.namespace                   varchar
-        context.app.version                     varchar
-        context.campaign.content                varchar
-        context.campaign.id                     varchar
-        context.campaign.medium                 varchar
-        context.campaign.name                   varchar
-        context.campaign.source                 varchar
-        context.campaign.term                   varchar
-        context.channel                         varchar
-        context.consent.categoryPreferences     json
-        context.device.adTrackingEnabled        boolean
-        context.device.advertisingId            varchar
-        context.device.id                       varchar
-        context.device.manufacturer             varchar
-        context.device.model                    varchar
-        context.device.name                     varchar
-        context.device.token                    varchar
-        context.device.type                     varchar
-        context.device.version                  varchar
-        context.direct                          boolean
-        context.externalIds                     json
-        context.groupId                         varchar
-        context.instanceId                      varchar
-        context.integration.name                varchar
-        context.integration.version             varchar
-        context.ip                              varchar
-        context.library.name                    varchar
-        context.library.version                 varchar
-        context.locale                          varchar
-        context.location.city                   varchar
-        context.location.country                varchar
-        context.location.latitude               double
-        context.location.longitude              double
-        context.location.region                 varchar
-        context.location.speed                  double
-        context.metrics                         json
-        context.network.bluetooth               boolean
-        context.network.carrier                 varchar
-        context.network.cellular                boolean
-        context.network.wifi                    boolean
-        context.os.name                         varchar
-        context.os.version                      varchar
-        context.page.path                       varchar
-        context.page.referrer                   varchar
-        context.page.search                     varchar
-        context.page.title                      varchar
-        context.page.url                        varchar
-        context.personas.computation_class      varchar
-        context.personas.computation_id         varchar
-        context.personas.computation_key        varchar
-        context.personas.event_emitter_id       varchar
-        context.personas.namespace              varchar
-        context.personas.space_id               varchar
-        context.protocols                       json
-        context.referrer.btid                   varchar
-        context.referrer.id                     varchar
-        context.referrer.link                   varchar
-        context.referrer.name                   varchar
-        context.referrer.type                   varchar
-        context.referrer.url                    varchar
-        context.referrer.urid                   varchar
-        context.screen.density                  double
-        context.screen.height                   double
-        context.screen.width                    double
-        context.timezone                        varchar
-        context.traits                          json
-        context.userAgent                       varchar
-        context.userAgentData.architecture      varchar
-        context.userAgentData.bitness           varchar
-        context.userAgentData.brands            json
-        context.userAgentData.fullVersionList   json
-        context.userAgentData.mobile            boolean
-        context.userAgentData.model             varchar
-        context.userAgentData.platform          varchar
-        context.userAgentData.platformVersion   varchar
-        context.userAgentData.uaFullVersion     varchar
-        context.userAgentData.wow64             boolean
-    {% endset %}
-    {% do return(fields) %}
+{% macro placements(call) %}
+    {# The rows of columns.placement for one call and for the arrays in it, in the order of columns. #}
+    {% set rows = [] %}
+    {% if execute %}
+        {% set query %}
+            select {{ row_as_json('placement') }} from {{ columns_table('placement') }} as placement
+            where call = '{{ call }}' order by place
+        {% endset %}
+        {% for row in run_query(query) %}
+            {% do rows.append(fromjson(row[0])) %}
+        {% endfor %}
+    {% endif %}
+    {% do return(rows) %}
 {% endmacro %}
 
 
-{% macro time_fields() %}
-    {# The payload's own clock readings; event_times() turns them into columns. #}
-    {% set fields %}
-        timestamp                               timestamp
-        originalTimestamp                       timestamp
-        receivedAt                              timestamp
-    {% endset %}
-    {% do return(fields) %}
+{% macro columns_table(name) %}
+    {# A table of the schema `columns`; no source(), as a unit test would have to give its rows. #}
+    {% do return(api.Relation.create(target.database, 'columns', name)) %}
 {% endmacro %}
 
 
-{% macro read_fields(fields) %}
-    {# The lines of a list of fields as [path, type] pairs. #}
-    {% set pairs = [] %}
-    {% for line in fields.splitlines() if line.strip() %}
-        {% do pairs.append(line.split()) %}
-    {% endfor %}
-    {% do return(pairs) %}
-{% endmacro %}
-
-
-{% macro column_name(path) %}
+{% macro read_payload(call) %}
     {#
-        Stitch's name for a path: snake_case at every level, `__` between levels, a leading
-        underscore stays. `context.userAgentData.brands` -> `context__user_agent_data__brands`.
+        How the payload of a call becomes columns:
+
+        parsed:     select expressions that read it, once for all fields (`fields`, `others`)
+        clocks:     field -> the text of an event's own clock reading
+        documented: select expressions of the documented fields' columns
+        found:      of all others, each with the path it comes from as [expression, name, path]
+        is_left_out: columns.yml leaves the whole table out
     #}
-    {% set names = [] %}
-    {% for key in path.split('.') %}
-        {% set words = modules.re.findall('[A-Z0-9]+[a-z0-9]*|[a-z0-9]+', key) %}
-        {% do names.append(('_' if key.startswith('_') else '') ~ words | join('_') | lower) %}
+    {% set of_call = placements(call) | selectattr('table_name', 'eq', call) | list %}
+    {% set reads = read_paths(of_call) %}
+    {% set documented = {} %}
+    {% set found = {} %}
+    {% set clocks = {} %}
+    {% set documented_paths = of_call | rejectattr('type') | map(attribute='path') | list %}
+    {% for field in of_call if field.column_name and field.column_type != 'envelope' %}
+        {% set is_documented = field.is_declared and field.path in documented_paths %}
+        {% set read = reads.expressions.get(field.path) %}
+        {% set columns = documented if is_documented else found %}
+        {% if field.status == 'column' and field.column_type == 'time' %}
+            {% do clocks.setdefault(field.path, clock_text(read, field)) %}
+        {% elif field.column_type == 'time' %}
+        {% elif field.status == 'left out' %}
+            {% do documented.update({field.column_name: {
+                'type': field.column_type, 'path': field.path, 'values': ['null']
+            }}) %}
+        {% else %}
+            {% set column = columns.setdefault(
+                field.column_name, {'type': field.column_type, 'path': field.path, 'values': []}
+            ) %}
+            {% set value = field_value(read, field) %}
+            {% if value and value not in column['values'] %}
+                {% do column['values'].append(value) %}
+            {% endif %}
+        {% endif %}
+        {% if field.sibling_name and field.type %}
+            {% set sibling = found.setdefault(
+                field.sibling_name, {'type': field.sibling_type, 'path': field.path, 'values': []}
+            ) %}
+            {% do sibling['values'].append(unread_value(read, field)) %}
+        {% endif %}
     {% endfor %}
-    {% do return(names | join('__')) %}
+    {% do return({
+        'parsed': reads.parsed,
+        'clocks': clocks,
+        'documented': column_expressions(documented),
+        'found': column_expressions(found),
+        'is_left_out': of_call and of_call | rejectattr('status', 'eq', 'left out') | list == [],
+    }) %}
+{% endmacro %}
+
+
+{% macro column_expressions(columns) %}
+    {% set expressions = [] %}
+    {% for name, column in columns.items() %}
+        {% set values = column['values'] %}
+        {% set value = 'coalesce(' ~ values | join(', ') ~ ')' if values | length > 1 else values[0] %}
+        {% do expressions.append(
+            'cast(' ~ value ~ ' as ' ~ column.type ~ ') as ' ~ adapter.quote(name)
+        ) %}
+    {% endfor %}
+    {% do return(expressions) %}
+{% endmacro %}
+
+
+{% macro field_value(read, field) %}
+    {#
+        What of a field goes to its column. Where the payload is read as the column's type, the
+        value is there; where it is read as JSON, each type that was seen is picked out of it. The
+        row of a documented field that says no type stands for all types, and then for none.
+    #}
+    {% if field.is_hashed %}
+        {% do return(hashed(read if field.read_as != 'json' else json_text(read))) %}
+    {% elif field.read_as != 'json' and field.column_type == 'timestamp' %}
+        {% do return(utc_timestamp(read)) %}
+    {% elif field.read_as != 'json' or field.column_type == 'json' and field.is_declared %}
+        {% do return(read) %}
+    {% elif field.is_declared %}
+        {% do return(json_read_as(read, field.column_type)) %}
+    {% elif field.type %}
+        {% do return(json_value_of(read, field.type, field.column_type)) %}
+    {% endif %}
+{% endmacro %}
+
+
+{% macro unread_value(read, field) %}
+    {# What the field's own column cannot read. #}
+    {% do return(
+        'case when ' ~ json_read_as(read, field.column_type) ~ ' is null then '
+        ~ json_value_of(read, field.type, field.sibling_type) ~ ' end'
+    ) %}
+{% endmacro %}
+
+
+{% macro clock_text(read, field) %}
+    {% do return(read if field.read_as != 'json' else json_value_of(read, 'string', 'varchar')) %}
 {% endmacro %}

@@ -1,27 +1,59 @@
 {#
-    From JSON to columns. What differs by engine is dispatched; the rest is built on it.
+    From JSON to values. What differs by engine is dispatched; the rest is built on it.
 #}
 
-{% macro parse_payload(own_fields) %}
-    {# The payload as one typed struct: the common fields, the clock readings, the call's own. #}
-    {% set fields = read_fields(common_fields() ~ time_fields() ~ own_fields) %}
-    {% do return(json_to_struct('payload', fields)) %}
+{% macro read_paths(fields, json='payload') %}
+    {#
+        How a document is read: all paths at once as one typed struct, however many they are, and
+        those that stand apart at once as a list.
+
+        parsed:      the select expressions for it, as `fields` and `others`
+        expressions: path -> where its value is then
+    #}
+    {% set together = {} %}
+    {% set apart = {} %}
+    {% set expressions = {} %}
+    {% for field in fields if field.read_as %}
+        {% if not field['keys'] %}
+            {% do expressions.update({field.path: json}) %}
+        {% elif not field.is_apart %}
+            {% do together.setdefault(field.path, [field['keys'], field.read_as]) %}
+            {% do expressions.update({
+                field.path: struct_field('fields', field['keys'], field.read_as)
+            }) %}
+        {% elif field.path not in apart %}
+            {% do apart.update({field.path: field['keys']}) %}
+            {% do expressions.update({field.path: 'others[' ~ apart | length ~ ']'}) %}
+        {% endif %}
+    {% endfor %}
+    {% set parsed = [] %}
+    {% if together %}
+        {% do parsed.append(json_to_struct(json, together.values()) ~ ' as fields') %}
+    {% endif %}
+    {% if apart %}
+        {% do parsed.append(json_to_list(json, apart.values()) ~ ' as others') %}
+    {% endif %}
+    {% do return({'parsed': parsed, 'expressions': expressions}) %}
 {% endmacro %}
 
 
-{% macro field_columns(fields) %}
-    {# A column for each field of the struct that parse_payload made. #}
-    {% set columns = [] %}
-    {% for path, type in read_fields(fields) %}
-        {% do columns.append(struct_field('fields', path, type) ~ ' as ' ~ column_name(path)) %}
-    {% endfor %}
-    {% do return(columns | join(',\n        ')) %}
+{% macro row_as_json(row) %}
+    {% do return(adapter.dispatch('row_as_json')(row)) %}
+{% endmacro %}
+
+{% macro duckdb__row_as_json(row) %}
+    {% do return('cast(to_json(' ~ row ~ ') as varchar)') %}
+{% endmacro %}
+
+
+{% macro sql_string(text) %}
+    {% do return("'" ~ text | replace("'", "''") ~ "'") %}
 {% endmacro %}
 
 
 {% macro json_to_struct(json, fields) %}
     {#
-        Reads the whole document once, however many fields are asked for.
+        Reads the whole document once, however many fields are asked for, each as [keys, type].
         A value that does not fit its type is null, and so is everything below it.
     #}
     {% do return(adapter.dispatch('json_to_struct')(json, fields)) %}
@@ -29,8 +61,7 @@
 
 {% macro duckdb__json_to_struct(json, fields) %}
     {% set structure = {} %}
-    {% for path, type in fields %}
-        {% set keys = path.split('.') %}
+    {% for keys, type in fields %}
         {% set level = namespace(of=structure) %}
         {% for key in keys[:-1] %}
             {% set level.of = level.of.setdefault(key, {}) %}
@@ -38,19 +69,151 @@
         {% do level.of.update({keys[-1]: 'varchar' if type == 'timestamp' else type}) %}
     {% endfor %}
     {# try(): text that is no JSON at all is a row of nulls, not the end of the run #}
-    {% do return("try(json_transform(" ~ json ~ ", '" ~ tojson(structure) ~ "'))") %}
+    {% do return("try(json_transform(" ~ json ~ ", " ~ sql_string(tojson(structure)) ~ "))") %}
 {% endmacro %}
 
 
-{% macro struct_field(struct, path, type) %}
-    {% do return(adapter.dispatch('struct_field')(struct, path, type)) %}
+{% macro struct_field(struct, keys, type) %}
+    {% do return(adapter.dispatch('struct_field')(struct, keys, type)) %}
 {% endmacro %}
 
-{% macro duckdb__struct_field(struct, path, type) %}
-    {% set value = struct ~ '."' ~ path.split('.') | join('"."') ~ '"' %}
+{% macro duckdb__struct_field(struct, keys, type) %}
+    {% set quoted = [] %}
+    {% for key in keys %}
+        {% do quoted.append('"' ~ key | replace('"', '""') ~ '"') %}
+    {% endfor %}
+    {% set value = struct ~ '.' ~ quoted | join('.') %}
     {% if type == 'double' %}
         {# the text "NaN" fits a double, but sums and averages would not survive it #}
         {% set value = 'case when isfinite(' ~ value ~ ') then ' ~ value ~ ' end' %}
     {% endif %}
     {% do return(value) %}
+{% endmacro %}
+
+
+{% macro json_to_list(json, paths) %}
+    {# Some values of a document as JSON, in a list from 1. #}
+    {% do return(adapter.dispatch('json_to_list')(json, paths)) %}
+{% endmacro %}
+
+{% macro duckdb__json_to_list(json, paths) %}
+    {# JSON pointers, as a key in them may be anything #}
+    {% set pointers = [] %}
+    {% for keys in paths %}
+        {% set escaped = [] %}
+        {% for key in keys %}
+            {% do escaped.append('/' ~ key | replace('~', '~0') | replace('/', '~1')) %}
+        {% endfor %}
+        {% do pointers.append(sql_string(escaped | join(''))) %}
+    {% endfor %}
+    {% do return('json_extract(' ~ json ~ ', [' ~ pointers | join(', ') ~ '])') %}
+{% endmacro %}
+
+
+{% macro json_text(json) %}
+    {# Any value as text: a string's own, all else as JSON writes it. #}
+    {% do return(adapter.dispatch('json_text')(json)) %}
+{% endmacro %}
+
+{% macro duckdb__json_text(json) %}
+    {% do return("(" ~ json ~ " ->> '$')") %}
+{% endmacro %}
+
+
+{% macro json_value_of(json, type, column_type) %}
+    {#
+        The value if it is of a type, else null. Types are those of raw.field: an integer of more
+        than 64 bits is a string, so that it keeps its digits.
+    #}
+    {% do return(adapter.dispatch('json_value_of')(json, type, column_type)) %}
+{% endmacro %}
+
+{% macro duckdb__json_value_of(json, type, column_type) %}
+    {% set text = json_text(json) %}
+    {% set kind = 'json_type(' ~ json ~ ')' %}
+    {% if type == 'string' %}
+        {% set is_of_type = "(" ~ kind ~ " = 'VARCHAR' or (" ~ kind ~ " in ('UBIGINT', 'DOUBLE')"
+            ~ " and regexp_full_match(" ~ text ~ ", '-?[0-9]{19,}')"
+            ~ " and try_cast(" ~ text ~ " as bigint) is null))"
+        %}
+    {% elif type == 'bigint' %}
+        {% set is_of_type = kind ~ " in ('UBIGINT', 'BIGINT')" %}
+    {% elif type == 'double' %}
+        {% set is_of_type = "(" ~ kind ~ " = 'DOUBLE' and not regexp_full_match("
+            ~ text ~ ", '-?[0-9]{19,}'))"
+        %}
+    {% elif type == 'boolean' %}
+        {% set is_of_type = kind ~ " = 'BOOLEAN'" %}
+    {% elif type == 'array' %}
+        {% set is_of_type = kind ~ " = 'ARRAY'" %}
+    {% elif type == 'map' %}
+        {% set is_of_type = "(" ~ kind ~ " = 'OBJECT' and len(list_filter(json_keys(" ~ json
+            ~ "), lambda key: regexp_full_match(key, '" ~ id_like() ~ "', 's'))) > 0)"
+        %}
+    {% else %}
+        {% set is_of_type = kind ~ " = 'OBJECT'" %}
+    {% endif %}
+    {% if column_type in ['json', 'varchar'] %}
+        {% set value = json if column_type == 'json' else text %}
+    {% else %}
+        {% set value = 'try_cast(' ~ text ~ ' as ' ~ column_type ~ ')' %}
+    {% endif %}
+    {% do return('case when ' ~ is_of_type ~ ' then ' ~ value ~ ' end') %}
+{% endmacro %}
+
+
+{% macro json_read_as(json, type) %}
+    {# A scalar, whatever its type, as a column's type if it can be read as that without loss. #}
+    {% do return(adapter.dispatch('json_read_as')(json, type)) %}
+{% endmacro %}
+
+{% macro duckdb__json_read_as(json, type) %}
+    {% set text = json_text(json) %}
+    {% set kind = 'json_type(' ~ json ~ ')' %}
+    {% set is_readable = kind ~ " not in ('ARRAY', 'OBJECT')" %}
+    {% if type == 'varchar' %}
+        {% set value = text %}
+    {% elif type == 'timestamp' %}
+        {% set is_readable = kind ~ " = 'VARCHAR'" %}
+        {% set value = utc_timestamp(text) %}
+    {% else %}
+        {% set value = 'try_cast(' ~ text ~ ' as ' ~ type ~ ')' %}
+        {% if type == 'boolean' %}
+            {% set is_readable = kind ~ " in ('BOOLEAN', 'VARCHAR')" %}
+        {% elif type == 'bigint' %}
+            {% set is_readable = "regexp_full_match(" ~ text ~ ", '-?[0-9]+([.]0+)?')" %}
+        {% else %}
+            {% set is_readable = kind ~ " <> 'BOOLEAN' and isfinite(" ~ value ~ ")" %}
+        {% endif %}
+    {% endif %}
+    {% do return('case when ' ~ is_readable ~ ' then ' ~ value ~ ' end') %}
+{% endmacro %}
+
+
+{% macro hashed(text) %}
+    {# What stands in the place of a value that columns.yml has hashed. #}
+    {% do return(adapter.dispatch('hashed')(text)) %}
+{% endmacro %}
+
+{% macro duckdb__hashed(text) %}
+    {% set salt = '' %}
+    {% if execute %}
+        {% set rules = run_query('select rules from ' ~ columns_table('rules')).rows %}
+        {% set salt = fromjson(rules[0][0]).hash_salt if rules else '' %}
+    {% endif %}
+    {% do return('sha256(' ~ sql_string(salt) ~ ' || ' ~ text ~ ')') %}
+{% endmacro %}
+
+
+{% macro id_like() %}
+    {# A key that is an id, as orchestration/loading/paths.py says it. #}
+    {% set patterns = [
+        '[0-9]+',
+        '[0-9]{4}-[0-9]{2}(-[0-9]{2}.*)?',
+        '[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}',
+        '[0-9a-fA-F]{16,}',
+        '.*[@\\x00].*',
+        '\\[\\]',
+    ] %}
+    {% do return(patterns | join('|')) %}
 {% endmacro %}

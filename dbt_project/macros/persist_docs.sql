@@ -9,9 +9,16 @@
     {% if is_wanted and model.description and said.get('') != model.description %}
         {% do run_query(alter_relation_comment(relation, model.description)) %}
     {% endif %}
+    {% set wanted = {} %}
+    {% for name, column in model.columns.items() %}
+        {% do wanted.update({name: column.description}) %}
+    {% endfor %}
+    {% if are_wanted %}
+        {% do wanted.update(descriptions_of_found(model)) %}
+    {% endif %}
     {% set unsaid = {} %}
-    {% for name, column in model.columns.items() if said.get(name) != column.description %}
-        {% do unsaid.update({name: column}) %}
+    {% for name, description in wanted.items() if said.get(name) != description %}
+        {% do unsaid.update({name: {'description': description, 'quote': true}}) %}
     {% endfor %}
     {% if are_wanted and unsaid %}
         {% do run_query(alter_column_comment(relation, unsaid)) %}
@@ -41,4 +48,24 @@
         {% do comments.update({row[0]: row[1]}) %}
     {% endfor %}
     {% do return(comments) %}
+{% endmacro %}
+
+
+{% macro descriptions_of_found(model) %}
+    {# Column -> where in the event its values stand, for what no page describes. #}
+    {% set found = {} %}
+    {% for field in placements(model.name) if field.table_name == model.name and field.type %}
+        {% if field.sibling_name %}
+            {% do found.setdefault(
+                field.sibling_name, 'What of ' ~ field.path ~ ' is no ' ~ field.column_type ~ '.'
+            ) %}
+        {% endif %}
+        {% if field.column_name and field.column_name not in model.columns %}
+            {% do found.setdefault(
+                field.column_name, 'Found in the events at ' ~ field.path ~ ', as ' ~ field.type
+                ~ '.' ~ (' Hashed.' if field.is_hashed else '')
+            ) %}
+        {% endif %}
+    {% endfor %}
+    {% do return(found) %}
 {% endmacro %}

@@ -18,3 +18,13 @@
 {% macro duckdb__epoch_microseconds(time) %}
     {% do return('epoch_us(' ~ time ~ ')') %}
 {% endmacro %}
+
+
+{% macro bytes_as_text(bytes) %}
+    {# Bytes as the text they are, or with what is no text escaped. #}
+    {% do return(adapter.dispatch('bytes_as_text')(bytes)) %}
+{% endmacro %}
+
+{% macro duckdb__bytes_as_text(bytes) %}
+    {% do return('coalesce(try(decode(' ~ bytes ~ ')), cast(' ~ bytes ~ ' as varchar))') %}
+{% endmacro %}

@@ -15,12 +15,14 @@
     A time that cannot be read is as good as none.
 #}
 
-{% macro clock_readings() -%}
-    fields."receivedAt" is null and fields."originalTimestamp" is null as is_direct,
-        {{ utc_timestamp('fields."timestamp"') }} as given_at,
-        {{ utc_timestamp('fields."originalTimestamp"') }} as original_at,
+{% macro clock_readings(clocks) -%}
+    {%- set receipt = clocks.get('receivedAt', 'null') -%}
+    {%- set original = clocks.get('originalTimestamp', 'null') -%}
+    {{ receipt }} is null and {{ original }} is null as is_direct,
+        {{ utc_timestamp(clocks.get('timestamp', 'null')) }} as given_at,
+        {{ utc_timestamp(original) }} as original_at,
         {{ utc_timestamp('sent_at') }} as device_sent_at,
-        coalesce({{ utc_timestamp('fields."receivedAt"') }}, received_at) as first_received_at
+        coalesce({{ utc_timestamp(receipt) }}, received_at) as first_received_at
 {%- endmacro %}
 
 

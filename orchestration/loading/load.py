@@ -11,6 +11,7 @@ import duckdb
 import pyarrow as pa
 
 from orchestration.loading import landed_file
+from orchestration.loading.fields import note_fields
 from orchestration.loading.landed_file import Contents, LandedFile
 from orchestration.loading.tables import CALLS, FOLDERS, create_raw_tables
 from orchestration.loading.warehouse import connect
@@ -165,13 +166,20 @@ def _insert_events(
     con.register("events", _table(portion, "lines", _EVENT_SCHEMA))
     con.execute(
         f"""
-        insert into raw."{call}"
-        select message_id, timezone('UTC', received_at::timestamptz), sent_at, source,
-            payload::json, ?, file, line
+        create or replace temp view usable_events as
+        select * replace (timezone('UTC', received_at::timestamptz) as received_at)
         from events where {_USABLE}
+        """  # noqa: S608 - a condition of our own
+    )
+    con.execute(
+        f"""
+        insert into raw."{call}"
+        select message_id, received_at, sent_at, source, payload::json, ?, file, line
+        from usable_events
         """,  # noqa: S608 - call is one of our own words
         [load_id],
     )
+    note_fields(con, call, load_id)
     con.execute(
         f"""
         insert into raw.rejected
@@ -184,6 +192,7 @@ def _insert_events(
     counted = con.execute(
         f"select file, count(*) from events where not ({_USABLE}) group by file"  # noqa: S608
     ).fetchall()
+    con.execute("drop view usable_events")
     con.unregister("events")
     return Counter(dict(counted))
 

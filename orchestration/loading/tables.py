@@ -45,16 +45,42 @@ _LEDGER = """
     loaded_at timestamp
 """
 
+_FIELD = """
+    call varchar,
+    event varchar,
+    path varchar,
+    keys varchar[],
+    type varchar,
+    count bigint,
+    first_seen timestamp,
+    last_seen timestamp,
+    first_load_id bigint,
+    first_file varchar,
+    first_line bigint,
+    last_load_id bigint
+"""
+
 COLUMNS = {
     **{f'raw."{call}"': _EVENT for call in CALLS},
     "raw.rejected": _REJECTED,
     "raw.landed_file": _LEDGER,
+    "raw.field": _FIELD,
 }
 """Quoted table name → its columns. No keys and no indexes: one writer and the ledger hold order."""
 
 
 def create_raw_tables(con: duckdb.DuckDBPyConnection) -> None:
-    """Create the raw tables that are missing, empty."""
+    """Create the raw tables that are missing, empty, and columns that came with a later version."""
     con.execute("create schema if not exists raw")
     for table, columns in COLUMNS.items():
         con.execute(f"create table if not exists {table} ({columns})")
+    known = set(
+        con.execute(
+            "select table_name, column_name from duckdb_columns() where schema_name = 'raw'"
+        ).fetchall()
+    )
+    for table, columns in COLUMNS.items():
+        for column in columns.split(","):
+            name = column.split()[0]
+            if (table.removeprefix("raw.").strip('"'), name) not in known:
+                con.execute(f"alter table {table} add column {column}")

@@ -1,7 +1,4 @@
-{%- set own_fields %}
-    groupId     varchar
-    traits      json
-{%- endset -%}
+{%- set payload = read_payload('group') -%}
 
 with
 
@@ -22,12 +19,13 @@ parsed as (
     select
         received.*,
         landed_files.loaded_at,
-        {{ parse_payload(own_fields) }} as fields
+        {{ payload.parsed | join(',\n        ') }}
     from received
     left join landed_files
         on
             received.load_id = landed_files.load_id
             and received.file = landed_files.file
+    {{ 'where false' if payload.is_left_out }}
 
 ),
 
@@ -35,7 +33,7 @@ clocked as (
 
     select
         *,
-        {{ clock_readings() }}
+        {{ clock_readings(payload.clocks) }}
     from parsed
 
 ),
@@ -45,10 +43,8 @@ typed as (
     select
         message_id,
         'group' as type,
-        {{ field_columns(own_fields) }},
         {{ event_times() }},
-        {{ field_columns(common_fields()) }},
-        {{ receipt_columns() }}
+        {{ (payload.documented + [receipt_columns()] + payload.found) | join(',\n        ') }}
     from clocked
 
 )

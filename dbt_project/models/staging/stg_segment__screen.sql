@@ -1,8 +1,4 @@
-{%- set own_fields %}
-    name        varchar
-    category    varchar
-    properties  json
-{%- endset -%}
+{%- set payload = read_payload('screen') -%}
 
 with
 
@@ -23,12 +19,13 @@ parsed as (
     select
         received.*,
         landed_files.loaded_at,
-        {{ parse_payload(own_fields) }} as fields
+        {{ payload.parsed | join(',\n        ') }}
     from received
     left join landed_files
         on
             received.load_id = landed_files.load_id
             and received.file = landed_files.file
+    {{ 'where false' if payload.is_left_out }}
 
 ),
 
@@ -36,7 +33,7 @@ clocked as (
 
     select
         *,
-        {{ clock_readings() }}
+        {{ clock_readings(payload.clocks) }}
     from parsed
 
 ),
@@ -46,10 +43,8 @@ typed as (
     select
         message_id,
         'screen' as type,
-        {{ field_columns(own_fields) }},
         {{ event_times() }},
-        {{ field_columns(common_fields()) }},
-        {{ receipt_columns() }}
+        {{ (payload.documented + [receipt_columns()] + payload.found) | join(',\n        ') }}
     from clocked
 
 )

@@ -1,0 +1,94 @@
+{#
+    Arrays as tables, as Stitch makes them: `track__properties__products` has a row per element,
+    with the key of the event and the element's place. They are views on the array's JSON column,
+    so they are never behind their event and take no room.
+#}
+
+{% macro child_tables() %}
+    {# [name, description, definition] of each. #}
+    {% set views = [] %}
+    {% for call in calls() %}
+        {% set tables = {} %}
+        {% for field in placements(call) if field.table_name != call and field.column_name %}
+            {% do tables.setdefault(field.table_name, []).append(field) %}
+        {% endfor %}
+        {% set levels = {call: -1} %}
+        {% for name, fields in tables.items() %}
+            {% set parent = fields[0].array_table %}
+            {% do levels.update({name: levels[parent] + 1}) %}
+            {% do views.append([
+                name,
+                'Elements of ' ~ fields[0].array_column ~ ' in ' ~ parent ~ '. One row per element.',
+                child_table(ref(call), parent, fields, levels[name]),
+            ]) %}
+        {% endfor %}
+    {% endfor %}
+    {% do return(views) %}
+{% endmacro %}
+
+
+{% macro calls() %}
+    {% do return(['alias', 'group', 'identify', 'page', 'screen', 'track']) %}
+{% endmacro %}
+
+
+{% macro child_table(call_table, parent, fields, level) %}
+    {% set array = adapter.quote(fields[0].array_column) %}
+    {% set parent_table = api.Relation.create(call_table.database, call_table.schema, parent) %}
+    {% set keys = ['_sdc_source_key_message_id'] %}
+    {% set parent_keys = ['message_id as _sdc_source_key_message_id' if level == 0 else keys[0]] %}
+    {% for above in range(level) %}
+        {% do keys.append('_sdc_level_' ~ above ~ '_id') %}
+        {% do parent_keys.append('_sdc_level_' ~ above ~ '_id') %}
+    {% endfor %}
+    {% do keys.append('_sdc_level_' ~ level ~ '_id') %}
+    {% set receipt = ['_sdc_received_at', '_sdc_batched_at', '_sdc_sequence', '_sdc_table_version'] %}
+    {% set reads = read_paths(fields, 'element') %}
+    {% set columns = {} %}
+    {% for field in fields %}
+        {% set read = reads.expressions[field.path] %}
+        {% set column = columns.setdefault(
+            field.column_name, {'type': field.column_type, 'values': []}
+        ) %}
+        {% do column['values'].append(field_value(read, field)) %}
+        {% if field.sibling_name %}
+            {% set sibling = columns.setdefault(
+                field.sibling_name, {'type': field.sibling_type, 'values': []}
+            ) %}
+            {% do sibling['values'].append(unread_value(read, field)) %}
+        {% endif %}
+    {% endfor %}
+    {% set definition %}
+select {{ (keys + receipt + column_expressions(columns)) | join(', ') }}
+from (
+    select *{% for read in reads.parsed %}, {{ read }}{% endfor %}
+    from (
+        select
+            {{ (parent_keys + receipt) | join(', ') }},
+            {{ each_element(array) }} as element,
+            {{ each_place(array) }} as _sdc_level_{{ level }}_id
+        from {{ parent_table }}
+        where {{ array }} is not null
+    ) as elements
+) as parsed
+    {% endset %}
+    {% do return(definition | trim) %}
+{% endmacro %}
+
+
+{% macro each_element(array) %}
+    {# A row per element of a JSON array, and beside it its place, from 0. #}
+    {% do return(adapter.dispatch('each_element')(array)) %}
+{% endmacro %}
+
+{% macro duckdb__each_element(array) %}
+    {% do return("unnest(json_extract(" ~ array ~ ", '$[*]'))") %}
+{% endmacro %}
+
+{% macro each_place(array) %}
+    {% do return(adapter.dispatch('each_place')(array)) %}
+{% endmacro %}
+
+{% macro duckdb__each_place(array) %}
+    {% do return("generate_subscripts(json_extract(" ~ array ~ ", '$[*]'), 1) - 1") %}
+{% endmacro %}

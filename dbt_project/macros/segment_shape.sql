@@ -1,0 +1,99 @@
+{#
+    The same rows under the names of Segment Warehouses. columns.shown_column says which column has
+    which name in which relation (orchestration/columns/segment_shape.py).
+#}
+
+{% macro shown(relation) %}
+    {# [column, name there] of a relation. #}
+    {% set columns = [] %}
+    {% if execute %}
+        {% set query %}
+            select column_name, name from {{ columns_table('shown_column') }}
+            where relation = {{ sql_string(relation) }} order by place
+        {% endset %}
+        {% for row in run_query(query).rows %}
+            {% do columns.append([row[0], row[1]]) %}
+        {% endfor %}
+    {% endif %}
+    {% do return(columns) %}
+{% endmacro %}
+
+
+{% macro shown_columns(relation, table=none) %}
+    {# The columns of a relation as select expressions, `_` and not `__` between levels. #}
+    {% set expressions = [] %}
+    {% for column, name in shown(relation) %}
+        {% do expressions.append(
+            (table ~ '.' if table else '') ~ adapter.quote(column) ~ ' as ' ~ adapter.quote(name)
+        ) %}
+    {% endfor %}
+    {% do return(expressions | join(',\n        ')) %}
+{% endmacro %}
+
+
+{% macro latest_columns(relation) %}
+    {# The latest known value of each trait and context field: what a later call leaves out stays. #}
+    {% set expressions = [] %}
+    {% for column, name in shown(relation) if column.startswith(('traits__', 'context__')) %}
+        {% set quoted = adapter.quote(name) %}
+        {% do expressions.append(latest_value(quoted) ~ ' as ' ~ quoted) %}
+    {% endfor %}
+    {% do return(expressions | join(',\n        ')) %}
+{% endmacro %}
+
+
+{% macro latest_value(column) %}
+    {% do return(adapter.dispatch('latest_value')(column)) %}
+{% endmacro %}
+
+{% macro duckdb__latest_value(column) %}
+    {# by receipt, as Segment's; nulls do not count #}
+    {% do return('arg_max(' ~ column ~ ', (received_at, uuid_ts, calls.id))') %}
+{% endmacro %}
+
+
+{% macro event_relations() %}
+    {# [name, description, definition] of a view per event name: its rows, its properties. #}
+    {% set events = {} %}
+    {% if execute %}
+        {% set query %}
+            select relation, event, slug from {{ columns_table('event_name') }} order by event
+        {% endset %}
+        {% for row in run_query(query).rows %}
+            {% do events.setdefault(row[0], {'slug': row[2], 'names': []}) %}
+            {% do events[row[0]]['names'].append(row[1]) %}
+        {% endfor %}
+        {% set columns = {} %}
+        {% set query %}
+            select relation, column_name, name from {{ columns_table('shown_column') }}
+            where relation in (select relation from {{ columns_table('event_name') }})
+            order by place
+        {% endset %}
+        {% for row in run_query(query).rows %}
+            {% do columns.setdefault(row[0], []).append(
+                adapter.quote(row[1]) ~ ' as ' ~ adapter.quote(row[2])
+            ) %}
+        {% endfor %}
+    {% endif %}
+    {% set views = [] %}
+    {% for relation, event in events.items() %}
+        {% set names = [] %}
+        {% for name in event.names %}
+            {% do names.append(sql_string(name)) %}
+        {% endfor %}
+        {% set definition %}
+select
+    {{ columns[relation] | join(', ') }},
+    {{ sql_string(event.slug) }} as event,
+    event as event_text,
+    _sdc_batched_at as uuid_ts,
+    _sdc_batched_at as loaded_at
+from {{ ref('track') }}
+where event in ({{ names | join(', ') }})
+        {% endset %}
+        {% do views.append([
+            relation, 'Events ' ~ event.names | join(', ') ~ '. One row per event.', definition | trim
+        ]) %}
+    {% endfor %}
+    {% do return(views) %}
+{% endmacro %}

@@ -1,0 +1,45 @@
+{{ config(materialized='lasting_view', persist_docs={'relation': true, 'columns': false}) }}
+
+with
+
+fields as (
+
+    select * from {{ source('raw', 'field') }}
+
+),
+
+placements as (
+
+    select * from {{ source('columns', 'placement') }}
+
+),
+
+placed as (
+
+    select
+        fields.call,
+        fields.event,
+        fields.path,
+        fields.type,
+        coalesce(placements.status, 'new') as status,
+        placements.table_name,
+        placements.column_name,
+        case placements.column_type
+            when 'time' then 'timestamp'
+            when 'envelope' then 'varchar'
+            else placements.column_type
+        end as column_type,
+        placements.sibling_name,
+        fields.first_seen,
+        fields.last_seen,
+        fields.count
+    from fields
+    left join placements
+        on
+            fields.call = placements.call
+            and fields.path = placements.path
+            and fields.type = placements.type
+
+)
+
+select * from placed

@@ -1,0 +1,45 @@
+"""The documented fields: those Segment's spec names, with the column and type each always has.
+
+They are listed once, in `vars` of dbt_project/dbt_project.yml, a line each: path and type.
+"""
+
+from functools import cache
+from typing import NamedTuple
+
+import yaml
+
+from orchestration.columns.names import column_name
+from orchestration.loading.paths import Keys
+from orchestration.settings import ROOT
+
+CALLS = ("alias", "group", "identify", "page", "screen", "track")
+"""The calls that have a table: `delete` is an order, not an event to count."""
+
+ENVELOPE = "envelope"
+"""The type of a field whose column is filled from the landed line, beside the payload."""
+
+RECEIPT = ("_sdc_", "_seamline_")
+"""How the names of our own columns begin."""
+
+_PROJECT = ROOT / "dbt_project" / "dbt_project.yml"
+
+
+class Documented(NamedTuple):
+    """A documented field's column."""
+
+    column: str
+    type: str
+
+
+@cache
+def documented_fields(call: str) -> dict[Keys, Documented]:
+    """The documented fields of a call, by path."""
+    variables = yaml.safe_load(_PROJECT.read_text())["vars"]
+    lines = f"{variables['common_fields']}\n{variables['own_fields'].get(call, '')}"
+    fields = {}
+    for line in lines.splitlines():
+        if line.strip():
+            path, kind = line.split()
+            keys = tuple(path.split("."))
+            fields[keys] = Documented(column_name(keys), kind)
+    return fields

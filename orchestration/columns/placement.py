@@ -1,0 +1,328 @@
+"""Which column each field fills.
+
+- A documented field has its column and type, and takes what can be read as that type.
+- Any other field's column has the type of the first value: of the first load, and in it of the
+  first file and line, so that tables built anew get the same columns.
+- A value of another type goes to a sibling column, with its type behind the name. A whole number
+  in a double column is a double.
+- An array is a JSON column and a table of its own; an object with ids for keys is a JSON column.
+- What `columns.yml` says of a field goes before.
+- The columns of a table are those first seen, up to `max_columns`.
+
+Fields are placed in the order in which they were first seen, and what came later never moves what
+came before: a column keeps its name, its type and its values.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field, replace
+from itertools import pairwise
+from typing import Any, NamedTuple
+
+from orchestration.columns.documented import (
+    ENVELOPE,
+    RECEIPT,
+    Documented,
+    documented_fields,
+)
+from orchestration.columns.names import column_name, table_name
+from orchestration.columns.rules import ColumnRules, Said
+from orchestration.loading.paths import ITEM, Keys, path_text
+
+SCALARS = {"string": "varchar", "bigint": "bigint", "double": "double", "boolean": "boolean"}
+"""Type of a value → type of its column."""
+
+_SUFFIXES = {kind: name for name, kind in SCALARS.items()} | {"json": "json"}
+
+_FITS: dict[str, set[str]] = {
+    "varchar": {"string", "bigint", "double", "boolean"},
+    "bigint": {"bigint"},
+    "double": {"bigint", "double"},
+    "boolean": {"boolean"},
+    "time": {"string"},
+    "timestamp": set(),
+    "json": {*SCALARS, "array", "object", "map"},
+}
+"""Type of a declared column → types of values that it takes. `time` is a clock of the event's own,
+which dbt_project/macros/times.sql reads."""
+
+_READABLE = {
+    "bigint": {"string", "double"},
+    "double": {"string"},
+    "boolean": {"string"},
+    "timestamp": {"string"},
+}
+"""Type of a declared column → types of values of which some can be read as it: "39.95"."""
+
+_RECEIPT_COLUMNS = 8
+
+
+class Fact(NamedTuple):
+    """A field of some type, and where it was first seen."""
+
+    keys: Keys
+    type: str
+    first: tuple[int, str, int]
+    """Load, file, line."""
+
+
+@dataclass(frozen=True)
+class Placement:
+    """Where the values go that one field has of one type.
+
+    Attributes:
+        table_name: the table; another than the call's for what is in an array.
+        path: where it is in the event.
+        keys: the same, from the top of the event or, in an array, of its element.
+        type: the type of the values; None for a documented field, seen or not.
+        status: `column`; or why there is none: `nested` (its own fields have columns), `in json`
+            (it is in a column above it), `left out` (by columns.yml), `too many columns`.
+        sibling_name: where those go that a declared column cannot read.
+        read_as: the type as which the payload is read at this path, `json` if that is not enough.
+        is_apart: it cannot be read together with the other fields.
+        array_table, array_column: where the array is, for what is in one.
+    """
+
+    table_name: str
+    path: str
+    keys: Keys
+    type: str | None
+    status: str
+    column_name: str | None = None
+    column_type: str | None = None
+    sibling_name: str | None = None
+    sibling_type: str | None = None
+    read_as: str | None = None
+    is_apart: bool = False
+    is_declared: bool = False
+    is_hashed: bool = False
+    array_table: str | None = None
+    array_column: str | None = None
+
+
+@dataclass
+class _Table:
+    room: int
+    types: dict[str, str] = field(default_factory=dict)
+
+    def has_or_takes(self, name: str, kind: str) -> bool:
+        """Whether the table has such a column, or has room for it."""
+        if name not in self.types:
+            if len(self.types) >= self.room:
+                return False
+            self.types[name] = kind
+        return True
+
+
+def place(call: str, facts: Iterable[Fact], rules: ColumnRules) -> list[Placement]:
+    """Place all fields of a call: the documented ones, seen or not, and those that were seen."""
+    documented = documented_fields(call)
+    if call in rules.leave_out_tables:
+        return [
+            Placement(
+                call, path_text(keys), keys, None, "left out", to.column, to.type, is_declared=True
+            )
+            for keys, to in documented.items()
+        ]
+    ordered = sorted(facts, key=lambda fact: (fact.first, path_text(fact.keys), fact.type))
+    types_at = defaultdict(set)
+    for fact in ordered:
+        types_at[path_text(fact.keys)].add(fact.type)
+    placed = [
+        _documented_placement(call, keys, to, rules.of(call, keys))
+        for keys, to in documented.items()
+    ]
+    placer = _Placer(call, documented, rules)
+    placed += [placer.place(fact) for fact in ordered]
+    return list(_with_reading(placed, types_at))
+
+
+def _documented_placement(call: str, keys: Keys, to: Documented, said: Said) -> Placement:
+    is_hidden = said.is_left_out or (said.is_hashed and to.type != "varchar")
+    return Placement(
+        call,
+        path_text(keys),
+        keys,
+        None,
+        "left out" if is_hidden else "column",
+        to.column,
+        to.type,
+        is_declared=True,
+        is_hashed=said.is_hashed,
+    )
+
+
+class _Placer:
+    """Places the fields of one call, one after the other."""
+
+    def __init__(self, call: str, documented: dict[Keys, Documented], rules: ColumnRules) -> None:
+        self._call = call
+        self._documented = documented
+        self._reserved = {to.column for to in documented.values()}
+        self._json = {keys for keys, to in documented.items() if to.type == "json"}
+        self._rules = rules
+        self._arrays: dict[Keys, tuple[str, str]] = {}
+        self._tables: dict[str, _Table] = {}
+
+    def place(self, fact: Fact) -> Placement:
+        """Place one field."""
+        said = self._rules.of(self._call, fact.keys)
+        to = self._documented.get(fact.keys)
+        status = self._no_column(fact, to, said)
+        if status:
+            return self._placement(fact, status)
+        if to is not None:
+            placed = self._to_declared(fact, to.column, to.type, said)
+        else:
+            name = self._free_name(column_name(fact.keys), fact)
+            if said.is_hashed:
+                placed = self._to_declared(fact, name, "varchar", said)
+            elif said.is_json:
+                placed = self._to_declared(fact, name, "json", said)
+            elif said.type:
+                kind = SCALARS.get(said.type, said.type)
+                placed = self._to_declared(fact, name, kind, said)
+            else:
+                placed = self._to_found(fact, name)
+        self._note_array(fact, placed)
+        return placed
+
+    def _no_column(self, fact: Fact, to: Documented | None, said: Said) -> str | None:
+        """Why there is no column for it, if there is none."""
+        is_json = said.is_json or (to is not None and to.type == "json")
+        if said.is_left_out or (to and said.is_hashed and to.type != "varchar"):
+            return "left out"
+        if said.is_in_json or self._is_in_json(fact.keys):
+            return "in json"
+        if fact.type == "object" and not is_json and not said.is_hashed:
+            return "nested"
+        return None
+
+    def _is_in_json(self, keys: Keys) -> bool:
+        """Whether it is below a JSON field, or in an array that has no table."""
+        items = [place for place, key in enumerate(keys) if key == ITEM]
+        if not items:
+            return any(keys[:length] in self._json for length in range(1, len(keys)))
+        has_tables = all(keys[:place] in self._arrays for place in items)
+        return not has_tables or (ITEM, ITEM) in pairwise(keys)
+
+    def _note_array(self, fact: Fact, placed: Placement) -> None:
+        """Remember an array that is a JSON column: what is in it has a table."""
+        if fact.type != "array" or fact.keys[-1] == ITEM:
+            return
+        if placed.column_type == "json" and placed.column_name:
+            self._arrays[fact.keys] = (placed.table_name, placed.column_name)
+        elif placed.sibling_type == "json" and placed.sibling_name:
+            self._arrays[fact.keys] = (placed.table_name, placed.sibling_name)
+
+    def _placement(self, fact: Fact, status: str, **columns: Any) -> Placement:
+        keys = fact.keys
+        last = max((place for place, key in enumerate(keys) if key == ITEM), default=-1)
+        array_table, array_column = self._arrays.get(keys[:last], (None, None))
+        return Placement(
+            table_name(self._call, keys),
+            path_text(keys),
+            keys[last + 1 :],
+            fact.type,
+            status,
+            array_table=array_table,
+            array_column=array_column,
+            **columns,
+        )
+
+    def _free_name(self, name: str, fact: Fact) -> str:
+        is_taken = ITEM not in fact.keys and name in self._reserved
+        return name + "_" if is_taken or name.startswith(RECEIPT) else name
+
+    def _table_of(self, fact: Fact) -> _Table:
+        name = table_name(self._call, fact.keys)
+        if name not in self._tables:
+            own = len(self._documented) if name == self._call else 0
+            self._tables[name] = _Table(self._rules.max_columns - own - _RECEIPT_COLUMNS)
+        return self._tables[name]
+
+    def _to_declared(self, fact: Fact, name: str, kind: str, said: Said) -> Placement:
+        """To a column whose type does not come from the values."""
+        table = self._table_of(fact)
+        if fact.keys not in self._documented and not table.has_or_takes(name, kind):
+            return self._placement(fact, "too many columns")
+        column = {"column_name": name, "column_type": kind, "is_declared": True}
+        if kind == ENVELOPE or said.is_hashed or fact.type in _FITS[kind]:
+            return self._placement(fact, "column", is_hashed=said.is_hashed, **column)
+        own = SCALARS.get(fact.type, "json")
+        sibling = f"{name}__{_SUFFIXES[own]}"
+        has_sibling = table.has_or_takes(sibling, own)
+        if fact.type in _READABLE.get(kind, ()):
+            if has_sibling:
+                column |= {"sibling_name": sibling, "sibling_type": own}
+            return self._placement(fact, "column", **column)
+        if not has_sibling:
+            return self._placement(fact, "too many columns")
+        return self._placement(fact, "column", column_name=sibling, column_type=own)
+
+    def _to_found(self, fact: Fact, name: str) -> Placement:
+        """To a column of the type of its first value, or to its sibling."""
+        table = self._table_of(fact)
+        own = SCALARS.get(fact.type, "json")
+        base = table.types.get(name, own)
+        if own != base and (own, base) != ("bigint", "double"):
+            name, base = f"{name}__{_SUFFIXES[own]}", own
+        if not table.has_or_takes(name, base):
+            return self._placement(fact, "too many columns")
+        return self._placement(fact, "column", column_name=name, column_type=base)
+
+
+def _with_reading(placed: list[Placement], types_at: dict[str, set[str]]) -> Iterator[Placement]:
+    """Say how each path is read: as a type where all its values are of that, else as JSON."""
+    together = defaultdict(set)
+    wanted = defaultdict(set)
+    for one in placed:
+        if _is_read(one):
+            together[one.table_name].add(one.keys)
+            wanted[one.path].add(_read_as(one, types_at[one.path]))
+    apart = {table: _apart(paths) for table, paths in together.items()}
+    for one in placed:
+        if not _is_read(one):
+            yield one
+        elif one.keys in apart[one.table_name]:
+            yield replace(one, read_as="json", is_apart=True)
+        else:
+            kinds = wanted[one.path]
+            yield replace(one, read_as=next(iter(kinds)) if len(kinds) == 1 else "json")
+
+
+def _is_read(one: Placement) -> bool:
+    return one.status == "column" and one.column_type != ENVELOPE
+
+
+def _read_as(one: Placement, types: set[str]) -> str:
+    kind = one.column_type or "json"
+    if one.is_declared:
+        is_fit = types <= _FITS[kind]
+        if kind == "time":
+            return "varchar" if is_fit else "json"
+        return kind if is_fit else "json"
+    if len(types) == 1 or (kind == "double" and types <= _FITS["double"]):
+        return kind
+    return "json"
+
+
+def _apart(paths: set[Keys]) -> set[Keys]:
+    """The paths that cannot be read as one structure with the others.
+
+    Those that lead to others, as a value is either an object or not; those with a key that is
+    another's but for its case, as DuckDB tells no such names apart; and those with an empty key.
+    """
+    spelt: dict[Keys, Keys] = {}
+    inner = {path[:length] for path in paths for length in range(1, len(path))}
+    apart = set()
+    for path in sorted(paths):
+        for length in range(1, len(path) + 1):
+            start = path[:length]
+            folded = tuple(key.lower() for key in start)
+            if spelt.setdefault(folded, start) != start:
+                apart.add(path)
+                break
+        if path in inner or "" in path:
+            apart.add(path)
+    return apart

@@ -1,0 +1,148 @@
+"""What dbt's macros build on, worked out before dbt starts from what was seen and what was said."""
+
+from collections import defaultdict
+
+import duckdb
+import pyarrow as pa
+
+from orchestration.columns.documented import CALLS
+from orchestration.columns.placement import Fact, Placement, place
+from orchestration.columns.rules import ColumnRules
+from orchestration.columns.segment_shape import EventName, event_names, shown_columns
+
+_PLACEMENT = pa.schema(
+    {
+        "call": pa.string(),
+        "place": pa.int64(),
+        "table_name": pa.string(),
+        "path": pa.large_string(),
+        "keys": pa.list_(pa.large_string()),
+        "type": pa.string(),
+        "status": pa.string(),
+        "column_name": pa.string(),
+        "column_type": pa.string(),
+        "sibling_name": pa.string(),
+        "sibling_type": pa.string(),
+        "read_as": pa.string(),
+        "is_apart": pa.bool_(),
+        "is_declared": pa.bool_(),
+        "is_hashed": pa.bool_(),
+        "array_table": pa.string(),
+        "array_column": pa.string(),
+    }
+)
+_EVENT_NAME = pa.schema({"event": pa.large_string(), "slug": pa.string(), "relation": pa.string()})
+_SHOWN_COLUMN = pa.schema(
+    {
+        "place": pa.int64(),
+        "relation": pa.string(),
+        "call": pa.string(),
+        "column_name": pa.string(),
+        "name": pa.string(),
+    }
+)
+
+
+_TABLES = {
+    "placement": """
+        call varchar, place bigint, table_name varchar, path varchar, keys varchar[], type varchar,
+        status varchar, column_name varchar, column_type varchar, sibling_name varchar,
+        sibling_type varchar, read_as varchar, is_apart boolean, is_declared boolean,
+        is_hashed boolean, array_table varchar, array_column varchar
+    """,
+    "event_name": "event varchar, slug varchar, relation varchar",
+    "shown_column": """
+        place bigint, relation varchar, call varchar, column_name varchar, name varchar
+    """,
+    "rules": "rules varchar",
+}
+
+
+def create_column_tables(con: duckdb.DuckDBPyConnection) -> None:
+    """Create the tables of the schema `columns` that are missing, empty."""
+    con.execute("create schema if not exists columns")
+    for table, columns in _TABLES.items():
+        con.execute(f"create table if not exists columns.{table} ({columns})")
+
+
+def update_placement(con: duckdb.DuckDBPyConnection, rules: ColumnRules) -> None:
+    """Write the tables of the schema `columns` anew in which something changes."""
+    facts = _facts(con)
+    placements = {call: place(call, facts[call], rules) for call in CALLS}
+    names = event_names(_events(con))
+    shown = shown_columns(placements, _seen_in(con, names))
+    _replace(con, "placement", _placement_table(placements))
+    _replace(con, "event_name", pa.Table.from_pylist([n._asdict() for n in names], _EVENT_NAME))
+    columns = [{"place": place} | column._asdict() for place, column in enumerate(shown)]
+    _replace(con, "shown_column", pa.Table.from_pylist(columns, _SHOWN_COLUMN))
+
+
+def has_tables(con: duckdb.DuckDBPyConnection, schema: str) -> bool:
+    """Whether there are final tables in a schema."""
+    found = con.execute(
+        "select 1 from duckdb_tables() where schema_name = ? and table_name in (select unnest(?))",
+        [schema, list(CALLS)],
+    ).fetchone()
+    return found is not None
+
+
+def _facts(con: duckdb.DuckDBPyConnection) -> dict[str, list[Fact]]:
+    found = defaultdict(list)
+    rows = con.execute(
+        "select call, keys, type, min((first_load_id, first_file, first_line)) "
+        "from raw.field group by call, keys, type"
+    ).fetchall()
+    for call, keys, kind, first in rows:
+        found[call].append(Fact(tuple(keys), kind, tuple(first)))
+    return found
+
+
+def _events(con: duckdb.DuckDBPyConnection) -> list[str]:
+    rows = con.execute("select distinct event from raw.field where event is not null").fetchall()
+    return [event for (event,) in rows]
+
+
+def _seen_in(con: duckdb.DuckDBPyConnection, names: list[EventName]) -> dict[str, set[str]]:
+    relation_of = {name.event: name.relation for name in names}
+    seen: dict[str, set[str]] = {relation: set() for relation in relation_of.values()}
+    rows = con.execute(
+        "select distinct event, path from raw.field where event is not null"
+    ).fetchall()
+    for event, path in rows:
+        seen[relation_of[event]].add(path)
+    return seen
+
+
+def _placement_table(placements: dict[str, list[Placement]]) -> pa.Table:
+    rows = [
+        (call, number, placement)
+        for call, of_call in placements.items()
+        for number, placement in enumerate(of_call)
+    ]
+    columns = {
+        name: [getattr(placement, name) for _, _, placement in rows]
+        for name in _PLACEMENT.names[2:]
+    }
+    return pa.table(
+        {"call": [row[0] for row in rows], "place": [row[1] for row in rows], **columns},
+        schema=_PLACEMENT,
+    )
+
+
+def _replace(con: duckdb.DuckDBPyConnection, table: str, wanted: pa.Table) -> None:
+    con.register("wanted", wanted)
+    changed = con.execute(
+        f"""
+        select count(*) from (
+            (from wanted except select {", ".join(wanted.column_names)} from columns.{table})
+            union all
+            (select {", ".join(wanted.column_names)} from columns.{table} except from wanted)
+        )
+        """  # noqa: S608 - names of our own
+    ).fetchone()
+    if changed and changed[0]:
+        con.execute("begin")
+        con.execute(f"delete from columns.{table}")  # noqa: S608 - as above
+        con.execute(f"insert into columns.{table} by name from wanted")
+        con.execute("commit")
+    con.unregister("wanted")

@@ -1,0 +1,301 @@
+"""The fields that events were seen to have: path, type and when, in `raw.field`.
+
+What a load brings is looked at while it is loaded, in the load's own transaction, so that every
+received copy is counted exactly once. The table says what was seen and decides nothing: which
+column a field becomes is placed later (orchestration/columns/).
+"""
+
+import logging
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from datetime import datetime
+from functools import lru_cache
+from typing import Any, NamedTuple
+
+import duckdb
+import msgspec
+import pyarrow as pa
+
+from orchestration.loading.paths import ITEM, Keys, is_id_like, path_text
+
+log = logging.getLogger(__name__)
+
+MAX_EVENTS = 1_000
+"""Names of events whose properties are listed apart, those first seen; all others together."""
+
+MAX_FIELDS = 20_000
+"""Fields listed of one call, those first seen. The payload keeps what the others held."""
+
+Structure = Any
+"""JSON in which each scalar is the name of its type; what DuckDB's `json_structure` gives."""
+
+_TYPES = {
+    "BOOLEAN": "boolean",
+    "UBIGINT": "bigint",
+    "BIGINT": "bigint",
+    "DOUBLE": "double",
+    "VARCHAR": "string",
+}
+_INT64 = range(-(2**63), 2**63)
+
+# A number that may not fit 64 bits: `json_structure` calls it an integer or a double, but what has
+# to be kept of it are its digits.
+_HAS_LONG_NUMBER = r"regexp_matches(payload, '[:\[,]\s*-?\d{19}')"
+
+_EVENT = "case when json_type(payload, '$.event') = 'VARCHAR' then payload ->> '$.event' end"
+_SEEN = "count(*), min((file, line)), min(received_at), max(received_at)"
+
+_members = msgspec.json.Decoder(dict[str, msgspec.Raw])
+
+
+class _InexactError(Exception):
+    """Elements of an array have different types, and the structure does not say which."""
+
+
+@dataclass
+class Seen:
+    """How often something was seen, and when and where first."""
+
+    count: int
+    first: tuple[str, int]
+    first_seen: datetime
+    last_seen: datetime
+
+    def add(self, other: "Seen") -> None:
+        """Count what was seen elsewhere too."""
+        self.count += other.count
+        self.first = min(self.first, other.first)
+        self.first_seen = min(self.first_seen, other.first_seen)
+        self.last_seen = max(self.last_seen, other.last_seen)
+
+
+class Field(NamedTuple):
+    """What is counted apart; `event` is set for a property of a track."""
+
+    event: str | None
+    keys: Keys
+    type: str
+
+
+def note_fields(con: duckdb.DuckDBPyConnection, call: str, load_id: int) -> None:
+    """Note the fields of the events of one load, in its open transaction.
+
+    Args:
+        con: The warehouse, with the events registered as `usable_events`.
+        call: Their call.
+        load_id: Their load.
+    """
+    names = _Names(con) if call == "track" else None
+    seen: dict[Field, Seen] = {}
+    for event, key, fields, times in _observed(con, is_named=names is not None):
+        name = names.listed(event) if names and key == "properties" else None
+        for keys, kind in fields:
+            field = Field(name, keys, kind)
+            if field in seen:
+                seen[field].add(times)
+            else:
+                seen[field] = replace(times)
+    if seen:
+        _merge(con, call, load_id, seen)
+
+
+Observed = tuple[str | None, str, frozenset[tuple[Keys, str]], Seen]
+"""Event, top-level key, the fields from there on, and how often they were seen together."""
+
+
+def _observed(con: duckdb.DuckDBPyConnection, *, is_named: bool) -> Iterator[Observed]:
+    """What the events have in them.
+
+    Events of one structure are one row of the query; what many structures share, such as the same
+    `context`, is walked once. The few events whose structure does not say all are read one by one.
+    """
+    event = _EVENT if is_named else "null"
+    groups = con.execute(
+        f"select json_structure(payload), {event}, {_SEEN} from usable_events "  # noqa: S608
+        f"where not {_HAS_LONG_NUMBER} group by 1, 2"
+    ).fetchall()
+    inexact = set()
+    parts: dict[tuple[str | None, str, bytes], Seen] = {}
+    for text, name, *times in groups:
+        try:
+            members = [(key, bytes(part)) for key, part in _members_of(text)]
+            for key, part in members:
+                _fields_of(key, part)
+        except _InexactError:
+            inexact.add(text)
+            continue
+        for key, part in members:
+            place = (name if key == "properties" else None, key, part)
+            if place in parts:
+                parts[place].add(Seen(*times))
+            else:
+                parts[place] = Seen(*times)
+    for (name, key, part), seen in parts.items():
+        yield name, key, _fields_of(key, part), seen
+    yield from _observed_one_by_one(con, event, inexact)
+
+
+def _observed_one_by_one(
+    con: duckdb.DuckDBPyConnection, event: str, structures: set[str]
+) -> Iterator[Observed]:
+    con.register("inexact", pa.table({"structure": pa.array(structures, pa.large_string())}))
+    rows = con.execute(
+        f"select payload, {event}, {_SEEN} from usable_events "  # noqa: S608
+        f"where {_HAS_LONG_NUMBER} or json_structure(payload) in (from inexact) group by 1, 2"
+    ).fetchall()
+    con.unregister("inexact")
+    for payload, name, *times in rows:
+        value = msgspec.json.decode(payload)
+        if isinstance(value, dict):
+            for key, part in value.items():
+                yield name, key, frozenset(_walk((key,), shape(part))), Seen(*times)
+
+
+def _members_of(structure: str) -> Iterable[tuple[str, msgspec.Raw]]:
+    """The top level of a structure; none if the event is no object."""
+    return _members.decode(structure).items() if structure.startswith("{") else ()
+
+
+@lru_cache(maxsize=10_000)
+def _fields_of(key: str, part: bytes) -> frozenset[tuple[Keys, str]]:
+    return frozenset(_walk((key,), msgspec.json.decode(part)))
+
+
+def shape(value: Any) -> Structure:
+    """The structure of a JSON value, like `json_structure`'s but exact.
+
+    An integer that does not fit 64 bits is a VARCHAR, and an array has the shape of every element.
+    """
+    if isinstance(value, dict):
+        return {key: shape(part) for key, part in value.items()}
+    if isinstance(value, list):
+        return [shape(part) for part in value]
+    if value is None:
+        return "NULL"
+    if isinstance(value, bool):
+        return "BOOLEAN"
+    if isinstance(value, int):
+        return "BIGINT" if value in _INT64 else "VARCHAR"
+    return "DOUBLE" if isinstance(value, float) else "VARCHAR"
+
+
+def _walk(keys: Keys, structure: Structure) -> Iterator[tuple[Keys, str]]:
+    """Every field of a structure, itself included, as path and type; nulls are nothing.
+
+    Types are boolean, bigint, double, string, array, object, and map for an object with ids in the
+    place of keys, which are not fields.
+    """
+    if is_id_like(keys[0]):
+        return
+    if isinstance(structure, dict):
+        yield from _walk_object(keys, structure)
+    elif isinstance(structure, list):
+        yield keys, "array"
+        for part in structure:
+            yield from _walk((*keys, ITEM), part)
+    elif structure == "JSON":
+        if ITEM in keys:
+            raise _InexactError
+        yield keys, "object"  # an empty one
+    elif structure != "NULL":
+        yield keys, _TYPES[structure]
+
+
+def _walk_object(keys: Keys, members: dict[str, Structure]) -> Iterator[tuple[Keys, str]]:
+    yield keys, "object"
+    if any(map(is_id_like, members)):
+        yield keys, "map"
+    for key, part in members.items():
+        if not is_id_like(key):
+            yield from _walk((*keys, key), part)
+
+
+class _Names:
+    """The names of events that are listed: those first seen."""
+
+    def __init__(self, con: duckdb.DuckDBPyConnection) -> None:
+        self._listed = {
+            name
+            for (name,) in con.execute(
+                "select distinct event from raw.field where event is not null"
+            ).fetchall()
+        }
+        room = max(0, MAX_EVENTS - len(self._listed))
+        new = con.execute(
+            f"select {_EVENT} as name from usable_events "  # noqa: S608
+            "where name is not null and name not in (select unnest($1::varchar[])) "
+            "group by name order by min((file, line)) limit $2",
+            [sorted(self._listed), room + 1],
+        ).fetchall()
+        if len(new) > room:
+            log.warning(
+                "More than %d names of events: the properties of the others are listed together, "
+                "and they get no table of their own.",
+                MAX_EVENTS,
+            )
+        self._listed |= {name for (name,) in new[:room]}
+
+    def listed(self, name: str | None) -> str | None:
+        """The name, if it is listed."""
+        return name if name in self._listed else None
+
+
+def _merge(
+    con: duckdb.DuckDBPyConnection, call: str, load_id: int, seen: dict[Field, Seen]
+) -> None:
+    """Add to `raw.field`, which is written anew: a small table, and always one file."""
+    con.register("seen", _table(call, seen))
+    con.execute(
+        f"""
+        create or replace temp table merged as
+        select
+            call, event, path, keys, type,
+            sum(count)::bigint as count,
+            min(first_seen) as first_seen,
+            max(last_seen) as last_seen,
+            min(first_load_id) as first_load_id,
+            arg_min(first_file, first_load_id) as first_file,
+            arg_min(first_line, first_load_id) as first_line,
+            max(last_load_id) as last_load_id
+        from (
+            from raw.field
+            union all by name
+            select *, {load_id} as first_load_id, {load_id} as last_load_id from seen
+        )
+        group by all
+        """  # noqa: S608 - a number of our own
+    )
+    con.unregister("seen")
+    con.execute("delete from raw.field")
+    con.execute(
+        f"""
+        insert into raw.field by name
+        from merged semi join (
+            select call, path from merged group by call, path
+            qualify row_number() over (
+                partition by call order by min((first_load_id, first_file, first_line)), path
+            ) <= {MAX_FIELDS}
+        ) using (call, path)
+        order by all
+        """  # noqa: S608 - as above
+    )
+    con.execute("drop table merged")
+
+
+def _table(call: str, seen: dict[Field, Seen]) -> pa.Table:
+    fields = list(seen)
+    times = list(seen.values())
+    return pa.table(
+        {
+            "call": pa.array([call] * len(fields), pa.string()),
+            "event": pa.array([field.event for field in fields], pa.large_string()),
+            "path": pa.array([path_text(field.keys) for field in fields], pa.large_string()),
+            "keys": pa.array([field.keys for field in fields], pa.list_(pa.large_string())),
+            "type": [field.type for field in fields],
+            "count": [seen.count for seen in times],
+            "first_seen": pa.array([seen.first_seen for seen in times], pa.timestamp("us")),
+            "last_seen": pa.array([seen.last_seen for seen in times], pa.timestamp("us")),
+            "first_file": [seen.first[0] for seen in times],
+            "first_line": [seen.first[1] for seen in times],
+        }
+    )

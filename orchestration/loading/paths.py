@@ -1,0 +1,42 @@
+"""Paths to the fields of an event: the keys from the top, as a tuple."""
+
+import re
+
+Keys = tuple[str, ...]
+
+ITEM = "[]"
+"""Stands among keys for an element of an array."""
+
+ID_LIKE = "|".join(  # noqa: FLY002 - a line each
+    (
+        r"[0-9]+",
+        r"[0-9]{4}-[0-9]{2}(-[0-9]{2}.*)?",  # a month, a day, a time
+        r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}",
+        r"[0-9a-fA-F]{16,}",
+        r".*[@\x00].*",
+        r"\[\]",  # what we mean by it would not be what the sender means
+    )
+)
+"""A key like this is an id. DuckDB is asked the same (dbt_project/macros/payload.sql)."""
+
+_ID_LIKE = re.compile(ID_LIKE, re.DOTALL)
+
+
+def is_id_like(key: str) -> bool:
+    """Whether a key is a value in a key's place: a number, a date, a UUID, an address.
+
+    An object with such keys is a map from ids to something, and no id becomes a column.
+    """
+    return _ID_LIKE.fullmatch(key) is not None
+
+
+def path_text(keys: Keys) -> str:
+    """A path as a person writes it: `properties.products[].price`, odd keys in quotes."""
+    text = ""
+    for key in keys:
+        if key == ITEM:
+            text += ITEM
+        else:
+            plain = re.fullmatch(r"[^\s.\[\]\"]+", key) is not None
+            text += ("." if text else "") + (key if plain else '"' + key.replace('"', '""') + '"')
+    return text
