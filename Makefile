@@ -13,7 +13,7 @@ check: export SEAMLINE_WAREHOUSE_DATA := $(CHECK)/data
 check: export DAGSTER_HOME := $(CHECK)/dagster
 
 .DEFAULT_GOAL := help
-.PHONY: help demo run receiver load sql test chaos fuzz check bench-receiver lock install install-dev clean
+.PHONY: help demo run receiver load reload-rejected rename sql test chaos fuzz check bench-receiver lock install install-dev clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -29,6 +29,12 @@ receiver: install ## start the receiver alone
 
 load: install ## load all sealed files, run the dbt models, exit
 	@$(BIN)/python -m orchestration load
+
+reload-rejected: install ## try again what was rejected, after a fix or with other limits
+	@$(BIN)/python -m orchestration reload
+
+rename: install ## move the tables to the schema that SEAMLINE_INTEGRATION_NAME gives now
+	@$(BIN)/python -m orchestration rename
 
 sql: install ## open a SQL prompt on the warehouse
 	@$(BIN)/python -m orchestration sql

@@ -1,5 +1,6 @@
 """Speed: several servers under the same load, turn by turn."""
 
+import os
 import statistics
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
@@ -64,6 +65,7 @@ def compare(
 
 
 def _turn(server: Running, size: int, seconds: float) -> tuple[Load, float]:
+    os.sync()  # or this server's syncs wait for what another has written without one
     before = server.cpu_seconds()
     seen = load(server.url, size, seconds)
     return seen, server.cpu_seconds() - before
@@ -75,6 +77,6 @@ def _medians(turns: Sequence[tuple[Load, float]]) -> Figures:
         rate=statistics.median(seen.rate for seen in loads),
         p50_ms=statistics.median(seen.p50_ms for seen in loads),
         p99_ms=statistics.median(seen.p99_ms for seen in loads),
-        cpu_us=statistics.median(cpu / seen.requests * 1e6 for seen, cpu in turns),
+        cpu_us=statistics.median(cpu / max(seen.requests, 1) * 1e6 for seen, cpu in turns),
         failed=sum(seen.not_2xx + seen.broken for seen in loads),
     )

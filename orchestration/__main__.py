@@ -11,8 +11,10 @@ import click
 import duckdb
 from pydantic import ValidationError
 
+from orchestration.errors import DbtFailedError
 from orchestration.loading import warehouse
 from orchestration.loading.writer_lock import WriterBusyError
+from orchestration.schema_name import SchemaMovedError
 from orchestration.settings import Settings
 
 
@@ -36,7 +38,12 @@ def _one_line_on_trouble(command: Callable[[Settings], None]) -> Callable[[], No
                 err=True,
             )
             sys.exit(1)
-        except (warehouse.WarehouseMissingError, WriterBusyError) as trouble:
+        except (
+            warehouse.WarehouseMissingError,
+            WriterBusyError,
+            SchemaMovedError,
+            DbtFailedError,
+        ) as trouble:
             click.echo(str(trouble), err=True)
             sys.exit(1)
 
@@ -53,29 +60,39 @@ def cli() -> None:
 @_one_line_on_trouble
 def prepare(settings: Settings) -> None:
     """Make what has to be there before Dagster starts."""
-    # dbt takes seconds to import
-    from orchestration.dbt import DbtFailedError  # noqa: PLC0415
-    from orchestration.prepare import prepare  # noqa: PLC0415
+    from orchestration.prepare import prepare  # noqa: PLC0415 - brings dbt: seconds
 
-    try:
-        prepare(settings)
-    except DbtFailedError as failed:
-        click.echo(str(failed), err=True)
-        sys.exit(1)
+    prepare(settings)
 
 
 @cli.command(help="Load all sealed files, run the dbt models, and exit.")
 @_one_line_on_trouble
 def load(settings: Settings) -> None:
     """Do one synchronous pass."""
-    from orchestration.dbt import DbtFailedError  # noqa: PLC0415 - as above
     from orchestration.prepare import load_once  # noqa: PLC0415
 
-    try:
-        click.echo(load_once(settings))
-    except DbtFailedError as failed:
-        click.echo(str(failed), err=True)
-        sys.exit(1)
+    click.echo(load_once(settings))
+
+
+@cli.command(help="Try again what was rejected, run the dbt models, and exit.")
+@_one_line_on_trouble
+def reload(settings: Settings) -> None:
+    """Check rejected records under today's rules and settings."""
+    from orchestration.prepare import reload_once  # noqa: PLC0415
+    from receiver.events import Limits  # noqa: PLC0415
+    from receiver.settings import Settings as ReceiverSettings  # noqa: PLC0415
+
+    receiving = ReceiverSettings()
+    click.echo(reload_once(settings, Limits(receiving.event_bytes, receiving.depth)))
+
+
+@cli.command(help="Move the tables to the schema that SEAMLINE_INTEGRATION_NAME gives, and exit.")
+@_one_line_on_trouble
+def rename(settings: Settings) -> None:
+    """Build the tables anew under their new name, then drop the old ones."""
+    from orchestration.prepare import rename_schema  # noqa: PLC0415
+
+    click.echo(rename_schema(settings))
 
 
 @cli.command(help="Open a SQL prompt on the warehouse, for reading; a script may come by stdin.")

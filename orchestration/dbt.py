@@ -16,13 +16,10 @@ from dbt.cli.main import dbtRunner
 from filelock import FileLock
 
 from orchestration import dbt_plugin
+from orchestration.errors import DbtFailedError
 from orchestration.settings import ROOT, Settings
 
 PROJECT_DIR = ROOT / "dbt_project"
-
-
-class DbtFailedError(Exception):
-    """dbt ran and some of it failed; what did not fail is done."""
 
 
 def export_settings(settings: Settings) -> None:

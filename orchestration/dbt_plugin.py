@@ -1,6 +1,8 @@
 """What dbt needs to work on the warehouse; profiles.yml names this module as a plugin."""
 
 import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from dbt.adapters.duckdb.credentials import Attachment, DuckDBCredentials
@@ -18,11 +20,23 @@ from orchestration.columns.rules import (
 )
 from orchestration.columns.update import create_column_tables, has_tables, update_placement
 from orchestration.loading import warehouse, writer_lock
+from orchestration.schema_name import SchemaMovedError, refuse_another_name
 from orchestration.settings import Settings
 
 log = logging.getLogger(__name__)
 
 _held: list[FileLock] = []
+_is_renaming: list[bool] = []
+
+
+@contextmanager
+def renaming() -> Iterator[None]:
+    """Let dbt build tables under a new name beside those of the old one."""
+    _is_renaming.append(True)
+    try:
+        yield
+    finally:
+        _is_renaming.pop()
 
 
 def release() -> None:
@@ -48,6 +62,9 @@ class Plugin(BasePlugin):
         try:
             warehouse.create_warehouse(settings)
             _place_fields(settings)
+        except SchemaMovedError as error:
+            release()
+            raise DbtRuntimeError(str(error)) from error
         except BaseException:
             release()  # dbt tries once more, and would wait for itself
             raise
@@ -81,6 +98,8 @@ def _place_fields(settings: Settings) -> None:
     flags = get_flags()  # type: ignore[no-untyped-call]
     is_all_anew = bool(flags.FULL_REFRESH) and not (flags.SELECT or flags.EXCLUDE)
     with warehouse.connect(settings) as con:
+        if not _is_renaming:
+            refuse_another_name(con, settings)
         create_column_tables(con)
         rules = rules_in_force(con)
         if rules != wanted and (is_all_anew or not has_tables(con, settings.schema_name)):

@@ -3,11 +3,15 @@
 import json
 from pathlib import Path
 
-from orchestration import dbt
+from orchestration import dbt, dbt_plugin
+from orchestration.errors import DbtFailedError
 from orchestration.loading.load import load
 from orchestration.loading.warehouse import connect, create_warehouse
 from orchestration.loading.writer_lock import writer_lock
+from orchestration.reload import reload_rejected
+from orchestration.schema_name import drop_others, refuse_another_name
 from orchestration.settings import ROOT, Settings
+from receiver.events import Limits
 
 
 def prepare(settings: Settings) -> None:
@@ -19,6 +23,8 @@ def prepare(settings: Settings) -> None:
     prepare_dagster_home(settings)
     with writer_lock(settings):
         create_warehouse(settings)
+    with connect(settings, read_only=True) as con:
+        refuse_another_name(con, settings)
     manifest = dbt.write_manifest(settings)
     if not has_all_models(settings, manifest):
         _run_all_models(settings)
@@ -71,7 +77,34 @@ def load_once(settings: Settings) -> str:
     return line
 
 
+def reload_once(settings: Settings, limits: Limits) -> str:
+    """Try again what was rejected, and run the models.
+
+    Returns:
+        What happened, in a line.
+    """
+    done = reload_rejected(settings, limits)
+    if done.moved:
+        _run_all_models(settings)
+    left = ", ".join(f"{count} {reason}" for reason, count in sorted(done.left.items()))
+    return f"Moved {done.moved} of {done.tried} rejected records; left: {left or 'none'}"
+
+
+def rename_schema(settings: Settings) -> str:
+    """Build all tables under the name that is set now, then drop those of the old one.
+
+    Returns:
+        What happened, in a line.
+    """
+    with dbt_plugin.renaming():
+        _run_all_models(settings)
+    with writer_lock(settings), connect(settings) as con:
+        gone = drop_others(con, settings)
+    moved = f"moved from {', '.join(gone)}" if gone else "were there already"
+    return f"The tables are in {settings.schema_name} ({moved})"
+
+
 def _run_all_models(settings: Settings) -> None:
     failed = dbt.failures(dbt.run_models(settings))
     if failed:
-        raise dbt.DbtFailedError("\n".join(failed))
+        raise DbtFailedError("\n".join(failed))

@@ -59,7 +59,7 @@ class Settings(BaseSettings):
     """The integration's name. Folded, it is the schema of the final tables."""
 
     columns: RootedPath = Path("columns.yml")
-    """What you say of columns: types, names, what to leave out or to hash. May be missing."""
+    """What you say of columns: types, what to leave out or to hash. The file may be missing."""
 
     dagster_port: Annotated[int, Field(ge=1, le=65535)] = 3000
     """The port of Dagster's webserver."""

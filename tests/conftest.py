@@ -17,6 +17,7 @@ def settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
         "SEAMLINE_LANDING": tmp_path / "landing",
         "SEAMLINE_WAREHOUSE": f"ducklake:sqlite:{tmp_path}/warehouse/catalog.sqlite",
         "SEAMLINE_SOURCES": tmp_path / "sources.toml",
+        "SEAMLINE_COLUMNS": tmp_path / "columns.yml",
         "DAGSTER_HOME": tmp_path / "dagster",
     }.items():
         monkeypatch.setenv(name, str(value))

@@ -23,6 +23,7 @@ class Lake:
 
     settings: Settings
     scratch: Path
+    target: Path
 
     def land(self, call: str, *lines: bytes) -> Path:
         """A sealed file of such lines."""
@@ -48,7 +49,8 @@ class Lake:
             | {
                 "SEAMLINE_WAREHOUSE": self.settings.warehouse,
                 "SEAMLINE_INTEGRATION_NAME": self.settings.integration_name,
-                "DBT_TARGET_PATH": str(self.scratch / "target"),
+                "SEAMLINE_COLUMNS": str(self.scratch / "columns.yml"),
+                "DBT_TARGET_PATH": str(self.target),
                 "DBT_LOG_PATH": str(self.scratch / "logs"),
                 "DBT_USE_COLORS": "false",
             },
@@ -87,4 +89,5 @@ def lake(tmp_path_factory: pytest.TempPathFactory) -> Lake:
         warehouse=f"ducklake:sqlite:{folder}/warehouse/catalog.sqlite",
         integration_name="Segment",
     )
-    return Lake(settings, folder)
+    # shared, so that the project is parsed once
+    return Lake(settings, folder, tmp_path_factory.getbasetemp() / "dbt-target")

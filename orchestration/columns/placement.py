@@ -118,12 +118,7 @@ def place(call: str, facts: Iterable[Fact], rules: ColumnRules) -> list[Placemen
     """Place all fields of a call: the documented ones, seen or not, and those that were seen."""
     documented = documented_fields(call)
     if call in rules.leave_out_tables:
-        return [
-            Placement(
-                call, path_text(keys), keys, None, "left out", to.column, to.type, is_declared=True
-            )
-            for keys, to in documented.items()
-        ]
+        return _all_left_out(call, documented, facts)
     ordered = sorted(facts, key=lambda fact: (fact.first, path_text(fact.keys), fact.type))
     types_at = defaultdict(set)
     for fact in ordered:
@@ -135,6 +130,19 @@ def place(call: str, facts: Iterable[Fact], rules: ColumnRules) -> list[Placemen
     placer = _Placer(call, documented, rules)
     placed += [placer.place(fact) for fact in ordered]
     return list(_with_reading(placed, types_at))
+
+
+def _all_left_out(
+    call: str, documented: dict[Keys, Documented], facts: Iterable[Fact]
+) -> list[Placement]:
+    status = "left out"
+    return [
+        Placement(call, path_text(keys), keys, None, status, to.column, to.type, is_declared=True)
+        for keys, to in documented.items()
+    ] + [
+        Placement(table_name(call, fact.keys), path_text(fact.keys), (), fact.type, status)
+        for fact in facts
+    ]
 
 
 def _documented_placement(call: str, keys: Keys, to: Documented, said: Said) -> Placement:
@@ -190,6 +198,8 @@ class _Placer:
     def _no_column(self, fact: Fact, to: Documented | None, said: Said) -> str | None:
         """Why there is no column for it, if there is none."""
         is_json = said.is_json or (to is not None and to.type == "json")
+        if fact.type == "map" and self._rules.hide_below(self._call, fact.keys):
+            return "left out"  # as a whole it would show what is hidden
         if said.is_left_out or (to and said.is_hashed and to.type != "varchar"):
             return "left out"
         if said.is_in_json or self._is_in_json(fact.keys):
@@ -284,6 +294,8 @@ def _with_reading(placed: list[Placement], types_at: dict[str, set[str]]) -> Ite
     for one in placed:
         if not _is_read(one):
             yield one
+        elif not one.keys:  # an element itself, which is JSON
+            yield replace(one, read_as="json")
         elif one.keys in apart[one.table_name]:
             yield replace(one, read_as="json", is_apart=True)
         else:

@@ -1,6 +1,6 @@
 """What the user says of columns, in `columns.yml`: checked, and kept beside the tables.
 
-The rules in force are those the tables were built with (`raw.column_rule`). Others come into force
+The rules in force are those the tables were built with (`columns.rules`). Others come into force
 when all tables are built anew, so that no table is ever half of one rule and half of another.
 """
 
@@ -12,8 +12,8 @@ import duckdb
 import yaml
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
-from orchestration.columns.documented import ENVELOPE, documented_fields
-from orchestration.loading.paths import ITEM, Keys, path_text
+from orchestration.columns.documented import ENVELOPE, Documented, documented_fields
+from orchestration.loading.paths import ITEM, Keys, keys_of, path_text
 
 MAX_COLUMNS = 1_000
 
@@ -23,9 +23,9 @@ class ColumnRulesError(Exception):
 
 
 def _keys(path: object) -> object:
-    """`properties.products[].price`, or the keys themselves where one has a dot in it."""
+    """`properties.products[].price`, or a list of the keys."""
     if isinstance(path, str):
-        path = path.replace(ITEM, f".{ITEM}").split(".")
+        return keys_of(path)
     return tuple(path) if isinstance(path, list) else path
 
 
@@ -62,15 +62,33 @@ class FieldRule(BaseModel):
         if said != 1:
             raise ValueError("says exactly one of type, json, leave_out and hash")
         for call in self.tables:
-            documented = documented_fields(call).get(self.path)
-            if documented is None or self.leave_out:
-                continue
-            if documented.type == ENVELOPE or not (self.hashed and documented.type == "varchar"):
-                raise ValueError(
-                    f"{path_text(self.path)} is documented by Segment and stays {documented.type}; "
-                    "of such a field only text can be hashed"
-                )
+            self._check_documented(documented_fields(call))
+        if self.hides and ITEM in self.path:
+            array = path_text(self.path[: self.path.index(ITEM)])
+            raise ValueError(f"{array} as a whole would still show it: leave out or hash that")
         return self
+
+    @property
+    def hides(self) -> bool:
+        """Whether nobody is to see it."""
+        return self.leave_out or self.hashed
+
+    def _check_documented(self, fields: dict[Keys, Documented]) -> None:
+        path = path_text(self.path)
+        for length in range(1, len(self.path)):
+            above = fields.get(self.path[:length])
+            if above and above.type == "json":
+                raise ValueError(f"{path} is in the JSON column {above.column}: say it of that")
+        field = fields.get(self.path)
+        if field is None:
+            return
+        if field.type in {ENVELOPE, "time"}:
+            raise ValueError(f"{path} is documented by Segment, and every row needs it as it is")
+        if not (self.leave_out or (self.hashed and field.type == "varchar")):
+            raise ValueError(
+                f"{path} is documented by Segment and stays {field.type}; of such fields text can "
+                "be hashed, and all can be left out"
+            )
 
 
 class ColumnRules(BaseModel):
@@ -88,6 +106,25 @@ class ColumnRules(BaseModel):
     """Goes before each value that is hashed."""
 
     fields: tuple[FieldRule, ...] = ()
+
+    @model_validator(mode="after")
+    def _hides_nothing_in_json(self) -> Self:
+        for json_rule in self.fields:
+            for rule in self.fields:
+                is_below = rule.path[: len(json_rule.path)] == json_rule.path != rule.path
+                if json_rule.json_column and is_below:
+                    raise ValueError(
+                        f"{path_text(rule.path)} is in the JSON column of "
+                        f"{path_text(json_rule.path)}: say it of that"
+                    )
+        return self
+
+    def hide_below(self, call: str, keys: Keys) -> bool:
+        """Whether something that a field holds is to be left out or hashed."""
+        return any(
+            rule.hides and call in rule.tables and rule.path[: len(keys)] == keys
+            for rule in self.fields
+        )
 
     def of(self, call: str, keys: Keys) -> "Said":
         """What is said of a field: by the rule for it, and by those for what it is in."""

@@ -67,7 +67,8 @@ def event_names(events: Iterable[str]) -> list[EventName]:
     named = []
     for event in sorted(events):
         slug = shortened(snake_case(event))
-        named.append(EventName(event, slug, slug + "_" if slug in _TAKEN else slug))
+        relation = slug + "_" if slug in _TAKEN else slug
+        named.append(EventName(event, slug, "_" + relation if slug[0].isdigit() else relation))
     return named
 
 
@@ -96,6 +97,7 @@ def _shown(
     taken = set(_ALWAYS)
     done = set()
     columns = [("message_id", "")]
+    taken |= {_OWN[one.column_name] for one in placements if one.column_name in _OWN}
     for one in placements:
         if one.status == "column" or one.type is None:
             columns.append((one.column_name or "", one.path))
@@ -114,6 +116,7 @@ def _shown(
 
 
 def _name(column: str, taken: set[str]) -> str | None:
+    """A column's name there, or None if it is not shown."""
     if column in _OWN:
         return _OWN[column]
     prefix = next((prefix for prefix in _PREFIXES if column.startswith(prefix)), None)
@@ -123,6 +126,6 @@ def _name(column: str, taken: set[str]) -> str | None:
     name = bare.replace("__", "_")
     if name[0].isdigit():
         name = "_" + name
-    if name not in taken and name not in _OWN.values():
+    if name not in taken:
         return name
     return "_" + name if "_" + name not in taken else "_" + bare

@@ -43,6 +43,7 @@ _INT64 = range(-(2**63), 2**63)
 _HAS_LONG_NUMBER = r"regexp_matches(payload, '[:\[,]\s*-?\d{19}')"
 
 _EVENT = "case when json_type(payload, '$.event') = 'VARCHAR' then payload ->> '$.event' end"
+_OF_AN_EVENT = ("event", "properties")
 _SEEN = "count(*), min((file, line)), min(received_at), max(received_at)"
 
 _members = msgspec.json.Decoder(dict[str, msgspec.Raw])
@@ -70,7 +71,7 @@ class Seen:
 
 
 class Field(NamedTuple):
-    """What is counted apart; `event` is set for a property of a track."""
+    """What is counted apart; `event` is set for the name of a track and its properties."""
 
     event: str | None
     keys: Keys
@@ -88,7 +89,7 @@ def note_fields(con: duckdb.DuckDBPyConnection, call: str, load_id: int) -> None
     names = _Names(con) if call == "track" else None
     seen: dict[Field, Seen] = {}
     for event, key, fields, times in _observed(con, is_named=names is not None):
-        name = names.listed(event) if names and key == "properties" else None
+        name = names.listed(event) if names and key in _OF_AN_EVENT else None
         for keys, kind in fields:
             field = Field(name, keys, kind)
             if field in seen:
@@ -125,7 +126,7 @@ def _observed(con: duckdb.DuckDBPyConnection, *, is_named: bool) -> Iterator[Obs
             inexact.add(text)
             continue
         for key, part in members:
-            place = (name if key == "properties" else None, key, part)
+            place = (name if key in _OF_AN_EVENT else None, key, part)
             if place in parts:
                 parts[place].add(Seen(*times))
             else:

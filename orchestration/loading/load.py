@@ -128,11 +128,11 @@ def _known_checksums(con: duckdb.DuckDBPyConnection, files: list[LandedFile]) ->
 def _insert(con: duckdb.DuckDBPyConnection, portion: list[Contents], loaded: Loaded) -> None:
     con.execute("begin")
     try:
-        load_id = _next_load_id(con)
+        load_id = next_load_id(con)
         unusable: Counter[str] = Counter()
         for call in CALLS:
             of_call = [contents for contents in portion if contents.file.call == call]
-            unusable += _insert_events(con, call, of_call, load_id)
+            unusable += insert_events(con, call, of_call, load_id)
         _insert_rejects(con, portion, load_id)
         _insert_ledger(con, portion, unusable, load_id)
         con.execute("commit")
@@ -148,12 +148,13 @@ def _insert(con: duckdb.DuckDBPyConnection, portion: list[Contents], loaded: Loa
     log.info("load %d: %d files, %s", load_id, len(portion), dict(loaded.rows))
 
 
-def _next_load_id(con: duckdb.DuckDBPyConnection) -> int:
+def next_load_id(con: duckdb.DuckDBPyConnection) -> int:
+    """The number of the load that begins."""
     row = con.execute("select coalesce(max(load_id), 0) + 1 from raw.landed_file").fetchone()
     return int(row[0]) if row else 1
 
 
-def _insert_events(
+def insert_events(
     con: duckdb.DuckDBPyConnection, call: str, portion: list[Contents], load_id: int
 ) -> Counter[str]:
     """Insert the events of one call; what DuckDB cannot read goes to the rejects.

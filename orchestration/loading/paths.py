@@ -19,6 +19,7 @@ ID_LIKE = "|".join(  # noqa: FLY002 - a line each
 )
 """A key like this is an id. DuckDB is asked the same (dbt_project/macros/payload.sql)."""
 
+_KEY = re.compile(r'"((?:[^"]|"")*)"|([^.\[\]"]+)|(\[\])')
 _ID_LIKE = re.compile(ID_LIKE, re.DOTALL)
 
 
@@ -40,3 +41,11 @@ def path_text(keys: Keys) -> str:
             plain = re.fullmatch(r"[^\s.\[\]\"]+", key) is not None
             text += ("." if text else "") + (key if plain else '"' + key.replace('"', '""') + '"')
     return text
+
+
+def keys_of(text: str) -> Keys:
+    """The keys of a path as `path_text` writes it."""
+    keys = []
+    for quoted, plain, item in _KEY.findall(text):
+        keys.append(ITEM if item else plain or quoted.replace('""', '"'))
+    return tuple(keys)

@@ -1,0 +1,54 @@
+"""The schema of the final tables is the integration's name, and stays it once there is data.
+
+A name that changes silently would leave the tables people query where they are, no longer filled,
+and begin empty ones beside them. So it is refused, and moving is a command.
+"""
+
+import duckdb
+
+from orchestration.settings import Settings
+
+_PARTS = ("", "_staging", "_warehouse")
+
+
+class SchemaMovedError(Exception):
+    """The tables are in another schema than the settings say; the text says what to do."""
+
+
+def other_schemas(con: duckdb.DuckDBPyConnection, schema: str) -> list[str]:
+    """Schemas that hold final tables, other than the one that is set."""
+    rows = con.execute(
+        "select distinct schema_name from duckdb_columns() "
+        "where table_name = 'track' and column_name = '_seamline_load_id' "
+        "and schema_name <> $1 and not ends_with(schema_name, '_staging') order by 1",
+        [schema],
+    ).fetchall()
+    return [name for (name,) in rows]
+
+
+def refuse_another_name(con: duckdb.DuckDBPyConnection, settings: Settings) -> None:
+    """Refuse to begin new tables while others have data.
+
+    Raises:
+        SchemaMovedError: there are some.
+    """
+    for schema in other_schemas(con, settings.schema_name):
+        raise SchemaMovedError(
+            f"The tables are in the schema {schema!r}, and SEAMLINE_INTEGRATION_NAME is "
+            f"{settings.integration_name!r}, which gives {settings.schema_name!r}. Nothing was "
+            f"changed. Set the name back, or move the tables with `make rename`: it builds them "
+            f"anew from raw and then drops {schema!r}."
+        )
+
+
+def drop_others(con: duckdb.DuckDBPyConnection, settings: Settings) -> list[str]:
+    """Drop the tables and views of other names, once their successors are built.
+
+    Returns:
+        The names whose schemas are gone.
+    """
+    others = other_schemas(con, settings.schema_name)
+    for schema in others:
+        for part in reversed(_PARTS):
+            con.execute(f'drop schema if exists "{schema}{part}" cascade')
+    return others

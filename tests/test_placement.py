@@ -1,0 +1,292 @@
+"""Which column a field fills: the rules, without a warehouse."""
+
+from orchestration.columns.documented import documented_fields
+from orchestration.columns.placement import Fact, Placement, place
+from orchestration.columns.rules import ColumnRules
+from orchestration.loading.paths import ITEM
+
+NO_RULES = ColumnRules()
+RECEIPT_COLUMNS = 8
+
+
+def placed(
+    *facts: tuple[str, str], call: str = "track", rules: ColumnRules = NO_RULES
+) -> dict[tuple[str, str], Placement]:
+    """Place fields seen in this order, each a path and a type."""
+    numbered = [
+        Fact(tuple(path.replace("[]", f".{ITEM}").split(".")), kind, (1, "file", number))
+        for number, (path, kind) in enumerate(facts)
+    ]
+    return {(one.path, one.type): one for one in place(call, numbered, rules) if one.type}
+
+
+def columns(found: dict[tuple[str, str], Placement]) -> list[tuple[str | None, str | None]]:
+    """The columns they fill, in the order in which they were seen."""
+    return [(one.column_name, one.column_type) for one in found.values()]
+
+
+def rules(*fields: dict[str, object], **others: object) -> ColumnRules:
+    return ColumnRules.model_validate({"fields": fields, **others})
+
+
+def test_the_first_type_is_the_columns_and_others_get_a_sibling() -> None:
+    found = placed(
+        ("properties.price", "bigint"),
+        ("properties.price", "string"),
+        ("properties.price", "double"),
+        ("properties.price", "boolean"),
+        ("properties.price", "array"),
+    )
+
+    assert columns(found) == [
+        ("properties__price", "bigint"),
+        ("properties__price__string", "varchar"),
+        ("properties__price__double", "double"),
+        ("properties__price__boolean", "boolean"),
+        ("properties__price__json", "json"),
+    ]
+
+
+def test_a_whole_number_in_a_double_column_is_no_conflict() -> None:
+    found = placed(("properties.price", "double"), ("properties.price", "bigint"))
+
+    assert columns(found) == [("properties__price", "double")] * 2
+    assert {one.read_as for one in found.values()} == {"double"}
+
+
+def test_what_comes_later_moves_nothing_that_came_before() -> None:
+    before = placed(("properties.a", "bigint"), ("properties.b", "string"))
+    after = placed(
+        ("properties.a", "bigint"),
+        ("properties.b", "string"),
+        ("properties.a", "string"),
+        ("properties.b.c", "string"),
+    )
+
+    for field, placement in before.items():
+        assert (after[field].column_name, after[field].column_type) == (
+            placement.column_name,
+            placement.column_type,
+        )
+
+
+def test_two_keys_of_one_name_share_a_column() -> None:
+    found = placed(
+        ("properties.orderId", "string"),
+        ("properties.order_id", "string"),
+        ("properties.Order ID", "bigint"),
+    )
+
+    assert columns(found) == [
+        ("properties__order_id", "varchar"),
+        ("properties__order_id", "varchar"),
+        ("properties__order_id__bigint", "bigint"),
+    ]
+
+
+def test_a_documented_field_takes_what_can_be_read_as_its_type() -> None:
+    found = placed(
+        ("userId", "bigint"),
+        ("context.screen.width", "bigint"),
+        ("context.screen.width", "string"),
+        ("context.network.wifi", "bigint"),
+        ("version", "string"),
+    )
+
+    assert columns(found)[:4] == [
+        ("user_id", "varchar"),
+        ("context__screen__width", "double"),
+        ("context__screen__width", "double"),
+        ("context__network__wifi__bigint", "bigint"),
+    ]
+    assert found["context.screen.width", "string"].sibling_name == "context__screen__width__string"
+    assert found["context.screen.width", "bigint"].sibling_name is None
+
+
+def test_no_other_key_gets_the_column_of_a_documented_field_or_of_ours() -> None:
+    found = placed(
+        ("user_id", "string"),
+        ("message_id", "string"),
+        ("context.IP", "string"),
+        ("_sdc_sequence", "bigint"),
+        ("_seamline_file", "string"),
+        ("originaltimestamp", "string"),
+    )
+
+    assert [name for name, _ in columns(found)] == [
+        "user_id_",
+        "message_id_",
+        "context__ip_",
+        "_sdc_sequence_",
+        "_seamline_file_",
+        "originaltimestamp",
+    ]
+
+
+def test_objects_are_flattened_and_maps_are_json() -> None:
+    found = placed(
+        ("properties.address", "object"),
+        ("properties.address.city", "string"),
+        ("properties.stock", "object"),
+        ("properties.stock", "map"),
+    )
+
+    assert found["properties.address", "object"].status == "nested"
+    assert found["properties.address.city", "string"].column_name == "properties__address__city"
+    assert found["properties.stock", "map"].column_type == "json"
+
+
+def test_an_array_is_a_json_column_and_a_table() -> None:
+    found = placed(
+        ("properties.products", "array"),
+        ("properties.products[]", "object"),
+        ("properties.products[].sku", "string"),
+        ("properties.products[].sizes", "array"),
+        ("properties.products[].sizes[]", "bigint"),
+        ("properties.tags", "array"),
+        ("properties.tags[]", "string"),
+    )
+
+    sku = found["properties.products[].sku", "string"]
+    assert (sku.table_name, sku.column_name) == ("track__properties__products", "sku")
+    assert (sku.array_table, sku.array_column) == ("track", "properties__products")
+    size = found["properties.products[].sizes[]", "bigint"]
+    assert (size.table_name, size.column_name) == ("track__properties__products__sizes", "value")
+    assert (size.array_table, size.array_column) == ("track__properties__products", "sizes")
+    assert found["properties.tags[]", "string"].column_name == "value"
+
+
+def test_an_array_in_an_array_stays_json() -> None:
+    found = placed(
+        ("properties.grid", "array"),
+        ("properties.grid[]", "array"),
+        ("properties.grid[][]", "bigint"),
+    )
+
+    assert found["properties.grid[]", "array"].column_type == "json"
+    assert found["properties.grid[][]", "bigint"].status == "in json"
+
+
+def test_what_documented_json_holds_has_no_columns_of_its_own() -> None:
+    found = placed(
+        ("integrations", "object"),
+        ("integrations.All", "boolean"),
+        ("context.userAgentData.brands", "array"),
+        ("context.userAgentData.brands[]", "object"),
+        ("context.userAgentData.brands[].brand", "string"),
+    )
+
+    assert found["integrations", "object"].column_name == "integrations"
+    assert found["integrations.All", "boolean"].status == "in json"
+    brand = found["context.userAgentData.brands[].brand", "string"]
+    assert brand.table_name == "track__context__user_agent_data__brands"
+
+
+def test_beyond_the_ceiling_a_field_has_no_column_and_those_before_it_keep_theirs() -> None:
+    facts = [(f"properties.p{n}", "bigint") for n in range(300)]
+
+    found = placed(*facts, rules=rules(max_columns=200))
+
+    with_column = [one.path for one in found.values() if one.column_name]
+    assert with_column == [path for path, _ in facts[: len(with_column)]]
+    assert len(with_column) + len(documented_fields("track")) + RECEIPT_COLUMNS == 200
+    assert found["properties.p299", "bigint"].status == "too many columns"
+
+
+def test_a_type_that_is_said_goes_before_the_first_value() -> None:
+    found = placed(
+        ("properties.revenue", "string"),
+        ("properties.revenue", "double"),
+        ("properties.at", "string"),
+        rules=rules(
+            {"path": "properties.revenue", "type": "double"},
+            {"path": "properties.at", "type": "timestamp"},
+        ),
+    )
+
+    text = found["properties.revenue", "string"]
+    assert (text.column_name, text.column_type) == ("properties__revenue", "double")
+    assert text.sibling_name == "properties__revenue__string"
+    assert found["properties.at", "string"].column_type == "timestamp"
+    assert found["properties.at", "string"].sibling_name == "properties__at__string"
+
+
+def test_what_is_to_be_json_is_not_flattened() -> None:
+    found = placed(
+        ("properties.cart", "object"),
+        ("properties.cart.total", "double"),
+        ("properties.lines", "array"),
+        ("properties.lines[]", "object"),
+        ("properties.lines[].sku", "string"),
+        rules=rules(
+            {"path": "properties.cart", "json": True}, {"path": "properties.lines", "json": True}
+        ),
+    )
+
+    assert found["properties.cart", "object"].column_type == "json"
+    assert found["properties.cart.total", "double"].status == "in json"
+    assert found["properties.lines", "array"].column_type == "json"
+    assert found["properties.lines[].sku", "string"].status == "in json"
+
+
+def test_what_is_left_out_has_no_column_and_neither_has_what_it_holds() -> None:
+    found = placed(
+        ("properties.cart", "object"),
+        ("properties.cart.total", "double"),
+        ("context.ip", "string"),
+        rules=rules(
+            {"path": "properties.cart", "leave_out": True},
+            {"path": "context.ip", "leave_out": True, "tables": ["track"]},
+        ),
+    )
+
+    assert {one.status for one in found.values()} == {"left out"}
+
+
+def test_a_map_that_would_show_what_is_hidden_has_no_column() -> None:
+    found = placed(
+        ("traits", "object"),
+        ("traits", "map"),
+        ("traits.email", "string"),
+        call="identify",
+        rules=rules({"path": "traits.email", "hash": True}),
+    )
+
+    assert found["traits", "map"].status == "left out"
+    assert found["traits.email", "string"].is_hashed
+
+
+def test_of_a_table_that_is_left_out_every_field_is() -> None:
+    found = placed(("properties.price", "double"), rules=rules(leave_out_tables=["track"]))
+
+    assert [one.status for one in found.values()] == ["left out"]
+
+
+def test_what_is_hashed_is_text_whatever_it_was_and_has_no_table() -> None:
+    found = placed(
+        ("traits.email", "string"),
+        ("traits.email", "bigint"),
+        ("traits.phones", "array"),
+        ("traits.phones[]", "string"),
+        ("context.traits.phone", "string"),
+        call="identify",
+        rules=rules({"path": "traits", "hash": True}, {"path": "context.traits", "hash": True}),
+    )
+
+    assert columns(found) == [
+        ("traits__email", "varchar"),
+        ("traits__email", "varchar"),
+        ("traits__phones", "varchar"),
+        (None, None),
+        ("context__traits__phone", "varchar"),
+    ]
+    assert all(one.is_hashed for one in found.values() if one.column_name)
+
+
+def test_keys_that_differ_by_case_alone_are_read_apart() -> None:
+    """DuckDB does not tell such names in a struct apart."""
+    found = placed(("properties.userid", "string"), ("properties.USERID", "string"))
+
+    assert [one.is_apart for one in found.values()] == [True, False] or [
+        one.is_apart for one in found.values()
+    ] == [False, True]
