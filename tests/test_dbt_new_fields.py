@@ -7,6 +7,8 @@ import landed
 import pytest
 from dbt_fixtures import Lake
 
+from orchestration.loading.warehouse import connect
+
 pytest_plugins = ("dbt_fixtures",)
 pytestmark = pytest.mark.timeout(600)
 
@@ -37,21 +39,20 @@ class Tables:
 
 def snapshot(lake: Lake) -> Tables:
     found = Tables()
-    relations = lake.rows(
-        "select * from (select schema_name, table_name from duckdb_tables() "
-        "union all select schema_name, view_name from duckdb_views()) "
-        "where schema_name in (select unnest($1))",
-        [list(SCHEMAS)],
-    )
-    for schema, name in relations:
-        table = f'{schema}."{name}"'
-        types = {column: kind for column, kind, *_ in lake.rows(f"describe {table}")}
-        names = ", ".join(f'"{column}"' for column in sorted(types))
-        rows = lake.rows(f"select {names} from {table}")
-        found.types[table] = types
-        found.rows[table] = sorted(
-            (dict(zip(sorted(types), row, strict=True)) for row in rows), key=repr
-        )
+    with connect(lake.settings, read_only=True) as con:
+        relations = con.execute(
+            "select * from (select schema_name, table_name from duckdb_tables() "
+            "union all select schema_name, view_name from duckdb_views()) "
+            "where schema_name in (select unnest($1))",
+            [list(SCHEMAS)],
+        ).fetchall()
+        for schema, name in relations:
+            table = f'{schema}."{name}"'
+            answer = con.execute(f"from {table}")
+            names = [column for column, *_ in answer.description]
+            rows = [dict(sorted(zip(names, row, strict=True))) for row in answer.fetchall()]
+            found.rows[table] = sorted(rows, key=repr)
+            found.types[table] = {column: str(kind) for column, kind, *_ in answer.description}
     return found
 
 

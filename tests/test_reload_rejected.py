@@ -47,7 +47,7 @@ def house(lake: Lake) -> Lake:
     )
     lake.land("track", landed.line({"messageId": "good", "type": "track"}))
     lake.load()
-    lake.dbt("run")
+    lake.dbt("run", "--select", "_sdc_rejected")
     return lake
 
 

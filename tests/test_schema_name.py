@@ -61,4 +61,3 @@ def test_it_names_the_schema_is_held_to_it_and_can_be_moved(lake: Lake) -> None:
     assert schemas(lake) == {"segment", "segment_staging", "segment_warehouse"}
     assert lake.rows("select message_id, event from segment.track") == [("a", "Bought")]
     assert lake.rows("select id from segment_warehouse.bought") == [("a",)]
-    assert run(lake, "load", "Segment").returncode == 0
