@@ -13,7 +13,7 @@ check: export SEAMLINE_WAREHOUSE_DATA := $(CHECK)/data
 check: export DAGSTER_HOME := $(CHECK)/dagster
 
 .DEFAULT_GOAL := help
-.PHONY: help demo run receiver load reload-rejected rename sql test chaos fuzz check bench-receiver lock install install-dev clean
+.PHONY: help demo run receiver load reload-rejected rename sql test test-long chaos fuzz check bench-receiver bench-tables lock install install-dev clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -40,7 +40,10 @@ sql: install ## open a SQL prompt on the warehouse
 	@$(BIN)/python -m orchestration sql
 
 test: install-dev $(CLIENTS) ## run all tests
-	@$(BIN)/python -m pytest -n 2 --dist loadfile $(PYTEST)
+	@$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder $(PYTEST)
+
+test-long: install-dev ## run the tests that take minutes each
+	@$(BIN)/python -m pytest -n 2 -m long $(PYTEST)
 
 chaos: install-dev ## kill the receiver 200 times, fail each of its disk operations, cut its power
 	@$(BIN)/python -m pytest -m chaos -q
@@ -61,6 +64,9 @@ check: install-dev ## lint and type-check everything, parse dbt, validate Dagste
 
 bench-receiver: install-dev ## measure the receiver beside a bare Flask handler and nginx (OPTIONS=--soak)
 	@$(BIN)/python -m benchmarks.receiver $(OPTIONS)
+
+bench-tables: install-dev ## measure what very many names of properties cost
+	@$(BIN)/python -m benchmarks.tables $(OPTIONS)
 
 lock: install-dev ## write the lock files anew from pyproject.toml
 	$(BIN)/$(LOCK) pyproject.toml --group build -o requirements.lock

@@ -20,6 +20,7 @@ from orchestration.columns.rules import (
 )
 from orchestration.columns.update import create_column_tables, has_tables, update_placement
 from orchestration.loading import warehouse, writer_lock
+from orchestration.loading.tables import create_raw_tables
 from orchestration.schema_name import SchemaMovedError, refuse_another_name
 from orchestration.settings import Settings
 
@@ -60,7 +61,6 @@ class Plugin(BasePlugin):
         except writer_lock.WriterBusyError as busy:
             raise DbtRuntimeError(str(busy)) from busy
         try:
-            warehouse.create_warehouse(settings)
             _place_fields(settings)
         except SchemaMovedError as error:
             release()
@@ -98,6 +98,7 @@ def _place_fields(settings: Settings) -> None:
     flags = get_flags()  # type: ignore[no-untyped-call]
     is_all_anew = bool(flags.FULL_REFRESH) and not (flags.SELECT or flags.EXCLUDE)
     with warehouse.connect(settings) as con:
+        create_raw_tables(con)
         if not _is_renaming:
             refuse_another_name(con, settings)
         create_column_tables(con)

@@ -18,9 +18,10 @@ class SchemaMovedError(Exception):
 def other_schemas(con: duckdb.DuckDBPyConnection, schema: str) -> list[str]:
     """Schemas that hold final tables, other than the one that is set."""
     rows = con.execute(
-        "select distinct schema_name from duckdb_columns() "
-        "where table_name = 'track' and column_name = '_seamline_load_id' "
-        "and schema_name <> $1 and not ends_with(schema_name, '_staging') order by 1",
+        "select tables.schema_name from duckdb_tables() as tables "
+        "join duckdb_views() as views on views.schema_name = tables.schema_name || '_staging' "
+        "where tables.table_name = 'track' and views.view_name = 'stg_segment__track' "
+        "and tables.schema_name <> $1 order by 1",
         [schema],
     ).fetchall()
     return [name for (name,) in rows]

@@ -129,7 +129,8 @@ def send_wire(running: RunningReceiver, wire: bytes) -> Answer:
     with socket.create_connection(("127.0.0.1", running.port), timeout=10) as connection:
         with suppress(ConnectionError):  # it may have answered, and closed, before the end
             connection.sendall(wire)
-            connection.shutdown(socket.SHUT_WR)
+            with suppress(OSError):  # it has been closed on us already
+                connection.shutdown(socket.SHUT_WR)
         response = http.client.HTTPResponse(connection)
         try:
             response.begin()

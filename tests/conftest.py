@@ -7,6 +7,28 @@ import pytest
 from orchestration.settings import Settings
 
 pytest_plugins: list[str] = []
+
+LONGEST_FIRST = (
+    "test_whole_road_kills.py",
+    "test_whole_road.py",
+    "test_dbt_new_fields.py",
+    "test_dbt_first_copy_wins.py",
+    "test_schema_name.py",
+)
+"""Files that take minutes: one that begins last is what everybody waits for."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the files that take longest."""
+    items.sort(
+        key=lambda item: (
+            LONGEST_FIRST.index(item.path.name)
+            if item.path.name in LONGEST_FIRST
+            else len(LONGEST_FIRST)
+        )
+    )
+
+
 pytest.register_assert_rewrite("attack")
 
 

@@ -43,7 +43,7 @@ def history(lake: Lake) -> History:
 
     def run(*arguments: str) -> None:
         lake.load()
-        lake.dbt("run", *arguments)
+        lake.dbt("run", "--select", "staging", *TABLES, *arguments)
         history.tables.append(lake.tables())
         history.snapshots.append(lake.snapshots())
 

@@ -24,11 +24,10 @@ def test_processes_that_need_it_at_once_all_read_it_whole(settings: Settings) ->
     assert "model.seamline.track" in json.loads((settings.dagster_home / path).read_text())["nodes"]
 
 
-def test_what_dbt_writes_while_it_runs_is_another_file(settings: Settings) -> None:
-    """It writes in place: a reader could see half of it, and a kill leave half."""
+def test_a_run_leaves_it_alone(settings: Settings) -> None:
+    """What dbt writes it writes in place: a reader could see half of it, and a kill leave half."""
     manifest = dbt.write_manifest(settings)
     before = manifest.stat()
     dbt.run_models(settings, ["stg_segment__track"])
 
     assert manifest.stat().st_mtime_ns == before.st_mtime_ns
-    assert (manifest.parent / "target" / "manifest.json").stat().st_mtime_ns > before.st_mtime_ns

@@ -11,7 +11,7 @@ from dbt_fixtures import Lake
 from orchestration.settings import ROOT
 
 pytest_plugins = ("dbt_fixtures",)
-pytestmark = pytest.mark.timeout(600)
+pytestmark = [pytest.mark.timeout(600), pytest.mark.long]
 
 
 def run(lake: Lake, command: str, name: str) -> subprocess.CompletedProcess[str]:

@@ -73,12 +73,13 @@ def _run_again_if_ended(house: House) -> None:
     house.keep_running()
 
 
-SHORT_FORM = {"receiver", "run worker"}
+FORMS = {"receiver": (), "run worker": pytest.mark.long}
+"""Who is killed in `make test` and in `make test-long`; all others in `make chaos`."""
 
 
 @pytest.mark.parametrize(
     "victim",
-    [pytest.param(name, marks=() if name in SHORT_FORM else pytest.mark.chaos) for name in VICTIMS],
+    [pytest.param(name, marks=FORMS.get(name, pytest.mark.chaos)) for name in VICTIMS],
 )
 def test_after_the_kill_of_a_process_every_acknowledged_event_is_one_row(
     house: House, victim: str
@@ -93,6 +94,7 @@ def test_after_the_kill_of_a_process_every_acknowledged_event_is_one_row(
     _wait_for_rows(house)
 
 
+@pytest.mark.long
 def test_after_the_kill_of_make_run_itself_nothing_holds_the_ports_and_nothing_is_lost(
     house: House,
 ) -> None:

@@ -5,7 +5,7 @@
     #}
     {% set is_wanted = for_relation and config.persist_relation_docs() %}
     {% set are_wanted = for_columns and config.persist_column_docs() %}
-    {% set said = comments_on(relation) if is_wanted or are_wanted else {} %}
+    {% set said = comments_on(relation, are_wanted) if is_wanted or are_wanted else {} %}
     {% if is_wanted and model.description and said.get('') != model.description %}
         {% do run_query(alter_relation_comment(relation, model.description)) %}
     {% endif %}
@@ -26,14 +26,14 @@
 {% endmacro %}
 
 
-{% macro comments_on(relation) %}
+{% macro comments_on(relation, with_columns) %}
     {# Column -> comment, and the relation's own comment under ''. #}
+    {% set places = [('duckdb_tables', 'table', "''"), ('duckdb_views', 'view', "''")] %}
+    {% if with_columns %}
+        {% do places.append(('duckdb_columns', 'table', 'column_name')) %}
+    {% endif %}
     {% set query %}
-        {% for function, kind, column in [
-            ('duckdb_tables', 'table', "''"),
-            ('duckdb_views', 'view', "''"),
-            ('duckdb_columns', 'table', 'column_name'),
-        ] %}
+        {% for function, kind, column in places %}
         select {{ column }}, comment
         from {{ function }}()
         where
