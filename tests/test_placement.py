@@ -156,6 +156,20 @@ def test_an_array_is_a_json_column_and_a_table() -> None:
     assert found["properties.tags[]", "string"].column_name == "value"
 
 
+def test_arrays_of_one_name_in_different_places_have_tables_of_their_own() -> None:
+    found = placed(
+        ("properties.a", "array"),
+        ("properties.a[]", "object"),
+        ("properties.a[].b", "array"),
+        ("properties.a[].b[]", "string"),
+        ("properties.a.b", "array"),
+        ("properties.a.b[]", "string"),
+    )
+
+    assert found["properties.a[].b[]", "string"].table_name == "track__properties__a__b"
+    assert found["properties.a.b[]", "string"].table_name == "track__properties__a__b_"
+
+
 def test_an_array_in_an_array_stays_json() -> None:
     found = placed(
         ("properties.grid", "array"),

@@ -100,6 +100,12 @@ class Placement:
     array_column: str | None = None
 
 
+class _Array(NamedTuple):
+    table: str
+    column: str
+    child_table: str
+
+
 @dataclass
 class _Table:
     room: int
@@ -169,7 +175,8 @@ class _Placer:
         self._reserved = {to.column for to in documented.values()}
         self._json = {keys for keys, to in documented.items() if to.type == "json"}
         self._rules = rules
-        self._arrays: dict[Keys, tuple[str, str]] = {}
+        self._arrays: dict[Keys, _Array] = {}
+        self._array_of_table: dict[str, tuple[str, str]] = {}
         self._tables: dict[str, _Table] = {}
 
     def place(self, fact: Fact) -> Placement:
@@ -221,22 +228,28 @@ class _Placer:
         if fact.type != "array" or fact.keys[-1] == ITEM:
             return
         if placed.column_type == "json" and placed.column_name:
-            self._arrays[fact.keys] = (placed.table_name, placed.column_name)
+            at = (placed.table_name, placed.column_name)
         elif placed.sibling_type == "json" and placed.sibling_name:
-            self._arrays[fact.keys] = (placed.table_name, placed.sibling_name)
+            at = (placed.table_name, placed.sibling_name)
+        else:
+            return
+        name = table_name(self._call, (*fact.keys, ITEM))
+        while self._array_of_table.setdefault(name, at) != at:
+            name += "_"  # another array's: `a.b[]` where `a` is an object, and where it is an array
+        self._arrays[fact.keys] = _Array(*at, name)
 
     def _placement(self, fact: Fact, status: str, **columns: Any) -> Placement:
         keys = fact.keys
         last = max((place for place, key in enumerate(keys) if key == ITEM), default=-1)
-        array_table, array_column = self._arrays.get(keys[:last], (None, None))
+        array = self._arrays.get(keys[:last]) if last >= 0 else None
         return Placement(
-            table_name(self._call, keys),
+            array.child_table if array else table_name(self._call, keys),
             path_text(keys),
             keys[last + 1 :],
             fact.type,
             status,
-            array_table=array_table,
-            array_column=array_column,
+            array_table=array.table if array else None,
+            array_column=array.column if array else None,
             **columns,
         )
 
@@ -245,7 +258,7 @@ class _Placer:
         return name + "_" if is_taken or name.startswith(RECEIPT) else name
 
     def _table_of(self, fact: Fact) -> _Table:
-        name = table_name(self._call, fact.keys)
+        name = self._placement(fact, "").table_name
         if name not in self._tables:
             own = len(self._documented) if name == self._call else 0
             self._tables[name] = _Table(self._rules.max_columns - own - _RECEIPT_COLUMNS)
