@@ -1,0 +1,7 @@
+{{ config(materialized='view_set') }}
+
+-- depends_on: {{ ref('track') }}
+-- depends_on: {{ source('columns', 'event_name') }}
+-- depends_on: {{ source('columns', 'shown_column') }}
+
+{{ view_set_rows(event_relations()) }}

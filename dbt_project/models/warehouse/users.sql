@@ -1,0 +1,23 @@
+with
+
+calls as (
+
+    select * from {{ ref('identifies') }}
+    where user_id is not null
+
+),
+
+latest as (
+
+    select
+        user_id as id,
+        {{ latest_columns('identifies') }},
+        max(received_at) as received_at,
+        max(uuid_ts) as uuid_ts,
+        max(loaded_at) as loaded_at
+    from calls
+    group by user_id
+
+)
+
+select * from latest
