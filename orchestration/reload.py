@@ -4,13 +4,15 @@ What is one moves from `raw.rejected` to the table of its call, in one transacti
 which it was received and the file and line it came in. The models then take it like any other.
 """
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import duckdb
+import msgspec
 import pyarrow as pa
 
+from orchestration.loading.fields import add_fields
 from orchestration.loading.landed_file import Contents, LandedFile, Lines, Rejects
 from orchestration.loading.load import insert_events, next_load_id
 from orchestration.loading.tables import CALLS, create_raw_tables
@@ -20,7 +22,7 @@ from orchestration.settings import Settings
 from receiver.events import Event, Limits, check_event
 from receiver.shared_fields import NOTHING_SHARED
 
-_AT_ONCE = 10_000
+_AT_ONCE = 500
 
 
 @dataclass
@@ -77,7 +79,7 @@ def _move(con: duckdb.DuckDBPyConnection, limits: Limits, first: int, done: Relo
             lines.received_at.append(received_at)
             lines.sent_at.append(event.sent_at or sent_at)
             lines.source.append(source)
-            lines.payload.append(event.payload.decode())
+            lines.payload.append(_without_write_key(event.payload).decode())
             lines.line.append(number)
     if by_file:
         done.moved += _insert(con, by_file)
@@ -92,8 +94,13 @@ def _insert(con: duckdb.DuckDBPyConnection, by_file: dict[tuple[str, str], Lines
     con.execute("begin")
     try:
         load_id = next_load_id(con)
+        unusable: Counter[str] = Counter()
+        noted: list[pa.Table] = []
         for call in CALLS:
-            insert_events(con, call, [one for one in portion if one.file.call == call], load_id)
+            of_call = [one for one in portion if one.file.call == call]
+            unusable += insert_events(con, call, of_call, load_id, noted)
+        if noted:
+            add_fields(con, load_id, noted)
         moved = pa.table(
             {
                 "file": [one.file.name for one in portion for _ in one.lines.line],
@@ -125,7 +132,16 @@ def _insert(con: duckdb.DuckDBPyConnection, by_file: dict[tuple[str, str], Lines
     except BaseException:
         con.rollback()
         raise
-    return len(moved)
+    return len(moved) - unusable.total()
+
+
+def _without_write_key(payload: bytes) -> bytes:
+    """The event without the key that some SDKs put into it; all else stays byte for byte."""
+    if b'"writeKey"' not in payload:
+        return payload
+    members = msgspec.json.decode(payload, type=dict[str, msgspec.Raw])
+    members.pop("writeKey", None)
+    return msgspec.json.encode(members)
 
 
 def _count(con: duckdb.DuckDBPyConnection, table: str) -> int:

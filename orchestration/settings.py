@@ -24,9 +24,20 @@ def _known_catalog(warehouse: str) -> str:
     return warehouse
 
 
+_OWN_SCHEMAS = {"raw", "columns", "main", "information_schema", "pg_catalog"}
+_OWN_PARTS = ("_staging", "_warehouse")
+
+
+def _schema_of(name: str) -> str:
+    return re.sub("[^a-z0-9]+", "_", name.lower())
+
+
 def _names_a_schema(name: str) -> str:
     if not re.search("[a-z]", name.lower()):
         raise ValueError(f"must hold a letter, as it names a schema; {name!r} does not")
+    schema = _schema_of(name)
+    if schema in _OWN_SCHEMAS or schema.endswith(_OWN_PARTS):
+        raise ValueError(f"gives the schema {schema!r}, which is Seamline's own; choose another")
     return name
 
 
@@ -86,4 +97,4 @@ class Settings(BaseSettings):
     @cached_property
     def schema_name(self) -> str:
         """The schema of the final tables: `Stitch Segment` → `stitch_segment`."""
-        return re.sub("[^a-z0-9]+", "_", self.integration_name.lower())
+        return _schema_of(self.integration_name)

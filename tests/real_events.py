@@ -267,6 +267,28 @@ EVENTS: list[tuple[dict[str, Any], dict[str, Any]]] = [
         },
     ),
     (
+        {  # names that are something to SQL, to Jinja or to dbt
+            "type": "track",
+            "messageId": "odd-names",
+            "event": 'It\'s {{ 1 / 0 }}; "$$" %} -- \\',
+            "properties": {
+                "$dbt_comment_literal_block$": 1,
+                "{{ 1 / 0 }}": 2,
+                "'; drop table track; --": 3,
+                'a"b': [{"c'd": 4}],
+            },
+        },
+        {
+            "event": 'It\'s {{ 1 / 0 }}; "$$" %} -- \\',
+            "timestamp": at("2026-11-22T05:24:46.5"),
+            "received_at": at("2026-11-22T05:24:46.5"),
+            "properties__dbt_comment_literal_block": 1,
+            "properties__1_0": 2,
+            "properties__drop_table_track": 3,
+            "properties__a_b": '[{"c\'d":4}]',
+        },
+    ),
+    (
         {
             "type": "track",
             "messageId": "node-view-2",

@@ -78,6 +78,13 @@ def test_an_array_in_an_objects_array_is_a_table_below_it(loaded: Lake) -> None:
     assert rows == [("web-order", 1, 0, "new"), ("web-order", 1, 1, "sale")]
 
 
+def test_odd_names_make_tables_and_relations_like_any_other(loaded: Lake) -> None:
+    assert loaded.rows("select c_d from segment.track__properties__a_b") == [(4,)]
+    assert loaded.rows("select id, drop_table_track from segment_warehouse.it_s_1_0") == [
+        ("odd-names", 3)
+    ]
+
+
 def test_an_array_of_scalars_is_a_table_of_values(loaded: Lake) -> None:
     assert loaded.rows(
         "select _sdc_source_key_message_id, value from segment.page__properties__keywords"
@@ -223,6 +230,7 @@ def test_tracks_has_every_event_and_no_property(loaded: Lake) -> None:
     assert not [name for name in names if name in {"revenue", "total", "order_id"}]
     assert events == [
         ("application_opened", "Application Opened"),
+        ("it_s_1_0", 'It\'s {{ 1 / 0 }}; "$$" %} -- \\'),
         ("order_completed", "Order Completed"),
         ("order_completed", "Order Completed"),
         ("product_viewed", "Product Viewed"),

@@ -107,6 +107,27 @@ def test_an_integer_of_more_than_64_bits_is_text(settings: Settings) -> None:
     assert [kind for _, kind, _ in seen(settings)] == list(numbers.values())
 
 
+def test_numbers_above_and_below_zero_in_one_array_are_whole_numbers(settings: Settings) -> None:
+    land(settings, {"d": [1, -1]}, {"p": [{"lat": 1}, {"lat": -1}]})
+    load(settings)
+
+    assert seen(settings) == [
+        ("d", "array", 1),
+        ("d[]", "bigint", 1),
+        ("p", "array", 1),
+        ("p[]", "object", 1),
+        ("p[].lat", "bigint", 1),
+    ]
+
+
+def test_a_name_with_a_nul_in_it_is_not_listed(settings: Settings) -> None:
+    land(settings, '{"event": "a\\u0000b", "properties": {"p": 1}}')
+    load(settings)
+
+    with connect(settings, read_only=True) as con:
+        assert con.execute("select distinct event from raw.field").fetchall() == [(None,)]
+
+
 def test_ids_in_the_place_of_keys_are_no_fields(settings: Settings) -> None:
     land(
         settings,

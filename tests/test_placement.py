@@ -170,6 +170,50 @@ def test_arrays_of_one_name_in_different_places_have_tables_of_their_own() -> No
     assert found["properties.a.b[]", "string"].table_name == "track__properties__a__b_"
 
 
+def test_two_spellings_of_one_array_are_read_as_one() -> None:
+    found = placed(
+        ("properties.orderItems", "array"),
+        ("properties.orderItems[]", "object"),
+        ("properties.orderItems[].a", "bigint"),
+        ("properties.order_items", "array"),
+        ("properties.order_items[]", "object"),
+        ("properties.order_items[].a", "string"),
+    )
+
+    a, text = (
+        found["properties.orderItems[].a", "bigint"],
+        found["properties.order_items[].a", "string"],
+    )
+    assert a.table_name == text.table_name == "track__properties__order_items"
+    assert (a.column_name, text.column_name) == ("a", "a__string")
+    assert a.read_as == text.read_as == "json"
+
+
+def test_a_key_that_folds_to_the_name_of_one_with_a_rule_has_a_column_of_its_own() -> None:
+    found = placed(
+        ("properties.Price", "bigint"),
+        ("properties.price", "double"),
+        ("traits.Email", "string"),
+        ("traits.email", "string"),
+        ("address.City", "string"),
+        ("address.city", "string"),
+        rules=rules(
+            {"path": "properties.price", "type": "double"},
+            {"path": "traits.email", "hash": True},
+            {"path": "address.City", "hash": True},
+        ),
+    )
+
+    assert columns(found) == [
+        ("properties__price_", "bigint"),
+        ("properties__price", "double"),
+        ("traits__email_", "varchar"),
+        ("traits__email", "varchar"),
+        ("address__city", "varchar"),
+        ("address__city_", "varchar"),
+    ]
+
+
 def test_an_array_in_an_array_stays_json() -> None:
     found = placed(
         ("properties.grid", "array"),

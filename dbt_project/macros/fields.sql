@@ -99,8 +99,6 @@
     #}
     {% if field.is_hashed %}
         {% do return(hashed(read if field.read_as != 'json' else json_text(read))) %}
-    {% elif field.read_as != 'json' and field.column_type == 'timestamp' %}
-        {% do return(utc_timestamp(read)) %}
     {% elif field.read_as != 'json' or field.column_type == 'json' and field.is_declared %}
         {% do return(read) %}
     {% elif field.is_declared %}

@@ -66,7 +66,7 @@
         {% for key in keys[:-1] %}
             {% set level.of = level.of.setdefault(key, {}) %}
         {% endfor %}
-        {% do level.of.update({keys[-1]: 'varchar' if type == 'timestamp' else type}) %}
+        {% do level.of.update({keys[-1]: type}) %}
     {% endfor %}
     {# try(): text that is no JSON at all is a row of nulls, not the end of the run #}
     {% do return("try(json_transform(" ~ json ~ ", " ~ sql_string(tojson(structure)) ~ "))") %}

@@ -26,6 +26,12 @@
 {% endmacro %}
 
 
+{% macro duckdb_escape_comment(comment) %}
+    {# A comment may hold what a sender sent; dbt-duckdb's own way refuses some of it. #}
+    {% do return(sql_string(comment)) %}
+{% endmacro %}
+
+
 {% macro comments_on(relation, with_columns) %}
     {# Column -> comment, and the relation's own comment under ''. #}
     {% set places = [('duckdb_tables', 'table', "''"), ('duckdb_views', 'view', "''")] %}

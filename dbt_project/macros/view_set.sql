@@ -16,8 +16,8 @@
     {%- set statements = [] -%}
     {%- for row in run_query(sql).rows -%}
         {%- do wanted.update({row[0]: row[2]}) -%}
-        {%- if old.get(row[0]) != row[2] -%}
-            {%- set view = api.Relation.create(target.database, target.schema, row[0], 'view') -%}
+        {%- set view = api.Relation.create(target.database, target.schema, row[0], 'view') -%}
+        {%- if old.get(row[0]) != row[2] or not load_cached_relation(view) -%}
             {%- do statements.append('create or replace view ' ~ view ~ ' as ' ~ row[2]) -%}
             {%- do statements.append('comment on view ' ~ view ~ ' is ' ~ sql_string(row[1])) -%}
         {%- endif -%}
@@ -45,17 +45,16 @@
 
 {% macro view_set_rows(views) %}
     {# The query of such a model, from [name, description, definition] of each view. #}
-    {%- for name, description, definition in views %}
     select
-        {{ sql_string(name) }} as name,
-        {{ sql_string(description) }} as description,
-        {{ sql_string(definition) }} as definition
-    {{ 'union all' if not loop.last }}
-    {%- else %}
-    select
-        cast(null as varchar) as name,
-        cast(null as varchar) as description,
-        cast(null as varchar) as definition
-    where false
-    {%- endfor %}
+        rows.name,
+        rows.description,
+        rows.definition
+    from (
+        values
+        {%- for name, description, definition in views %}
+        ({{ sql_string(name) }}, {{ sql_string(description) }}, {{ sql_string(definition) }}),
+        {%- endfor %}
+        (cast(null as varchar), cast(null as varchar), cast(null as varchar))
+    ) as rows (name, description, definition)
+    where rows.name is not null
 {% endmacro %}

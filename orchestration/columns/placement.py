@@ -55,6 +55,7 @@ _READABLE = {
 """Type of a declared column → types of values of which some can be read as it: "39.95"."""
 
 _RECEIPT_COLUMNS = 8
+_HASHED = "hashed"
 
 
 class Fact(NamedTuple):
@@ -126,16 +127,13 @@ def place(call: str, facts: Iterable[Fact], rules: ColumnRules) -> list[Placemen
     if call in rules.leave_out_tables:
         return _all_left_out(call, documented, facts)
     ordered = sorted(facts, key=lambda fact: (fact.first, path_text(fact.keys), fact.type))
-    types_at = defaultdict(set)
-    for fact in ordered:
-        types_at[path_text(fact.keys)].add(fact.type)
     placed = [
         _documented_placement(call, keys, to, rules.of(call, keys))
         for keys, to in documented.items()
     ]
     placer = _Placer(call, documented, rules)
     placed += [placer.place(fact) for fact in ordered]
-    return list(_with_reading(placed, types_at))
+    return list(_with_reading(placed))
 
 
 def _all_left_out(
@@ -172,7 +170,11 @@ class _Placer:
     def __init__(self, call: str, documented: dict[Keys, Documented], rules: ColumnRules) -> None:
         self._call = call
         self._documented = documented
-        self._reserved = {to.column for to in documented.values()}
+        self._reserved = {to.column: keys for keys, to in documented.items()} | {
+            column_name(rule.path): rule.path
+            for rule in rules.fields
+            if call in rule.tables and ITEM not in rule.path
+        }
         self._json = {keys for keys, to in documented.items() if to.type == "json"}
         self._rules = rules
         self._arrays: dict[Keys, _Array] = {}
@@ -254,7 +256,8 @@ class _Placer:
         )
 
     def _free_name(self, name: str, fact: Fact) -> str:
-        is_taken = ITEM not in fact.keys and name in self._reserved
+        owner = self._reserved.get(name, fact.keys)
+        is_taken = ITEM not in fact.keys and owner != fact.keys
         return name + "_" if is_taken or name.startswith(RECEIPT) else name
 
     def _table_of(self, fact: Fact) -> _Table:
@@ -267,7 +270,11 @@ class _Placer:
     def _to_declared(self, fact: Fact, name: str, kind: str, said: Said) -> Placement:
         """To a column whose type does not come from the values."""
         table = self._table_of(fact)
-        if fact.keys not in self._documented and not table.has_or_takes(name, kind):
+        is_documented = fact.keys in self._documented
+        held = _HASHED if said.is_hashed else kind
+        while not is_documented and table.types.get(name, held) != held:
+            name += "_"  # another key of that name, of which something else is said
+        if not is_documented and not table.has_or_takes(name, held):
             return self._placement(fact, "too many columns")
         column = {"column_name": name, "column_type": kind, "is_declared": True}
         if kind == ENVELOPE or said.is_hashed or fact.type in _FITS[kind]:
@@ -287,6 +294,8 @@ class _Placer:
         """To a column of the type of its first value, or to its sibling."""
         table = self._table_of(fact)
         own = SCALARS.get(fact.type, "json")
+        while table.types.get(name) == _HASHED:
+            name += "_"
         base = table.types.get(name, own)
         if own != base and (own, base) != ("bigint", "double"):
             name, base = f"{name}__{_SUFFIXES[own]}", own
@@ -295,14 +304,18 @@ class _Placer:
         return self._placement(fact, "column", column_name=name, column_type=base)
 
 
-def _with_reading(placed: list[Placement], types_at: dict[str, set[str]]) -> Iterator[Placement]:
-    """Say how each path is read: as a type where all its values are of that, else as JSON."""
+def _with_reading(placed: list[Placement]) -> Iterator[Placement]:
+    """Say how each field is read: as a type where all its values are of that, else as JSON."""
+    types: dict[tuple[str, Keys], set[str]] = defaultdict(set)
+    for one in placed:
+        if one.type:
+            types[one.table_name, one.keys].add(one.type)
     together = defaultdict(set)
     wanted = defaultdict(set)
     for one in placed:
         if _is_read(one):
             together[one.table_name].add(one.keys)
-            wanted[one.path].add(_read_as(one, types_at[one.path]))
+            wanted[one.table_name, one.keys].add(_read_as(one, types[one.table_name, one.keys]))
     apart = {table: _apart(paths) for table, paths in together.items()}
     for one in placed:
         if not _is_read(one):
@@ -312,7 +325,7 @@ def _with_reading(placed: list[Placement], types_at: dict[str, set[str]]) -> Ite
         elif one.keys in apart[one.table_name]:
             yield replace(one, read_as="json", is_apart=True)
         else:
-            kinds = wanted[one.path]
+            kinds = wanted[one.table_name, one.keys]
             yield replace(one, read_as=next(iter(kinds)) if len(kinds) == 1 else "json")
 
 

@@ -82,7 +82,7 @@ class FieldRule(BaseModel):
         field = fields.get(self.path)
         if field is None:
             return
-        if field.type in {ENVELOPE, "time"}:
+        if field.type in {ENVELOPE, "time"} or self.path == ("event",):
             raise ValueError(f"{path} is documented by Segment, and every row needs it as it is")
         if not (self.leave_out or (self.hashed and field.type == "varchar")):
             raise ValueError(

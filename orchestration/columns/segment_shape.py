@@ -65,10 +65,13 @@ class Shown(NamedTuple):
 def event_names(events: Iterable[str]) -> list[EventName]:
     """Slugs and relations of events: `Order Completed` → `order_completed`."""
     named = []
+    slug_of: dict[str, str] = {}
     for event in sorted(events):
         slug = shortened(snake_case(event))
-        relation = slug + "_" if slug in _TAKEN else slug
-        named.append(EventName(event, slug, "_" + relation if slug[0].isdigit() else relation))
+        relation = "_" + slug if slug[0].isdigit() else slug
+        while relation in _TAKEN or slug_of.setdefault(relation, slug) != slug:
+            relation += "_"
+        named.append(EventName(event, slug, relation))
     return named
 
 
@@ -126,6 +129,6 @@ def _name(column: str, taken: set[str]) -> str | None:
     name = bare.replace("__", "_")
     if name[0].isdigit():
         name = "_" + name
-    if name not in taken:
-        return name
-    return "_" + name if "_" + name not in taken else "_" + bare
+    while name in taken:
+        name = "_" + name
+    return name

@@ -33,6 +33,7 @@ _TYPES = {
     "BOOLEAN": "boolean",
     "UBIGINT": "bigint",
     "BIGINT": "bigint",
+    "HUGEINT": "bigint",  # of an array with numbers above and below zero
     "DOUBLE": "double",
     "VARCHAR": "string",
 }
@@ -42,7 +43,11 @@ _INT64 = range(-(2**63), 2**63)
 # to be kept of it are its digits.
 _HAS_LONG_NUMBER = r"regexp_matches(payload, '[:\[,]\s*-?\d{19}')"
 
-_EVENT = "case when json_type(payload, '$.event') = 'VARCHAR' then payload ->> '$.event' end"
+# No name with a NUL in it: it could not stand in a query.
+_EVENT = (
+    "case when json_type(payload, '$.event') = 'VARCHAR' "
+    "and not contains(payload ->> '$.event', chr(0)) then payload ->> '$.event' end"
+)
 _OF_AN_EVENT = ("event", "properties")
 _SEEN = "count(*), min((file, line)), min(received_at), max(received_at)"
 
@@ -78,26 +83,37 @@ class Field(NamedTuple):
     type: str
 
 
-def note_fields(con: duckdb.DuckDBPyConnection, call: str, load_id: int) -> None:
-    """Note the fields of the events of one load, in its open transaction.
+def note_fields(con: duckdb.DuckDBPyConnection, call: str) -> pa.Table:
+    """Note the fields of the events of one call, in a load's open transaction.
 
     Args:
         con: The warehouse, with the events registered as `usable_events`.
         call: Their call.
-        load_id: Their load.
+
+    Returns:
+        What `add_fields` takes.
     """
     names = _Names(con) if call == "track" else None
+    known = _known_paths(con, call)
     seen: dict[Field, Seen] = {}
     for event, key, fields, times in _observed(con, is_named=names is not None):
         name = names.listed(event) if names and key in _OF_AN_EVENT else None
         for keys, kind in fields:
+            if keys not in known:
+                if len(known) >= MAX_FIELDS:
+                    continue
+                known.add(keys)
             field = Field(name, keys, kind)
             if field in seen:
                 seen[field].add(times)
             else:
                 seen[field] = replace(times)
-    if seen:
-        _merge(con, call, load_id, seen)
+    return _table(call, seen)
+
+
+def _known_paths(con: duckdb.DuckDBPyConnection, call: str) -> set[Keys]:
+    rows = con.execute("select distinct keys from raw.field where call = ?", [call]).fetchall()
+    return {tuple(keys) for (keys,) in rows}
 
 
 Observed = tuple[str | None, str, frozenset[tuple[Keys, str]], Seen]
@@ -131,7 +147,8 @@ def _observed(con: duckdb.DuckDBPyConnection, *, is_named: bool) -> Iterator[Obs
                 parts[place].add(Seen(*times))
             else:
                 parts[place] = Seen(*times)
-    for (name, key, part), seen in parts.items():
+    # those seen first come first: they are listed where not all can be
+    for (name, key, part), seen in sorted(parts.items(), key=lambda item: item[1].first):
         yield name, key, _fields_of(key, part), seen
     yield from _observed_one_by_one(con, event, inexact)
 
@@ -157,7 +174,7 @@ def _members_of(structure: str) -> Iterable[tuple[str, msgspec.Raw]]:
     return _members.decode(structure).items() if structure.startswith("{") else ()
 
 
-@lru_cache(maxsize=10_000)
+@lru_cache(maxsize=500)
 def _fields_of(key: str, part: bytes) -> frozenset[tuple[Keys, str]]:
     return frozenset(_walk((key,), msgspec.json.decode(part)))
 
@@ -199,6 +216,8 @@ def _walk(keys: Keys, structure: Structure) -> Iterator[tuple[Keys, str]]:
             raise _InexactError
         yield keys, "object"  # an empty one
     elif structure != "NULL":
+        if structure not in _TYPES:
+            raise _InexactError
         yield keys, _TYPES[structure]
 
 
@@ -241,11 +260,12 @@ class _Names:
         return name if name in self._listed else None
 
 
-def _merge(
-    con: duckdb.DuckDBPyConnection, call: str, load_id: int, seen: dict[Field, Seen]
-) -> None:
-    """Add to `raw.field`, which is written anew: a small table, and always one file."""
-    con.register("seen", _table(call, seen))
+def add_fields(con: duckdb.DuckDBPyConnection, load_id: int, noted: list[pa.Table]) -> None:
+    """Add what a load noted to `raw.field`, which is written anew: a small table, and one file."""
+    seen = pa.concat_tables(noted)
+    if not len(seen):
+        return
+    con.register("seen", seen)
     con.execute(
         f"""
         create or replace temp table merged as
@@ -268,18 +288,7 @@ def _merge(
     )
     con.unregister("seen")
     con.execute("delete from raw.field")
-    con.execute(
-        f"""
-        insert into raw.field by name
-        from merged semi join (
-            select call, path from merged group by call, path
-            qualify row_number() over (
-                partition by call order by min((first_load_id, first_file, first_line)), path
-            ) <= {MAX_FIELDS}
-        ) using (call, path)
-        order by all
-        """  # noqa: S608 - as above
-    )
+    con.execute("insert into raw.field by name from merged order by all")
     con.execute("drop table merged")
 
 
@@ -292,11 +301,11 @@ def _table(call: str, seen: dict[Field, Seen]) -> pa.Table:
             "event": pa.array([field.event for field in fields], pa.large_string()),
             "path": pa.array([path_text(field.keys) for field in fields], pa.large_string()),
             "keys": pa.array([field.keys for field in fields], pa.list_(pa.large_string())),
-            "type": [field.type for field in fields],
-            "count": [seen.count for seen in times],
+            "type": pa.array([field.type for field in fields], pa.string()),
+            "count": pa.array([seen.count for seen in times], pa.int64()),
             "first_seen": pa.array([seen.first_seen for seen in times], pa.timestamp("us")),
             "last_seen": pa.array([seen.last_seen for seen in times], pa.timestamp("us")),
-            "first_file": [seen.first[0] for seen in times],
-            "first_line": [seen.first[1] for seen in times],
+            "first_file": pa.array([seen.first[0] for seen in times], pa.string()),
+            "first_line": pa.array([seen.first[1] for seen in times], pa.int64()),
         }
     )

@@ -11,7 +11,7 @@ import duckdb
 import pyarrow as pa
 
 from orchestration.loading import landed_file
-from orchestration.loading.fields import note_fields
+from orchestration.loading.fields import add_fields, note_fields
 from orchestration.loading.landed_file import Contents, LandedFile
 from orchestration.loading.tables import CALLS, FOLDERS, create_raw_tables
 from orchestration.loading.warehouse import connect
@@ -130,9 +130,12 @@ def _insert(con: duckdb.DuckDBPyConnection, portion: list[Contents], loaded: Loa
     try:
         load_id = next_load_id(con)
         unusable: Counter[str] = Counter()
+        noted: list[pa.Table] = []
         for call in CALLS:
             of_call = [contents for contents in portion if contents.file.call == call]
-            unusable += insert_events(con, call, of_call, load_id)
+            unusable += insert_events(con, call, of_call, load_id, noted)
+        if noted:
+            add_fields(con, load_id, noted)
         _insert_rejects(con, portion, load_id)
         _insert_ledger(con, portion, unusable, load_id)
         con.execute("commit")
@@ -155,9 +158,15 @@ def next_load_id(con: duckdb.DuckDBPyConnection) -> int:
 
 
 def insert_events(
-    con: duckdb.DuckDBPyConnection, call: str, portion: list[Contents], load_id: int
+    con: duckdb.DuckDBPyConnection,
+    call: str,
+    portion: list[Contents],
+    load_id: int,
+    noted: list[pa.Table],
 ) -> Counter[str]:
     """Insert the events of one call; what DuckDB cannot read goes to the rejects.
+
+    The fields they have are appended to `noted`, for `add_fields`.
 
     Returns:
         How many lines of each file went there.
@@ -180,7 +189,7 @@ def insert_events(
         """,  # noqa: S608 - call is one of our own words
         [load_id],
     )
-    note_fields(con, call, load_id)
+    noted.append(note_fields(con, call))
     con.execute(
         f"""
         insert into raw.rejected
