@@ -1,5 +1,6 @@
 """What dbt's macros build on, worked out before dbt starts from what was seen and what was said."""
 
+import logging
 from collections import defaultdict
 
 import duckdb
@@ -9,6 +10,8 @@ from orchestration.columns.documented import CALLS
 from orchestration.columns.placement import Fact, Placement, place
 from orchestration.columns.rules import ColumnRules
 from orchestration.columns.segment_shape import EventName, event_names, shown_columns
+
+log = logging.getLogger(__name__)
 
 _PLACEMENT = pa.schema(
     {
@@ -69,6 +72,15 @@ def update_placement(con: duckdb.DuckDBPyConnection, rules: ColumnRules) -> None
     """Write the tables of the schema `columns` anew in which something changes."""
     facts = _facts(con)
     placements = {call: place(call, facts[call], rules) for call in CALLS}
+    for call, of_call in placements.items():
+        without = {one.path for one in of_call if one.status == "too many columns"}
+        if without:
+            log.warning(
+                "%d fields of %s have no column, as %d columns are the most of a table. "
+                "segment.field lists them, raw.%s has their values, and max_columns in columns.yml "
+                "sets another number.",
+                *(len(without), call, rules.max_columns, call),
+            )
     names = event_names(_events(con))
     shown = shown_columns(placements, _seen_in(con, names))
     _replace(con, "placement", _placement_table(placements))
