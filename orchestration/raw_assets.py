@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import dagster as dg
 
 from orchestration.loading.load import load
-from orchestration.loading.tables import CALLS, FOLDERS, REJECTED
+from orchestration.loading.tables import FOLDERS, REJECTED
 from orchestration.loading.warehouse import connect
 from orchestration.settings import Settings
 
@@ -56,7 +56,3 @@ def _row_counts(settings: Settings, folders: tuple[str, ...]) -> dict[str, int]:
             row = con.execute(f'select count(*) from raw."{folder}"').fetchone()  # noqa: S608
             counts[folder] = int(row[0]) if row else 0
     return counts
-
-
-MODELLED = tuple(call for call in CALLS if call != "delete")
-"""The calls that have models; `delete` is an order, not an event to count."""
