@@ -1,7 +1,7 @@
 """What the user says of columns, in `columns.yml`: checked, and kept beside the tables.
 
 The rules in force are those the tables were built with (`columns.rules`). Others come into force
-when all tables are built anew, so that no table is ever half of one rule and half of another.
+with a full refresh of all tables, from its beginning: one that did not end has to be run again.
 """
 
 import json
