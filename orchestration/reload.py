@@ -6,15 +6,19 @@ which it was received and the file and line it came in. The models then take it 
 
 from collections import Counter, defaultdict
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 
 import duckdb
 import msgspec
 import pyarrow as pa
 
+from orchestration.loading import loads
 from orchestration.loading.fields import add_fields
-from orchestration.loading.landed_file import Contents, LandedFile, Lines, Rejects
-from orchestration.loading.load import insert_events, next_load_id
+from orchestration.loading.insert import HOUR, UNKNOWN, insert_events, transaction
+from orchestration.loading.landed_file import MAX_DEPTH, Contents, LandedFile, Lines, Rejects
+from orchestration.loading.load import next_load_id
+from orchestration.loading.loads import JournaledLoad
 from orchestration.loading.tables import CALLS, create_raw_tables
 from orchestration.loading.warehouse import connect
 from orchestration.loading.writer_lock import writer_lock
@@ -23,6 +27,8 @@ from receiver.events import Event, Limits, check_event
 from receiver.shared_fields import NOTHING_SHARED
 
 _AT_ONCE = 500
+
+_NO_LIMITS = Limits(event_bytes=2**62, depth=MAX_DEPTH)
 
 
 @dataclass
@@ -48,28 +54,55 @@ def reload_rejected(settings: Settings, limits: Limits) -> Reloaded:
     done = Reloaded()
     with writer_lock(settings), connect(settings) as con:
         create_raw_tables(con)
+        loads.catch_up(con, settings.landing)
         con.execute(
             "create temp table tried as "
-            "select *, row_number() over (order by file, line) as number from raw.rejected"
+            "select file, line, row_number() over (order by file, line) as number from raw.rejected"
         )
         for first in range(0, _count(con, "tried"), _AT_ONCE):
-            _move(con, limits, first, done)
+            con.execute(
+                "create or replace temp table chosen as "
+                "select file, line from tried where number > $1 and number <= $1 + $2",
+                [first, _AT_ONCE],
+            )
+            load = (next_load_id(con, settings.landing), datetime.now(UTC).replace(tzinfo=None))
+            tried, moved = _move_chosen(con, limits, *load)
+            done.tried += tried
+            done.moved += moved
+            loads.catch_up(con, settings.landing)
         done.left = dict(
             con.execute("select reason, count(*) from raw.rejected group by reason").fetchall()
         )
     return done
 
 
-def _move(con: duckdb.DuckDBPyConnection, limits: Limits, first: int, done: Reloaded) -> None:
+def move_again(con: duckdb.DuckDBPyConnection, load: JournaledLoad) -> int:
+    """Do what the journal says an earlier reload did.
+
+    Returns:
+        How many records were moved.
+    """
+    lines = [(part.file, line) for part in load.moved for line in part.lines]
+    names, numbers = zip(*lines, strict=True)
+    con.register("lines", pa.table({"file": pa.array(names), "line": pa.array(numbers)}))
+    con.execute("create or replace temp table chosen as from lines")
+    con.unregister("lines")
+    _, moved = _move_chosen(con, _NO_LIMITS, load.load_id, load.loaded_at.replace(tzinfo=None))
+    return moved
+
+
+def _move_chosen(
+    con: duckdb.DuckDBPyConnection, limits: Limits, load_id: int, loaded_at: datetime
+) -> tuple[int, int]:
+    """Move what is an event of the records in `chosen`; return how many were tried and moved."""
     records = con.execute(
         """
         select file, line, call, source, sent_at, body,
             strftime(received_at, '%Y-%m-%dT%H:%M:%S.%fZ')
-        from tried where number > $1 and number <= $2 and body is not null and file is not null
-        """,
-        [first, first + _AT_ONCE],
+        from raw.rejected semi join chosen using (file, line)
+        where body is not null order by file, line
+        """
     ).fetchall()
-    done.tried += len(records)
     by_file: dict[tuple[str, str], Lines] = defaultdict(Lines)
     for name, number, call, source, sent_at, body, received_at in records:
         event = check_event(bytes(body), NOTHING_SHARED, call if call in CALLS else None, limits)
@@ -81,33 +114,39 @@ def _move(con: duckdb.DuckDBPyConnection, limits: Limits, first: int, done: Relo
             lines.source.append(source)
             lines.payload.append(_without_write_key(event.payload).decode())
             lines.line.append(number)
-    if by_file:
-        done.moved += _insert(con, by_file)
-
-
-def _insert(con: duckdb.DuckDBPyConnection, by_file: dict[tuple[str, str], Lines]) -> int:
-    """Insert the events, take them out of the rejected, and note both in the ledger."""
     portion = [
-        Contents(LandedFile(Path(name), call), 0, "", lines, Rejects())
+        Contents(LandedFile(Path(name), call), 0, "", lines, Rejects(), load_id)
         for (name, call), lines in by_file.items()
     ]
-    con.execute("begin")
-    try:
-        load_id = next_load_id(con)
+    return len(records), _insert(con, portion, load_id, loaded_at) if portion else 0
+
+
+def _insert(
+    con: duckdb.DuckDBPyConnection, portion: list[Contents], load_id: int, loaded_at: datetime
+) -> int:
+    """Insert the events, take them out of the rejected, and note both in ledger and counts."""
+    moved = pa.table(
+        {
+            "file": [one.file.name for one in portion for _ in one.lines.line],
+            "line": [line for one in portion for line in one.lines.line],
+        }
+    )
+    with transaction(con):
         unusable: Counter[str] = Counter()
         noted: list[pa.Table] = []
         for call in CALLS:
             of_call = [one for one in portion if one.file.call == call]
-            unusable += insert_events(con, call, of_call, load_id, noted)
-        if noted:
-            add_fields(con, load_id, noted)
-        moved = pa.table(
-            {
-                "file": [one.file.name for one in portion for _ in one.lines.line],
-                "line": [line for one in portion for line in one.lines.line],
-            }
-        )
+            unusable += insert_events(con, call, of_call, noted)
+        add_fields(con, noted)
         con.register("moved", moved)
+        con.execute(
+            f"""
+            insert into raw.landed_count
+            select $1, coalesce(call, '{UNKNOWN}'), coalesce(source, '{UNKNOWN}'), {HOUR}, -count(*)
+            from raw.rejected semi join moved using (file, line) where load_id < $1 group by all
+            """,  # noqa: S608 - our own words
+            [load_id],
+        )
         # what the warehouse itself could not read was put back by insert_events, with its reason
         con.execute(
             "delete from raw.rejected where load_id < $1 "
@@ -117,21 +156,16 @@ def _insert(con: duckdb.DuckDBPyConnection, by_file: dict[tuple[str, str], Lines
         con.execute(
             """
             insert into raw.landed_file
-            select file, 'rejected', 0, known.sha256, count(*), -count(*), $1,
-                timezone('UTC', now())
+            select file, 'rejected', 0, known.sha256, count(*), -count(*), $1, $2
             from moved
             join (select distinct file, sha256 from raw.landed_file) as known using (file)
             anti join (select file, line from raw.rejected where load_id = $1) as put_back
                 using (file, line)
             group by file, known.sha256
             """,
-            [load_id],
+            [load_id, loaded_at],
         )
         con.unregister("moved")
-        con.execute("commit")
-    except BaseException:
-        con.rollback()
-        raise
     return len(moved) - unusable.total()
 
 

@@ -1,10 +1,12 @@
 """Loading twice changes nothing."""
 
 from collections.abc import Callable
+from types import ModuleType
 
 import landed
 import pytest
 
+from orchestration.loading import insert, loads
 from orchestration.loading import load as load_module
 from orchestration.loading.load import load
 from orchestration.loading.warehouse import connect
@@ -62,7 +64,7 @@ def test_all_raw_tables_exist_after_a_pass_that_found_nothing(settings: Settings
     found = _rows(settings, "select table_name from duckdb_tables() where schema_name = 'raw'")
     assert {name for (name,) in found} == {
         *("group", "identify", "page", "screen", "track", "alias", "delete"),
-        *("rejected", "landed_file", "field"),
+        *("rejected", "landed_file", "landed_count", "completeness", "field"),
     }
 
 
@@ -123,14 +125,19 @@ def test_a_backlog_is_loaded_in_transactions_of_a_bounded_size(
 
 
 @pytest.mark.parametrize(
-    "step",
-    ["_insert_rejects", "_insert_ledger", "_move_to_loaded"],
+    ("module", "step"),
+    [
+        (insert, "_insert_rejects"),
+        (insert, "_insert_ledger"),
+        (loads, "catch_up"),
+        (load_module, "move_to_loaded"),
+    ],
 )
 def test_a_load_that_fails_half_way_leaves_each_file_loaded_or_waiting(
-    settings: Settings, monkeypatch: pytest.MonkeyPatch, step: str
+    settings: Settings, monkeypatch: pytest.MonkeyPatch, module: ModuleType, step: str
 ) -> None:
     landed.land(settings.landing, "track", landed.line(_event(1)), b"damaged\n")
-    monkeypatch.setattr(load_module, step, _fails)
+    monkeypatch.setattr(module, step, _fails)
     with pytest.raises(OSError, match="no space"):
         load(settings)
     monkeypatch.undo()

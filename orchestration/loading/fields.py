@@ -49,7 +49,7 @@ _EVENT = (
     "and not contains(payload ->> '$.event', chr(0)) then payload ->> '$.event' end"
 )
 _OF_AN_EVENT = ("event", "properties")
-_SEEN = "count(*), min((file, line)), min(received_at), max(received_at)"
+_SEEN = "count(*), min((load_id, file, line)), min(received_at), max(received_at), max(load_id)"
 
 _members = msgspec.json.Decoder(dict[str, msgspec.Raw])
 
@@ -63,9 +63,11 @@ class Seen:
     """How often something was seen, and when and where first."""
 
     count: int
-    first: tuple[str, int]
+    first: tuple[int, str, int]
+    """Load, file and line."""
     first_seen: datetime
     last_seen: datetime
+    last_load_id: int
 
     def add(self, other: "Seen") -> None:
         """Count what was seen elsewhere too."""
@@ -73,6 +75,7 @@ class Seen:
         self.first = min(self.first, other.first)
         self.first_seen = min(self.first_seen, other.first_seen)
         self.last_seen = max(self.last_seen, other.last_seen)
+        self.last_load_id = max(self.last_load_id, other.last_load_id)
 
 
 class Field(NamedTuple):
@@ -244,7 +247,7 @@ class _Names:
         new = con.execute(
             f"select {_EVENT} as name from usable_events "  # noqa: S608
             "where name is not null and name not in (select unnest($1::varchar[])) "
-            "group by name order by min((file, line)) limit $2",
+            "group by name order by min((load_id, file, line)) limit $2",
             [sorted(self._listed), room + 1],
         ).fetchall()
         if len(new) > room:
@@ -260,31 +263,36 @@ class _Names:
         return name if name in self._listed else None
 
 
-def add_fields(con: duckdb.DuckDBPyConnection, load_id: int, noted: list[pa.Table]) -> None:
+def add_fields(con: duckdb.DuckDBPyConnection, noted: list[pa.Table]) -> None:
     """Add what a load noted to `raw.field`, which is written anew: a small table, and one file."""
+    if not noted:
+        return
     seen = pa.concat_tables(noted)
     if not len(seen):
         return
     con.register("seen", seen)
     con.execute(
-        f"""
+        """
         create or replace temp table merged as
         select
-            call, event, path, keys, type,
-            sum(count)::bigint as count,
-            min(first_seen) as first_seen,
-            max(last_seen) as last_seen,
-            min(first_load_id) as first_load_id,
-            arg_min(first_file, first_load_id) as first_file,
-            arg_min(first_line, first_load_id) as first_line,
-            max(last_load_id) as last_load_id
+            * exclude (first_place),
+            first_place.load_id as first_load_id,
+            first_place.file as first_file,
+            first_place.line as first_line
         from (
-            from raw.field
-            union all by name
-            select *, {load_id} as first_load_id, {load_id} as last_load_id from seen
+            select
+                call, event, path, keys, type,
+                sum(count)::bigint as count,
+                min(first_seen) as first_seen,
+                max(last_seen) as last_seen,
+                min(struct_pack(
+                    load_id := first_load_id, file := first_file, line := first_line
+                )) as first_place,
+                max(last_load_id) as last_load_id
+            from (from raw.field union all by name from seen)
+            group by all
         )
-        group by all
-        """  # noqa: S608 - a number of our own
+        """
     )
     con.unregister("seen")
     con.execute("delete from raw.field")
@@ -305,7 +313,9 @@ def _table(call: str, seen: dict[Field, Seen]) -> pa.Table:
             "count": pa.array([seen.count for seen in times], pa.int64()),
             "first_seen": pa.array([seen.first_seen for seen in times], pa.timestamp("us")),
             "last_seen": pa.array([seen.last_seen for seen in times], pa.timestamp("us")),
-            "first_file": pa.array([seen.first[0] for seen in times], pa.string()),
-            "first_line": pa.array([seen.first[1] for seen in times], pa.int64()),
+            "first_load_id": pa.array([seen.first[0] for seen in times], pa.int64()),
+            "first_file": pa.array([seen.first[1] for seen in times], pa.string()),
+            "first_line": pa.array([seen.first[2] for seen in times], pa.int64()),
+            "last_load_id": pa.array([seen.last_load_id for seen in times], pa.int64()),
         }
     )

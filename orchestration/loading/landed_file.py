@@ -81,6 +81,8 @@ class Contents:
     sha256: str
     lines: Lines
     rejects: Rejects
+    load_id: int = 0
+    """The load that takes it, once one does."""
 
 
 class _Envelope(msgspec.Struct):
@@ -116,13 +118,17 @@ def sealed_files(landing: Path, folders: tuple[str, ...] = FOLDERS) -> Iterator[
 
 
 def read(file: LandedFile) -> Contents:
-    """Read a sealed file and prove each line whole.
+    """Read a sealed file and prove each line whole; see `parse`."""
+    return parse(file, file.path.read_bytes())
+
+
+def parse(file: LandedFile, data: bytes) -> Contents:
+    """Prove each line of a sealed file whole.
 
     Returns:
         Its lines, and apart from them those that cannot be used, each with its reason. No damage
-        to one line touches another.
+        to one line touches another, and an empty line is none, but counts.
     """
-    data = file.path.read_bytes()
     contents = Contents(file, len(data), hashlib.sha256(data).hexdigest(), Lines(), Rejects())
     add = _add_rejected if file.call == REJECTED else _add_event
     for number, line in enumerate(data.split(b"\n"), start=1):

@@ -1,19 +1,19 @@
-"""One pass over the sealed files: rows, rejects and ledger lines in one transaction."""
+"""One pass over the sealed files: in transactions, and each file moves when it is in."""
 
 import logging
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
-from itertools import chain
+from datetime import UTC, datetime
 from pathlib import Path
+from typing import TypeVar
 
 import duckdb
-import pyarrow as pa
 
-from orchestration.loading import landed_file
-from orchestration.loading.fields import add_fields, note_fields
+from orchestration.loading import landed_file, loads
+from orchestration.loading.insert import highest_load, insert_files, known_checksums
 from orchestration.loading.landed_file import Contents, LandedFile
-from orchestration.loading.tables import CALLS, FOLDERS, create_raw_tables
+from orchestration.loading.tables import FOLDERS, create_raw_tables
 from orchestration.loading.warehouse import connect
 from orchestration.loading.writer_lock import writer_lock
 from orchestration.settings import Settings
@@ -22,35 +22,17 @@ log = logging.getLogger(__name__)
 
 LOADED = "loaded"
 
-_TEXT = pa.large_string()
-_EVENT_SCHEMA = pa.schema(
-    {
-        "message_id": _TEXT,
-        "received_at": _TEXT,
-        "sent_at": _TEXT,
-        "source": _TEXT,
-        "payload": _TEXT,
-        "file": _TEXT,
-        "line": pa.int64(),
-    }
-)
-_REJECT_SCHEMA = pa.schema(
-    {
-        "message_id": _TEXT,
-        "received_at": _TEXT,
-        "sent_at": _TEXT,
-        "source": _TEXT,
-        "call": _TEXT,
-        "reason": _TEXT,
-        "body": pa.large_binary(),
-        "file": _TEXT,
-        "line": pa.int64(),
-    }
-)
+MAX_FILES = 2_000
+"""Files in one transaction at most, however small they are."""
 
-# A line whose checksum holds is what the receiver wrote; that DuckDB can read it too is proved
-# here, so that no event can ever stop a model downstream.
-_USABLE = "json_valid(payload) and try_cast(received_at as timestamptz) is not null"
+File = TypeVar("File")
+
+Progress = Callable[[int, int], None]
+"""Told how many bytes of how many are done."""
+
+
+class WarehouseBehindError(Exception):
+    """The journal has loads that the warehouse lacks: it was lost, or is an older copy."""
 
 
 @dataclass
@@ -65,8 +47,21 @@ class Loaded:
     conflicts: list[str] = field(default_factory=list)
     """Files whose name is in the ledger with other contents: put aside, not loaded."""
 
+    def add(self, portion: list[Contents], unusable: Counter[str]) -> None:
+        """Count the files of one transaction."""
+        self.files += len(portion)
+        self.rejected += unusable.total()
+        for contents in portion:
+            lines = len(contents.lines.line)
+            self.rows[contents.file.call] += lines - unusable[contents.file.name]
+            self.rejected += len(contents.rejects.line)
 
-def load(settings: Settings, folders: tuple[str, ...] = FOLDERS) -> Loaded:
+
+def load(
+    settings: Settings,
+    folders: tuple[str, ...] = FOLDERS,
+    progress: Progress | None = None,
+) -> Loaded:
     """Load every sealed file of some folders, then move the files to `loaded/`.
 
     The files go in transactions of at most `SEAMLINE_LOAD_BYTES`, each with its own `load_id`. In
@@ -75,25 +70,51 @@ def load(settings: Settings, folders: tuple[str, ...] = FOLDERS) -> Loaded:
 
     Raises:
         WriterBusyError: another writer did not finish in time; nothing was loaded.
+        WarehouseBehindError: the warehouse lacks what it once had (`restore` first).
     """
     loaded = Loaded()
     with writer_lock(settings), connect(settings) as con:
         create_raw_tables(con)
-        waiting = landed_file.sealed_files(settings.landing, folders)
-        for files in _portions(waiting, settings.load_bytes):
-            _load_portion(con, settings.landing, files, loaded)
+        if is_behind(con, settings.landing):
+            raise WarehouseBehindError(
+                f"The warehouse at {settings.catalog} lacks loads that are in the journal "
+                f"{settings.landing / loads.FOLDER}. Nothing was changed; `make load` and "
+                "Dagster's runs load them again from the files."
+            )
+        loads.catch_up(con, settings.landing)
+        waiting = [
+            (file, file.path.stat().st_size)
+            for file in landed_file.sealed_files(settings.landing, folders)
+        ]
+        total = sum(size for _, size in waiting)
+        done = 0
+        for files in portions(waiting, settings.load_bytes):
+            _load_portion(con, settings.landing, [file for file, _ in files], loaded)
+            done += sum(size for _, size in files)
+            if progress:
+                progress(done, total)
     return loaded
 
 
-def _portions(files: Iterable[LandedFile], budget: int) -> Iterator[list[LandedFile]]:
-    portion: list[LandedFile] = []
+def is_behind(con: duckdb.DuckDBPyConnection, landing: Path) -> bool:
+    """Whether the warehouse lacks loads that the journal has."""
+    return is_restoring(landing) or highest_load(con) < loads.last_load(landing)
+
+
+def is_restoring(landing: Path) -> bool:
+    """Whether loads are being made again, or have to be, from the files."""
+    return (landing / loads.FOLDER / "restoring").exists()
+
+
+def portions(files: Iterable[tuple[File, int]], budget: int) -> Iterator[list[tuple[File, int]]]:
+    """Cut files, with their sizes, into what one transaction takes: a larger file goes alone."""
+    portion: list[tuple[File, int]] = []
     size = 0
-    for file in files:
-        file_size = file.path.stat().st_size
-        if portion and size + file_size > budget:
+    for file, file_size in files:
+        if portion and (size + file_size > budget or len(portion) >= MAX_FILES):
             yield portion
             portion, size = [], 0
-        portion.append(file)
+        portion.append((file, file_size))
         size += file_size
     if portion:
         yield portion
@@ -103,167 +124,33 @@ def _load_portion(
     con: duckdb.DuckDBPyConnection, landing: Path, files: list[LandedFile], loaded: Loaded
 ) -> None:
     portion = [landed_file.read(file) for file in files]
-    known = _known_checksums(con, files)
+    known = known_checksums(con, [file.name for file in files])
     new = [contents for contents in portion if contents.file.name not in known]
     if new:
-        _insert(con, new, loaded)
+        load_id = next_load_id(con, landing)
+        for contents in new:
+            contents.load_id = load_id
+        unusable = insert_files(con, new, {load_id: datetime.now(UTC).replace(tzinfo=None)})
+        loads.catch_up(con, landing)
+        loaded.load_ids.append(load_id)
+        loaded.add(new, unusable)
+        log.info("load %d: %d files, in all %s", load_id, len(new), dict(loaded.rows))
     for contents in portion:
         name = contents.file.name
         if known.get(name, contents.sha256) == contents.sha256:
-            _move_to_loaded(landing, contents.file)
+            move_to_loaded(landing, contents.file)
         else:
             _put_aside(contents.file)
             loaded.conflicts.append(name)
 
 
-def _known_checksums(con: duckdb.DuckDBPyConnection, files: list[LandedFile]) -> dict[str, str]:
-    names = pa.table({"file": pa.array([file.name for file in files], _TEXT)})
-    con.register("portion", names)
-    found = con.execute("select file, sha256 from raw.landed_file semi join portion using (file)")
-    known = dict(found.fetchall())
-    con.unregister("portion")
-    return known
+def next_load_id(con: duckdb.DuckDBPyConnection, landing: Path) -> int:
+    """The number of the load that begins: no load ever had it."""
+    return max(highest_load(con), loads.last_load(landing)) + 1
 
 
-def _insert(con: duckdb.DuckDBPyConnection, portion: list[Contents], loaded: Loaded) -> None:
-    con.execute("begin")
-    try:
-        load_id = next_load_id(con)
-        unusable: Counter[str] = Counter()
-        noted: list[pa.Table] = []
-        for call in CALLS:
-            of_call = [contents for contents in portion if contents.file.call == call]
-            unusable += insert_events(con, call, of_call, load_id, noted)
-        if noted:
-            add_fields(con, load_id, noted)
-        _insert_rejects(con, portion, load_id)
-        _insert_ledger(con, portion, unusable, load_id)
-        con.execute("commit")
-    except BaseException:
-        con.rollback()
-        raise
-    loaded.load_ids.append(load_id)
-    loaded.files += len(portion)
-    loaded.rejected += unusable.total()
-    for contents in portion:
-        loaded.rows[contents.file.call] += len(contents.lines.line) - unusable[contents.file.name]
-        loaded.rejected += len(contents.rejects.line)
-    log.info("load %d: %d files, %s", load_id, len(portion), dict(loaded.rows))
-
-
-def next_load_id(con: duckdb.DuckDBPyConnection) -> int:
-    """The number of the load that begins."""
-    row = con.execute("select coalesce(max(load_id), 0) + 1 from raw.landed_file").fetchone()
-    return int(row[0]) if row else 1
-
-
-def insert_events(
-    con: duckdb.DuckDBPyConnection,
-    call: str,
-    portion: list[Contents],
-    load_id: int,
-    noted: list[pa.Table],
-) -> Counter[str]:
-    """Insert the events of one call; what DuckDB cannot read goes to the rejects.
-
-    The fields they have are appended to `noted`, for `add_fields`.
-
-    Returns:
-        How many lines of each file went there.
-    """
-    if not any(contents.lines.line for contents in portion):
-        return Counter()
-    con.register("events", _table(portion, "lines", _EVENT_SCHEMA))
-    con.execute(
-        f"""
-        create or replace temp view usable_events as
-        select * replace (timezone('UTC', received_at::timestamptz) as received_at)
-        from events where {_USABLE}
-        """  # noqa: S608 - a condition of our own
-    )
-    con.execute(
-        f"""
-        insert into raw."{call}"
-        select message_id, received_at, sent_at, source, payload::json, ?, file, line
-        from usable_events
-        """,  # noqa: S608 - call is one of our own words
-        [load_id],
-    )
-    noted.append(note_fields(con, call))
-    con.execute(
-        f"""
-        insert into raw.rejected
-        select message_id, timezone('UTC', try_cast(received_at as timestamptz)), sent_at, source,
-            ?, 'bad_json', encode(payload), ?, file, line
-        from events where not ({_USABLE})
-        """,  # noqa: S608 - as above
-        [call, load_id],
-    )
-    counted = con.execute(
-        f"select file, count(*) from events where not ({_USABLE}) group by file"  # noqa: S608
-    ).fetchall()
-    con.execute("drop view usable_events")
-    con.unregister("events")
-    return Counter(dict(counted))
-
-
-def _insert_rejects(con: duckdb.DuckDBPyConnection, portion: list[Contents], load_id: int) -> None:
-    if not any(contents.rejects.line for contents in portion):
-        return
-    con.register("rejects", _table(portion, "rejects", _REJECT_SCHEMA))
-    con.execute(
-        """
-        insert into raw.rejected
-        select message_id, timezone('UTC', try_cast(received_at as timestamptz)), sent_at, source,
-            call, reason, body, ?, file, line
-        from rejects
-        """,
-        [load_id],
-    )
-    con.unregister("rejects")
-
-
-def _insert_ledger(
-    con: duckdb.DuckDBPyConnection, portion: list[Contents], unusable: Counter[str], load_id: int
-) -> None:
-    ledger = pa.table(
-        {
-            "file": [contents.file.name for contents in portion],
-            "call": [contents.file.call for contents in portion],
-            "bytes": [contents.bytes for contents in portion],
-            "sha256": [contents.sha256 for contents in portion],
-            "rows": [
-                len(contents.lines.line) - unusable[contents.file.name] for contents in portion
-            ],
-            "rejected": [
-                len(contents.rejects.line) + unusable[contents.file.name] for contents in portion
-            ],
-        }
-    )
-    con.register("ledger", ledger)
-    con.execute(
-        "insert into raw.landed_file select *, ?, timezone('UTC', now()) from ledger", [load_id]
-    )
-    con.unregister("ledger")
-
-
-def _table(portion: list[Contents], part: str, schema: pa.Schema) -> pa.Table:
-    """The `lines` or `rejects` of several files as one Arrow table, with their file's name."""
-    columns = {}
-    for name in schema.names:
-        if name == "file":
-            values = chain.from_iterable(
-                [contents.file.name] * len(getattr(contents, part).line) for contents in portion
-            )
-        else:
-            values = chain.from_iterable(
-                getattr(getattr(contents, part), name) for contents in portion
-            )
-        columns[name] = list(values)
-    return pa.table(columns, schema=schema)
-
-
-def _move_to_loaded(landing: Path, file: LandedFile) -> None:
+def move_to_loaded(landing: Path, file: LandedFile) -> None:
+    """Put a file that is in the warehouse where such files are."""
     target = landing / LOADED / file.call
     target.mkdir(parents=True, exist_ok=True, mode=0o700)
     file.path.rename(target / file.name)

@@ -45,6 +45,27 @@ _LEDGER = """
     loaded_at timestamp
 """
 
+_LANDED_COUNT = """
+    load_id bigint,
+    call varchar,
+    source varchar,
+    hour timestamp,
+    lines bigint
+"""
+
+_COMPLETENESS = """
+    call varchar,
+    source varchar,
+    hour timestamp,
+    received bigint,
+    loaded bigint,
+    rejected bigint,
+    waiting bigint,
+    rows bigint,
+    duplicate bigint,
+    counted_at timestamp
+"""
+
 _FIELD = """
     call varchar,
     event varchar,
@@ -64,6 +85,8 @@ COLUMNS = {
     **{f'raw."{call}"': _EVENT for call in CALLS},
     "raw.rejected": _REJECTED,
     "raw.landed_file": _LEDGER,
+    "raw.landed_count": _LANDED_COUNT,
+    "raw.completeness": _COMPLETENESS,
     "raw.field": _FIELD,
 }
 """Quoted table name → its columns. No keys and no indexes: one writer and the ledger hold order."""

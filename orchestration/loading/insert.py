@@ -1,0 +1,236 @@
+"""What a load writes: rows, rejects, counts and ledger lines of some files, in one transaction."""
+
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from datetime import datetime
+from itertools import chain
+
+import duckdb
+import pyarrow as pa
+
+from orchestration.loading.fields import add_fields, note_fields
+from orchestration.loading.landed_file import Contents
+from orchestration.loading.tables import CALLS
+
+_TEXT = pa.large_string()
+_EVENT_SCHEMA = pa.schema(
+    {
+        "message_id": _TEXT,
+        "received_at": _TEXT,
+        "sent_at": _TEXT,
+        "source": _TEXT,
+        "payload": _TEXT,
+        "load_id": pa.int64(),
+        "file": _TEXT,
+        "line": pa.int64(),
+    }
+)
+_REJECT_SCHEMA = pa.schema(
+    {
+        "message_id": _TEXT,
+        "received_at": _TEXT,
+        "sent_at": _TEXT,
+        "source": _TEXT,
+        "call": _TEXT,
+        "reason": _TEXT,
+        "body": pa.large_binary(),
+        "load_id": pa.int64(),
+        "file": _TEXT,
+        "line": pa.int64(),
+    }
+)
+
+# A line whose checksum holds is what the receiver wrote; that DuckDB can read it too is proved
+# here, so that no event can ever stop a model downstream.
+_USABLE = "json_valid(payload) and try_cast(received_at as timestamptz) is not null"
+
+UNKNOWN = "unknown"
+"""The call or source, in counts, of what does not say."""
+
+HOUR = (
+    "coalesce(date_trunc('hour', received_at), "
+    "try_strptime(left(file, 11), '%Y%m%dT%H'), timestamp '1970-01-01')"
+)
+"""The hour a line counts in: that of its receipt, else that in which its file was begun."""
+
+
+@contextmanager
+def transaction(con: duckdb.DuckDBPyConnection) -> Iterator[None]:
+    """All of a `with` block, or nothing of it."""
+    con.execute("begin")
+    try:
+        yield
+        con.execute("commit")
+    except BaseException:
+        con.rollback()
+        raise
+
+
+def insert_files(
+    con: duckdb.DuckDBPyConnection, portion: list[Contents], loaded_at: Mapping[int, datetime]
+) -> Counter[str]:
+    """Insert all of some files.
+
+    Args:
+        con: The warehouse.
+        portion: What the files hold; each says which load it belongs to.
+        loaded_at: When each of those loads was, in UTC.
+
+    Returns:
+        File → how many of its lines looked whole, but are not usable by the warehouse.
+    """
+    with transaction(con):
+        unusable: Counter[str] = Counter()
+        noted: list[pa.Table] = []
+        for call in CALLS:
+            of_call = [contents for contents in portion if contents.file.call == call]
+            unusable += insert_events(con, call, of_call, noted)
+        add_fields(con, noted)
+        _insert_rejects(con, portion)
+        _insert_ledger(con, portion, unusable, loaded_at)
+    return unusable
+
+
+def insert_events(
+    con: duckdb.DuckDBPyConnection, call: str, portion: list[Contents], noted: list[pa.Table]
+) -> Counter[str]:
+    """Insert the events of one call; what DuckDB cannot read goes to the rejects.
+
+    The fields they have are appended to `noted`, for `add_fields`.
+
+    Returns:
+        How many lines of each file went there.
+    """
+    if not any(contents.lines.line for contents in portion):
+        return Counter()
+    con.register("events", _table(portion, "lines", _EVENT_SCHEMA))
+    con.execute(
+        f"""
+        create or replace temp view usable_events as
+        select * replace (timezone('UTC', received_at::timestamptz) as received_at)
+        from events where {_USABLE}
+        """  # noqa: S608 - a condition of our own
+    )
+    con.execute(
+        f"""
+        insert into raw."{call}"
+        select message_id, received_at, sent_at, source, payload::json, load_id, file, line
+        from usable_events
+        """  # noqa: S608 - call is one of our own words
+    )
+    noted.append(note_fields(con, call))
+    con.execute(
+        f"""
+        insert into raw.rejected
+        select message_id, timezone('UTC', try_cast(received_at as timestamptz)), sent_at, source,
+            ?, 'bad_json', encode(payload), load_id, file, line
+        from events where not ({_USABLE})
+        """,  # noqa: S608 - as above
+        [call],
+    )
+    _count_lines(con, "events", f"'{call}'")
+    counted = con.execute(
+        f"select file, count(*) from events where not ({_USABLE}) group by file"  # noqa: S608
+    ).fetchall()
+    con.execute("drop view usable_events")
+    con.unregister("events")
+    return Counter(dict(counted))
+
+
+def _insert_rejects(con: duckdb.DuckDBPyConnection, portion: list[Contents]) -> None:
+    if not any(contents.rejects.line for contents in portion):
+        return
+    con.register("rejects", _table(portion, "rejects", _REJECT_SCHEMA))
+    con.execute(
+        """
+        insert into raw.rejected
+        select message_id, timezone('UTC', try_cast(received_at as timestamptz)), sent_at, source,
+            call, reason, body, load_id, file, line
+        from rejects
+        """
+    )
+    _count_lines(con, "rejects", "call")
+    con.unregister("rejects")
+
+
+def _count_lines(con: duckdb.DuckDBPyConnection, lines: str, call: str) -> None:
+    """Note how many lines were in the files, before it is known what becomes of them."""
+    con.execute(
+        f"""
+        insert into raw.landed_count
+        select load_id, coalesce({call}, '{UNKNOWN}'), coalesce(source, '{UNKNOWN}'), {HOUR},
+            count(*)
+        from (
+            select * replace (timezone('UTC', try_cast(received_at as timestamptz)) as received_at)
+            from {lines}
+        )
+        group by all
+        """  # noqa: S608 - our own words
+    )
+
+
+def _insert_ledger(
+    con: duckdb.DuckDBPyConnection,
+    portion: list[Contents],
+    unusable: Counter[str],
+    loaded_at: Mapping[int, datetime],
+) -> None:
+    ledger = pa.table(
+        {
+            "file": [contents.file.name for contents in portion],
+            "call": [contents.file.call for contents in portion],
+            "bytes": [contents.bytes for contents in portion],
+            "sha256": [contents.sha256 for contents in portion],
+            "rows": [
+                len(contents.lines.line) - unusable[contents.file.name] for contents in portion
+            ],
+            "rejected": [
+                len(contents.rejects.line) + unusable[contents.file.name] for contents in portion
+            ],
+            "load_id": [contents.load_id for contents in portion],
+            "loaded_at": pa.array(
+                [loaded_at[contents.load_id] for contents in portion], pa.timestamp("us")
+            ),
+        }
+    )
+    con.register("ledger", ledger)
+    con.execute("insert into raw.landed_file by name from ledger")
+    con.unregister("ledger")
+
+
+def _table(portion: list[Contents], part: str, schema: pa.Schema) -> pa.Table:
+    """The `lines` or `rejects` of several files as one Arrow table, with their file's name."""
+    counted = [(contents, len(getattr(contents, part).line)) for contents in portion]
+    of_file = {
+        "file": lambda contents: contents.file.name,
+        "load_id": lambda contents: contents.load_id,
+    }
+    columns = {}
+    for name in schema.names:
+        if name in of_file:
+            values = chain.from_iterable(
+                [of_file[name](contents)] * count for contents, count in counted
+            )
+        else:
+            values = chain.from_iterable(
+                getattr(getattr(contents, part), name) for contents in portion
+            )
+        columns[name] = list(values)
+    return pa.table(columns, schema=schema)
+
+
+def known_checksums(con: duckdb.DuckDBPyConnection, names: list[str]) -> dict[str, str]:
+    """What the ledger has of some files: name → SHA-256."""
+    con.register("portion", pa.table({"file": pa.array(names, _TEXT)}))
+    found = con.execute(
+        "select distinct file, sha256 from raw.landed_file semi join portion using (file)"
+    ).fetchall()
+    con.unregister("portion")
+    return dict(found)
+
+
+def highest_load(con: duckdb.DuckDBPyConnection) -> int:
+    """The number of the last load in the ledger; 0 before the first."""
+    row = con.execute("select coalesce(max(load_id), 0) from raw.landed_file").fetchone()
+    return int(row[0]) if row else 0
