@@ -2,11 +2,16 @@
 
 from pathlib import Path
 
+import hypothesis
 import pytest
 
 from orchestration.settings import Settings
 
 pytest_plugins: list[str] = []
+
+# An example may take as long as it does: other work may be busy beside.
+hypothesis.settings.register_profile("unhurried", deadline=None)
+hypothesis.settings.load_profile("unhurried")
 
 LONGEST_FIRST = (
     "test_whole_road_kills.py",

@@ -28,7 +28,7 @@ from receiver.recovery import recover
 CALLS = ("track", "page", "identify")
 AUTHORIZED = b"Host: x\r\nAuthorization: " + WEB["Authorization"].encode() + b"\r\n"
 _PAUSE = 0.02
-_LAST_BREATH = 10
+_LAST_BREATH = 30
 _COMES_AGAIN = 0.05
 
 
@@ -173,7 +173,7 @@ def post_events(
 
 
 def post_until_promised(
-    running: RunningReceiver, event: Event | None = None, seconds: float = 15
+    running: RunningReceiver, event: Event | None = None, seconds: float = 30
 ) -> list[Sent]:
     """Send an event, or a new one, until it is promised; return every try, or fail the test."""
     event = event or make_events(1)[0]

@@ -26,7 +26,12 @@ from receiver.envelope import is_whole
 from receiver.sources import Source, write_sources
 
 ROOT = Path(__file__).parents[1]
-START_SECONDS = 20
+START_SECONDS = 60
+SEGMENT_GIVES_UP = 5
+"""Seconds until Segment's webhooks take a request for failed: who waits less is not harmed.
+
+The answers come in milliseconds; a machine that is busy with other work may need many times that.
+"""
 ONE_CONNECTION_EACH = httpx.Limits(max_keepalive_connections=0)
 
 SOURCES = (
@@ -73,7 +78,7 @@ def payload_of(line: bytes) -> bytes:
     return line[line.index(b',"payload":') + 11 : -2]
 
 
-def eventually(holds: Callable[[], bool], seconds: float = 10) -> bool:
+def eventually(holds: Callable[[], bool], seconds: float = 30) -> bool:
     """Wait until something holds; say whether it came to that."""
     deadline = time.monotonic() + seconds
     while not holds() and time.monotonic() < deadline:

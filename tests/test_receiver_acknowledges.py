@@ -48,12 +48,12 @@ def test_killing_everything_right_after_the_answers_loses_none(
 
     acknowledged = load.stop()
 
-    assert len(acknowledged) > 20
+    assert len(acknowledged) > 8
     assert acknowledged - landed_ids(running.landing) == set()
 
 
 def test_requests_are_read_while_the_disk_is_slow(start_receiver: StartReceiver) -> None:
-    slow = "import os, time; sleep = time.sleep; os.fdatasync = lambda fd: sleep(1.5)"
+    slow = "import os, time; sleep = time.sleep; os.fdatasync = lambda fd: sleep(3)"
     running = start_receiver(slow, workers=1)
     with ThreadPoolExecutor() as pool:
         waiting = pool.submit(running.post, "/v1/track", "{}")

@@ -49,7 +49,7 @@ def fail_one(running: RunningReceiver, shim: Shim, error: int, number: int) -> l
     eventually(lambda: is_sealed(running), 2)
     shim.disarm()
     sent += post_until_promised(running)
-    assert eventually(lambda: is_sealed(running), 15)
+    assert eventually(lambda: is_sealed(running))
     return sent
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import psutil
 import pytest
-from stack_fixtures import DEAF, FAMILY, TIDY, Held, all_gone, eventually
+from stack_fixtures import DEAF, FAMILY, PATIENCE, TIDY, Held, all_gone, eventually
 
 from stack.errors import ServiceEndedError
 from stack.output import nothing
@@ -20,7 +20,15 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-FAILS = "import sys, time; time.sleep(1.5); print('the disk is full'); sys.exit(3)"
+FAILS = """
+import pathlib, sys, time
+print("up", flush=True)
+while not pathlib.Path({path!r}).exists():
+    time.sleep(0.05)
+print("the disk is full")
+sys.exit(3)
+"""
+"""A process that fails once a file is there."""
 
 
 @pytest.fixture
@@ -38,10 +46,13 @@ def hold(tmp_path: Path) -> Iterator[Callable[..., Held]]:
 
 
 def test_when_one_process_ends_the_others_are_stopped_and_the_reason_comes_last(
-    hold: Callable[..., Held],
+    hold: Callable[..., Held], tmp_path: Path
 ) -> None:
-    held = hold({"first": FAMILY, "second": f"print('up', flush=True); {FAILS}"})
-    assert held.process.wait(timeout=20) == 1
+    disk = tmp_path / "full"
+    held = hold({"first": FAMILY, "second": FAILS.format(path=str(disk))})
+    eventually(held.pids_so_far)
+    disk.touch()
+    assert held.process.wait(timeout=PATIENCE) == 1
     assert held.printed().endswith(
         "The last lines of second:\n  | up\n  | the disk is full\n"
         "Stopped, because second ended: exit status 3.\n"
@@ -54,14 +65,14 @@ def test_a_process_that_was_killed_is_reported_with_the_signal(hold: Callable[..
     held = hold({"only": FAMILY})
     pids = held.pids()
     os.kill(pids[0], signal.SIGKILL)
-    assert held.process.wait(timeout=20) == 1
+    assert held.process.wait(timeout=PATIENCE) == 1
     assert held.printed().endswith("Stopped, because only ended: signal SIGKILL.\n")
     assert all_gone(pids), "its own child was left behind"
 
 
 def test_a_process_that_ends_well_ends_the_stack_as_well(hold: Callable[..., Held]) -> None:
     held = hold({"first": FAMILY, "second": "pass"})
-    assert held.process.wait(timeout=20) == 1
+    assert held.process.wait(timeout=PATIENCE) == 1
     assert held.printed().endswith("Stopped, because second ended: exit status 0.\n")
 
 
