@@ -15,8 +15,9 @@ from dbt.artifacts.schemas.run import RunResult
 from dbt.cli.main import dbtRunner
 from filelock import FileLock
 
-from orchestration import dbt_plugin
+from orchestration import completeness, dbt_plugin
 from orchestration.errors import DbtFailedError
+from orchestration.loading import warehouse
 from orchestration.settings import ROOT, Settings
 
 PROJECT_DIR = ROOT / "dbt_project"
@@ -51,7 +52,7 @@ def write_manifest(settings: Settings) -> Path:
 
 
 def run_models(settings: Settings, select: Iterable[str] = ()) -> list[RunResult]:
-    """Bring models up to date with the raw tables.
+    """Bring models up to date with the raw tables, and count what became of every line.
 
     Args:
         settings: Where the warehouse is.
@@ -67,7 +68,12 @@ def run_models(settings: Settings, select: Iterable[str] = ()) -> list[RunResult
     # its artifacts are for nobody: writing them takes a second of each run
     arguments = ["run", "--no-write-json", *(["--select", *names] if names else [])]
     try:
-        return list(_invoke(settings, arguments))
+        results = list(_invoke(settings, arguments))
+        # before another writer adds what the models have not seen
+        if not failures(results):
+            with warehouse.connect(settings) as con:
+                completeness.count(con, settings)
+        return results
     finally:
         dbt_plugin.release()
 

@@ -27,7 +27,7 @@ def prepare(settings: Settings) -> None:
         refuse_another_name(con, settings)
     manifest = dbt.write_manifest(settings)
     if not has_all_models(settings, manifest):
-        _run_all_models(settings)
+        run_all_models(settings)
 
 
 def prepare_dagster_home(settings: Settings) -> None:
@@ -67,7 +67,7 @@ def load_once(settings: Settings) -> str:
         What happened, in a line.
     """
     loaded = load(settings)
-    _run_all_models(settings)
+    run_all_models(settings)
     rows = ", ".join(f"{count} {call}" for call, count in sorted(loaded.rows.items()) if count)
     line = f"Loaded {loaded.files} files: {rows or 'no events'}"
     if loaded.rejected:
@@ -85,7 +85,7 @@ def reload_once(settings: Settings, limits: Limits) -> str:
     """
     done = reload_rejected(settings, limits)
     if done.moved:
-        _run_all_models(settings)
+        run_all_models(settings)
     left = ", ".join(f"{count} {reason}" for reason, count in sorted(done.left.items()))
     return f"Moved {done.moved} of {done.tried} rejected records; left: {left or 'none'}"
 
@@ -97,14 +97,19 @@ def rename_schema(settings: Settings) -> str:
         What happened, in a line.
     """
     with dbt_plugin.renaming():
-        _run_all_models(settings)
+        run_all_models(settings)
     with writer_lock(settings), connect(settings) as con:
         gone = drop_others(con, settings)
     moved = f"moved from {', '.join(gone)}" if gone else "were there already"
     return f"The tables are in {settings.schema_name} ({moved})"
 
 
-def _run_all_models(settings: Settings) -> None:
+def run_all_models(settings: Settings) -> None:
+    """Bring every model up to date.
+
+    Raises:
+        DbtFailedError: some could not be; the text says which and why.
+    """
     failed = dbt.failures(dbt.run_models(settings))
     if failed:
         raise DbtFailedError("\n".join(failed))

@@ -231,6 +231,9 @@ def known_checksums(con: duckdb.DuckDBPyConnection, names: list[str]) -> dict[st
 
 
 def highest_load(con: duckdb.DuckDBPyConnection) -> int:
-    """The number of the last load in the ledger; 0 before the first."""
-    row = con.execute("select coalesce(max(load_id), 0) from raw.landed_file").fetchone()
+    """The number of the last load that was done, or done again; 0 before the first."""
+    row = con.execute(
+        "select coalesce(max(load_id), 0) from "
+        "(select load_id from raw.landed_file union all select load_id from raw.restored)"
+    ).fetchone()
     return int(row[0]) if row else 0

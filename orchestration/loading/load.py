@@ -103,7 +103,12 @@ def is_behind(con: duckdb.DuckDBPyConnection, landing: Path) -> bool:
 
 def is_restoring(landing: Path) -> bool:
     """Whether loads are being made again, or have to be, from the files."""
-    return (landing / loads.FOLDER / "restoring").exists()
+    return restoring_mark(landing).exists()
+
+
+def restoring_mark(landing: Path) -> Path:
+    """The file that is there as long as loads have to be made again."""
+    return landing / loads.FOLDER / "restoring"
 
 
 def portions(files: Iterable[tuple[File, int]], budget: int) -> Iterator[list[tuple[File, int]]]:

@@ -13,6 +13,7 @@ from pathlib import Path
 import duckdb
 import msgspec
 
+from orchestration.loading.durable import sync_folder, write_whole
 from orchestration.loading.tables import CALLS
 
 FOLDER = "loads"
@@ -54,7 +55,8 @@ def last_load(landing: Path) -> int:
 def journaled(landing: Path) -> Iterator[list[JournaledLoad]]:
     """All loads of the journal, oldest first, one file of it at a time."""
     for path in _files(landing):
-        yield [_decode(line) for line in _whole_lines(path)]
+        if lines := _whole_lines(path):
+            yield [_decode(line) for line in lines]
 
 
 def catch_up(con: duckdb.DuckDBPyConnection, landing: Path) -> None:
@@ -81,11 +83,7 @@ def replace_checksums(landing: Path, checksums: dict[str, str]) -> None:
             continue
         for load in loads:
             load.files = {file: checksums.get(file, sha) for file, sha in load.files.items()}
-        written = path.with_suffix(".new")
-        written.unlink(missing_ok=True)
-        _append(written, loads)
-        written.rename(path)
-        _sync(path.parent)
+        write_whole(path, _lines(loads))
 
 
 def _files(landing: Path) -> list[Path]:
@@ -133,16 +131,12 @@ def _append(path: Path, loads: Iterable[JournaledLoad]) -> None:
         whole = sum(len(line) + 1 for line in ([] if is_new else _whole_lines(path)))
         journal.truncate(whole)
         journal.seek(whole)
-        journal.write(b"".join(msgspec.json.encode(load) + b"\n" for load in loads))
+        journal.write(_lines(loads))
         journal.flush()
         os.fsync(journal.fileno())
     if is_new:
-        _sync(path.parent)
+        sync_folder(path.parent)
 
 
-def _sync(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+def _lines(loads: Iterable[JournaledLoad]) -> bytes:
+    return b"".join(msgspec.json.encode(load) + b"\n" for load in loads)

@@ -45,6 +45,13 @@ _LEDGER = """
     loaded_at timestamp
 """
 
+_RESTORED = """
+    load_id bigint,
+    restored_at timestamp,
+    files bigint,
+    missing bigint
+"""
+
 _LANDED_COUNT = """
     load_id bigint,
     call varchar,
@@ -63,7 +70,8 @@ _COMPLETENESS = """
     waiting bigint,
     rows bigint,
     duplicate bigint,
-    counted_at timestamp
+    counted_at timestamp,
+    counted_load_id bigint
 """
 
 _FIELD = """
@@ -86,6 +94,7 @@ COLUMNS = {
     "raw.rejected": _REJECTED,
     "raw.landed_file": _LEDGER,
     "raw.landed_count": _LANDED_COUNT,
+    "raw.restored": _RESTORED,
     "raw.completeness": _COMPLETENESS,
     "raw.field": _FIELD,
 }

@@ -1,0 +1,215 @@
+"""Archives: the loaded files of an hour and a call as one compressed file.
+
+`landing/archive/<call>/<YYYYMMDDTHH>.tar.zst` holds the files as they were, under their names; a
+second archive of the same hour, of files that were loaded late, is `<YYYYMMDDTHH>-2.tar.zst`. It
+is written aside, read back against the ledger's checksums, synced and named, and only then do the
+files go, so that a death at any point leaves each file in `loaded/`, in an archive, or in both.
+"""
+
+import hashlib
+import io
+import tarfile
+from collections.abc import Callable, Iterable, Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import msgspec
+import zstandard
+
+from orchestration.loading.durable import sync_file, sync_folder, write_whole
+from orchestration.loading.tables import FOLDERS
+
+FOLDER = "archive"
+LOADED = "loaded"
+SUFFIX = ".tar.zst"
+EXPIRED = "expired.ndjson"
+
+LEVEL = 6
+_HOUR = len("20261122T05")
+
+
+class DamagedArchiveError(Exception):
+    """An archive that cannot be read to its end; the text names it."""
+
+
+class ExpiredArchive(msgspec.Struct):
+    """A line of `archive/expired.ndjson`: an archive that went because of its age."""
+
+    archive: str
+    files: list[str]
+    expired_at: datetime
+
+
+def hour_of(name: str) -> str:
+    """The hour a landed file was begun in, as archives are named: `20261122T05`."""
+    return name[:_HOUR]
+
+
+def archives(landing: Path, call: str) -> list[Path]:
+    """The archives of a call, oldest first."""
+    return sorted((landing / FOLDER / call).glob(f"*{SUFFIX}"))
+
+
+def archives_of_hour(landing: Path, call: str, hour: str) -> list[Path]:
+    """The archives in which a file of an hour may be."""
+    return sorted((landing / FOLDER / call).glob(f"{hour}*{SUFFIX}"))
+
+
+def read_archive(path: Path) -> Iterator[tuple[str, bytes]]:
+    """The files in an archive, one at a time: name and bytes.
+
+    Raises:
+        DamagedArchiveError: it ends early or is damaged; what came before is what was whole.
+    """
+    try:
+        with (
+            path.open("rb") as compressed,
+            zstandard.ZstdDecompressor().stream_reader(compressed) as stream,
+            tarfile.open(fileobj=stream, mode="r|") as archive,
+        ):
+            for member in archive:
+                found = archive.extractfile(member)
+                if found is not None:
+                    yield member.name, found.read()
+    except (tarfile.TarError, zstandard.ZstdError, EOFError) as error:
+        raise DamagedArchiveError(f"{path} is damaged: {error}") from error
+
+
+def pack(
+    landing: Path,
+    checksums: Callable[[list[str]], dict[str, str]],
+    before: datetime,
+) -> tuple[int, list[str]]:
+    """Pack the loaded files of every hour that is over.
+
+    Args:
+        landing: The landing folder.
+        checksums: Gives what the ledger has of some files: name → SHA-256.
+        before: Hours that end later are left alone, in UTC.
+
+    Returns:
+        How many files were packed, and the names of those that are not what was loaded: they stay
+        where they are.
+    """
+    limit = f"{before.replace(tzinfo=UTC) - timedelta(hours=1):%Y%m%dT%H}"
+    packed = 0
+    strange: list[str] = []
+    for call in FOLDERS:
+        hours: dict[str, list[Path]] = {}
+        for path in sorted((landing / LOADED / call).glob("*.ndjson")):
+            if hour_of(path.name) <= limit:
+                hours.setdefault(hour_of(path.name), []).append(path)
+        for hour, paths in hours.items():
+            known = checksums([path.name for path in paths])
+            whole = [path for path in paths if _checksum(path) == known.get(path.name)]
+            strange += [path.name for path in paths if path not in whole]
+            _pack_hour(landing, call, hour, whole, known)
+            packed += len(whole)
+    return packed, strange
+
+
+def _pack_hour(
+    landing: Path, call: str, hour: str, paths: list[Path], known: dict[str, str]
+) -> None:
+    """Put files into an archive that has them not yet, then remove them."""
+    folder = landing / FOLDER / call
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    there = {
+        name
+        for path in archives_of_hour(landing, call, hour)
+        for name, data in read_archive(path)
+        if hashlib.sha256(data).hexdigest() == known.get(name)
+    }
+    missing = [path for path in paths if path.name not in there]
+    if missing:
+        target = _next_name(landing, call, hour)
+        write_archive(target, ((path.name, path.read_bytes()) for path in missing), known)
+    for path in paths:
+        path.unlink()
+
+
+def _next_name(landing: Path, call: str, hour: str) -> Path:
+    taken = {path.name for path in archives_of_hour(landing, call, hour)}
+    number = 1
+    while (name := f"{hour}{f'-{number}' if number > 1 else ''}{SUFFIX}") in taken:
+        number += 1
+    return landing / FOLDER / call / name
+
+
+def write_archive(
+    target: Path, files: Iterable[tuple[str, bytes]], checksums: dict[str, str]
+) -> None:
+    """Write an archive whole, proved and synced, in the place of one that may be there.
+
+    Args:
+        target: The archive's path.
+        files: Names and bytes.
+        checksums: Name → SHA-256 that is to be read back from it.
+
+    Raises:
+        DamagedArchiveError: what was written is not what is read.
+    """
+    written = target.with_name(f".{target.name}.new")
+    names = []
+    with (
+        written.open("wb") as compressed,
+        zstandard.ZstdCompressor(level=LEVEL, write_checksum=True).stream_writer(
+            compressed, closefd=False
+        ) as stream,
+        tarfile.open(fileobj=stream, mode="w|", format=tarfile.PAX_FORMAT) as archive,
+    ):
+        for name, data in files:
+            member = tarfile.TarInfo(name)
+            member.size = len(data)
+            member.mode = 0o600
+            archive.addfile(member, io.BytesIO(data))
+            names.append(name)
+    written.chmod(0o600)
+    sync_file(written)
+    found = {name: hashlib.sha256(data).hexdigest() for name, data in read_archive(written)}
+    if found != {name: checksums[name] for name in names}:
+        raise DamagedArchiveError(f"{written} does not read back as what was packed; it is kept.")
+    written.rename(target)
+    sync_folder(target.parent)
+
+
+def expire(landing: Path, before: datetime) -> int:
+    """Remove archives of hours that ended before a time, after noting what was in them.
+
+    Returns:
+        How many went.
+    """
+    limit = f"{before.replace(tzinfo=UTC) - timedelta(hours=1):%Y%m%dT%H}"
+    gone = [
+        (call, path)
+        for call in FOLDERS
+        for path in archives(landing, call)
+        if hour_of(path.name) < limit
+    ]
+    noted = {entry.archive for entry in expired(landing)}
+    for call, path in gone:
+        archive = f"{call}/{path.name}"
+        if archive not in noted:
+            names = [name for name, _ in read_archive(path)]
+            _note(landing, ExpiredArchive(archive, names, datetime.now(UTC)))
+        path.unlink()
+    return len(gone)
+
+
+def expired(landing: Path) -> Iterator[ExpiredArchive]:
+    """The archives that went because of their age."""
+    noted = landing / FOLDER / EXPIRED
+    if noted.exists():
+        for line in noted.read_bytes().splitlines():
+            yield msgspec.json.decode(line, type=ExpiredArchive)
+
+
+def _note(landing: Path, entry: ExpiredArchive) -> None:
+    noted = landing / FOLDER / EXPIRED
+    before = noted.read_bytes() if noted.exists() else b""
+    write_whole(noted, before + msgspec.json.encode(entry) + b"\n")
+
+
+def _checksum(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -1,0 +1,62 @@
+"""What waits to be loaded: the lines of files that are sealed or still being written."""
+
+import re
+from collections import Counter
+from datetime import datetime
+from pathlib import Path
+
+from orchestration.loading.insert import UNKNOWN
+from orchestration.loading.tables import FOLDERS, REJECTED
+
+Key = tuple[str, str, datetime]
+"""Call, source and hour in UTC."""
+
+_TEXT = rb'"((?:[^"\\]|\\.)*)"'
+_LINE = re.compile(
+    rb'(?:\{"v":1,"crc":"[0-9a-f]{8}","message_id":(?:null|'
+    + _TEXT
+    + rb'),"received_at":"(\d{4}-\d\d-\d\dT\d\d)[^"]*","sent_at":(?:null|'
+    + _TEXT
+    + rb'),"source":"([^"\\]*)"(?:,"call":(?:null|"([a-z]+)"))?)?[^\n]*\n'
+)
+_HOUR_OF_NAME = "%Y%m%dT%H"
+_START = len("20261122T05")
+
+
+def waiting_files(landing: Path) -> list[Path]:
+    """The files that are sealed or being written, in the folders of the calls."""
+    return sorted(
+        path
+        for folder in FOLDERS
+        for pattern in ("*.ndjson", "*.ndjson.open")
+        for path in (landing / folder).glob(pattern)
+    )
+
+
+def count_lines(paths: list[Path]) -> Counter[Key]:
+    """Count whole lines by what they say of themselves, without proving them.
+
+    A line that does not say it counts under the call of its folder and the hour of its file.
+    """
+    counted: Counter[Key] = Counter()
+    for path in paths:
+        try:
+            data = path.read_bytes()
+        except FileNotFoundError:
+            data = path.with_suffix("").read_bytes()  # sealed since it was listed
+        folder = path.parent.name
+        begun = _hour_of(path.name)
+        for _, hour, _, source, call in _LINE.findall(data):
+            counted[
+                call.decode() or (UNKNOWN if folder == REJECTED else folder),
+                source.decode() or UNKNOWN,
+                datetime.strptime(hour.decode(), "%Y-%m-%dT%H") if hour else begun,  # noqa: DTZ007
+            ] += 1
+    return counted
+
+
+def _hour_of(name: str) -> datetime:
+    try:
+        return datetime.strptime(name[:_START], _HOUR_OF_NAME)  # noqa: DTZ007
+    except ValueError:
+        return datetime(1970, 1, 1)  # noqa: DTZ001

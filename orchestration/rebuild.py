@@ -1,0 +1,119 @@
+"""`make rebuild`: the whole warehouse anew from the landed and archived files.
+
+It is made beside the old one, in its folder `rebuilding/`, and takes its place when it is whole:
+people query the old one until then, and a death before that changes nothing.
+"""
+
+import logging
+import os
+import shutil
+import sqlite3
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import closing, suppress
+from datetime import UTC, datetime
+from multiprocessing import get_context
+from pathlib import Path
+
+from orchestration.loading import load
+from orchestration.loading.durable import sync_folder
+from orchestration.loading.load import Progress
+from orchestration.loading.tables import create_raw_tables
+from orchestration.loading.warehouse import connect
+from orchestration.loading.writer_lock import writer_lock
+from orchestration.prepare import run_all_models
+from orchestration.restore import Restored, restore
+from orchestration.settings import SQLITE_CATALOG, Settings
+
+log = logging.getLogger(__name__)
+
+_PARTS = ("-wal", "-shm", "")
+
+
+class RebuildRefusedError(Exception):
+    """The new warehouse would lack events that the old one may have; the text says which."""
+
+
+def rebuild(
+    settings: Settings, *, without: bool = False, progress: Progress | None = None
+) -> Restored:
+    """Make the warehouse again, run all models on it, and put it in the place of the old one.
+
+    The writer's place is held all the time: loads wait, the receiver goes on.
+
+    Args:
+        settings: Where the warehouse and the files are.
+        without: Do it even if files are missing, whose events are then in no table any more.
+        progress: Told how many loads of how many are done.
+
+    Raises:
+        WriterBusyError: another writer did not finish in time; nothing was changed.
+        RebuildRefusedError: files are missing; nothing was changed.
+    """
+    beside = _beside(settings)
+    with writer_lock(settings):
+        shutil.rmtree(beside.catalog.parent, ignore_errors=True)
+        with connect(beside) as con:
+            create_raw_tables(con)
+            restored = restore(con, beside, progress)
+        if (restored.missing or restored.expired) and not without:
+            raise RebuildRefusedError(
+                f"{len(restored.missing)} files are missing and {restored.expired} have expired "
+                f"with their archives; the first: {', '.join(restored.missing[:3]) or '-'}. "
+                "Without them the new warehouse would lack events that the old one may have. "
+                "Nothing was changed. `make rebuild WITHOUT=1` builds it without them."
+            )
+        _run_models(beside)
+        _take_its_place(settings, beside)
+        load.restoring_mark(settings.landing).unlink(missing_ok=True)
+    return restored
+
+
+def _beside(settings: Settings) -> Settings:
+    """The same house with another catalog; the Parquet files of both are in one folder."""
+    folder = settings.catalog.parent / "rebuilding"
+    return Settings.model_validate(
+        settings.model_dump(by_alias=True)
+        | {
+            "warehouse": f"{SQLITE_CATALOG}{folder / settings.catalog.name}",
+            "warehouse_data": settings.data,
+        }
+    )
+
+
+def _run_models(beside: Settings) -> None:
+    """Run them in a process of its own, with whose end dbt lets go of the new catalog."""
+    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as process:
+        process.submit(_run_models_here, beside).result()
+
+
+def _run_models_here(beside: Settings) -> None:
+    os.environ["SEAMLINE_WAREHOUSE"] = beside.warehouse
+    os.environ["SEAMLINE_WAREHOUSE_DATA"] = str(beside.data)
+    os.environ["SEAMLINE_COLUMNS"] = str(beside.columns)
+    run_all_models(beside)
+
+
+def _take_its_place(settings: Settings, beside: Settings) -> None:
+    """Rename the new catalog to the old one's name, and the old one aside.
+
+    Where a death leaves no catalog in between, the next load makes it again from the files.
+    """
+    _empty_log(beside.catalog)
+    with suppress(sqlite3.DatabaseError):  # damaged: the reason for all this
+        _empty_log(settings.catalog)
+    aside = f"{settings.catalog.name}.before-{datetime.now(UTC):%Y%m%dT%H%M%SZ}"
+    for part in _PARTS:
+        old = Path(f"{settings.catalog}{part}")
+        if old.exists():
+            old.rename(old.with_name(f"{aside}{part}"))
+    beside.catalog.rename(settings.catalog)
+    sync_folder(settings.catalog.parent)
+    shutil.rmtree(beside.catalog.parent)
+    log.info("The old catalog is %s; remove it when nothing is missed.", aside)
+
+
+def _empty_log(catalog: Path) -> None:
+    """Bring into a catalog's one file what its write-ahead log holds."""
+    if catalog.exists():
+        with closing(sqlite3.connect(catalog)) as connection:
+            connection.execute("pragma wal_checkpoint(truncate)")
