@@ -13,7 +13,7 @@ check: export SEAMLINE_WAREHOUSE_DATA := $(CHECK)/data
 check: export DAGSTER_HOME := $(CHECK)/dagster
 
 .DEFAULT_GOAL := help
-.PHONY: help demo run receiver load reload-rejected rename sql test test-long chaos fuzz check bench-receiver bench-tables lock install install-dev clean
+.PHONY: help demo run receiver load verify rebuild reload-rejected rename sql test test-long chaos fuzz check bench-receiver bench-tables lock install install-dev clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -29,6 +29,12 @@ receiver: install ## start the receiver alone
 
 load: install ## load all sealed files, run the dbt models, exit
 	@$(BIN)/python -m orchestration load
+
+verify: install ## prove the warehouse against the files, line by line
+	@$(BIN)/python -m orchestration verify
+
+rebuild: install ## make the whole warehouse again from the landed and archived files (WITHOUT=1: without what is missing)
+	@$(BIN)/python -m orchestration rebuild $(if $(WITHOUT),--without)
 
 reload-rejected: install ## try again what was rejected, after a fix or with other limits
 	@$(BIN)/python -m orchestration reload

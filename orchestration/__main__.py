@@ -1,4 +1,4 @@
-"""`python -m orchestration`: what `make load` and `make sql` call."""
+"""`python -m orchestration`: what `make load`, `make verify`, `make sql` and others call."""
 
 import logging
 import os
@@ -11,9 +11,10 @@ import click
 import duckdb
 from pydantic import ValidationError
 
-from orchestration.errors import DbtFailedError
+from orchestration.errors import DbtFailedError, RebuildRefusedError
 from orchestration.loading import warehouse
 from orchestration.loading.writer_lock import WriterBusyError
+from orchestration.progress import progress_bar
 from orchestration.schema_name import SchemaMovedError
 from orchestration.settings import Settings
 
@@ -40,9 +41,10 @@ def _one_line_on_trouble(command: Callable[[Settings], None]) -> Callable[[], No
             sys.exit(1)
         except (
             warehouse.WarehouseMissingError,
-            WriterBusyError,
-            SchemaMovedError,
             DbtFailedError,
+            RebuildRefusedError,
+            SchemaMovedError,
+            WriterBusyError,
         ) as trouble:
             click.echo(str(trouble), err=True)
             sys.exit(1)
@@ -71,7 +73,38 @@ def load(settings: Settings) -> None:
     """Do one synchronous pass."""
     from orchestration.prepare import load_once  # noqa: PLC0415
 
-    click.echo(load_once(settings))
+    with progress_bar("bytes") as progress:
+        click.echo(load_once(settings, progress))
+
+
+@cli.command(help="Prove the warehouse against the landed and archived files, line by line.")
+@_one_line_on_trouble
+def verify(settings: Settings) -> None:
+    """Say what was found, a line per call; exit status 1 if anything does not hold."""
+    from orchestration.verify import verify  # noqa: PLC0415
+
+    with progress_bar("files") as progress:
+        verified = verify(settings, progress)
+    for line in verified.report():
+        click.echo(line)
+    if verified.troubles:
+        sys.exit(1)
+
+
+@cli.command(help="Make the whole warehouse again from the landed and archived files.")
+@click.option("--without", is_flag=True, help="Even if files are missing or have expired.")
+def rebuild(*, without: bool) -> None:
+    """Build it beside the old one and put it in its place."""
+
+    @_one_line_on_trouble
+    def do(settings: Settings) -> None:
+        from orchestration.rebuild import rebuild  # noqa: PLC0415
+
+        with progress_bar("loads") as progress:
+            done = rebuild(settings, without=without, progress=progress)
+        click.echo(f"The warehouse was made again from {done.files} files")
+
+    do()
 
 
 @cli.command(help="Try again what was rejected, run the dbt models, and exit.")

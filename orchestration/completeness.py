@@ -99,7 +99,7 @@ def count(con: duckdb.DuckDBPyConnection, settings: Settings, hours: Hours | Non
             group by call, source, hour
             having received <> 0 or loaded <> 0 or rejected <> 0
             order by all
-            """  # noqa: S608 - our own words
+            """
         )
         con.unregister("counted_hours")
         con.unregister("waiting")
@@ -129,7 +129,7 @@ def _hours_of_copies(call: str, seen: int) -> str:
         where received_at > (select min(received_at) from new)
             and load_id <= {seen}
             and message_id in (select message_id from new)
-    """  # noqa: S608 - a number and one of our own words
+    """
 
 
 def _received() -> str:
@@ -142,7 +142,7 @@ def _rejected() -> str:
             coalesce(call, '{UNKNOWN}') as call, coalesce(source, '{UNKNOWN}') as source,
             {HOUR} as hour, 1 as rejected
         from raw.rejected
-    """  # noqa: S608
+    """
 
 
 def _loaded(call: str, settings: Settings, hours: Hours, is_left_out: bool) -> str:
@@ -152,12 +152,12 @@ def _loaded(call: str, settings: Settings, hours: Hours, is_left_out: bool) -> s
         select message_id, coalesce(source, '{UNKNOWN}') as source, {HOUR} as hour, file, line
         from raw."{call}"
         where received_at >= timestamp '{begin}' and received_at < timestamp '{end}'
-    """  # noqa: S608
+    """
     if is_left_out or call not in WITH_TABLE:
         return f"""
             union all by name
             select '{call}' as call, source, hour, 1 as loaded from ({copies})
-        """  # noqa: S608
+        """
     table = f'"{settings.schema_name}"."{call}"'
     return f"""
         union all by name
@@ -171,7 +171,7 @@ def _loaded(call: str, settings: Settings, hours: Hours, is_left_out: bool) -> s
             select _seamline_file as file, _seamline_line as line from {table}
             where _sdc_received_at >= timestamp '{begin}' and _sdc_received_at < timestamp '{end}'
         ) as kept using (file, line)
-    """  # noqa: S608
+    """
 
 
 def _waiting_table(waiting: Counter[Key]) -> pa.Table:
@@ -230,14 +230,13 @@ def _not_loaded(
             ids[file.name, line] = f"line {line} of {file.name}"
     con.register("files", pa.table({"file": [name.partition("/")[2] for (name,) in files]}))
     places = " union all ".join(
-        f'select file, line from raw."{table}"'  # noqa: S608 - our own words
-        for table in (*CALLS, REJECTED)
+        f'select file, line from raw."{table}"' for table in (*CALLS, REJECTED)
     )
     in_raw = Counter(
         {
             (file, line): number
             for file, line, number in con.execute(
-                f"select file, line, count(*) from ({places}) semi join files using (file) "  # noqa: S608
+                f"select file, line, count(*) from ({places}) semi join files using (file) "
                 "group by all"
             ).fetchall()
         }
@@ -257,7 +256,7 @@ def _without_row(
         where coalesce(source, '{UNKNOWN}') = $1 and received_at >= $2
             and received_at < $2 + interval 1 hour
         order by message_id limit {_NAMED}
-        """,  # noqa: S608 - our own words
+        """,
         [source, hour],
     ).fetchall()
     return [message_id for (message_id,) in rows]

@@ -3,3 +3,7 @@
 
 class DbtFailedError(Exception):
     """dbt ran and some of it failed; what did not fail is done."""
+
+
+class RebuildRefusedError(Exception):
+    """The new warehouse would lack events that the old one may have; the text says which."""

@@ -5,10 +5,11 @@ from pathlib import Path
 
 from orchestration import dbt, dbt_plugin
 from orchestration.errors import DbtFailedError
-from orchestration.loading.load import load
+from orchestration.loading.load import Progress, is_behind, load
 from orchestration.loading.warehouse import connect, create_warehouse
 from orchestration.loading.writer_lock import writer_lock
 from orchestration.reload import reload_rejected
+from orchestration.restore import mark_behind, restore_if_behind
 from orchestration.schema_name import drop_others, refuse_another_name
 from orchestration.settings import ROOT, Settings
 from receiver.events import Limits
@@ -25,6 +26,8 @@ def prepare(settings: Settings) -> None:
         create_warehouse(settings)
     with connect(settings, read_only=True) as con:
         refuse_another_name(con, settings)
+        if is_behind(con, settings.landing):
+            mark_behind(settings)  # the first run loads it again; the receiver does not wait
     manifest = dbt.write_manifest(settings)
     if not has_all_models(settings, manifest):
         run_all_models(settings)
@@ -60,13 +63,16 @@ def has_all_models(settings: Settings, manifest: Path) -> bool:
     return models <= set(found)
 
 
-def load_once(settings: Settings) -> str:
+def load_once(settings: Settings, progress: Progress | None = None) -> str:
     """Load all sealed files and run the models: one synchronous pass.
+
+    A warehouse that was lost is first made again from the files of earlier loads.
 
     Returns:
         What happened, in a line.
     """
-    loaded = load(settings)
+    restore_if_behind(settings, progress)
+    loaded = load(settings, progress=progress)
     run_all_models(settings)
     rows = ", ".join(f"{count} {call}" for call, count in sorted(loaded.rows.items()) if count)
     line = f"Loaded {loaded.files} files: {rows or 'no events'}"

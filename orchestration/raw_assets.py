@@ -4,9 +4,10 @@ from collections.abc import Iterator
 
 import dagster as dg
 
-from orchestration.loading.load import load
+from orchestration.loading.load import Progress, load
 from orchestration.loading.tables import FOLDERS, REJECTED
 from orchestration.loading.warehouse import connect
+from orchestration.restore import restore_if_behind
 from orchestration.settings import Settings
 
 GROUP = "raw"
@@ -37,7 +38,14 @@ def raw_tables(
     """Load the sealed files of the selected tables; see `orchestration.loading.load`."""
     settings = Settings()
     folders = tuple(key.path[-1] for key in context.selected_asset_keys)
-    loaded = load(settings, folders)
+    if restore_if_behind(settings):
+        if len(folders) < len(FOLDERS):
+            raise dg.Failure(
+                "The warehouse was lost, and has been made again from the landed and archived "
+                "files. The next run brings all models up to date."
+            )
+        context.log.warning("The warehouse was lost, and has been made again from the files.")
+    loaded = load(settings, folders, _progress(context))
     for name in loaded.conflicts:
         context.log.error("%s was loaded before with other contents: put aside", name)
     totals = _row_counts(settings, folders)
@@ -47,6 +55,13 @@ def raw_tables(
             asset_key=raw_key(folder),
             metadata={"dagster/row_count": totals[folder], "new_rows": new},
         )
+
+
+def _progress(context: dg.AssetExecutionContext) -> Progress:
+    def progress(done: int, total: int) -> None:
+        context.log.info("%d of %d bytes loaded", done, total)
+
+    return progress
 
 
 def _row_counts(settings: Settings, folders: tuple[str, ...]) -> dict[str, int]:

@@ -14,6 +14,7 @@ from datetime import UTC, datetime
 from multiprocessing import get_context
 from pathlib import Path
 
+from orchestration.errors import RebuildRefusedError
 from orchestration.loading import load
 from orchestration.loading.durable import sync_folder
 from orchestration.loading.load import Progress
@@ -27,10 +28,6 @@ from orchestration.settings import SQLITE_CATALOG, Settings
 log = logging.getLogger(__name__)
 
 _PARTS = ("-wal", "-shm", "")
-
-
-class RebuildRefusedError(Exception):
-    """The new warehouse would lack events that the old one may have; the text says which."""
 
 
 def rebuild(

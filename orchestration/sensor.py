@@ -5,6 +5,8 @@ import time
 import dagster as dg
 
 from orchestration.loading import landed_file, writer_lock
+from orchestration.loading.load import is_restoring
+from orchestration.loading.loads import last_load
 from orchestration.loading.tables import FOLDERS, REJECTED
 from orchestration.raw_assets import raw_key
 from orchestration.settings import Settings
@@ -27,8 +29,8 @@ RETRY_SECONDS = 30
 
 load_job = dg.define_asset_job(
     "load",
-    selection=dg.AssetSelection.all(),
-    description="Load what is sealed, then bring the models up to date.",
+    selection=dg.AssetSelection.all() - dg.AssetSelection.groups("upkeep"),
+    description="Load what is sealed, bring the models up to date, count what became of each line.",
 )
 
 
@@ -53,10 +55,19 @@ def sealed_files(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg.Sk
         return dg.SkipReason(f"The last run failed; another is tried after {RETRY_SECONDS} s.")
     if failed is not None:
         return dg.SensorResult(run_requests=[dg.RunRequest()])
+    if is_warehouse_lost(settings):
+        return dg.SensorResult(run_requests=[dg.RunRequest()])
     folders = waiting_folders(settings)
     if not folders:
         return dg.SkipReason(f"No sealed file waits in {settings.landing}.")
     return dg.SensorResult(run_requests=[dg.RunRequest(asset_selection=_with_models(folders))])
+
+
+def is_warehouse_lost(settings: Settings) -> bool:
+    """Whether loads of the journal have to be made again, as far as the files tell."""
+    if is_restoring(settings.landing):
+        return True
+    return not settings.catalog.exists() and last_load(settings.landing) > 0
 
 
 def waiting_folders(settings: Settings) -> list[str]:
@@ -82,7 +93,8 @@ def failed_seconds_ago(instance: dg.DagsterInstance) -> float | None:
 
 def _with_models(folders: list[str]) -> list[dg.AssetKey]:
     """The raw tables with news, what could not be used, and the models that read them."""
-    from orchestration.dbt_assets import models  # noqa: PLC0415 - reads the manifest
+    from orchestration.completeness_asset import COMPLETENESS  # noqa: PLC0415 - reads the manifest
+    from orchestration.dbt_assets import models  # noqa: PLC0415
 
     raw = {raw_key(folder) for folder in [*folders, REJECTED]}
     wanted = set(raw)
@@ -95,7 +107,7 @@ def _with_models(folders: list[str]) -> list[dg.AssetKey]:
         }
         wanted |= more
         grown = bool(more)
-    return sorted(wanted)
+    return sorted({*wanted, COMPLETENESS})
 
 
 def runs_on_their_way(instance: dg.DagsterInstance, settings: Settings) -> list[str]:

@@ -104,7 +104,7 @@ def insert_events(
     """
     if not any(contents.lines.line for contents in portion):
         return Counter()
-    con.register("events", _table(portion, "lines", _EVENT_SCHEMA))
+    con.register("events", events_table(portion))
     con.execute(
         f"""
         create or replace temp view usable_events as
@@ -141,7 +141,7 @@ def insert_events(
 def _insert_rejects(con: duckdb.DuckDBPyConnection, portion: list[Contents]) -> None:
     if not any(contents.rejects.line for contents in portion):
         return
-    con.register("rejects", _table(portion, "rejects", _REJECT_SCHEMA))
+    con.register("rejects", rejects_table(portion))
     con.execute(
         """
         insert into raw.rejected
@@ -218,6 +218,16 @@ def _table(portion: list[Contents], part: str, schema: pa.Schema) -> pa.Table:
             )
         columns[name] = list(values)
     return pa.table(columns, schema=schema)
+
+
+def events_table(portion: list[Contents]) -> pa.Table:
+    """The good lines of several files, each with its file's name."""
+    return _table(portion, "lines", _EVENT_SCHEMA)
+
+
+def rejects_table(portion: list[Contents]) -> pa.Table:
+    """What cannot be used of several files, each with its file's name."""
+    return _table(portion, "rejects", _REJECT_SCHEMA)
 
 
 def known_checksums(con: duckdb.DuckDBPyConnection, names: list[str]) -> dict[str, str]:

@@ -1,0 +1,28 @@
+{{ config(materialized='lasting_view', persist_docs={'relation': true, 'columns': false}) }}
+
+with
+
+counted as (
+
+    select * from {{ source('raw', 'completeness') }}
+
+),
+
+exposed as (
+
+    select
+        call,
+        source,
+        hour,
+        received,
+        loaded,
+        rejected,
+        waiting,
+        rows,
+        duplicate,
+        counted_at
+    from counted
+
+)
+
+select * from exposed

@@ -1,0 +1,55 @@
+"""Completeness as an asset behind the models, and the check that its sums hold."""
+
+from collections.abc import Iterator
+
+import dagster as dg
+
+from orchestration.completeness import troubles
+from orchestration.dbt_assets import models
+from orchestration.loading.warehouse import connect
+from orchestration.raw_assets import raw_tables
+from orchestration.settings import Settings
+
+COMPLETENESS = dg.AssetKey([Settings().schema_name, "completeness"])
+
+
+@dg.asset(
+    key=COMPLETENESS,
+    deps=[*raw_tables.keys, *models.keys],
+    group_name=Settings().schema_name,
+    kinds={"duckdb"},
+    description="What became of every landed line, per call, source and hour: received = loaded + "
+    "rejected + waiting, and loaded = rows + duplicate. Counted behind each run of the models.",
+    check_specs=[
+        dg.AssetCheckSpec(
+            "every_line_is_accounted_for",
+            asset=COMPLETENESS,
+            blocking=True,
+            description="Both sums hold for every call, source and hour.",
+        )
+    ],
+)
+def completeness(
+    context: dg.AssetExecutionContext,
+) -> Iterator[dg.MaterializeResult[None]]:
+    """Show the sums, and by which messages they do not hold."""
+    settings = Settings()
+    with connect(settings, read_only=True) as con:
+        wrong = troubles(con, settings)
+        names = ("received", "loaded", "rejected", "waiting", "rows", "duplicate")
+        sums = ", ".join(f"sum({name})::bigint" for name in names)
+        totals = con.execute(f"select {sums} from raw.completeness").fetchone()  # noqa: S608
+    for trouble in wrong:
+        context.log.error(str(trouble))
+    yield dg.MaterializeResult(
+        asset_key=COMPLETENESS,
+        metadata={name: total or 0 for name, total in zip(names, totals or (), strict=False)},
+        check_results=[
+            dg.AssetCheckResult(
+                passed=not wrong,
+                asset_key=COMPLETENESS,
+                check_name="every_line_is_accounted_for",
+                metadata={"troubles": [str(trouble) for trouble in wrong]},
+            )
+        ],
+    )
