@@ -29,9 +29,6 @@ from orchestration.settings import Settings
 
 log = logging.getLogger(__name__)
 
-WITH_TABLE = tuple(call for call in CALLS if call != "delete")
-"""The calls that have a final table."""
-
 _NAMED = 20
 
 Hours = set[datetime]
@@ -69,7 +66,7 @@ def count(con: duckdb.DuckDBPyConnection, settings: Settings, hours: Hours | Non
         hours = _hours_with_news(con) | {hour for _, _, hour in waiting}
     if not hours:
         return
-    left_out = rules_in_force(con).leave_out_tables
+    filled = filled_tables(con, settings)
     with transaction(con):
         con.register("counted_hours", pa.table({"hour": pa.array(hours, pa.timestamp("us"))}))
         con.register("waiting", _waiting_table(waiting))
@@ -82,7 +79,7 @@ def count(con: duckdb.DuckDBPyConnection, settings: Settings, hours: Hours | Non
                 union all by name select call, source, hour, lines as received, lines as waiting
                 from waiting
                 union all by name {_rejected()}
-                {"".join(_loaded(call, settings, hours, call in left_out) for call in CALLS)}
+                {"".join(_loaded(call, settings, hours, call in filled) for call in CALLS)}
             )
             select
                 call, source, hour,
@@ -105,6 +102,16 @@ def count(con: duckdb.DuckDBPyConnection, settings: Settings, hours: Hours | Non
         con.unregister("waiting")
 
 
+def filled_tables(con: duckdb.DuckDBPyConnection, settings: Settings) -> set[str]:
+    """The calls whose final table is there and is filled; columns.yml can leave tables out."""
+    found = con.execute(
+        "select table_name from duckdb_tables() where schema_name = ? and table_name in "
+        "(select unnest(?))",
+        [settings.schema_name, list(CALLS)],
+    ).fetchall()
+    return {call for (call,) in found} - set(rules_in_force(con).leave_out_tables)
+
+
 def _hours_with_news(con: duckdb.DuckDBPyConnection) -> Hours:
     row = con.execute("select coalesce(max(counted_load_id), 0) from raw.completeness").fetchone()
     seen = int(row[0]) if row else 0
@@ -116,7 +123,7 @@ def _hours_with_news(con: duckdb.DuckDBPyConnection) -> Hours:
             [seen],
         ).fetchall()
     }
-    for call in WITH_TABLE:
+    for call in CALLS:
         hours |= {hour for (hour,) in con.execute(_hours_of_copies(call, seen)).fetchall()}
     return hours
 
@@ -145,7 +152,7 @@ def _rejected() -> str:
     """
 
 
-def _loaded(call: str, settings: Settings, hours: Hours, is_left_out: bool) -> str:
+def _loaded(call: str, settings: Settings, hours: Hours, is_filled: bool) -> str:
     """Each loaded copy of some hours: is it the row of its message, or is another?"""
     begin, end = min(hours), max(hours) + timedelta(hours=1)
     copies = f"""
@@ -153,7 +160,7 @@ def _loaded(call: str, settings: Settings, hours: Hours, is_left_out: bool) -> s
         from raw."{call}"
         where received_at >= timestamp '{begin}' and received_at < timestamp '{end}'
     """
-    if is_left_out or call not in WITH_TABLE:
+    if not is_filled:
         return f"""
             union all by name
             select '{call}' as call, source, hour, 1 as loaded from ({copies})

@@ -9,7 +9,7 @@ files go, so that a death at any point leaves each file in `loaded/`, in an arch
 import hashlib
 import io
 import tarfile
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -75,43 +75,39 @@ def read_archive(path: Path) -> Iterator[tuple[str, bytes]]:
         raise DamagedArchiveError(f"{path} is damaged: {error}") from error
 
 
-def pack(
-    landing: Path,
-    checksums: Callable[[list[str]], dict[str, str]],
-    before: datetime,
-) -> tuple[int, list[str]]:
-    """Pack the loaded files of every hour that is over.
+def hours_to_pack(landing: Path, before: datetime) -> Iterator[tuple[str, str, list[Path]]]:
+    """The loaded files of hours that have ended: call, hour, files.
 
     Args:
         landing: The landing folder.
-        checksums: Gives what the ledger has of some files: name → SHA-256.
         before: Hours that end later are left alone, in UTC.
-
-    Returns:
-        How many files were packed, and the names of those that are not what was loaded: they stay
-        where they are.
     """
-    limit = f"{before.replace(tzinfo=UTC) - timedelta(hours=1):%Y%m%dT%H}"
-    packed = 0
-    strange: list[str] = []
+    limit = _last_hour(before)
     for call in FOLDERS:
         hours: dict[str, list[Path]] = {}
         for path in sorted((landing / LOADED / call).glob("*.ndjson")):
             if hour_of(path.name) <= limit:
                 hours.setdefault(hour_of(path.name), []).append(path)
         for hour, paths in hours.items():
-            known = checksums([path.name for path in paths])
-            whole = [path for path in paths if _checksum(path) == known.get(path.name)]
-            strange += [path.name for path in paths if path not in whole]
-            _pack_hour(landing, call, hour, whole, known)
-            packed += len(whole)
-    return packed, strange
+            yield call, hour, paths
 
 
-def _pack_hour(
+def pack_hour(
     landing: Path, call: str, hour: str, paths: list[Path], known: dict[str, str]
-) -> None:
-    """Put files into an archive that has them not yet, then remove them."""
+) -> list[str]:
+    """Put loaded files into an archive, unless they are in one, then remove them.
+
+    Args:
+        landing: The landing folder.
+        call: Their call.
+        hour: Their hour.
+        paths: The files.
+        known: What the ledger has of them: name → SHA-256.
+
+    Returns:
+        The names of those that are not what was loaded: they stay where they are.
+    """
+    whole = [path for path in paths if _checksum(path) == known.get(path.name)]
     folder = landing / FOLDER / call
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     there = {
@@ -120,12 +116,18 @@ def _pack_hour(
         for name, data in read_archive(path)
         if hashlib.sha256(data).hexdigest() == known.get(name)
     }
-    missing = [path for path in paths if path.name not in there]
+    missing = [path for path in whole if path.name not in there]
     if missing:
         target = _next_name(landing, call, hour)
         write_archive(target, ((path.name, path.read_bytes()) for path in missing), known)
-    for path in paths:
+    for path in whole:
         path.unlink()
+    return [path.name for path in paths if path not in whole]
+
+
+def _last_hour(before: datetime) -> str:
+    """The last hour that has ended before a time."""
+    return f"{before - timedelta(hours=1):%Y%m%dT%H}"
 
 
 def _next_name(landing: Path, call: str, hour: str) -> Path:
@@ -179,12 +181,12 @@ def expire(landing: Path, before: datetime) -> int:
     Returns:
         How many went.
     """
-    limit = f"{before.replace(tzinfo=UTC) - timedelta(hours=1):%Y%m%dT%H}"
+    limit = _last_hour(before)
     gone = [
         (call, path)
         for call in FOLDERS
         for path in archives(landing, call)
-        if hour_of(path.name) < limit
+        if hour_of(path.name) <= limit
     ]
     noted = {entry.archive for entry in expired(landing)}
     for call, path in gone:
