@@ -13,7 +13,7 @@ check: export SEAMLINE_WAREHOUSE_DATA := $(CHECK)/data
 check: export DAGSTER_HOME := $(CHECK)/dagster
 
 .DEFAULT_GOAL := help
-.PHONY: help demo run receiver load verify rebuild reload-rejected rename sql test test-long chaos fuzz check bench-receiver bench-tables lock install install-dev clean
+.PHONY: help demo run receiver load verify rebuild reload-rejected rename sql test test-long chaos fuzz check bench-receiver bench-tables lock install install-dev clean upkeep bench-upkeep
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -38,6 +38,9 @@ rebuild: install ## make the whole warehouse again from the landed and archived 
 
 reload-rejected: install ## try again what was rejected, after a fix or with other limits
 	@$(BIN)/python -m orchestration reload
+
+upkeep: install ## write small files together, expire snapshots, remove what nobody needs, once
+	@$(BIN)/python -m orchestration upkeep
 
 rename: install ## move the tables to the schema that SEAMLINE_INTEGRATION_NAME gives now
 	@$(BIN)/python -m orchestration rename
@@ -73,6 +76,9 @@ bench-receiver: install-dev ## measure the receiver beside a bare Flask handler 
 
 bench-tables: install-dev ## measure what very many names of properties cost
 	@$(BIN)/python -m benchmarks.tables $(OPTIONS)
+
+bench-upkeep: install-dev ## measure 5,000 loads with and without upkeep (hours)
+	@$(BIN)/python -m benchmarks.upkeep $(OPTIONS)
 
 lock: install-dev ## write the lock files anew from pyproject.toml
 	$(BIN)/$(LOCK) pyproject.toml --group build -o requirements.lock

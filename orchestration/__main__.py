@@ -119,6 +119,15 @@ def reload(settings: Settings) -> None:
     click.echo(reload_once(settings, Limits(receiving.event_bytes, receiving.depth)))
 
 
+@cli.command(help="Write small files together, expire snapshots, remove what nobody needs.")
+@_one_line_on_trouble
+def upkeep(settings: Settings) -> None:
+    """Do all of the upkeep once."""
+    from orchestration.prepare import upkeep_once  # noqa: PLC0415
+
+    click.echo(upkeep_once(settings))
+
+
 @cli.command(help="Move the tables to the schema that SEAMLINE_INTEGRATION_NAME gives, and exit.")
 @_one_line_on_trouble
 def rename(settings: Settings) -> None:

@@ -6,11 +6,13 @@ from orchestration.completeness_asset import completeness
 from orchestration.dbt_assets import models
 from orchestration.raw_assets import raw_tables
 from orchestration.sensor import load_job, sealed_files
+from orchestration.upkeep_assets import every_hour, upkeep_assets, upkeep_job
 
 defs = dg.Definitions(
-    assets=[raw_tables, models, completeness],
-    jobs=[load_job],
+    assets=[raw_tables, models, completeness, *upkeep_assets],
+    jobs=[load_job, upkeep_job],
     sensors=[sealed_files],
+    schedules=[every_hour],
     # All steps in one process: a second one costs more than the whole load.
     executor=dg.in_process_executor,
 )

@@ -6,12 +6,13 @@ from pathlib import Path
 from orchestration import dbt, dbt_plugin
 from orchestration.errors import DbtFailedError
 from orchestration.loading.load import Progress, is_behind, load
-from orchestration.loading.warehouse import connect, create_warehouse
+from orchestration.loading.warehouse import connect, create_catalog, create_warehouse
 from orchestration.loading.writer_lock import writer_lock
 from orchestration.reload import reload_rejected
 from orchestration.restore import mark_behind, restore_if_behind
 from orchestration.schema_name import drop_others, refuse_another_name
 from orchestration.settings import ROOT, Settings
+from orchestration.upkeep.warehouse import keep_small
 from receiver.events import Limits
 
 
@@ -94,6 +95,34 @@ def reload_once(settings: Settings, limits: Limits) -> str:
         run_all_models(settings)
     left = ", ".join(f"{count} {reason}" for reason, count in sorted(done.left.items()))
     return f"Moved {done.moved} of {done.tried} rejected records; left: {left or 'none'}"
+
+
+def upkeep_once(settings: Settings) -> str:
+    """Do the upkeep of the warehouse and of Dagster's storage.
+
+    Returns:
+        What happened, in lines.
+    """
+    from dagster import DagsterInstance  # noqa: PLC0415 - takes seconds, needed here alone
+
+    from orchestration.upkeep import dagster_storage  # noqa: PLC0415
+
+    prepare_dagster_home(settings)
+    create_catalog(settings)
+    done = keep_small(settings)
+    with DagsterInstance.from_config(str(settings.dagster_home)) as instance:
+        purged = dagster_storage.purge(instance, settings)
+    files, past = done.rewritten, done.expired
+    return "\n".join(
+        [
+            f"Parquet files of the tables: {files.files_before}, now {files.files_after}",
+            f"Snapshots: {past.snapshots_before}, now {past.snapshots_after}",
+            f"Files removed: {past.files_removed} that no snapshot lists, {done.orphans} orphans",
+            f"Catalog: {done.catalog_bytes / 1e6:.1f} MB",
+            f"Dagster's runs removed: {purged.runs}",
+            f"A load had to wait {done.longest_turn_seconds:.1f} s at most",
+        ]
+    )
 
 
 def rename_schema(settings: Settings) -> str:

@@ -24,12 +24,15 @@ _ON_ITS_WAY = [
 
 _WITHOUT_SUCCESS = {dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.CANCELED}
 
+UPKEEP = "upkeep"
+"""The group of the assets that have a schedule of their own."""
+
 RETRY_SECONDS = 30
 """The pause after a failed run, so that one that cannot succeed does not run all the time."""
 
 load_job = dg.define_asset_job(
     "load",
-    selection=dg.AssetSelection.all() - dg.AssetSelection.groups("upkeep"),
+    selection=dg.AssetSelection.all() - dg.AssetSelection.groups(UPKEEP),
     description="Load what is sealed, bring the models up to date, count what became of each line.",
 )
 
@@ -110,13 +113,15 @@ def _with_models(folders: list[str]) -> list[dg.AssetKey]:
     return sorted({*wanted, COMPLETENESS})
 
 
-def runs_on_their_way(instance: dg.DagsterInstance, settings: Settings) -> list[str]:
-    """The ids of load runs that have not ended, after failing those that have died.
+def runs_on_their_way(
+    instance: dg.DagsterInstance, settings: Settings, job: str = "load"
+) -> list[str]:
+    """The ids of a job's runs that have not ended, after failing those that have died.
 
     A run worker that is killed leaves its run STARTED for ever. The writer's lock, which the
     kernel frees, tells a slow run from a dead one.
     """
-    records = instance.get_run_records(dg.RunsFilter(job_name=load_job.name, statuses=_ON_ITS_WAY))
+    records = instance.get_run_records(dg.RunsFilter(job_name=job, statuses=_ON_ITS_WAY))
     alive = []
     for record in records:
         run = record.dagster_run

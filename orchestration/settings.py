@@ -84,6 +84,18 @@ class Settings(BaseSettings):
     lock_seconds: Annotated[float, Field(gt=0)] = 600
     """How long a writer waits for the one before it."""
 
+    snapshot_days: Annotated[float, Field(gt=0)] = 7
+    """How far back the tables can be queried as they were."""
+
+    query_hours: Annotated[float, Field(gt=0)] = 1
+    """The longest that a query, or a transaction for reading, may take."""
+
+    run_days: Annotated[float, Field(gt=0)] = 2
+    """How long Dagster keeps runs that went well."""
+
+    failed_run_days: Annotated[float, Field(gt=0)] = 30
+    """How long Dagster keeps runs that did not, and its ticks."""
+
     @cached_property
     def catalog(self) -> Path:
         """The catalog's SQLite file."""

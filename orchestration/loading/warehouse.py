@@ -72,6 +72,9 @@ def create_catalog(settings: Settings) -> None:
     """
     settings.data.mkdir(parents=True, exist_ok=True)
     settings.catalog.parent.mkdir(parents=True, exist_ok=True)
+    if settings.catalog.exists() and settings.catalog.stat().st_size:
+        # opened and closed here, it would lose the locks that DuckDB holds on it in this process
+        return
     with closing(sqlite3.connect(settings.catalog)) as catalog:
         catalog.execute("pragma journal_mode = wal")
 

@@ -1,0 +1,95 @@
+"""Dagster's own storage: old runs with their events and logs, and old ticks.
+
+Deleting a run in Dagster leaves its tags, its logs and the SQLite file of its events behind; here
+they go first and the run last, so that what is killed halfway is found and finished the next time.
+"""
+
+import sqlite3
+import time
+from contextlib import closing
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import dagster as dg
+
+from orchestration.settings import Settings
+from orchestration.upkeep.sqlite import BUSY_SECONDS, vacuum
+
+AT_ONCE = 100
+"""Runs that are asked for in one query."""
+
+_WENT_WELL = [dg.DagsterRunStatus.SUCCESS]
+_DID_NOT = [dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.CANCELED]
+
+_INDEX = "index"
+_FILE_SUFFIXES = (".db", ".db-wal", ".db-shm")
+
+
+@dataclass
+class Purged:
+    """What was removed."""
+
+    runs: int = 0
+    leftover_files: int = 0
+
+
+def purge(instance: dg.DagsterInstance, settings: Settings) -> Purged:
+    """Remove runs that ended longer ago than the settings say, and ticks.
+
+    Runs that have not ended stay, however old.
+    """
+    now = datetime.now(UTC)
+    done = Purged()
+    for statuses, days in (
+        (_WENT_WELL, settings.run_days),
+        (_DID_NOT, settings.failed_run_days),
+    ):
+        ended = dg.RunsFilter(statuses=statuses, updated_before=now - timedelta(days=days))
+        while records := instance.get_run_records(ended, limit=AT_ONCE, ascending=True):
+            for record in records:
+                _remove_run(instance, settings, record.dagster_run.run_id)
+            done.runs += len(records)
+    done.leftover_files = _remove_leftovers(instance, settings)
+    _remove_ticks(instance, now - timedelta(days=settings.failed_run_days))
+    history = settings.dagster_home / "history"
+    schedules = settings.dagster_home / "schedules"
+    for file in (history / "runs.db", _events(settings) / "index.db", schedules / "schedules.db"):
+        if file.exists():
+            vacuum(file)
+    return done
+
+
+def _remove_run(instance: dg.DagsterInstance, settings: Settings, run_id: str) -> None:
+    instance.compute_log_manager.delete_logs(prefix=[run_id])
+    instance.event_log_storage.delete_events(run_id)
+    for suffix in _FILE_SUFFIXES:
+        (_events(settings) / f"{run_id}{suffix}").unlink(missing_ok=True)
+    instance.run_storage.delete_run(run_id)
+
+
+def _remove_leftovers(instance: dg.DagsterInstance, settings: Settings) -> int:
+    """Remove what runs left that Dagster itself deleted: tags, and files of their events."""
+    runs = settings.dagster_home / "history" / "runs.db"
+    if not runs.exists():
+        return 0
+    with closing(sqlite3.connect(runs, timeout=BUSY_SECONDS)) as database, database:
+        database.execute("delete from run_tags where run_id not in (select run_id from runs)")
+    removed = 0
+    long_ago = time.time() - timedelta(days=settings.run_days).total_seconds()
+    for file in _events(settings).iterdir():
+        run_id = file.name.partition(".")[0]
+        is_of_a_run = run_id not in ("", _INDEX) and file.name.endswith(_FILE_SUFFIXES)
+        if is_of_a_run and file.stat().st_mtime < long_ago and not instance.has_run(run_id):
+            file.unlink(missing_ok=True)
+            removed += 1
+    return removed
+
+
+def _remove_ticks(instance: dg.DagsterInstance, before: datetime) -> None:
+    for state in instance.all_instigator_state():
+        instance.purge_ticks(state.instigator_origin_id, state.selector_id, before.timestamp())
+
+
+def _events(settings: Settings) -> Path:
+    return settings.dagster_home / "history" / "runs"

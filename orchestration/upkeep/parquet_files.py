@@ -1,0 +1,185 @@
+"""Small Parquet files become few large ones, and rows that were deleted leave their files.
+
+A rewrite is an insert and a delete of the same rows in one transaction, in plain SQL: readers see
+the files before or after it, in an open transaction too. DuckLake's own merge takes the old files
+out of the list at once, which a reader that is just beginning can mistake for missing rows
+(docs/decisions/0016-upkeep.md).
+"""
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import duckdb
+
+from orchestration.loading.warehouse import DATABASE, connect
+from orchestration.settings import Settings
+from orchestration.upkeep.snapshots import AUTHOR
+from orchestration.upkeep.turns import Turns
+
+MB = 1_000_000
+
+
+class Tier(NamedTuple):
+    """So many files smaller than this are written together."""
+
+    below_bytes: int
+    files: int
+
+
+TIERS = (Tier(1 * MB, 2), Tier(6 * MB, 6), Tier(32 * MB, 6))
+"""A row is written about once per tier in its life, however many loads follow it."""
+
+MOST_BYTES = 64 * MB
+MOST_FILES = 1_000
+"""What one transaction rewrites at most, so that a load never waits long for it."""
+
+DELETED_SHARE = 0.25
+"""A file with more of its rows deleted than this is rewritten, whatever its size."""
+
+
+class Table(NamedTuple):
+    """A table of the warehouse."""
+
+    schema: str
+    name: str
+
+
+class File(NamedTuple):
+    """A Parquet file that a table consists of."""
+
+    path: str
+    bytes: int
+    deleted_share: float
+
+
+@dataclass
+class Rewritten:
+    """What was done, over all tables."""
+
+    files_before: int = 0
+    files_after: int = 0
+    bytes_before: int = 0
+    bytes_after: int = 0
+    rewrites: int = 0
+    longest_turn_seconds: float = 0.0
+
+
+class RowsDifferError(Exception):
+    """A rewrite would have changed rows, and was taken back."""
+
+
+def rewrite_small_files(settings: Settings) -> Rewritten:
+    """Rewrite, table by table, each time in a turn of its own.
+
+    Raises:
+        WriterBusyError: another writer did not finish in time; what was rewritten before stays.
+        RowsDifferError: a rewrite would have changed rows; the table is as it was.
+    """
+    done = Rewritten()
+    turns = Turns(settings)
+    with connect(settings) as con:
+        # what is written together is one file, and loads keep a core
+        con.execute("set threads = 1")
+        for table in _tables(con):
+            files = _files(con, table)
+            done.files_before += len(files)
+            done.bytes_before += sum(file.bytes for file in files)
+            while choose(files):
+                before = len(files)
+                with turns.turn():
+                    files = _rewrite_once(con, table)
+                done.rewrites += 1
+                if len(files) >= before:
+                    break  # they did not become fewer, so once more would not help
+            done.files_after += len(files)
+            done.bytes_after += sum(file.bytes for file in files)
+    done.longest_turn_seconds = turns.longest_seconds
+    return done
+
+
+def _rewrite_once(con: duckdb.DuckDBPyConnection, table: Table) -> list[File]:
+    chosen = choose(_files(con, table))
+    if chosen:
+        _rewrite(con, table, chosen)
+    return _files(con, table)
+
+
+def choose(files: list[File]) -> list[File]:
+    """The files that are worth writing together now; none if all is well."""
+    for file in files:
+        if file.deleted_share > DELETED_SHARE and file.bytes >= TIERS[-1].below_bytes:
+            return [file]
+    for tier in TIERS:
+        small = [file for file in files if file.bytes < tier.below_bytes]
+        if len(small) >= tier.files or any(file.deleted_share > DELETED_SHARE for file in small):
+            return _at_most(small)
+    return []
+
+
+def _at_most(files: list[File]) -> list[File]:
+    chosen: list[File] = []
+    size = 0
+    for file in files[:MOST_FILES]:
+        if len(chosen) > 1 and size + file.bytes > MOST_BYTES:
+            break
+        chosen.append(file)
+        size += file.bytes
+    return chosen
+
+
+def _rewrite(con: duckdb.DuckDBPyConnection, table: Table, files: list[File]) -> None:
+    con.execute("begin")
+    try:
+        con.execute(
+            "call ducklake_set_commit_message($1, $2, 'small files written together')",
+            [DATABASE, AUTHOR],
+        )
+        _write_and_delete(con, table, files)
+        con.execute("commit")
+    except BaseException:
+        con.rollback()
+        raise
+
+
+def _write_and_delete(con: duckdb.DuckDBPyConnection, table: Table, files: list[File]) -> None:
+    name = f'{DATABASE}."{table.schema}"."{table.name}"'
+    paths = ", ".join("'" + file.path.replace("'", "''") + "'" for file in files)
+    # by the name of the file they are in, so that no other file is opened
+    rows = f"from {name} where filename in ({paths})"
+    written = _count(con, f"insert into {name} select * {rows}")
+    deleted = _count(con, f"delete {rows}")
+    if written != deleted:
+        raise RowsDifferError(
+            f"{table.schema}.{table.name}: {written} rows were written, {deleted} deleted."
+        )
+
+
+def _count(con: duckdb.DuckDBPyConnection, statement: str) -> int:
+    row = con.execute(statement).fetchone()
+    return int(row[0]) if row else 0
+
+
+def _tables(con: duckdb.DuckDBPyConnection) -> list[Table]:
+    rows = con.execute(
+        "select schema_name, table_name from duckdb_tables() where database_name = $1 order by all",
+        [DATABASE],
+    ).fetchall()
+    return [Table(*row) for row in rows]
+
+
+def _files(con: duckdb.DuckDBPyConnection, table: Table) -> list[File]:
+    """The files of a table as it is now, the oldest first."""
+    rows = con.execute(
+        f"""
+        select listed.data_file, listed.data_file_size_bytes,
+            coalesce(deleted.delete_count / nullif(known.record_count, 0), 0)
+        from ducklake_list_files($1, $2, schema => $3) as listed
+        join __ducklake_metadata_{DATABASE}.ducklake_data_file as known
+            on parse_filename(known.path) = parse_filename(listed.data_file)
+        left join __ducklake_metadata_{DATABASE}.ducklake_delete_file as deleted
+            on known.data_file_id = deleted.data_file_id and deleted.end_snapshot is null
+        order by known.data_file_id
+        """,  # noqa: S608 - a name of our own
+        [DATABASE, table.name, table.schema],
+    ).fetchall()
+    return [File(*row) for row in rows]

@@ -1,0 +1,141 @@
+"""The warehouse's past: how far back it reaches, how finely, and the files that only it needs.
+
+A point in time is answered from the newest snapshot at or before it, so that snapshot stays even
+where it is older than what is kept.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import timedelta
+
+import duckdb
+
+from orchestration.loading.warehouse import DATABASE, connect
+from orchestration.settings import Settings
+from orchestration.upkeep.turns import Turns
+
+AUTHOR = "upkeep"
+"""Who the snapshots are by in which small files were written together."""
+
+STEP = timedelta(hours=1)
+"""How finely the past is kept, beyond the time that a query may take."""
+
+AT_ONCE = 2_000
+"""Snapshots that one turn takes away."""
+
+
+@dataclass
+class Expired:
+    """What was done."""
+
+    snapshots_before: int = 0
+    snapshots_after: int = 0
+    files_removed: int = 0
+    longest_turn_seconds: float = 0.0
+
+
+def expire_snapshots(settings: Settings) -> Expired:
+    """Keep every snapshot for as long as a query may take, then one an hour, then none.
+
+    Files that no snapshot lists any more are removed once no query can be reading them.
+
+    Raises:
+        WriterBusyError: another writer did not finish in time; what was done before stays.
+    """
+    done = Expired()
+    turns = Turns(settings)
+    query_time = timedelta(hours=settings.query_hours)
+    with connect(settings) as con:
+        done.snapshots_before = count(con)
+        wanted = set(beyond(con, timedelta(days=settings.snapshot_days)))
+        wanted |= set(between_steps(con, query_time, STEP))
+        for portion in _portions(sorted(wanted)):
+            with turns.turn():
+                expire(con, portion)
+        with turns.turn():
+            done.files_removed = remove_unlisted_files(con, query_time)
+        done.snapshots_after = count(con)
+    done.longest_turn_seconds = turns.longest_seconds
+    return done
+
+
+def _portions(snapshots: list[int]) -> Iterator[list[int]]:
+    for first in range(0, len(snapshots), AT_ONCE):
+        yield snapshots[first : first + AT_ONCE]
+
+
+def beyond(con: duckdb.DuckDBPyConnection, age: timedelta) -> list[int]:
+    """The snapshots that no point in time younger than `age` needs; with an age of 0 all but one.
+
+    Returns:
+        Their ids.
+    """
+    return _ids(
+        con,
+        f"""
+        select snapshot_id from ducklake_snapshots('{DATABASE}')
+        where snapshot_id < (
+            select max(snapshot_id) from ducklake_snapshots('{DATABASE}')
+            where snapshot_time <= now() - $1::interval
+        )
+        """,  # noqa: S608 - a name of our own
+        [age],
+    )
+
+
+def between_steps(con: duckdb.DuckDBPyConnection, age: timedelta, step: timedelta) -> list[int]:
+    """The snapshots older than `age`, except one per step, which is the last that upkeep made.
+
+    In that one the small files of the step are written together. Where there is none it is the
+    last.
+
+    Returns:
+        Their ids.
+    """
+    return _ids(
+        con,
+        f"""
+        select snapshot_id
+        from ducklake_snapshots('{DATABASE}')
+        where snapshot_time < now() - $1::interval
+        qualify row_number() over (
+            partition by epoch(snapshot_time) // $2
+            order by author is not distinct from '{AUTHOR}' desc, snapshot_id desc
+        ) > 1
+        """,  # noqa: S608 - names of our own
+        [age, step.total_seconds()],
+    )
+
+
+def expire(con: duckdb.DuckDBPyConnection, snapshots: list[int]) -> None:
+    """Forget snapshots. The current one always stays.
+
+    Files that only they list are taken down for removal; `remove_unlisted_files` removes them.
+    """
+    con.execute("call ducklake_expire_snapshots($1, versions => $2)", [DATABASE, snapshots])
+
+
+def remove_unlisted_files(con: duckdb.DuckDBPyConnection, age: timedelta) -> int:
+    """Remove the files that no snapshot has listed for as long as `age`; with 0 all of them.
+
+    Killed halfway, the rest is still taken down, and a file that is gone is no trouble.
+
+    Returns:
+        How many.
+    """
+    return len(
+        con.execute(
+            "call ducklake_cleanup_old_files($1, older_than => now() - $2::interval)",
+            [DATABASE, age],
+        ).fetchall()
+    )
+
+
+def count(con: duckdb.DuckDBPyConnection) -> int:
+    """How many snapshots there are."""
+    row = con.execute("select count(*) from ducklake_snapshots($1)", [DATABASE]).fetchone()
+    return int(row[0]) if row else 0
+
+
+def _ids(con: duckdb.DuckDBPyConnection, query: str, parameters: list[object]) -> list[int]:
+    return [snapshot for (snapshot,) in con.execute(query, parameters).fetchall()]

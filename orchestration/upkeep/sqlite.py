@@ -1,0 +1,40 @@
+"""Giving the free pages of a SQLite file back to the disk."""
+
+import logging
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+log = logging.getLogger(__name__)
+
+FREE_SHARE = 0.5
+"""Free pages are used again; only a file that has more of them than this is worth a rewrite."""
+
+BUSY_SECONDS = 10
+
+
+def vacuum(file: Path, free_share: float = FREE_SHARE) -> bool:
+    """Rewrite a SQLite file without its free pages, if it has many; readers may go on reading.
+
+    Args:
+        file: The database, with write-ahead logging.
+        free_share: The share of free pages beyond which it is done; with -1 it is always done,
+            and nothing that was deleted can be found in the file any more.
+
+    Returns:
+        Whether it was done. It is not if another process writes at that moment.
+    """
+    with closing(sqlite3.connect(file, timeout=BUSY_SECONDS, isolation_level=None)) as database:
+        ((pages,),) = database.execute("pragma page_count")
+        ((free,),) = database.execute("pragma freelist_count")
+        if free <= pages * free_share:
+            return False
+        try:
+            database.execute("vacuum")
+            database.execute("pragma wal_checkpoint(truncate)")
+        except sqlite3.OperationalError as busy:
+            if busy.sqlite_errorcode not in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
+                raise
+            log.info("%s is being written to; its free pages stay until the next time.", file)
+            return False
+    return True
