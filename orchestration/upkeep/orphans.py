@@ -50,7 +50,7 @@ def remove(con: duckdb.DuckDBPyConnection, age: timedelta) -> tuple[int, int]:
     ).fetchall()
     orphans = [path for (name,) in found if _OURS.fullmatch((path := Path(name)).name)]
     # in 2026 it has taken listed files for orphans (duckdb/ducklake#815), so it is asked twice
-    listed = _listed_names(con)
+    listed = listed_names(con)
     mistaken = [path for path in orphans if path.name in listed]
     if mistaken:
         raise ListedFileError(
@@ -64,7 +64,8 @@ def remove(con: duckdb.DuckDBPyConnection, age: timedelta) -> tuple[int, int]:
     return len(orphans), size
 
 
-def _listed_names(con: duckdb.DuckDBPyConnection) -> set[str]:
+def listed_names(con: duckdb.DuckDBPyConnection) -> set[str]:
+    """The names of all files that the catalog knows, those taken down for removal too."""
     catalog = f"__ducklake_metadata_{DATABASE}"
     tables = ("data_file", "delete_file", "files_scheduled_for_deletion")
     query = " union all ".join(

@@ -87,7 +87,7 @@ def rewrite_small_files(settings: Settings) -> Rewritten:
             while choose(files):
                 before = len(files)
                 with turns.turn():
-                    files = _rewrite_once(con, table)
+                    files = rewrite_once(con, table)
                 done.rewrites += 1
                 if len(files) >= before:
                     break  # they did not become fewer, so once more would not help
@@ -97,7 +97,12 @@ def rewrite_small_files(settings: Settings) -> Rewritten:
     return done
 
 
-def _rewrite_once(con: duckdb.DuckDBPyConnection, table: Table) -> list[File]:
+def rewrite_once(con: duckdb.DuckDBPyConnection, table: Table) -> list[File]:
+    """Write the files of a table together that are worth it; the caller is the one writer.
+
+    Returns:
+        The files it consists of then.
+    """
     chosen = choose(_files(con, table))
     if chosen:
         _rewrite(con, table, chosen)

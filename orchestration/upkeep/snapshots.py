@@ -34,8 +34,8 @@ class Expired:
     longest_turn_seconds: float = 0.0
 
 
-def expire_snapshots(settings: Settings) -> Expired:
-    """Keep every snapshot for as long as a query may take, then one an hour, then none.
+def expire_snapshots(settings: Settings, step: timedelta = STEP) -> Expired:
+    """Keep every snapshot for as long as a query may take, then one a step, then none.
 
     Files that no snapshot lists any more are removed once no query can be reading them.
 
@@ -48,7 +48,7 @@ def expire_snapshots(settings: Settings) -> Expired:
     with connect(settings) as con:
         done.snapshots_before = count(con)
         wanted = set(beyond(con, timedelta(days=settings.snapshot_days)))
-        wanted |= set(between_steps(con, query_time, STEP))
+        wanted |= set(between_steps(con, query_time, step))
         for portion in _portions(sorted(wanted)):
             with turns.turn():
                 expire(con, portion)

@@ -1,11 +1,12 @@
 """The upkeep of the warehouse, all of it once."""
 
 from dataclasses import dataclass
+from datetime import timedelta
 
 from orchestration.settings import Settings
 from orchestration.upkeep.orphans import remove_orphans
 from orchestration.upkeep.parquet_files import Rewritten, rewrite_small_files
-from orchestration.upkeep.snapshots import Expired, expire_snapshots
+from orchestration.upkeep.snapshots import STEP, Expired, expire_snapshots
 from orchestration.upkeep.sqlite import vacuum
 from orchestration.upkeep.turns import Turns
 
@@ -22,7 +23,7 @@ class Done:
     """The longest that a load had to wait."""
 
 
-def keep_small(settings: Settings) -> Done:
+def keep_small(settings: Settings, step: timedelta = STEP) -> Done:
     """Write small files together, expire snapshots, remove orphans, shrink the catalog.
 
     In this order: the snapshot in which small files are written together is the one that is kept.
@@ -31,7 +32,7 @@ def keep_small(settings: Settings) -> Done:
         WriterBusyError: another writer did not finish in time; what was done before stays.
     """
     rewritten = rewrite_small_files(settings)
-    expired = expire_snapshots(settings)
+    expired = expire_snapshots(settings, step)
     orphans, _ = remove_orphans(settings)
     waited = [rewritten.longest_turn_seconds, expired.longest_turn_seconds]
     waited.append(shrink_catalog(settings))

@@ -1,0 +1,208 @@
+"""`make bench-upkeep`: thousands of small loads with upkeep, and some of them without beside it.
+
+Time is pressed together: an hour of the house is as many loads as it does in one, and what settings
+give in hours and days is scaled alike.
+"""
+
+import argparse
+import csv
+import json
+import multiprocessing
+import os
+import statistics
+import tempfile
+import time
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, field, fields
+from datetime import timedelta
+from multiprocessing.connection import Connection
+from pathlib import Path
+from zlib import crc32
+
+from benchmarks import report, upkeep_page
+from benchmarks.upkeep_page import Row
+from orchestration import dbt
+from orchestration.loading.load import load
+from orchestration.loading.warehouse import connect
+from orchestration.settings import Settings
+from orchestration.upkeep.warehouse import keep_small
+
+EVENTS = {"track": 50, "page": 20, "identify": 15, "group": 5, "screen": 5, "alias": 5}
+"""The calls of one load."""
+
+QUERY = (
+    "select event, count(*), sum(properties__price), max(received_at) from segment.track "
+    "group by event order by event"
+)
+
+
+@dataclass
+class House:
+    """A warehouse in a folder of its own, in a process of its own."""
+
+    name: str
+    folder: Path
+    loads_an_hour: int
+    hours: float
+    portion: int
+    loads: int = 0
+    ended: list[float] = field(default_factory=list)
+    """When the portions of loads ended."""
+
+    def set_environment(self) -> None:
+        """Say where the house is, for dbt too."""
+        os.environ["SEAMLINE_WAREHOUSE"] = f"ducklake:sqlite:{self.folder}/w/catalog.sqlite"
+        os.environ["SEAMLINE_LANDING"] = str(self.folder / "landing")
+        os.environ["DAGSTER_HOME"] = str(self.folder / "dagster")
+
+    def advance(self) -> Row:
+        """Do a portion of loads and all that comes with it, and measure."""
+        settings = Settings()
+        took = []
+        for _ in range(self.portion):
+            self._land(settings.landing)
+            began = time.perf_counter()
+            load(settings)
+            took.append(time.perf_counter() - began)
+        began = time.perf_counter()
+        failed = dbt.failures(dbt.run_models(settings))
+        if failed:
+            raise SystemExit("\n".join(failed))
+        modelled = time.perf_counter() - began
+        self.ended.append(time.monotonic())
+        upkeep, waited = self._keep_small(settings) if self.name == "with" else (0.0, 0.0)
+        return self._measured(settings, statistics.median(took), modelled, upkeep, waited)
+
+    def _keep_small(self, settings: Settings) -> tuple[float, float]:
+        """Every so many loads as the house does in an hour."""
+        portions = self.loads_an_hour // self.portion
+        if len(self.ended) % portions or len(self.ended) < 2 * portions:
+            return 0.0, 0.0
+        hour = self.ended[-1] - self.ended[-1 - portions]
+        scaled = settings.model_copy(
+            update={
+                "query_hours": hour / 3600,
+                "snapshot_days": self.hours * hour / 86_400,
+            }
+        )
+        began = time.perf_counter()
+        done = keep_small(scaled, timedelta(seconds=hour))
+        return time.perf_counter() - began, done.longest_turn_seconds
+
+    def _measured(
+        self, settings: Settings, load_s: float, dbt_s: float, upkeep_s: float, waited: float
+    ) -> Row:
+        files = [path.stat().st_size for path in settings.data.rglob("*.parquet")]
+        with connect(settings, read_only=True) as con:
+            times = []
+            for _ in range(5):
+                began = time.perf_counter()
+                con.execute(QUERY).fetchall()
+                times.append(time.perf_counter() - began)
+            listed = con.execute(
+                "select sum(file_count), count(*) filter (file_count > 0), "
+                "(select count(*) from ducklake_snapshots('seamline')) "
+                "from ducklake_table_info('seamline')"
+            ).fetchone()
+            events = con.execute("select count(*) from segment.track").fetchone()
+        if listed is None or events != (self.loads * EVENTS["track"],):
+            raise SystemExit(f"{self.name}: {events} rows after {self.loads} loads")
+        return Row(
+            house=self.name,
+            loads=self.loads,
+            load_ms=1000 * load_s,
+            dbt_s=dbt_s,
+            upkeep_s=upkeep_s,
+            longest_turn_s=waited,
+            query_ms=1000 * statistics.median(times),
+            table_files=int(listed[0]),
+            files=len(files),
+            megabytes=sum(files) / 1e6,
+            catalog_kb=settings.catalog.stat().st_size / 1e3,
+            snapshots=int(listed[2]),
+        )
+
+    def _land(self, landing: Path) -> None:
+        self.loads += 1
+        for call, count in EVENTS.items():
+            folder = landing / call
+            folder.mkdir(parents=True, exist_ok=True)
+            name = f"20261122T052446123456Z-bench-1-00000000-{self.loads:06d}.ndjson"
+            (folder / f"{call}-{name}").write_bytes(b"".join(self._lines(call, count)))
+
+    def _lines(self, call: str, count: int) -> Iterator[bytes]:
+        for number in range(count):
+            payload = {
+                "type": call,
+                "userId": f"u{number % 40}",
+                "context": {"ip": "203.0.113.7", "userAgent": "Mozilla/5.0", "locale": "de-DE"},
+                "properties": {
+                    "name": f"Thing {self.loads % 97}",
+                    "price": number + self.loads / 100,
+                    f"since_{self.loads // 500}": True,  # a new column now and then
+                },
+            }
+            if call == "track":
+                payload["event"] = f"Event {number % 10}"
+            covered = (
+                f',"message_id":"{call}-{self.loads}-{number}"'
+                f',"received_at":"2026-11-22T05:{self.loads // 60 % 60:02d}:{self.loads % 60:02d}Z"'
+                f',"sent_at":null,"source":"web","payload":{json.dumps(payload)}}}'
+            ).encode()
+            yield b'{"v":1,"crc":"%08x"' % crc32(covered) + covered + b"\n"
+
+
+def _live(house: House, orders: Connection) -> None:
+    """Be a house: a portion of loads for each order, until there are none."""
+    house.set_environment()
+    while orders.recv():
+        orders.send(house.advance())
+
+
+def main() -> None:
+    """Measure, row by row into a CSV file, and write the page from it."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--loads", type=int, default=5_000)
+    parser.add_argument("--without", type=int, default=1_000, help="loads without upkeep")
+    parser.add_argument("--loads-an-hour", type=int, default=300)
+    parser.add_argument("--portion", type=int, default=50, help="loads between measurements")
+    parser.add_argument("--hours", type=float, default=6, help="SEAMLINE_SNAPSHOT_DAYS, in hours")
+    parser.add_argument("--csv", type=Path, default=upkeep_page.CSV)
+    parser.add_argument("--page-only", action="store_true", help="write the page from the CSV")
+    options = parser.parse_args()
+    if not options.page_only:
+        said = report.conditions()
+        _measure(options)
+        options.csv.with_suffix(".txt").write_text(said + "\n")
+    upkeep_page.write(options.csv)
+
+
+def _measure(options: argparse.Namespace) -> None:
+    context = multiprocessing.get_context("spawn")
+    with tempfile.TemporaryDirectory(prefix="bench-upkeep-") as name:
+        houses: dict[str, Connection] = {}
+        for house in ("with", "without"):
+            ours, theirs = context.Pipe()
+            folder = Path(name) / house
+            living = House(house, folder, options.loads_an_hour, options.hours, options.portion)
+            context.Process(target=_live, args=(living, theirs), daemon=True).start()
+            houses[house] = ours
+        options.csv.parent.mkdir(parents=True, exist_ok=True)
+        with options.csv.open("w", newline="") as file:
+            writer = csv.DictWriter(file, [column.name for column in fields(Row)])
+            writer.writeheader()
+            for loads in range(options.portion, options.loads + 1, options.portion):
+                for house, orders in houses.items():
+                    if house == "without" and loads > options.without:
+                        continue
+                    orders.send(True)
+                    row = orders.recv()
+                    writer.writerow(asdict(row))
+                    file.flush()
+                    print(time.strftime("%H:%M:%S"), row, flush=True)
+        for orders in houses.values():
+            orders.send(False)
+
+
+if __name__ == "__main__":
+    main()

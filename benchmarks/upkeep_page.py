@@ -1,0 +1,136 @@
+"""The page and the plot of `make bench-upkeep`, from its CSV file."""
+
+import csv
+import statistics
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from orchestration.settings import ROOT
+
+PAGE = ROOT / "docs" / "benchmarks" / "upkeep.md"
+CSV = PAGE.with_suffix(".csv")
+PLOT = PAGE.with_suffix(".svg")
+
+
+@dataclass
+class Row:
+    """What is measured after a portion of loads."""
+
+    house: str
+    loads: int
+    load_ms: float
+    """The median of the portion."""
+    dbt_s: float
+    upkeep_s: float
+    longest_turn_s: float
+    query_ms: float
+    table_files: int
+    """Files that the tables consist of now."""
+    files: int
+    """All files on disk, those of the past too."""
+    megabytes: float
+    catalog_kb: float
+    snapshots: int
+
+
+FIGURES = {
+    "load_ms": "a load, ms",
+    "query_ms": "a query, ms",
+    "table_files": "files of the tables",
+    "files": "Parquet files on disk",
+    "megabytes": "MB on disk",
+    "catalog_kb": "catalog, kB",
+    "snapshots": "snapshots",
+}
+
+
+def read(path: Path) -> dict[str, list[Row]]:
+    """The rows of each house."""
+    houses: dict[str, list[Row]] = {}
+    with path.open(newline="") as file:
+        for line in csv.DictReader(file):
+            row = Row(**{name: _value(name, text) for name, text in line.items()})
+            houses.setdefault(row.house, []).append(row)
+    return houses
+
+
+def _value(name: str, text: str) -> Any:
+    return text if name == "house" else float(text)
+
+
+def write(path: Path) -> None:
+    """Write the plot and the page."""
+    houses = read(path)
+    _plot(houses)
+    conditions = path.with_suffix(".txt")
+    said = conditions.read_text() if conditions.exists() else ""
+    PAGE.write_text("\n".join([*_INTRODUCTION, said, *_tables(houses), ""]))
+    print(f"{PAGE} is written")
+
+
+_INTRODUCTION = [
+    "# What upkeep keeps small",
+    "",
+    "Written by `make bench-upkeep`; every figure of the plot is in [upkeep.csv](upkeep.csv).",
+    "A load brings 100 events of six calls in six files; the models are run every 50 loads, and a",
+    "new property comes every 500. In an hour a house does about 300 loads, so upkeep comes every",
+    "300, and its times are scaled alike: every snapshot is kept for the time of 300 loads, then",
+    "one per 300 loads for that of 1,800, and none beyond. The houses with and without upkeep take",
+    "turns, so that they are measured under the same conditions.",
+    "",
+    "![what grows without upkeep](upkeep.svg)",
+    "",
+]
+
+
+def _tables(houses: dict[str, list[Row]]) -> Iterator[str]:
+    kept, grown = houses["with"], houses["without"]
+    same = [row for row in kept if row.loads <= grown[-1].loads]
+    third = len(kept) // 3
+    yield (
+        f"| medians of | loads 1 to {grown[-1].loads:,.0f} without, the last fifth | with, the "
+        f"same loads | with, the second third of {kept[-1].loads:,.0f} | with, the last third |"
+    )
+    yield "|---|---|---|---|---|"
+    parts = [
+        grown[-len(grown) // 5 :],
+        same[-len(same) // 5 :],
+        kept[third : 2 * third],
+        kept[2 * third :],
+    ]
+    for name, title in FIGURES.items():
+        medians = [statistics.median(getattr(row, name) for row in part) for part in parts]
+        yield f"| {title} | " + " | ".join(f"{median:,.0f}" for median in medians) + " |"
+    turns = [row for row in kept if row.upkeep_s]
+    yield ""
+    yield (
+        f"Upkeep came {len(turns)} times and took "
+        f"{statistics.median(row.upkeep_s for row in turns):.1f} s (median) and "
+        f"{max(row.upkeep_s for row in turns):.1f} s at most, in turns between which a load can "
+        f"go. The longest turn, which is what a load had to wait at most, was "
+        f"{max(row.longest_turn_s for row in turns):.1f} s."
+    )
+
+
+def _plot(houses: dict[str, list[Row]]) -> None:
+    import matplotlib as mpl  # noqa: PLC0415 - the page alone needs it
+
+    mpl.use("svg")
+    mpl.rcParams["svg.hashsalt"] = "upkeep"
+    from matplotlib import pyplot as plt  # noqa: PLC0415
+
+    shown = {name: title for name, title in FIGURES.items() if name != "megabytes"}
+    figure, axes = plt.subplots(3, 2, figsize=(9, 8), sharex=True, layout="constrained")
+    for axis, (name, title) in zip(axes.flat, shown.items(), strict=True):
+        for house, rows in houses.items():
+            loads = [row.loads for row in rows]
+            axis.plot(loads, [getattr(row, name) for row in rows], label=f"{house} upkeep")
+        axis.set_title(title, fontsize="medium")
+        axis.set_ylim(bottom=0)
+        axis.grid(alpha=0.3)
+    axes.flat[0].legend()
+    for axis in axes[-1]:
+        axis.set_xlabel("loads")
+    figure.savefig(PLOT, metadata={"Date": None})

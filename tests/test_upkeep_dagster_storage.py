@@ -1,0 +1,135 @@
+"""Old runs go with all that belongs to them; what is young or still running stays."""
+
+import os
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import dagster as dg
+import pytest
+
+from orchestration.prepare import prepare_dagster_home
+from orchestration.settings import Settings
+from orchestration.upkeep.dagster_storage import purge
+
+LONG_AGO = "2026-01-01 00:00:00.000000"
+
+
+@dg.asset
+def number(context: dg.AssetExecutionContext) -> dg.MaterializeResult[None]:
+    """Something to materialize."""
+    print("to the log")  # noqa: T201
+    if context.run.tags.get("fails"):
+        raise dg.Failure("as it was asked to")
+    return dg.MaterializeResult(metadata={"value": 1})
+
+
+JOB = dg.Definitions(
+    assets=[number], jobs=[dg.define_asset_job("job")], executor=dg.in_process_executor
+).resolve_job_def("job")
+
+
+@pytest.fixture
+def instance(settings: Settings) -> Iterator[dg.DagsterInstance]:
+    prepare_dagster_home(settings)
+    with dg.DagsterInstance.from_config(str(settings.dagster_home)) as instance:
+        yield instance
+
+
+def _run(instance: dg.DagsterInstance, **tags: str) -> str:
+    return JOB.execute_in_process(instance=instance, raise_on_error=False, tags=tags).run_id
+
+
+def _make_old(settings: Settings, *run_ids: str) -> None:
+    with closing(sqlite3.connect(settings.dagster_home / "history" / "runs.db")) as runs, runs:
+        for run_id in run_ids:
+            runs.execute(
+                "update runs set update_timestamp = ? where run_id = ?", (LONG_AGO, run_id)
+            )
+
+
+def _traces(settings: Settings, run_id: str) -> list[str]:
+    """Wherever the run is named: paths, and rows of every table of the shared databases."""
+    home = settings.dagster_home
+    found = [str(path.relative_to(home)) for path in home.rglob("*") if run_id in path.name]
+    for name in ("history/runs.db", "history/runs/index.db", "schedules/schedules.db"):
+        with closing(sqlite3.connect(home / name)) as database:
+            tables = database.execute("select name from sqlite_master where type = 'table'")
+            for (table,) in tables.fetchall():
+                rows = database.execute(f'select * from "{table}"').fetchall()
+                # an asset remembers its last materialization for the user interface
+                if table != "asset_keys" and any(run_id in str(row) for row in rows):
+                    found.append(f"{name}: {table}")
+    return found
+
+
+def test_an_old_run_leaves_nothing_behind(settings: Settings, instance: dg.DagsterInstance) -> None:
+    old, young = _run(instance, color="red"), _run(instance)
+    assert len(_traces(settings, old)) >= 5
+    before = _traces(settings, young)
+    _make_old(settings, old)
+
+    assert purge(instance, settings).runs == 1
+
+    assert _traces(settings, old) == []
+    assert _traces(settings, young) == before
+
+
+def test_a_failed_run_stays_longer(settings: Settings, instance: dg.DagsterInstance) -> None:
+    failed = _run(instance, fails="yes")
+    _make_old(settings, failed)
+
+    assert purge(instance, settings.model_copy(update={"failed_run_days": 10_000})).runs == 0
+    assert instance.has_run(failed)
+    assert purge(instance, settings).runs == 1
+
+
+def test_a_run_on_its_way_stays_however_old(
+    settings: Settings, instance: dg.DagsterInstance
+) -> None:
+    run = instance.create_run_for_job(JOB, status=dg.DagsterRunStatus.STARTED)
+    _make_old(settings, run.run_id)
+
+    purge(instance, settings)
+
+    assert instance.has_run(run.run_id)
+
+
+def test_what_dagster_left_of_a_run_that_it_deleted_goes(
+    settings: Settings, instance: dg.DagsterInstance
+) -> None:
+    run_id = _run(instance, color="red")
+    instance.delete_run(run_id)
+    assert any("run_tags" in trace for trace in _traces(settings, run_id))
+    events = settings.dagster_home / "history" / "runs" / f"{run_id}.db"
+    _age(events)
+
+    assert purge(instance, settings).leftover_files >= 1
+
+    assert [trace for trace in _traces(settings, run_id) if "storage" not in trace] == []
+
+
+def _age(path: Path) -> None:
+    for part in path.parent.glob(f"{path.stem}.*"):
+        os.utime(part, (0, 0))
+
+
+def test_a_purge_that_was_interrupted_is_finished_by_the_next(
+    settings: Settings, instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    old = _run(instance)
+    _make_old(settings, old)
+    with monkeypatch.context() as broken:
+        broken.setattr(instance.run_storage, "delete_run", _interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            purge(instance, settings)
+    assert instance.has_run(old)
+
+    purge(instance, settings)
+
+    assert _traces(settings, old) == []
+
+
+def _interrupted(_: str) -> None:
+    raise KeyboardInterrupt

@@ -1,0 +1,120 @@
+"""How far back the tables can be queried, how finely, and what is removed beyond that."""
+
+from datetime import timedelta
+
+import duckdb
+import pytest
+from upkeep_fixtures import (
+    all_hashes,
+    files,
+    hashes,
+    listed_and_missing,
+    load_events,
+    past,
+    snapshots,
+    soon,
+)
+
+from orchestration.loading.warehouse import connect
+from orchestration.settings import Settings
+from orchestration.upkeep.parquet_files import rewrite_small_files
+from orchestration.upkeep.snapshots import (
+    between_steps,
+    beyond,
+    expire,
+    expire_snapshots,
+    remove_unlisted_files,
+)
+
+pytest_plugins = ("upkeep_fixtures",)
+
+NOW = timedelta(0)
+EVER = timedelta(seconds=1e-6)
+
+
+def test_every_snapshot_stays_for_as_long_as_a_query_may_take(lake: Settings) -> None:
+    before, on_disk = past(lake), files(lake)
+
+    expire_snapshots(lake)
+
+    assert past(lake) == before
+    assert files(lake) == on_disk
+
+
+def test_later_one_of_each_step_stays_and_it_is_the_one_with_few_files(lake: Settings) -> None:
+    rewrite_small_files(lake)
+    kept = snapshots(lake)[-1]
+    load_events(lake, 1_000)
+    current = snapshots(lake)[-1]
+    before = past(lake)
+
+    expire_snapshots(soon(lake), timedelta(days=10_000))
+
+    assert snapshots(lake) == [kept, current]
+    after = past(lake)
+    assert after == {kept: before[kept], current: before[current]}
+
+
+def test_files_that_no_snapshot_lists_are_removed(lake: Settings) -> None:
+    before = all_hashes(lake)
+    on_disk = files(lake)
+    rewrite_small_files(lake)
+
+    expire_snapshots(soon(lake), timedelta(days=10_000))
+    expire_snapshots(soon(lake), timedelta(days=10_000))
+
+    assert len(files(lake)) < len(on_disk) / 2
+    assert listed_and_missing(lake) == []
+    assert all_hashes(lake) == before
+
+
+def test_files_stay_for_as_long_as_a_query_may_be_reading_them(lake: Settings) -> None:
+    on_disk = files(lake)
+    with connect(lake) as con:
+        expire(con, beyond(con, NOW))
+        removed = remove_unlisted_files(con, timedelta(hours=1))
+
+    assert removed == 0
+    assert files(lake) == on_disk
+
+
+def test_a_point_in_time_within_the_retention_has_an_answer(lake: Settings) -> None:
+    """Although the snapshot that it is answered from is older than the retention."""
+    with connect(lake) as con:
+        ((last,),) = con.execute(
+            "select max(snapshot_time) from ducklake_snapshots('seamline')"
+        ).fetchall()
+        before = hashes(con, f"at (timestamp => '{last}')")
+        age = "now() - interval 1 microsecond"
+        con.execute("insert into raw.track by name select * from raw.track limit 1")
+        expire(con, beyond(con, EVER))
+
+        assert hashes(con, f"at (timestamp => {age})")
+        assert len(before) == len(hashes(con))
+
+
+def test_with_no_age_only_the_current_snapshot_and_its_files_stay(lake: Settings) -> None:
+    """What an erasure needs: nothing of the past can be queried, or found on disk."""
+    before = all_hashes(lake)
+    rewrite_small_files(lake)
+    current = snapshots(lake)[-1]
+    with connect(lake) as con:
+        expire(con, beyond(con, NOW))
+        remove_unlisted_files(con, NOW)
+
+        with pytest.raises(duckdb.InvalidInputException, match="No snapshot found"):
+            con.execute("from raw.track at (timestamp => now() - interval 1 hour)")
+        rows = con.execute(
+            "select parse_filename(path) from __ducklake_metadata_seamline.ducklake_data_file"
+        ).fetchall()
+
+    assert snapshots(lake) == [current]
+    assert {path.name for path in files(lake)} == {name for (name,) in rows}
+    assert all_hashes(lake) == before
+
+
+def test_of_a_step_without_upkeep_the_last_snapshot_stays(lake: Settings) -> None:
+    with connect(lake) as con:
+        gone = between_steps(con, timedelta(microseconds=1), timedelta(days=10_000))
+
+    assert gone == snapshots(lake)[:-1]
