@@ -13,7 +13,7 @@ check: export SEAMLINE_WAREHOUSE_DATA := $(CHECK)/data
 check: export DAGSTER_HOME := $(CHECK)/dagster
 
 .DEFAULT_GOAL := help
-.PHONY: help demo run receiver load verify rebuild reload-rejected rename sql test test-long chaos fuzz check bench-receiver bench-tables lock install install-dev clean upkeep bench-upkeep
+.PHONY: help demo run receiver load verify rebuild reload-rejected rename sql test test-long chaos fuzz check bench-receiver bench-tables lock install install-dev clean upkeep bench-upkeep import
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -26,6 +26,9 @@ run: install ## start receiver, Dagster's webserver and daemon for real use
 
 receiver: install ## start the receiver alone
 	@$(BIN)/python -m receiver
+
+import: install ## land events from elsewhere: FILE="files, folders, s3://…" SOURCE=name
+	@$(BIN)/python -m receiver import $(if $(SOURCE),--source $(SOURCE)) $(FILE)
 
 load: install ## load all sealed files, run the dbt models, exit
 	@$(BIN)/python -m orchestration load

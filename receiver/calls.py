@@ -6,3 +6,6 @@ REJECTED = "rejected"
 """The folder for what was authenticated but cannot be used."""
 
 FOLDERS = (*sorted(CALLS), REJECTED)
+
+IMPORTS = "imports"
+"""The folder in which files from elsewhere become landed ones."""

@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 from uuid import uuid4
 
-from receiver.calls import FOLDERS
+from receiver.calls import FOLDERS, IMPORTS
 from receiver.errors import StartError
 
 NEW_FILE = os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
@@ -110,7 +110,7 @@ def prepare_landing(folder: Path) -> None:
     try:
         make_folder(folder)
         _refuse_foreign(folder, folder.stat())
-        for name in FOLDERS:
+        for name in (*FOLDERS, IMPORTS):
             if os.path.lexists(folder / name):
                 _refuse_foreign(folder / name, (folder / name).lstat())
     except OSError as error:

@@ -1,0 +1,166 @@
+"""Origins: the files that are imported, on this machine or in an object store."""
+
+import io
+import os
+from pathlib import Path
+from typing import Any, Protocol
+
+import obstore
+from obstore.exceptions import BaseError, PreconditionError
+from obstore.store import ObjectStore
+
+from receiver.importing.errors import UnreadableError, UselessError
+
+_LOCAL_BUFFER = 1 << 20
+_RANGE_BYTES = 8 << 20  # a request each: worth its round trip, and held in memory
+
+
+class Origin(Protocol):
+    """A file as it was found: another size or version under its address is another file."""
+
+    @property
+    def address(self) -> str:
+        """Where it is."""
+
+    @property
+    def size(self) -> int:
+        """Its bytes, packed as it is."""
+
+    @property
+    def version(self) -> str:
+        """What is different once its contents are."""
+
+    def open(self) -> io.BufferedReader:
+        """Open it for reading; it can be sought in.
+
+        Raises:
+            UnreadableError: it cannot be read.
+        """
+
+    def refuse_changed(self, opened: io.BufferedReader) -> None:
+        """Refuse what is no longer the file that was found.
+
+        Raises:
+            UselessError: it was changed.
+        """
+
+
+class LocalFile:
+    """A file on this machine."""
+
+    __slots__ = ("address", "size", "version")
+
+    def __init__(self, path: Path) -> None:
+        """Look at a file.
+
+        Raises:
+            OSError: it cannot be looked at.
+        """
+        self.address = str(path.resolve(strict=True))
+        self.size, self.version = _seen(path.stat())
+
+    def open(self) -> io.BufferedReader:
+        """Open it for reading."""
+        try:
+            return io.BufferedReader(io.FileIO(self.address), _LOCAL_BUFFER)
+        except OSError as error:
+            raise UnreadableError(f"cannot be read: {error.strerror}") from error
+
+    def refuse_changed(self, opened: io.BufferedReader) -> None:
+        """Refuse a file that was written to since it was found."""
+        if _seen(os.fstat(opened.fileno())) != (self.size, self.version):
+            raise changed()
+
+
+class StoredObject:
+    """An object in a store, read by ranges, all of the same version."""
+
+    __slots__ = ("_etag", "_path", "_store", "address", "size", "version")
+
+    def __init__(self, store: ObjectStore, bucket: str, found: Any) -> None:
+        """Take what a listing or a look at the object has told.
+
+        Args:
+            store: the bucket.
+            bucket: its address, `s3://bucket`.
+            found: the object's `ObjectMeta`.
+        """
+        self._store = store
+        self._path: str = found["path"]
+        self._etag: str | None = found["e_tag"]
+        self.address = f"{bucket}/{self._path}"
+        self.size: int = found["size"]
+        self.version = self._etag or found["last_modified"].isoformat()
+
+    def open(self) -> io.BufferedReader:
+        """Open it for reading; the first request comes with the first read."""
+        return io.BufferedReader(_Ranges(self), _RANGE_BYTES)
+
+    def refuse_changed(self, opened: io.BufferedReader) -> None:
+        """Do nothing: each range was asked for under the condition that it had not changed."""
+
+    def read_range(self, start: int, end: int) -> bytes:
+        """Return some of its bytes.
+
+        Raises:
+            UselessError: it was changed.
+            UnreadableError: the store does not give them.
+        """
+        options: Any = {"range": (start, end)}
+        if self._etag:
+            options["if_match"] = self._etag
+        try:
+            return bytes(obstore.get(self._store, self._path, options=options).bytes())
+        except PreconditionError as error:
+            raise changed() from error
+        except (BaseError, OSError) as error:
+            raise UnreadableError(f"cannot be read: {in_one_line(error)}") from error
+
+
+class _Ranges(io.RawIOBase):
+    """An object's bytes; each read is a request."""
+
+    def __init__(self, found: StoredObject) -> None:
+        self._found = found
+        self._position = 0
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def tell(self) -> int:
+        return self._position
+
+    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
+        base = {os.SEEK_SET: 0, os.SEEK_CUR: self._position, os.SEEK_END: self._found.size}
+        self._position = base[whence] + offset
+        return self._position
+
+    def readinto(self, buffer: Any) -> int:
+        end = min(self._position + len(buffer), self._found.size)
+        if end <= self._position:
+            return 0
+        data = self._found.read_range(self._position, end)
+        buffer[: len(data)] = data
+        self._position += len(data)
+        return len(data)
+
+
+def changed() -> UselessError:
+    """Return the error of a file that was changed since it was found."""
+    return UselessError(
+        "was changed while it was read: nothing of it was imported. Try again once it rests"
+    )
+
+
+def in_one_line(error: Exception) -> str:
+    """Return what a store says, without its page of XML and where in its code it says so."""
+    if isinstance(error, OSError) and error.strerror:
+        return error.strerror
+    return str(error).partition("\n")[0].partition(": <")[0].strip().rstrip(":")
+
+
+def _seen(status: os.stat_result) -> tuple[int, str]:
+    return status.st_size, str(status.st_mtime_ns)

@@ -1,0 +1,61 @@
+"""Records: what a line holds, checked as the receiver checks what it is sent."""
+
+from collections.abc import Iterator, Sequence
+
+from msgspec import Raw
+
+from receiver.batches import Batch, Fields, read_array, read_batch, read_fields, refuse_oversized
+from receiver.errors import RequestRefusedError
+from receiver.events import Event, Limits, Rejected, ShutOut, check_event, why_no_object
+from receiver.importing.reading import Line
+from receiver.json_text import WHITESPACE
+from receiver.shared_fields import NOTHING_SHARED
+
+MOST_EVENTS = 1_000_000
+"""So many events may stand in one line."""
+
+
+def records_of(line: Line, limits: Limits, most_bytes: int) -> Iterator[Event | Rejected | ShutOut]:
+    """Check what a line holds: an event, an array of them, `{"batch": [...]}`, or nothing.
+
+    Args:
+        line: the line.
+        limits: what an event may measure.
+        most_bytes: what a line's events may measure once each has what its batch shares.
+    """
+    text = line.data.strip(WHITESPACE)
+    if not text:
+        return
+    if line.is_too_long:
+        yield Rejected("too_big", line.data)
+        return
+    try:
+        batch = _batch_of(text, limits)
+        if isinstance(batch, Batch):
+            refuse_oversized(batch, MOST_EVENTS, most_bytes)
+    except RequestRefusedError as refused:
+        yield Rejected(refused.code, text)
+        return
+    if batch is None:
+        yield check_event(text, NOTHING_SHARED, None, limits)
+    elif isinstance(batch, str):
+        yield Rejected(batch, text)
+    else:
+        for item in batch.items:
+            yield check_event(bytes(item), batch.shared, None, limits)
+
+
+def _batch_of(text: bytes, limits: Limits) -> Batch | str | None:
+    """Cut a line into its events; None if it is one itself, a reason if that is not possible."""
+    if text.startswith(b"["):
+        items: Sequence[bytes | Raw] | None = read_array(text, MOST_EVENTS)
+        return why_no_object(text) if items is None else Batch(items)
+    if b'"batch"' not in text:
+        return None
+    fields = read_fields(text)
+    return read_batch(fields, limits, MOST_EVENTS) if _is_batch(fields) else None
+
+
+def _is_batch(fields: Fields) -> bool:
+    # An event may have a `batch` of its own, but it has a type.
+    return "batch" in fields.values and "type" not in fields.values

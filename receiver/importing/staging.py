@@ -1,0 +1,76 @@
+"""Staging: chunks of landed lines, written where nobody looks, and moved to where they land."""
+
+import errno
+import os
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from receiver.disk import (
+    FILE_MODE,
+    NEW_FILE,
+    has_space,
+    make_folder,
+    sync_data,
+    sync_folder,
+    write_all,
+)
+from receiver.importing.journal import Journal, Place
+from receiver.lines import Lines
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_CALL = 2  # which of the name's fields, parted by dashes
+_CHUNK = 4
+
+
+def stage(place: Place, journal: Journal, lines: Lines, reserve: int) -> None:
+    """Return when a chunk is on the disk, a file for each folder it goes to.
+
+    Args:
+        place: of the file that is imported.
+        journal: its journal, which does not know of the chunk yet.
+        lines: the chunk.
+        reserve: bytes that have to stay free.
+
+    Raises:
+        OSError: there is no room, or it cannot be written.
+    """
+    if not has_space(place.staging, reserve + lines.size):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(place.staging))
+    for folder, of_folder in lines.by_folder.items():
+        _write(place.staging / _name(journal, place.key, folder), of_folder)
+    sync_folder(place.staging)
+
+
+def drop_unnoted(place: Place, journal: Journal) -> None:
+    """Remove what was staged of a chunk that the journal does not know."""
+    for path in place.staging.iterdir():
+        if int(path.stem.split("-")[_CHUNK]) >= journal.chunks:
+            path.unlink()
+
+
+def publish(place: Place, landing: Path) -> None:
+    """Move the staged chunks to where the loader finds them; return when that is durable."""
+    names = sorted(path.name for path in place.staging.iterdir())
+    folders = {landing / name.split("-")[_CALL] for name in names}
+    for folder in folders:
+        make_folder(folder)
+    for name in names:
+        (place.staging / name).rename(landing / name.split("-")[_CALL] / name)
+    for folder in folders:
+        sync_folder(folder)
+
+
+def _name(journal: Journal, key: str, folder: str) -> str:
+    """Return a landed file's name; the call is in it, for the loader knows files by name alone."""
+    start = _EPOCH + timedelta(microseconds=journal.started)
+    return f"{start:%Y%m%dT%H%M%S%fZ}-import-{folder}-{key[:8]}-{journal.chunks:06d}.ndjson"
+
+
+def _write(path: Path, lines: Sequence[bytes]) -> None:
+    descriptor = os.open(path, os.O_WRONLY | NEW_FILE, FILE_MODE)
+    try:
+        write_all(descriptor, b"".join(lines))
+        sync_data(descriptor)
+    finally:
+        os.close(descriptor)
