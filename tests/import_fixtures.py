@@ -5,12 +5,15 @@ PYTEST_DONT_REWRITE: tests import this before pytest does, and it asserts nothin
 
 import base64
 import gzip
+import io
 import json
 import os
 import subprocess
 import sys
+from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
+from unittest.mock import patch
 
 from receiver_fixtures import payload_of, whole_lines
 
@@ -18,6 +21,7 @@ from orchestration.loading.load import load
 from orchestration.loading.tables import CALLS
 from orchestration.loading.warehouse import connect
 from orchestration.settings import ROOT, Settings
+from receiver.__main__ import main
 
 SECONDS = 120
 KINDS = ("track", "page", "identify", "screen", "group", "alias")
@@ -51,11 +55,38 @@ def command(*arguments: str | Path, prelude: str = "") -> list[str]:
     return [sys.executable, "-c", f"{prelude}\n{run}", "import", *map(str, arguments)]
 
 
-def run_import(
-    *arguments: str | Path, prelude: str = "", **settings: object
-) -> subprocess.CompletedProcess[str]:
-    """Import, with the environment's settings and some others."""
-    return subprocess.run(
+class Result(NamedTuple):
+    """What a command said, and how it ended."""
+
+    returncode: int
+    stdout: str
+    stderr: str
+
+
+def run_import(*arguments: str | Path, **settings: object) -> Result:
+    """Import in this process, with the environment's settings and some others."""
+    out, err = io.StringIO(), io.StringIO()
+    mask = os.umask(0)
+    status: object = 0
+    with (
+        patch.dict(os.environ, environment(**settings)),
+        patch.object(sys, "argv", ["receiver", "import", *map(str, arguments)]),
+        redirect_stdout(out),
+        redirect_stderr(err),
+    ):
+        try:
+            main()
+        except SystemExit as end:
+            status = end.code or 0
+    os.umask(mask)
+    if not isinstance(status, int):  # a message, which Python would print
+        err.write(f"{status}\n")
+    return Result(status if isinstance(status, int) else 1, out.getvalue(), err.getvalue())
+
+
+def run_process(*arguments: str | Path, prelude: str = "", **settings: object) -> Result:
+    """Import in a process of its own, with Python that runs before it does."""
+    done = subprocess.run(
         command(*arguments, prelude=prelude),
         cwd=ROOT,
         env=environment(**settings),
@@ -64,6 +95,7 @@ def run_import(
         timeout=SECONDS,
         check=False,
     )
+    return Result(done.returncode, done.stdout, done.stderr)
 
 
 def environment(**settings: object) -> dict[str, str]:

@@ -123,6 +123,7 @@ def test_an_empty_file_has_no_events(settings: Settings, tmp_path: Path) -> None
 
     assert result.returncode == 0
     assert result.stdout.count("no events") == 2
+    assert payloads(settings.landing) == set()
 
 
 @pytest.mark.parametrize("place", ["nowhere.json", "no*thing", "s3://", "ftp://host/file"])

@@ -16,7 +16,7 @@ SOURCES = ("tPnGwX9aB2", "9xQ41mZ77s")
 
 @pytest.fixture
 def archive(tmp_path: Path) -> Path:
-    """Two sources, three days, two files a day, and the object Segment writes to test the bucket."""
+    """Two sources, three days, two files a day, and the object Segment tries the bucket with."""
     for source in SOURCES:
         for day in range(3):
             folder = tmp_path / "archive/segment-logs" / source / str(DAY + day * DAY_MILLISECONDS)
@@ -46,9 +46,7 @@ def test_a_source_that_is_named_is_the_source(archive: Path, settings: Settings)
     assert {line["source"] for line in parsed(settings.landing)} == {"old_site"}
 
 
-def test_one_source_of_the_archive_can_be_imported_alone(
-    archive: Path, settings: Settings
-) -> None:
+def test_one_source_of_the_archive_can_be_imported_alone(archive: Path, settings: Settings) -> None:
     run_import(archive / "segment-logs" / SOURCES[0])
 
     assert {line["source"] for line in parsed(settings.landing)} == {f"import-{SOURCES[0]}"}
