@@ -13,7 +13,7 @@ check: export SEAMLINE_WAREHOUSE_DATA := $(CHECK)/data
 check: export DAGSTER_HOME := $(CHECK)/dagster
 
 .DEFAULT_GOAL := help
-.PHONY: help demo run receiver load verify rebuild reload-rejected rename sql test test-long chaos fuzz check bench-receiver bench-tables lock install install-dev clean upkeep bench-upkeep import
+.PHONY: help demo run receiver load verify rebuild reload-rejected rename sql test test-long chaos fuzz check bench-receiver bench-tables lock install install-dev clean upkeep bench-upkeep import bench-import
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -82,6 +82,8 @@ bench-tables: install-dev ## measure what very many names of properties cost
 
 bench-upkeep: install-dev ## measure 5,000 loads with and without upkeep (hours)
 	@$(BIN)/python -m benchmarks.upkeep $(OPTIONS)
+bench-import: install-dev ## measure an import beside the bare reading of the same gzip
+	@$(BIN)/python -m benchmarks.imports $(OPTIONS)
 
 lock: install-dev ## write the lock files anew from pyproject.toml
 	$(BIN)/$(LOCK) pyproject.toml --group build -o requirements.lock

@@ -41,11 +41,11 @@ def test_it_says_of_each_file_what_has_landed(settings: Settings, tmp_path: Path
 
 def test_make_import_is_this_command(settings: Settings, tmp_path: Path) -> None:
     shown = subprocess.run(
-        [shutil.which("make") or "make", "-n", "import", f"FILE={tmp_path}/a.gz s3://bucket/b", "SOURCE=old"],
+        [str(shutil.which("make")), "-n", "import", f"FILE={tmp_path} s3://bucket/b", "SOURCE=old"],
         cwd=ROOT, capture_output=True, text=True, check=True,
     )  # fmt: skip
 
-    expected = f"python -m receiver import --source old {tmp_path}/a.gz s3://bucket/b"
+    expected = f"python -m receiver import --source old {tmp_path} s3://bucket/b"
     assert expected in shown.stdout
     assert not settings.landing.exists()
 

@@ -2,6 +2,7 @@
 
 import gzip
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -91,6 +92,16 @@ def test_a_folder_is_walked_and_what_is_of_another_kind_is_left_out(
     assert "1 files of other kinds are left out" in result.stdout
 
 
+def test_a_name_may_be_of_any_bytes(settings: Settings, tmp_path: Path) -> None:
+    folder = tmp_path / "named"
+    write(folder / os.fsdecode(b"a b [bold]\xff\n.json"), EVENTS)
+
+    result = run_import(folder)
+
+    assert result.returncode == 0
+    assert payloads(settings.landing) == set(EVENTS)
+
+
 def test_several_files_and_patterns_are_one_import(settings: Settings, tmp_path: Path) -> None:
     for number, one in enumerate(EVENTS):
         write(tmp_path / "in" / f"{number:02d}.json", [one])
@@ -135,4 +146,17 @@ def test_what_is_not_there_is_said_in_a_line_and_the_others_are_imported(
     assert result.returncode == 1
     assert result.stderr.startswith(f"{place} is ")
     assert result.stderr.count("\n") == 1
+    assert payloads(settings.landing) == set(EVENTS)
+
+
+def test_a_file_that_cannot_be_read_is_said_in_a_line_and_the_others_are_imported(
+    settings: Settings, tmp_path: Path
+) -> None:
+    good = write(tmp_path / "good.json", EVENTS)
+    unreadable = "/proc/self/mem"  # a regular file whose first byte cannot be read
+
+    result = run_import(unreadable, good)
+
+    assert result.returncode == 1
+    assert "cannot be read: Input/output error. The same command again" in result.stderr
     assert payloads(settings.landing) == set(EVENTS)

@@ -161,7 +161,7 @@ def test_killed_100_times_each_event_is_there_once(folder: Path, settings: Setti
 def test_an_import_goes_on_behind_its_last_chunk(folder: Path, settings: Settings) -> None:
     path = folder / "b.json"
     assert killed_at(path, DIES_AT.format(module="journal", function="sync_data", number=6))
-    (staged,) = (settings.landing / "imports").glob("*/*-import-track-*-000003.ndjson")
+    (staged,) = (settings.landing / "imports").glob("*/track-000003.ndjson")
     before = staged.stat()
 
     run_import(path)

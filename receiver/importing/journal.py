@@ -38,6 +38,7 @@ class Journal(msgspec.Struct, kw_only=True):
         version: its modification time or tag.
         source: the sender's name its events have.
         started: when the import began, in microseconds since 1970.
+        read_at: when all was read, likewise: the landed files are named after it.
         state: what has happened to the file.
         chunks: how many are staged.
         offset: where in the unpacked file the next one begins.
@@ -52,6 +53,7 @@ class Journal(msgspec.Struct, kw_only=True):
     version: str
     source: str
     started: int
+    read_at: int = 0
     state: State = State.READING
     chunks: int = 0
     offset: int = 0

@@ -68,7 +68,7 @@ def import_file(
 def land(place: Place, journal: Journal, landing: Path) -> Journal:
     """Land a file that has been read; it is claimed by the caller."""
     if journal.state is State.READ:
-        publish(place, landing)
+        publish(place, journal, landing)
         journal.state = State.LANDED
         place.write(journal)
     place.staging.rmdir()
@@ -81,8 +81,12 @@ def _begin(origin: Origin, source: str) -> Journal:
         size=origin.size,
         version=origin.version,
         source=source,
-        started=time.time_ns() // 1000,
+        started=_now(),
     )
+
+
+def _now() -> int:
+    return time.time_ns() // 1000
 
 
 def _read(
@@ -97,6 +101,7 @@ def _read(
             note(opened.tell(), journal.records)
         origin.refuse_changed(opened)
     journal.state = State.READ
+    journal.read_at = _now()
     place.write(journal)
 
 

@@ -48,7 +48,7 @@ class Origin(Protocol):
 class LocalFile:
     """A file on this machine."""
 
-    __slots__ = ("address", "size", "version")
+    __slots__ = ("_path", "address", "size", "version")
 
     def __init__(self, path: Path) -> None:
         """Look at a file.
@@ -56,13 +56,15 @@ class LocalFile:
         Raises:
             OSError: it cannot be looked at.
         """
-        self.address = str(path.resolve(strict=True))
+        self._path = path.resolve(strict=True)
+        # A name may hold bytes that are no text.
+        self.address = os.fsencode(self._path).decode(errors="backslashreplace")
         self.size, self.version = _seen(path.stat())
 
     def open(self) -> io.BufferedReader:
         """Open it for reading."""
         try:
-            return io.BufferedReader(io.FileIO(self.address), _LOCAL_BUFFER)
+            return io.BufferedReader(_OnDisk(self._path), _LOCAL_BUFFER)
         except OSError as error:
             raise UnreadableError(f"cannot be read: {error.strerror}") from error
 
@@ -70,6 +72,16 @@ class LocalFile:
         """Refuse a file that was written to since it was found."""
         if _seen(os.fstat(opened.fileno())) != (self.size, self.version):
             raise changed()
+
+
+class _OnDisk(io.FileIO):
+    """A file whose trouble is told from that of the folder that is landed in."""
+
+    def readinto(self, buffer: Any) -> int:
+        try:
+            return super().readinto(buffer) or 0
+        except OSError as error:
+            raise UnreadableError(f"cannot be read: {error.strerror}") from error
 
 
 class StoredObject:

@@ -19,8 +19,6 @@ from receiver.importing.journal import Journal, Place
 from receiver.lines import Lines
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_CALL = 2  # which of the name's fields, parted by dashes
-_CHUNK = 4
 
 
 def stage(place: Place, journal: Journal, lines: Lines, reserve: int) -> None:
@@ -38,33 +36,32 @@ def stage(place: Place, journal: Journal, lines: Lines, reserve: int) -> None:
     if not has_space(place.staging, reserve + lines.size):
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(place.staging))
     for folder, of_folder in lines.by_folder.items():
-        _write(place.staging / _name(journal, place.key, folder), of_folder)
+        _write(place.staging / f"{folder}-{journal.chunks:06d}.ndjson", of_folder)
     sync_folder(place.staging)
 
 
 def drop_unnoted(place: Place, journal: Journal) -> None:
     """Remove what was staged of a chunk that the journal does not know."""
     for path in place.staging.iterdir():
-        if int(path.stem.split("-")[_CHUNK]) >= journal.chunks:
+        if int(path.stem.partition("-")[2]) >= journal.chunks:
             path.unlink()
 
 
-def publish(place: Place, landing: Path) -> None:
+def publish(place: Place, journal: Journal, landing: Path) -> None:
     """Move the staged chunks to where the loader finds them; return when that is durable."""
-    names = sorted(path.name for path in place.staging.iterdir())
-    folders = {landing / name.split("-")[_CALL] for name in names}
-    for folder in folders:
-        make_folder(folder)
-    for name in names:
-        (place.staging / name).rename(landing / name.split("-")[_CALL] / name)
+    read_at = _EPOCH + timedelta(microseconds=journal.read_at)
+    folders = set()
+    for path in sorted(place.staging.iterdir()):
+        call, _, chunk = path.stem.partition("-")
+        folder = landing / call
+        if folder not in folders:
+            make_folder(folder)
+            folders.add(folder)
+        # The call is in the name as well: the loader knows files by name alone.
+        name = f"{read_at:%Y%m%dT%H%M%S%fZ}-import-{call}-{place.key[:8]}-{chunk}.ndjson"
+        path.rename(folder / name)
     for folder in folders:
         sync_folder(folder)
-
-
-def _name(journal: Journal, key: str, folder: str) -> str:
-    """Return a landed file's name; the call is in it, for the loader knows files by name alone."""
-    start = _EPOCH + timedelta(microseconds=journal.started)
-    return f"{start:%Y%m%dT%H%M%S%fZ}-import-{folder}-{key[:8]}-{journal.chunks:06d}.ndjson"
 
 
 def _write(path: Path, lines: Sequence[bytes]) -> None:
