@@ -5,13 +5,16 @@ import gzip
 import json
 import os
 import random
+import resource
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
+from typing import NamedTuple
 
 from benchmarks import report
 from orchestration.settings import ROOT
@@ -32,23 +35,38 @@ def main() -> None:
         size = _write(path, options.events)
         bare, imported = [], []
         for number in range(options.rounds):
-            bare.append(_seconds(lambda: _read(path)))
             landing = Path(name, f"landing-{number}")
-            imported.append(_seconds(lambda landing=landing: _import(path, landing)))  # type: ignore[misc]
+            bare.append(_taken(partial(_read, path)))
+            imported.append(_taken(partial(_import, path, landing)))
         landed = sum(file.stat().st_size for file in landing.rglob("*.ndjson"))
-    print(
-        f"{options.events:,} events, {size / 1e6:.0f} MB unpacked, {options.rounds} rounds\n"
-        f"bare reading: {options.events / statistics.median(bare):,.0f} events/s\n"
-        f"import: {options.events / statistics.median(imported):,.0f} events/s, "
-        f"{size / 1e6 / statistics.median(imported):.1f} MB/s unpacked\n"
-        f"landed bytes: {landed / size:.2f} of the unpacked ones"
-    )
+    print(f"{options.events:,} events, {size / 1e6:.0f} MB unpacked, {options.rounds} rounds")
+    print(_rates("bare reading", options.events, bare))
+    print(_rates("import", options.events, imported))
+    print(f"landed bytes: {landed / size:.2f} of the unpacked ones")
 
 
-def _seconds(work: Callable[[], object]) -> float:
-    start = time.perf_counter()
+class Taken(NamedTuple):
+    """What a process took: seconds by the clock, and of the processor alone."""
+
+    clock: float
+    processor: float
+
+
+def _taken(work: Callable[[], object]) -> Taken:
+    start, before = time.perf_counter(), _processor_seconds()
     work()
-    return time.perf_counter() - start
+    return Taken(time.perf_counter() - start, _processor_seconds() - before)
+
+
+def _processor_seconds() -> float:
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
+
+
+def _rates(name: str, events: int, rounds: list[Taken]) -> str:
+    clock = events / statistics.median(one.clock for one in rounds)
+    processor = events / statistics.median(one.processor for one in rounds)
+    return f"{name}: {clock:,.0f} events/s, {processor:,.0f} per second of one core"
 
 
 def _read(path: Path) -> None:
