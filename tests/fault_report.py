@@ -39,7 +39,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     collected = terminalreporter.config.stash.get(_KEY, Report()).rows
     if not collected:
         return
-    terminalreporter.section("faults injected into the receiver")
+    terminalreporter.section("faults injected")
     terminalreporter.line("| case | fault | figures |")
     terminalreporter.line("|---|---|---|")
     for row in sorted(collected):

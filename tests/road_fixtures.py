@@ -58,7 +58,7 @@ class House:
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
                 [sys.executable, "-m", "stack", *arguments],
-                env=_plain_environment() | self.environment,
+                env=plain_environment() | self.environment,
                 cwd=ROOT,
                 stdout=log,
                 stderr=subprocess.STDOUT,
@@ -194,7 +194,7 @@ while True:
         self.reads = 0
         self.process = subprocess.Popen(
             [sys.executable, "-c", self.CODE],
-            env=_plain_environment() | house.environment,
+            env=plain_environment() | house.environment,
             cwd=ROOT,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -216,7 +216,7 @@ while True:
         return self.process.stderr.read()
 
 
-def _plain_environment() -> Mapping[str, str]:
+def plain_environment() -> Mapping[str, str]:
     """This process's environment without settings of the house the tests run in."""
     return {
         name: value
