@@ -12,6 +12,7 @@ import pyarrow as pa
 from orchestration.loading.fields import add_fields, note_fields
 from orchestration.loading.landed_file import Contents
 from orchestration.loading.tables import CALLS
+from orchestration.loading.warehouse import roll_back
 
 _TEXT = pa.large_string()
 _EVENT_SCHEMA = pa.schema(
@@ -63,7 +64,7 @@ def transaction(con: duckdb.DuckDBPyConnection) -> Iterator[None]:
         yield
         con.execute("commit")
     except BaseException:
-        con.rollback()
+        roll_back(con)
         raise
 
 

@@ -2,7 +2,7 @@
 
 import sqlite3
 import sys
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 
 import duckdb
@@ -56,6 +56,15 @@ def connect(settings: Settings, *, read_only: bool = False) -> duckdb.DuckDBPyCo
     con.execute(attach_sql(settings, read_only=read_only))
     con.execute(f"use {DATABASE}")
     return con
+
+
+def roll_back(con: duckdb.DuckDBPyConnection) -> None:
+    """Undo what is not committed; after a commit that failed, DuckDB has done so already.
+
+    For a handler of that failure, whose reason must not be lost behind "no transaction is active".
+    """
+    with suppress(duckdb.TransactionException):
+        con.rollback()
 
 
 def load_extensions(con: duckdb.DuckDBPyConnection) -> None:
