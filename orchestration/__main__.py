@@ -13,6 +13,7 @@ from pydantic import ValidationError
 
 from orchestration.errors import DbtFailedError, RebuildRefusedError
 from orchestration.loading import warehouse
+from orchestration.loading.load import WarehouseBehindError
 from orchestration.loading.writer_lock import WriterBusyError
 from orchestration.progress import progress_bar
 from orchestration.schema_name import SchemaMovedError
@@ -41,9 +42,11 @@ def _one_line_on_trouble(command: Callable[[Settings], None]) -> Callable[[], No
             sys.exit(1)
         except (
             warehouse.WarehouseMissingError,
+            warehouse.WarehouseUnusableError,
             DbtFailedError,
             RebuildRefusedError,
             SchemaMovedError,
+            WarehouseBehindError,
             WriterBusyError,
         ) as trouble:
             click.echo(str(trouble), err=True)

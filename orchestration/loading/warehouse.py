@@ -29,6 +29,10 @@ class WarehouseMissingError(Exception):
     """There is no warehouse to read yet."""
 
 
+class WarehouseUnusableError(Exception):
+    """The catalog's file cannot be opened."""
+
+
 def connect(settings: Settings, *, read_only: bool = False) -> duckdb.DuckDBPyConnection:
     """Open the warehouse.
 
@@ -78,6 +82,9 @@ def create_catalog(settings: Settings) -> None:
     """Make the catalog file and its folder, with write-ahead logging switched on for good.
 
     Without it readers and the writer shut each other out (docs/decisions/0002-warehouse.md).
+
+    Raises:
+        WarehouseUnusableError: there is a file, and SQLite cannot use it.
     """
     settings.data.mkdir(parents=True, exist_ok=True)
     settings.catalog.parent.mkdir(parents=True, exist_ok=True)
@@ -85,7 +92,13 @@ def create_catalog(settings: Settings) -> None:
         # opened and closed here, it would lose the locks that DuckDB holds on it in this process
         return
     with closing(sqlite3.connect(settings.catalog)) as catalog:
-        catalog.execute("pragma journal_mode = wal")
+        try:
+            catalog.execute("pragma journal_mode = wal")
+        except sqlite3.Error as error:
+            raise WarehouseUnusableError(
+                f"{settings.catalog} cannot be opened: {error}. Nothing was changed: what waits "
+                f"stays in {settings.landing}, and what was loaded is in its folder loaded/."
+            ) from error
 
 
 def create_warehouse(settings: Settings) -> None:

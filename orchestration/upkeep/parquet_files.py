@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 import duckdb
 
+from orchestration.loading.insert import transaction
 from orchestration.loading.warehouse import DATABASE, connect
 from orchestration.settings import Settings
 from orchestration.upkeep.snapshots import AUTHOR
@@ -133,17 +134,12 @@ def _at_most(files: list[File]) -> list[File]:
 
 
 def _rewrite(con: duckdb.DuckDBPyConnection, table: Table, files: list[File]) -> None:
-    con.execute("begin")
-    try:
+    with transaction(con):
         con.execute(
             "call ducklake_set_commit_message($1, $2, 'small files written together')",
             [DATABASE, AUTHOR],
         )
         _write_and_delete(con, table, files)
-        con.execute("commit")
-    except BaseException:
-        con.rollback()
-        raise
 
 
 def _write_and_delete(con: duckdb.DuckDBPyConnection, table: Table, files: list[File]) -> None:
