@@ -17,7 +17,8 @@ from filelock import FileLock
 
 from orchestration import completeness, dbt_plugin
 from orchestration.errors import DbtFailedError
-from orchestration.loading import warehouse
+from orchestration.loading import behind, warehouse
+from orchestration.loading.tables import CALLS
 from orchestration.settings import ROOT, Settings
 
 PROJECT_DIR = ROOT / "dbt_project"
@@ -71,6 +72,7 @@ def run_models(settings: Settings, select: Iterable[str] = ()) -> list[RunResult
         results = list(_invoke(settings, arguments))
         # before another writer adds what the models have not seen
         if not failures(results):
+            behind.clear(settings, names or CALLS)
             with warehouse.connect(settings) as con:
                 completeness.count(con, settings)
         return results

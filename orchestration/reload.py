@@ -13,7 +13,7 @@ import duckdb
 import msgspec
 import pyarrow as pa
 
-from orchestration.loading import loads
+from orchestration.loading import behind, loads
 from orchestration.loading.fields import add_fields
 from orchestration.loading.insert import HOUR, UNKNOWN, insert_events, transaction
 from orchestration.loading.landed_file import MAX_DEPTH, Contents, LandedFile, Lines, Rejects
@@ -66,7 +66,7 @@ def reload_rejected(settings: Settings, limits: Limits) -> Reloaded:
                 [first, _AT_ONCE],
             )
             load = (next_load_id(con, settings.landing), datetime.now(UTC).replace(tzinfo=None))
-            tried, moved = _move_chosen(con, limits, *load)
+            tried, moved = _move_chosen(con, settings, limits, *load)
             done.tried += tried
             done.moved += moved
             loads.catch_up(con, settings.landing)
@@ -76,7 +76,7 @@ def reload_rejected(settings: Settings, limits: Limits) -> Reloaded:
     return done
 
 
-def move_again(con: duckdb.DuckDBPyConnection, load: JournaledLoad) -> int:
+def move_again(con: duckdb.DuckDBPyConnection, settings: Settings, load: JournaledLoad) -> int:
     """Do what the journal says an earlier reload did.
 
     Returns:
@@ -87,12 +87,18 @@ def move_again(con: duckdb.DuckDBPyConnection, load: JournaledLoad) -> int:
     con.register("lines", pa.table({"file": pa.array(names), "line": pa.array(numbers)}))
     con.execute("create or replace temp table chosen as from lines")
     con.unregister("lines")
-    _, moved = _move_chosen(con, _NO_LIMITS, load.load_id, load.loaded_at.replace(tzinfo=None))
+    _, moved = _move_chosen(
+        con, settings, _NO_LIMITS, load.load_id, load.loaded_at.replace(tzinfo=None)
+    )
     return moved
 
 
 def _move_chosen(
-    con: duckdb.DuckDBPyConnection, limits: Limits, load_id: int, loaded_at: datetime
+    con: duckdb.DuckDBPyConnection,
+    settings: Settings,
+    limits: Limits,
+    load_id: int,
+    loaded_at: datetime,
 ) -> tuple[int, int]:
     """Move what is an event of the records in `chosen`; return how many were tried and moved."""
     records = con.execute(
@@ -118,6 +124,7 @@ def _move_chosen(
         Contents(LandedFile(Path(name), call), 0, "", lines, Rejects(), load_id)
         for (name, call), lines in by_file.items()
     ]
+    behind.mark(settings, (call for _, call in by_file))
     return len(records), _insert(con, portion, load_id, loaded_at) if portion else 0
 
 

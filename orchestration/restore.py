@@ -10,7 +10,7 @@ from datetime import datetime
 
 import duckdb
 
-from orchestration.loading import landed_file, load, loads
+from orchestration.loading import behind, landed_file, load, loads
 from orchestration.loading.archive import expired
 from orchestration.loading.durable import sync_folder
 from orchestration.loading.insert import insert_files, known_checksums
@@ -18,7 +18,7 @@ from orchestration.loading.kept_files import read_kept
 from orchestration.loading.landed_file import Contents
 from orchestration.loading.load import Progress, is_behind, portions
 from orchestration.loading.loads import JournaledLoad
-from orchestration.loading.tables import create_raw_tables
+from orchestration.loading.tables import CALLS, create_raw_tables
 from orchestration.loading.warehouse import connect
 from orchestration.loading.writer_lock import writer_lock
 from orchestration.reload import move_again
@@ -76,6 +76,7 @@ def restore(
 ) -> Restored:
     """Load all files of the journal that the ledger lacks, as the loads they belonged to."""
     restored = Restored()
+    behind.mark(settings, CALLS)
     gone = {name for archive in expired(settings.landing) for name in archive.files}
     retries = []
     last = loads.last_load(settings.landing)
@@ -86,7 +87,7 @@ def restore(
             progress(journaled[-1].load_id, last)
     for retry in retries:
         if not _is_known(con, retry):
-            restored.moved += move_again(con, retry)
+            restored.moved += move_again(con, settings, retry)
     con.execute(
         "insert into raw.restored values (?, timezone('UTC', now()), ?, ?)",
         [last, restored.files, len(restored.missing) + restored.expired],

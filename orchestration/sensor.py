@@ -4,10 +4,10 @@ import time
 
 import dagster as dg
 
-from orchestration.loading import landed_file, writer_lock
+from orchestration.loading import behind, landed_file, writer_lock
 from orchestration.loading.load import is_restoring
 from orchestration.loading.loads import last_load
-from orchestration.loading.tables import FOLDERS, REJECTED
+from orchestration.loading.tables import REJECTED
 from orchestration.raw_assets import raw_key
 from orchestration.settings import Settings
 
@@ -60,7 +60,8 @@ def sealed_files(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg.Sk
         return dg.SensorResult(run_requests=[dg.RunRequest()])
     if is_warehouse_lost(settings):
         return dg.SensorResult(run_requests=[dg.RunRequest()])
-    folders = waiting_folders(settings)
+    folders = landed_file.waiting_folders(settings.landing)
+    folders += behind.calls_behind(settings)  # loaded by a process that died before dbt
     if not folders:
         return dg.SkipReason(f"No sealed file waits in {settings.landing}.")
     return dg.SensorResult(run_requests=[dg.RunRequest(asset_selection=_with_models(folders))])
@@ -71,15 +72,6 @@ def is_warehouse_lost(settings: Settings) -> bool:
     if is_restoring(settings.landing):
         return True
     return not settings.catalog.exists() and last_load(settings.landing) > 0
-
-
-def waiting_folders(settings: Settings) -> list[str]:
-    """The folders in which a sealed file waits."""
-    return [
-        folder
-        for folder in FOLDERS
-        if next(landed_file.sealed_files(settings.landing, (folder,)), None) is not None
-    ]
 
 
 def failed_seconds_ago(instance: dg.DagsterInstance) -> float | None:

@@ -14,7 +14,7 @@ from orchestration.sensor import load_job, sealed_files
 from orchestration.settings import Settings
 
 
-def _tick(instance: dg.DagsterInstance) -> dg.SensorResult | dg.SkipReason:
+def tick(instance: dg.DagsterInstance) -> dg.SensorResult | dg.SkipReason:
     context = dg.build_sensor_context(
         instance=instance, repository_def=defs.get_repository_def(), sensor_name=sealed_files.name
     )
@@ -23,7 +23,7 @@ def _tick(instance: dg.DagsterInstance) -> dg.SensorResult | dg.SkipReason:
     return result
 
 
-def _wanted(result: dg.SensorResult | dg.SkipReason) -> set[str]:
+def wanted(result: dg.SensorResult | dg.SkipReason) -> set[str]:
     assert isinstance(result, dg.SensorResult)
     (request,) = result.run_requests or []
     assert request.run_key is None
@@ -61,7 +61,7 @@ def test_nothing_sealed_is_a_skip_that_says_so(
     (settings.landing / "track").mkdir(parents=True)
     (settings.landing / "track" / "being-written.ndjson.open").touch()
 
-    result = _tick(instance)
+    result = tick(instance)
 
     assert isinstance(result, dg.SkipReason)
     assert str(settings.landing) in str(result.skip_message)
@@ -73,7 +73,7 @@ def test_one_run_is_asked_for_all_tables_with_news_and_their_models(
     _land(settings, "track")
     _land(settings, "page")
 
-    assert _wanted(_tick(instance)) == {
+    assert wanted(tick(instance)) == {
         "raw/page",
         "raw/track",
         "raw/rejected",
@@ -95,7 +95,7 @@ def test_a_run_on_its_way_is_not_asked_for_again(
     _land(settings)
     run = _started_run(instance)
 
-    result = _tick(instance)
+    result = tick(instance)
 
     assert isinstance(result, dg.SkipReason)
     assert run.run_id in str(result.skip_message)
@@ -107,11 +107,11 @@ def test_a_failed_run_is_followed_by_one_over_everything_after_a_pause(
     """Also when nothing new is sealed: what it loaded may not be in the models yet."""
     instance.report_run_failed(_started_run(instance))
 
-    assert isinstance(_tick(instance), dg.SkipReason)
+    assert isinstance(tick(instance), dg.SkipReason)
 
     later = time.time() + sensor.RETRY_SECONDS + 1
     monkeypatch.setattr(time, "time", lambda: later)
-    result = _tick(instance)
+    result = tick(instance)
 
     assert isinstance(result, dg.SensorResult)
     assert [request.asset_selection for request in result.run_requests or []] == [None]
@@ -125,7 +125,7 @@ def test_a_run_whose_process_died_is_failed_after_a_minute(
     later = time.time() + sensor.SILENT_SECONDS + 1
     monkeypatch.setattr(time, "time", lambda: later)
 
-    _tick(instance)
+    tick(instance)
 
     assert instance.get_run_by_id(run.run_id).status is dg.DagsterRunStatus.FAILURE
 
@@ -139,7 +139,7 @@ def test_a_silent_run_that_is_still_writing_is_left_alone(
     monkeypatch.setattr(time, "time", lambda: later)
 
     with writer_lock(settings):
-        result = _tick(instance)
+        result = tick(instance)
 
     assert isinstance(result, dg.SkipReason)
     assert instance.get_run_by_id(run.run_id).status is dg.DagsterRunStatus.STARTED

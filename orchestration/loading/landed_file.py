@@ -117,6 +117,13 @@ def sealed_files(landing: Path, folders: tuple[str, ...] = FOLDERS) -> Iterator[
             yield LandedFile(path, folder)
 
 
+def waiting_folders(landing: Path, folders: tuple[str, ...] = FOLDERS) -> list[str]:
+    """The folders in which a sealed file waits."""
+    return [
+        folder for folder in folders if next(sealed_files(landing, (folder,)), None) is not None
+    ]
+
+
 def read(file: LandedFile) -> Contents:
     """Read a sealed file and prove each line whole; see `parse`."""
     return parse(file, file.path.read_bytes())

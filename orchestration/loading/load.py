@@ -10,7 +10,7 @@ from typing import TypeVar
 
 import duckdb
 
-from orchestration.loading import landed_file, loads
+from orchestration.loading import behind, landed_file, loads
 from orchestration.loading.insert import highest_load, insert_files, known_checksums
 from orchestration.loading.landed_file import Contents, LandedFile
 from orchestration.loading.tables import FOLDERS, create_raw_tables
@@ -82,6 +82,7 @@ def load(
                 "Dagster's runs load them again from the files."
             )
         loads.catch_up(con, settings.landing)
+        behind.mark(settings, landed_file.waiting_folders(settings.landing, folders))
         waiting = [
             (file, file.path.stat().st_size)
             for file in landed_file.sealed_files(settings.landing, folders)

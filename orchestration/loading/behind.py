@@ -1,0 +1,36 @@
+"""Which calls have raw rows that their models may lack: an empty file for each, by the catalog.
+
+A load marks a call before its rows are there, a run of dbt that ended well takes the mark away,
+and both are the one writer while they do. So a mark outlives whoever died in between, whatever
+Dagster remembers of it.
+"""
+
+from collections.abc import Iterable
+from pathlib import Path
+
+from orchestration.loading.tables import CALLS
+from orchestration.settings import Settings
+
+_WITHOUT_MODEL = {"delete"}
+
+
+def mark(settings: Settings, calls: Iterable[str]) -> None:
+    """Note that calls are about to get rows."""
+    for call in set(calls) & (set(CALLS) - _WITHOUT_MODEL):
+        _folder(settings).mkdir(parents=True, exist_ok=True)
+        (_folder(settings) / call).touch()
+
+
+def calls_behind(settings: Settings) -> list[str]:
+    """The calls that are marked."""
+    return [call for call in CALLS if (_folder(settings) / call).exists()]
+
+
+def clear(settings: Settings, calls: Iterable[str]) -> None:
+    """Note that the models of calls have what raw has."""
+    for call in set(calls) & set(CALLS):
+        (_folder(settings) / call).unlink(missing_ok=True)
+
+
+def _folder(settings: Settings) -> Path:
+    return settings.catalog.parent / "models_behind"
