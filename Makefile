@@ -57,7 +57,7 @@ test: install-dev $(CLIENTS) ## run all tests
 test-long: install-dev ## run the tests that take minutes each
 	@$(BIN)/python -m pytest -n 2 -m long $(PYTEST)
 
-chaos: install-dev ## kill the receiver 200 times, fail each of its disk operations, cut its power
+chaos: install-dev ## kill receiver, load, dbt and Dagster hundreds of times, fail each disk operation
 	@$(BIN)/python -m pytest -m chaos -q
 
 SECONDS := 600

@@ -15,10 +15,12 @@ hypothesis.settings.load_profile("unhurried")
 
 LONGEST_FIRST = (
     "test_whole_road_kills.py",
+    "test_load_fault_dagster.py",
     "test_whole_road.py",
     "test_dbt_new_fields.py",
     "test_dbt_first_copy_wins.py",
     "test_schema_name.py",
+    "test_load_fault_dbt_kills.py",
 )
 """Files that take minutes: one that begins last is what everybody waits for."""
 

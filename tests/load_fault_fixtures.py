@@ -223,10 +223,10 @@ def sleep_at_random(chance: random.Random, seconds: float) -> None:
     time.sleep(chance.uniform(0, seconds))
 
 
-def forms(short: int, long: int, minutes: int) -> Any:
+def forms(short: int, long: int, minutes: int, what: str = "kills") -> Any:
     """How often a fault is injected: in `make test`, and in `make chaos`."""
     return pytest.mark.parametrize(
-        "kills",
+        what,
         [
             pytest.param(short, id="short"),
             pytest.param(long, id="long", marks=[pytest.mark.chaos, _minutes(minutes)]),

@@ -42,7 +42,7 @@ def warehouse_of_a_killed_load(
     return settings.catalog.parent
 
 
-@forms(short=30, long=300, minutes=20)
+@forms(short=15, long=300, minutes=20, what="times")
 @pytest.mark.parametrize("damage", [cut, flip])
 def test_with_a_damaged_log_the_catalog_opens_with_whole_loads_only(
     settings: Settings,
@@ -50,15 +50,15 @@ def test_with_a_damaged_log_the_catalog_opens_with_whole_loads_only(
     sent: Sent,
     report: Report,
     damage: Damage,
-    kills: int,
+    times: int,
 ) -> None:
     saved = shutil.copytree(warehouse_of_a_killed_load, settings.landing.parent / "saved")
     catalog, log = settings.catalog, settings.catalog.with_name(f"{settings.catalog.name}-wal")
     whole = (saved / log.name).read_bytes()
     assert len(whole) > 4096
-    chance = random.Random(kills)  # noqa: S311
+    chance = random.Random(times)  # noqa: S311
     places = [len(whole) - n for n in range(1, 4)]
-    places += [chance.randrange(len(whole)) for _ in range(kills - len(places))]
+    places += [chance.randrange(len(whole)) for _ in range(times - len(places))]
     opened_with = set()
     for at in places:
         catalog.with_name(f"{catalog.name}-shm").unlink(missing_ok=True)
