@@ -5,13 +5,18 @@ from pathlib import Path
 import hypothesis
 import pytest
 
+from orchestration.loading import warehouse
 from orchestration.settings import Settings
 
-pytest_plugins: list[str] = []
+pytest_plugins = ["made_house"]
 
 # An example may take as long as it does: other work may be busy beside.
 hypothesis.settings.register_profile("unhurried", deadline=None)
 hypothesis.settings.load_profile("unhurried")
+
+# With every connection DuckDB hashes its extensions to check their signature: half a second of
+# processor. The processes that tests start check it, as ever.
+warehouse.CONFIG["allow_unsigned_extensions"] = True
 
 LONGEST_FIRST = (
     "test_whole_road_kills.py",

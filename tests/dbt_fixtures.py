@@ -1,18 +1,18 @@
 """A warehouse that landed files are loaded into and dbt runs on, as in the house."""
 
 import os
-import subprocess
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import landed
 import pytest
+from forked_dbt import run_dbt
+from made_house import move_in
 
 from orchestration.loading.load import load
 from orchestration.loading.warehouse import connect
-from orchestration.settings import ROOT, Settings
+from orchestration.settings import Settings
 
 TABLES = ("alias", "group", "identify", "page", "screen", "track")
 
@@ -39,13 +39,9 @@ class Lake:
         Returns:
             What it printed.
         """
-        done = subprocess.run(
-            [
-                *(sys.executable, "-m", "dbt.cli.main", *arguments),
-                *("--project-dir", "dbt_project", "--profiles-dir", "."),
-            ],
-            cwd=ROOT,
-            env=os.environ
+        status, printed = run_dbt(
+            [*arguments, *("--project-dir", "dbt_project", "--profiles-dir", ".")],
+            os.environ
             | {
                 "SEAMLINE_WAREHOUSE": self.settings.warehouse,
                 "SEAMLINE_INTEGRATION_NAME": self.settings.integration_name,
@@ -53,14 +49,12 @@ class Lake:
                 "DBT_TARGET_PATH": str(self.target),
                 "DBT_LOG_PATH": str(self.scratch / "logs"),
                 "DBT_USE_COLORS": "false",
+                "DBT_WRITE_JSON": "false",
             },
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            check=False,
+            self.scratch / "dbt-output",
         )
-        assert done.returncode == 0, done.stdout
-        return done.stdout
+        assert status == 0, printed
+        return printed
 
     def rows(self, sql: str, parameters: object = None) -> list[tuple[Any, ...]]:
         """The answer to a query."""
@@ -81,7 +75,7 @@ class Lake:
 
 
 @pytest.fixture(scope="module")
-def lake(tmp_path_factory: pytest.TempPathFactory) -> Lake:
+def lake(tmp_path_factory: pytest.TempPathFactory, dbt_target: Path) -> Lake:
     """An empty house that the tests of a module share."""
     folder = tmp_path_factory.mktemp("lake")
     settings = Settings(
@@ -89,5 +83,19 @@ def lake(tmp_path_factory: pytest.TempPathFactory) -> Lake:
         warehouse=f"ducklake:sqlite:{folder}/warehouse/catalog.sqlite",
         integration_name="Segment",
     )
-    # shared, so that the project is parsed once
-    return Lake(settings, folder, tmp_path_factory.getbasetemp() / "dbt-target")
+    return Lake(settings, folder, dbt_target)
+
+
+@pytest.fixture(scope="module")
+def built_lake(lake: Lake, prepared_house: Path) -> Lake:
+    """The same house with all tables and views there, empty, as `make run` prepares them."""
+    move_in(prepared_house / "warehouse", lake.settings.catalog.parent)
+    return lake
+
+
+@pytest.fixture(scope="session")
+def dbt_target(tmp_path_factory: pytest.TempPathFactory, prepared_house: Path) -> Path:
+    """A target folder of this process, with the project parsed."""
+    folder = tmp_path_factory.mktemp("dbt") / "target"
+    move_in(prepared_house / "dagster" / "dbt" / "target", folder)
+    return folder

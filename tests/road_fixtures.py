@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import made_house
 import psutil
 
 from orchestration.loading.warehouse import connect
@@ -52,6 +53,10 @@ class House:
         )
         self.process: subprocess.Popen[bytes] | None = None
         self.acknowledged: list[str] = []
+
+    def move_in(self, made: Path) -> None:
+        """Take over a warehouse and a DAGSTER_HOME that are prepared already."""
+        made_house.move_in(made, self.folder)
 
     def stack(self, *arguments: str) -> subprocess.Popen[bytes]:
         """Start `python -m stack` with some arguments; its output goes to the log."""

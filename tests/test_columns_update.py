@@ -11,6 +11,8 @@ from orchestration.loading.load import load
 from orchestration.loading.warehouse import connect
 from orchestration.settings import Settings
 
+pytestmark = pytest.mark.usefixtures("made_warehouse")
+
 
 def test_fields_without_room_for_a_column_are_listed_and_warned_of(
     settings: Settings, caplog: pytest.LogCaptureFixture

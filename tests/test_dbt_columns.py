@@ -71,21 +71,21 @@ BAD_SHAPES: list[Any] = [
 
 
 @pytest.fixture(scope="module")
-def loaded(lake: Lake) -> Lake:
+def loaded(built_lake: Lake) -> Lake:
     """One event as Segment delivers it, and every bad shape in every table."""
     sent_at = THROUGH_SEGMENT["sentAt"]
     assert isinstance(sent_at, str)
-    lake.land("page", landed.line(THROUGH_SEGMENT, sent_at=sent_at, source="website"))
+    built_lake.land("page", landed.line(THROUGH_SEGMENT, sent_at=sent_at, source="website"))
     for call in TABLES:
         bad = [
             landed.line(shape, message_id=f"bad-{n}", received_at=RECEIVED_AT, sent_at="soon")
             for n, shape in enumerate(BAD_SHAPES)
         ]
         lists = landed.line("[1, 2]", message_id="a list", received_at=RECEIVED_AT)
-        lake.land(call, *bad, lists)
-    lake.load()
-    lake.dbt("run")
-    return lake
+        built_lake.land(call, *bad, lists)
+    built_lake.load()
+    built_lake.dbt("run")
+    return built_lake
 
 
 def one(lake: Lake, table: str, message_id: str) -> dict[str, Any]:

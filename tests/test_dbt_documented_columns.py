@@ -29,11 +29,9 @@ def documented(table: str) -> dict[str, str]:
 
 
 @pytest.fixture(scope="module")
-def empty(lake: Lake) -> Lake:
+def empty(built_lake: Lake) -> Lake:
     """A house without an event."""
-    lake.load()
-    lake.dbt("run")
-    return lake
+    return built_lake
 
 
 @pytest.mark.parametrize("table", TABLES)

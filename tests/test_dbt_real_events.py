@@ -20,7 +20,7 @@ RECEIPT = ("_sdc_", "_seamline_")
 
 
 @pytest.fixture(scope="module")
-def loaded(lake: Lake) -> Lake:
+def loaded(built_lake: Lake) -> Lake:
     """All of them, in one load."""
     for table in TABLES:
         lines = [
@@ -28,10 +28,10 @@ def loaded(lake: Lake) -> Lake:
             for event, _ in EVENTS
             if event["type"] == table
         ]
-        lake.land(table, *lines)
-    lake.load()
-    lake.dbt("run")
-    return lake
+        built_lake.land(table, *lines)
+    built_lake.load()
+    built_lake.dbt("run")
+    return built_lake
 
 
 def without_nulls(lake: Lake, query: str) -> list[dict[str, Any]]:

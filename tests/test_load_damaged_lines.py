@@ -11,6 +11,8 @@ from orchestration.settings import Settings
 GOOD = landed.line({"messageId": "good", "type": "track"})
 LATER = landed.line({"messageId": "later", "type": "track"})
 
+pytestmark = pytest.mark.usefixtures("made_warehouse")
+
 
 def _flipped(line: bytes, at: int) -> bytes:
     return line[:at] + bytes([line[at] ^ 1]) + line[at + 1 :]

@@ -11,6 +11,8 @@ from orchestration.loading.load import load
 from orchestration.loading.warehouse import connect
 from orchestration.settings import Settings
 
+pytestmark = pytest.mark.usefixtures("made_warehouse")
+
 
 def land(settings: Settings, *events: Any, call: str = "track") -> None:
     lines = [

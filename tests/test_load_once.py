@@ -12,6 +12,8 @@ from orchestration.loading.load import load
 from orchestration.loading.warehouse import connect
 from orchestration.settings import Settings
 
+pytestmark = pytest.mark.usefixtures("made_warehouse")
+
 
 def _rows(settings: Settings, sql: str) -> list[tuple[object, ...]]:
     with connect(settings, read_only=True) as con:

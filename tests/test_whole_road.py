@@ -44,7 +44,8 @@ def _final_tables(house: House) -> dict[str, list[tuple[object, ...]]]:
     return {name: house.query(f'from segment."{name}" order by message_id') for name in TABLES}
 
 
-def test_ctrl_c_leaves_no_process_and_no_unsealed_file(house: House) -> None:
+def test_ctrl_c_leaves_no_process_and_no_unsealed_file(house: House, prepared_house: Path) -> None:
+    house.move_in(prepared_house)
     house.run()
     house.track("m1", "m2")
     family = house.processes()

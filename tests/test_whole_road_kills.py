@@ -4,6 +4,7 @@ import contextlib
 import subprocess
 import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import psutil
 import pytest
@@ -41,9 +42,10 @@ VICTIMS: dict[str, Wanted] = {
 
 
 @pytest.fixture(scope="module")
-def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
+def house(tmp_path_factory: pytest.TempPathFactory, prepared_house: Path) -> Iterator[House]:
     """One house for all kills: what one leaves behind the next has to live with."""
     house = House(tmp_path_factory.mktemp("house"))
+    house.move_in(prepared_house)
     yield house
     house.end()
 
