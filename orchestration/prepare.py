@@ -12,6 +12,7 @@ from orchestration.reload import reload_rejected
 from orchestration.restore import mark_behind, restore_if_behind
 from orchestration.schema_name import drop_others, refuse_another_name
 from orchestration.settings import ROOT, Settings
+from orchestration.upkeep.archives import pack_loaded_files
 from orchestration.upkeep.warehouse import keep_small
 from receiver.events import Limits
 
@@ -109,18 +110,21 @@ def upkeep_once(settings: Settings) -> str:
 
     prepare_dagster_home(settings)
     create_catalog(settings)
+    packed = pack_loaded_files(settings)
     done = keep_small(settings)
     with DagsterInstance.from_config(str(settings.dagster_home)) as instance:
         purged = dagster_storage.purge(instance, settings)
     files, past = done.rewritten, done.expired
+    longest = max(packed.longest_turn_seconds, done.longest_turn_seconds)
     return "\n".join(
         [
+            f"Landed files packed: {packed.files}; archives removed: {packed.archives_expired}",
             f"Parquet files of the tables: {files.files_before}, now {files.files_after}",
             f"Snapshots: {past.snapshots_before}, now {past.snapshots_after}",
             f"Files removed: {past.files_removed} that no snapshot lists, {done.orphans} orphans",
             f"Catalog: {done.catalog_bytes / 1e6:.1f} MB",
             f"Dagster's runs removed: {purged.runs}",
-            f"A load had to wait {done.longest_turn_seconds:.1f} s at most",
+            f"A load had to wait {longest:.1f} s at most",
         ]
     )
 

@@ -84,6 +84,9 @@ class Settings(BaseSettings):
     lock_seconds: Annotated[float, Field(gt=0)] = 600
     """How long a writer waits for the one before it."""
 
+    archive_days: Annotated[float, Field(gt=0)] | None = None
+    """How long archives of loaded files are kept; for ever if not set."""
+
     snapshot_days: Annotated[float, Field(gt=0)] = 7
     """How far back the tables can be queried as they were."""
 

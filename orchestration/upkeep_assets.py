@@ -4,11 +4,19 @@ import dagster as dg
 
 from orchestration.sensor import UPKEEP, runs_on_their_way
 from orchestration.settings import Settings
+from orchestration.upkeep import archives as files
 from orchestration.upkeep import dagster_storage as storage
 from orchestration.upkeep import orphans as orphaned
 from orchestration.upkeep import parquet_files as parquet
 from orchestration.upkeep import snapshots as past
 from orchestration.upkeep.warehouse import shrink_catalog
+
+
+@dg.asset(key=["upkeep", "archives"], group_name=UPKEEP)
+def archives() -> dg.MaterializeResult[None]:
+    """Loaded files packed by the hour, and old archives removed."""
+    done = files.pack_loaded_files(Settings())
+    return dg.MaterializeResult(metadata={**vars(done)})
 
 
 @dg.asset(key=["upkeep", "parquet_files"], group_name=UPKEEP)
@@ -54,7 +62,7 @@ def dagster_storage(context: dg.AssetExecutionContext) -> dg.MaterializeResult[N
     return dg.MaterializeResult(metadata={**vars(done)})
 
 
-upkeep_assets = [parquet_files, snapshots, orphans, catalog, dagster_storage]
+upkeep_assets = [archives, parquet_files, snapshots, orphans, catalog, dagster_storage]
 
 upkeep_job = dg.define_asset_job(
     "upkeep",

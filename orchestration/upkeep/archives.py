@@ -1,0 +1,61 @@
+"""The files of past loads: packed by the hour into archives, and those removed after their time."""
+
+import logging
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+
+from orchestration.loading.archive import expire, hours_to_pack, pack_hour
+from orchestration.loading.insert import known_checksums
+from orchestration.loading.warehouse import connect
+from orchestration.settings import Settings
+from orchestration.upkeep.turns import Turns
+
+log = logging.getLogger(__name__)
+
+REST = timedelta(hours=1)
+"""How long after its end an hour is packed: by then its late files are loaded too."""
+
+
+@dataclass
+class Packed:
+    """What was done."""
+
+    files: int = 0
+    archives_expired: int = 0
+    strange: list[str] = field(default_factory=list)
+    """Files in `loaded/` that are not what was loaded: they are left there."""
+    longest_turn_seconds: float = 0.0
+
+
+def pack_loaded_files(settings: Settings, now: datetime | None = None) -> Packed:
+    """Pack each hour that is over, and remove archives older than `SEAMLINE_ARCHIVE_DAYS`.
+
+    Safe to kill at any point: a file goes once an archive with it is proved and on the disk.
+
+    Args:
+        settings: Where the files are, and how long to keep archives.
+        now: The time, if not this moment, in UTC.
+
+    Raises:
+        WriterBusyError: another writer did not finish in time; what was packed before stays.
+        DamagedArchiveError: an archive of the hour cannot be read; its files stay.
+    """
+    now = now or datetime.now(UTC)
+    done = Packed()
+    turns = Turns(settings)
+    for call, hour, paths in hours_to_pack(settings.landing, now - REST):
+        # in a turn of its own, for an erasure rewrites the same files
+        with turns.turn():
+            with connect(settings) as con:
+                known = known_checksums(con, [path.name for path in paths])
+            strange = pack_hour(settings.landing, call, hour, paths, known)
+        done.files += len(paths) - len(strange)
+        done.strange += strange
+    if settings.archive_days is not None:
+        with turns.turn():
+            before = now - timedelta(days=settings.archive_days)
+            done.archives_expired = expire(settings.landing, before)
+    for name in done.strange:
+        log.error("%s is not what was loaded, and stays in loaded/. `make verify` says more.", name)
+    done.longest_turn_seconds = turns.longest_seconds
+    return done
