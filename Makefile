@@ -13,7 +13,7 @@ check: export SEAMLINE_WAREHOUSE_DATA := $(CHECK)/data
 check: export DAGSTER_HOME := $(CHECK)/dagster
 
 .DEFAULT_GOAL := help
-.PHONY: help demo run receiver load verify rebuild reload-rejected rename sql test test-long chaos fuzz check bench-receiver bench-tables lock install install-dev clean upkeep bench-upkeep import bench-import
+.PHONY: help demo run receiver load verify rebuild replay rename sql test test-long chaos fuzz check bench-receiver bench-tables lock install install-dev clean upkeep bench-upkeep import bench-import
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -39,8 +39,8 @@ verify: install ## prove the warehouse against the files, line by line
 rebuild: install ## make the whole warehouse again from the landed and archived files (WITHOUT=1: without what is missing)
 	@$(BIN)/python -m orchestration rebuild $(if $(WITHOUT),--without)
 
-reload-rejected: install ## try again what was rejected, after a fix or with other limits
-	@$(BIN)/python -m orchestration reload
+replay: install ## derive rows again: DAY=2026-11-22, TABLE=track, both, or REJECTED=1 after a fix or with other limits
+	@$(BIN)/python -m orchestration replay $(if $(DAY),--day $(DAY)) $(if $(TABLE),--table $(TABLE)) $(if $(REJECTED),--rejected)
 
 upkeep: install ## write small files together, expire snapshots, remove what nobody needs, once
 	@$(BIN)/python -m orchestration upkeep

@@ -4,6 +4,7 @@ import logging
 import os
 import sys
 from collections.abc import Callable
+from datetime import datetime
 from functools import wraps
 from pathlib import Path
 
@@ -14,10 +15,13 @@ from pydantic import ValidationError
 from orchestration.errors import DbtFailedError, RebuildRefusedError
 from orchestration.loading import warehouse
 from orchestration.loading.load import WarehouseBehindError
+from orchestration.loading.tables import CALLS
 from orchestration.loading.writer_lock import WriterBusyError
 from orchestration.progress import progress_bar
 from orchestration.schema_name import SchemaMovedError
 from orchestration.settings import Settings
+
+WITH_TABLE = [call for call in CALLS if call != "delete"]
 
 
 def _one_line_on_trouble(command: Callable[[Settings], None]) -> Callable[[], None]:
@@ -110,10 +114,28 @@ def rebuild(*, without: bool) -> None:
     do()
 
 
-@cli.command(help="Try again what was rejected, run the dbt models, and exit.")
-@_one_line_on_trouble
-def reload(settings: Settings) -> None:
-    """Check rejected records under today's rules and settings."""
+@cli.command(help="Derive rows again: of a day, of a table, or events of what was rejected.")
+@click.option("--day", type=click.DateTime(["%Y-%m-%d"]), help="A day of receipt, in UTC.")
+@click.option("--table", type=click.Choice(WITH_TABLE), help="One table.")
+@click.option("--rejected", is_flag=True, help="Check rejected records by today's rules.")
+def replay(*, day: datetime | None, table: str | None, rejected: bool) -> None:
+    """Do what a change of models, columns.yml or limits calls for."""
+    if rejected == (day is not None or table is not None):
+        raise click.UsageError("Say --day, --table or both, or else --rejected.")
+
+    @_one_line_on_trouble
+    def do(settings: Settings) -> None:
+        if rejected:
+            _reload(settings)
+            return
+        from orchestration.replay import replay  # noqa: PLC0415
+
+        click.echo(replay(settings, day.date() if day else None, table))
+
+    do()
+
+
+def _reload(settings: Settings) -> None:
     from orchestration.prepare import reload_once  # noqa: PLC0415
     from receiver.events import Limits  # noqa: PLC0415
     from receiver.settings import Settings as ReceiverSettings  # noqa: PLC0415

@@ -52,12 +52,13 @@ def write_manifest(settings: Settings) -> Path:
     return manifest
 
 
-def run_models(settings: Settings, select: Iterable[str] = ()) -> list[RunResult]:
+def run_models(settings: Settings, select: Iterable[str] = (), *options: str) -> list[RunResult]:
     """Bring models up to date with the raw tables, and count what became of every line.
 
     Args:
         settings: Where the warehouse is.
         select: Names of models; all of them if there are none.
+        options: Further ones of `dbt run`.
 
     Returns:
         dbt's result for each model, in the order they were done, failed ones included.
@@ -67,7 +68,7 @@ def run_models(settings: Settings, select: Iterable[str] = ()) -> list[RunResult
     """
     names = list(select)
     # its artifacts are for nobody: writing them takes a second of each run
-    arguments = ["run", "--no-write-json", *(["--select", *names] if names else [])]
+    arguments = ["run", "--no-write-json", *options, *(["--select", *names] if names else [])]
     try:
         results = list(_invoke(settings, arguments))
         # before another writer adds what the models have not seen

@@ -78,6 +78,14 @@ def verify(settings: Settings, progress: Progress | None = None) -> Verified:
         WarehouseMissingError: there is none.
     """
     done = Verified()
+    try:
+        _verify(settings, done, progress)
+    except duckdb.Error as error:
+        done.troubles.append(f"The warehouse cannot be read any further: {error}")
+    return done
+
+
+def _verify(settings: Settings, done: Verified, progress: Progress | None) -> None:
     with connect(settings, read_only=True) as con:
         con.execute("begin")
         ledger = _ledger(con)
@@ -91,7 +99,6 @@ def verify(settings: Settings, progress: Progress | None = None) -> Verified:
             _verify_table(con, settings, call, done)
         done.troubles += map(str, completeness.troubles(con, settings))
         con.execute("rollback")
-    return done
 
 
 Ledger = dict[str, tuple[str, int]]

@@ -9,6 +9,9 @@
     An increment takes the copies of the loads that the table has not seen, the first of each
     message among them, and of those the ones that the table lacks or has a later copy of, which
     they replace. So a table built in increments is the table built in one go, row by row.
+
+    A replay (`make replay DAY=…`) takes instead every copy of the messages that have one received
+    on that day, and writes their rows anew; rows of the day that have no copy any more go.
 #}
 
 {% macro first_received_copies(copies) -%}
@@ -27,24 +30,39 @@
                 order by _sdc_sequence, _seamline_file, _seamline_line
             ) as place
         from {{ copies }}
-        {{ where_not_seen() }}
+        {{ where_not_seen(copies) }}
     ) as ranked
-    {%- if is_incremental() %}
+    {%- if is_incremental() and not replayed_day() %}
     left join {{ this }} as kept on ranked.message_id = kept.message_id
     {%- endif %}
     where
         ranked.place = 1
-        {%- if is_incremental() %}
+        {%- if is_incremental() and not replayed_day() %}
         and (kept.message_id is null or {{ is_before('ranked', 'kept') }})
         {%- endif %}
 {%- endmacro %}
 
 
-{% macro where_not_seen() -%}
+{% macro where_not_seen(copies) -%}
     {# Whole loads by their number, which grows: an increment opens the files of new loads only. -#}
-    {%- if is_incremental() -%}
+    {%- if is_incremental() and replayed_day() -%}
+    where message_id in (
+            select message_id from {{ copies }} where {{ is_of_replayed_day() }}
+        )
+    {%- elif is_incremental() -%}
     where _seamline_load_id > {{ highest_load_seen() }}
     {%- endif -%}
+{%- endmacro %}
+
+
+{% macro replayed_day() %}
+    {# From the environment: another var would have dbt parse the whole project anew, twice. #}
+    {% do return(env_var('SEAMLINE_REPLAYED_DAY', '')) %}
+{% endmacro %}
+
+
+{% macro is_of_replayed_day() -%}
+    cast(_sdc_received_at as date) = cast('{{ replayed_day() }}' as date)
 {%- endmacro %}
 
 
@@ -82,8 +100,12 @@
     {%- set columns = get_quoted_csv(arg_dict['dest_columns'] | map(attribute='name')) -%}
     delete from {{ target }}
     where
-        _sdc_sequence >= (select min(_sdc_sequence) from {{ new }})
-        and message_id in (select message_id from {{ new }});
+        {% if replayed_day() -%}
+        {{ is_of_replayed_day() }} or
+        {%- else -%}
+        _sdc_sequence >= (select min(_sdc_sequence) from {{ new }}) and
+        {%- endif %}
+        message_id in (select message_id from {{ new }});
 
     insert into {{ target }} ({{ columns }})
     select {{ columns }} from {{ new }}

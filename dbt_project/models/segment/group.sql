@@ -3,7 +3,7 @@ with
 copies as (
 
     select * from {{ ref('stg_segment__group') }}
-    {{ where_not_seen() }}
+    {{ where_not_seen(ref('stg_segment__group')) }}
 
 ),
 

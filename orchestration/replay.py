@@ -1,0 +1,56 @@
+"""`make replay`: rows of the final tables derived again from the raw tables.
+
+For after a change: of a model, of columns.yml, of what may be rejected. It reads `raw` alone, and
+writes what a full refresh would write there, for one day or for one table.
+"""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import date
+
+from orchestration import completeness, dbt
+from orchestration.errors import DbtFailedError
+from orchestration.loading.tables import CALLS
+from orchestration.loading.warehouse import connect
+from orchestration.settings import Settings
+
+_DAY = "SEAMLINE_REPLAYED_DAY"
+
+
+def replay(settings: Settings, day: date | None, table: str | None) -> str:
+    """Derive again the messages received on a day, or all of one table, or both of them met.
+
+    Args:
+        settings: Where the warehouse is.
+        day: A day in UTC; every copy of its messages counts, whenever it was received.
+        table: A call with a table; all of them if not given.
+
+    Returns:
+        What happened, in a line.
+
+    Raises:
+        DbtFailedError: a model failed; its table is as it was.
+    """
+    with connect(settings, read_only=True) as con:
+        filled = completeness.filled_tables(con, settings)
+    calls = [call for call in CALLS if call in filled and table in (None, call)]
+    models = [name for call in calls for name in (f"stg_segment__{call}", call)]
+    if day is None:
+        results = dbt.run_models(settings, models, "--full-refresh")
+    else:
+        with _replayed(day):
+            results = dbt.run_models(settings, models)
+    failed = dbt.failures(results)
+    if failed:
+        raise DbtFailedError("\n".join(failed))
+    return f"Derived again: {', '.join(calls)}, {day or 'every day'}"
+
+
+@contextmanager
+def _replayed(day: date) -> Iterator[None]:
+    os.environ[_DAY] = day.isoformat()
+    try:
+        yield
+    finally:
+        del os.environ[_DAY]
