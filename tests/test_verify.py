@@ -19,6 +19,8 @@ from receiver.events import Limits
 
 pytest_plugins = ("dbt_fixtures",)
 
+pytestmark = pytest.mark.timeout(600)  # the first test waits for dbt
+
 EARLY = "20261122T050000000000Z-test-1-00000000-000001.ndjson"
 LATE = "20261122T070000000000Z-test-1-00000000-000002.ndjson"
 NEVER_PACKED = "20991122T070000000000Z-test-1-00000000-000003.ndjson"
