@@ -1,5 +1,6 @@
 """Warehouses with a past of small files, and what has to stay the same about them."""
 
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -34,11 +35,23 @@ def load_events(settings: Settings, first: int, count: int = 5) -> None:
     load(settings)
 
 
-@pytest.fixture
-def lake(settings: Settings) -> Settings:
-    """A warehouse of twelve small loads."""
+@pytest.fixture(scope="module")
+def _loaded(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a warehouse of twelve small loads."""
+    folder = tmp_path_factory.mktemp("loaded")
+    settings = Settings(
+        landing=folder / "landing", warehouse=f"ducklake:sqlite:{folder}/warehouse/catalog.sqlite"
+    )
     for number in range(LOADS):
         load_events(settings, 5 * number)
+    return folder
+
+
+@pytest.fixture
+def lake(_loaded: Path, settings: Settings) -> Settings:
+    """A copy of it, of the test's own."""
+    for part in ("landing", "warehouse"):
+        shutil.copytree(_loaded / part, settings.catalog.parents[1] / part)
     return settings
 
 
@@ -47,18 +60,14 @@ def soon(settings: Settings, **others: float) -> Settings:
     return settings.model_copy(update={"query_hours": 1e-9, **others})
 
 
-def tables(con: duckdb.DuckDBPyConnection) -> list[str]:
-    """All tables, quoted."""
-    rows = con.execute(
-        "select schema_name, table_name from duckdb_tables() where database_name = 'seamline'"
-    ).fetchall()
-    return sorted(f'"{schema}"."{table}"' for schema, table in rows)
+TABLES = ("raw.track", "raw.page", "raw.field", "raw.landed_file")
+"""Those that the loads fill."""
 
 
 def hashes(con: duckdb.DuckDBPyConnection, at: str = "") -> dict[str, Row]:
-    """Of each table, or of each that was there at that time, how many rows and a hash of them."""
+    """Of each table that was there at that time, how many rows it had and a hash of them."""
     found = {}
-    for table in tables(con):
+    for table in TABLES:
         try:
             row = con.execute(
                 f"select count(*), bit_xor(hash(one)), sum(hash(one)) from (from {table} {at}) one"

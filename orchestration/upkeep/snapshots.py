@@ -99,7 +99,7 @@ def between_steps(con: duckdb.DuckDBPyConnection, age: timedelta, step: timedelt
         from ducklake_snapshots('{DATABASE}')
         where snapshot_time < now() - $1::interval
         qualify row_number() over (
-            partition by epoch(snapshot_time) // $2
+            partition by floor(epoch(snapshot_time) / $2)
             order by author is not distinct from '{AUTHOR}' desc, snapshot_id desc
         ) > 1
         """,  # noqa: S608 - names of our own
