@@ -2,16 +2,31 @@
 
 import os
 import sqlite3
+import time
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
 import dagster as dg
 import pytest
+from dagster._core.remote_origin import (
+    RegisteredCodeLocationOrigin,
+    RemoteInstigatorOrigin,
+    RemoteRepositoryOrigin,
+)
+from dagster._core.scheduler.instigation import (
+    InstigatorState,
+    InstigatorStatus,
+    InstigatorType,
+    TickData,
+    TickStatus,
+)
 
 from orchestration.prepare import prepare_dagster_home
 from orchestration.settings import Settings
 from orchestration.upkeep.dagster_storage import purge
+
+ORIGIN = RemoteRepositoryOrigin(RegisteredCodeLocationOrigin("seamline"), "__repository__")
 
 LONG_AGO = "2026-01-01 00:00:00.000000"
 
@@ -99,9 +114,8 @@ def test_a_run_on_its_way_stays_however_old(
 def test_what_dagster_left_of_a_run_that_it_deleted_goes(
     settings: Settings, instance: dg.DagsterInstance
 ) -> None:
-    run_id = _run(instance, color="red")
+    run_id = _run(instance)
     instance.delete_run(run_id)
-    assert any("run_tags" in trace for trace in _traces(settings, run_id))
     events = settings.dagster_home / "history" / "runs" / f"{run_id}.db"
     _age(events)
 
@@ -133,3 +147,30 @@ def test_a_purge_that_was_interrupted_is_finished_by_the_next(
 
 def _interrupted(_: str) -> None:
     raise KeyboardInterrupt
+
+
+def test_old_ticks_go_and_young_ones_stay(settings: Settings, instance: dg.DagsterInstance) -> None:
+    state = InstigatorState(
+        RemoteInstigatorOrigin(ORIGIN, "sealed_files"),
+        InstigatorType.SENSOR,
+        InstigatorStatus.DECLARED_IN_CODE,
+    )
+    instance.add_instigator_state(state)
+    day = 86_400
+    for age in (settings.failed_run_days + 1, settings.failed_run_days - 1):
+        instance.create_tick(
+            TickData(
+                state.instigator_origin_id,
+                state.instigator_name,
+                InstigatorType.SENSOR,
+                TickStatus.SUCCESS,
+                time.time() - age * day,
+                run_ids=[],
+                selector_id=state.selector_id,
+            )
+        )
+
+    purge(instance, settings)
+
+    (left,) = instance.get_ticks(state.instigator_origin_id, state.selector_id)
+    assert left.timestamp > time.time() - settings.failed_run_days * day

@@ -77,7 +77,9 @@ def test_files_from_before_a_new_column_are_written_together_with_later_ones(
 
 def load_events_with_column(lake: Settings) -> None:
     with connect(lake) as con, writer_lock(lake):
-        con.execute("insert into raw.track by name select * replace ('new' as added) from raw.track limit 3")
+        con.execute(
+            "insert into raw.track by name select * replace ('new' as added) from raw.track limit 3"
+        )
 
 
 def test_deleted_rows_leave_their_files(lake: Settings) -> None:

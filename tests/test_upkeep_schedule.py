@@ -1,6 +1,7 @@
 """Upkeep comes every hour by itself, beside the loads and never as part of one."""
 
 import time
+from collections.abc import Iterator
 
 import dagster as dg
 import pytest
@@ -8,6 +9,7 @@ import pytest
 from orchestration import sensor
 from orchestration.definitions import defs
 from orchestration.loading.warehouse import create_warehouse
+from orchestration.prepare import prepare_dagster_home
 from orchestration.sensor import load_job
 from orchestration.settings import Settings
 from orchestration.upkeep_assets import every_hour, upkeep_assets, upkeep_job
@@ -15,9 +17,12 @@ from orchestration.upkeep_assets import every_hour, upkeep_assets, upkeep_job
 KEYS = {asset.key for asset in upkeep_assets}
 
 
-@pytest.fixture(autouse=True)
-def _house(settings: Settings) -> None:
-    """Every test has a house of its own."""
+@pytest.fixture
+def instance(settings: Settings) -> Iterator[dg.DagsterInstance]:
+    """Of a house of the test's own."""
+    prepare_dagster_home(settings)
+    with dg.DagsterInstance.from_config(str(settings.dagster_home)) as instance:
+        yield instance
 
 
 def _tick(instance: dg.DagsterInstance) -> dg.RunRequest | dg.SkipReason:
@@ -43,8 +48,7 @@ def test_a_load_does_no_upkeep() -> None:
     assert not KEYS & set(job.asset_layer.executable_asset_keys)
 
 
-def test_a_tick_asks_for_a_run_unless_one_is_on_its_way() -> None:
-    instance = dg.DagsterInstance.ephemeral()
+def test_a_tick_asks_for_a_run_unless_one_is_on_its_way(instance: dg.DagsterInstance) -> None:
     assert isinstance(_tick(instance), dg.RunRequest)
     run = _started_run(instance)
 
@@ -54,8 +58,9 @@ def test_a_tick_asks_for_a_run_unless_one_is_on_its_way() -> None:
     assert run.run_id in str(result.skip_message)
 
 
-def test_a_run_that_died_does_not_end_upkeep_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
-    instance = dg.DagsterInstance.ephemeral()
+def test_a_run_that_died_does_not_end_upkeep_for_ever(
+    instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
+) -> None:
     run = _started_run(instance)
     later = time.time() + sensor.SILENT_SECONDS + 1
     monkeypatch.setattr(time, "time", lambda: later)
@@ -64,18 +69,17 @@ def test_a_run_that_died_does_not_end_upkeep_for_ever(monkeypatch: pytest.Monkey
     assert instance.get_run_by_id(run.run_id).status is dg.DagsterRunStatus.FAILURE
 
 
-def test_a_run_says_what_it_did(settings: Settings) -> None:
+def test_a_run_says_what_it_did(settings: Settings, instance: dg.DagsterInstance) -> None:
     create_warehouse(settings)
-    with dg.DagsterInstance.ephemeral() as instance:
-        job = defs.get_repository_def().get_job(upkeep_job.name)
+    job = defs.get_repository_def().get_job(upkeep_job.name)
 
-        result = job.execute_in_process(instance=instance)
+    result = job.execute_in_process(instance=instance)
 
-        said = {
-            event.asset_key.path[-1]: set(event.materialization.metadata)
-            for event in result.get_asset_materialization_events()
-            if event.asset_key is not None
-        }
+    said = {
+        event.asset_key.path[-1]: set(event.materialization.metadata)
+        for event in result.get_asset_materialization_events()
+        if event.asset_key is not None
+    }
     assert {key.path[-1] for key in KEYS} == set(said)
     assert {"files_before", "files_after", "longest_turn_seconds"} <= said["parquet_files"]
     assert {"snapshots_before", "snapshots_after", "files_removed"} <= said["snapshots"]

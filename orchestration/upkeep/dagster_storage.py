@@ -1,7 +1,7 @@
 """Dagster's own storage: old runs with their events and logs, and old ticks.
 
-Deleting a run in Dagster leaves its tags, its logs and the SQLite file of its events behind; here
-they go first and the run last, so that what is killed halfway is found and finished the next time.
+Deleting a run in Dagster leaves its logs and the SQLite file of its events behind; here they go
+first and the run last, so that what is killed halfway is found and finished the next time.
 """
 
 import sqlite3
@@ -47,8 +47,7 @@ def purge(instance: dg.DagsterInstance, settings: Settings) -> Purged:
     ):
         ended = dg.RunsFilter(statuses=statuses, updated_before=now - timedelta(days=days))
         while records := instance.get_run_records(ended, limit=AT_ONCE, ascending=True):
-            for record in records:
-                _remove_run(instance, settings, record.dagster_run.run_id)
+            _remove_runs(instance, settings, [record.dagster_run.run_id for record in records])
             done.runs += len(records)
     done.leftover_files = _remove_leftovers(instance, settings)
     _remove_ticks(instance, now - timedelta(days=settings.failed_run_days))
@@ -60,24 +59,36 @@ def purge(instance: dg.DagsterInstance, settings: Settings) -> Purged:
     return done
 
 
-def _remove_run(instance: dg.DagsterInstance, settings: Settings, run_id: str) -> None:
-    instance.compute_log_manager.delete_logs(prefix=[run_id])
-    instance.event_log_storage.delete_events(run_id)
-    for suffix in _FILE_SUFFIXES:
-        (_events(settings) / f"{run_id}{suffix}").unlink(missing_ok=True)
-    instance.run_storage.delete_run(run_id)
+def _remove_runs(instance: dg.DagsterInstance, settings: Settings, run_ids: list[str]) -> None:
+    for run_id in run_ids:
+        instance.compute_log_manager.delete_logs(prefix=[run_id])
+        for suffix in _FILE_SUFFIXES:
+            (_events(settings) / f"{run_id}{suffix}").unlink(missing_ok=True)
+    _remove_shared_events(settings, run_ids)
+    for run_id in run_ids:
+        instance.run_storage.delete_run(run_id)
+
+
+def _remove_shared_events(settings: Settings, run_ids: list[str]) -> None:
+    """Remove what the index has of runs; Dagster's own way opens the file of each run's events."""
+    index = _events(settings) / f"{_INDEX}.db"
+    if not index.exists():
+        return
+    of_them = f"run_id in ({', '.join('?' * len(run_ids))})"
+    with closing(sqlite3.connect(index, timeout=BUSY_SECONDS)) as database, database:
+        for condition in (
+            f"asset_event_tags where event_id in (select id from event_logs where {of_them})",
+            f"asset_check_executions where {of_them}",
+            f"event_logs where {of_them}",
+        ):
+            database.execute(f"delete from {condition}", run_ids)  # noqa: S608 - our own
 
 
 def _remove_leftovers(instance: dg.DagsterInstance, settings: Settings) -> int:
-    """Remove what runs left that Dagster itself deleted: tags, and files of their events."""
-    runs = settings.dagster_home / "history" / "runs.db"
-    if not runs.exists():
-        return 0
-    with closing(sqlite3.connect(runs, timeout=BUSY_SECONDS)) as database, database:
-        database.execute("delete from run_tags where run_id not in (select run_id from runs)")
+    """Remove files of events of runs that Dagster itself deleted."""
     removed = 0
     long_ago = time.time() - timedelta(days=settings.run_days).total_seconds()
-    for file in _events(settings).iterdir():
+    for file in _events(settings).glob("*.db*"):
         run_id = file.name.partition(".")[0]
         is_of_a_run = run_id not in ("", _INDEX) and file.name.endswith(_FILE_SUFFIXES)
         if is_of_a_run and file.stat().st_mtime < long_ago and not instance.has_run(run_id):
