@@ -22,6 +22,9 @@ from road_fixtures import ROOT, House, plain_environment
 from orchestration.loading.tables import CALLS
 from stack.services import SCRIPTS
 
+PATIENCE = 240
+"""Seconds for what takes ten on a machine that is not busy, and two minutes after a run's death."""
+
 ON_THEIR_WAY = [
     dg.DagsterRunStatus.NOT_STARTED,
     dg.DagsterRunStatus.STARTING,
@@ -92,18 +95,26 @@ class LoadingHouse(House):
 
     def kill(self, victim: str) -> None:
         """SIGKILL, once there is such a process."""
-        self.process_of(VICTIMS[victim]).kill()
+        self.wait_for(victim).kill()
         if victim == "daemon":
             assert self.process is not None
             self.process.wait(timeout=10)
 
-    def has(self, victim: str) -> bool:
-        """Whether there is such a process now."""
+    def wait_for(self, victim: str) -> psutil.Process:
+        """Wait until there is such a process."""
+        deadline = time.monotonic() + PATIENCE
+        while (found := self.running(victim)) is None:
+            assert time.monotonic() < deadline, f"no {victim}:\n{self.tail()}"
+            time.sleep(0.05)
+        return found
+
+    def running(self, victim: str) -> psutil.Process | None:
+        """Such a process, if there is one now."""
         for process in self.processes():
             with contextlib.suppress(psutil.Error):
                 if VICTIMS[victim](process.cmdline()):
-                    return True
-        return False
+                    return process
+        return None
 
     def end(self) -> None:
         """Kill everything that is left."""

@@ -13,21 +13,19 @@ from dagster._core.scheduler.instigation import (
     TickStatus,
 )
 from fault_report import Report
-from load_fault_house import VICTIMS, LoadingHouse, pause
+from load_fault_house import PATIENCE, VICTIMS, LoadingHouse, pause
 
 from orchestration.sensor import SILENT_SECONDS, sealed_files
 
 pytest_plugins = ("fault_report",)
 pytestmark = pytest.mark.timeout(900)
 
-PATIENCE = 240
-"""Seconds for what takes ten on a machine that is not busy, and two minutes after a run's death."""
-
 
 @pytest.fixture(scope="module")
 def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LoadingHouse]:
     """One house for all faults: what one leaves behind the next has to live with."""
     house = LoadingHouse(tmp_path_factory.mktemp("loading"))
+    house.sent.land(6)
     house.start()
     yield house
     house.end()
@@ -37,8 +35,7 @@ def test_after_the_kill_of_the_daemon_the_next_one_loads_everything_once(
     house: LoadingHouse, report: Report
 ) -> None:
     house.keep_running()
-    house.sent.land(6)
-    house.process_of(VICTIMS["run worker"])
+    house.wait_for("run worker")
     house.kill("daemon")
     house.sent.land(6)
     house.keep_running()
@@ -52,7 +49,6 @@ def test_after_dagsters_storage_is_deleted_the_next_start_loads_what_the_ledger_
     house: LoadingHouse, report: Report
 ) -> None:
     house.keep_running()
-    house.sent.land(6)
     house.catch_up(PATIENCE)
     house.end()
     house.forget()
@@ -144,7 +140,7 @@ def test_after_many_kills_at_random_everything_is_loaded_once_and_no_run_is_stuc
         victim = list(VICTIMS)[number % len(VICTIMS)]
         house.sent.land(6)
         pause(chance, 15)
-        if victim == "run worker" and not house.has(victim):
+        if victim == "run worker" and house.running(victim) is None:
             victim = "daemon"
         house.kill(victim)
         killed[victim] += 1
