@@ -1,6 +1,7 @@
 """Reading landed files as landing/README.md describes them: whole lines, or a reason."""
 
 import hashlib
+import os
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -118,10 +119,16 @@ def sealed_files(landing: Path, folders: tuple[str, ...] = FOLDERS) -> Iterator[
 
 
 def waiting_folders(landing: Path, folders: tuple[str, ...] = FOLDERS) -> list[str]:
-    """The folders in which a sealed file waits."""
-    return [
-        folder for folder in folders if next(sealed_files(landing, (folder,)), None) is not None
-    ]
+    """The folders in which a sealed file waits, found without listing all that do."""
+    return [folder for folder in folders if _has_sealed_file(landing / folder)]
+
+
+def _has_sealed_file(folder: Path) -> bool:
+    try:
+        with os.scandir(folder) as entries:
+            return any(entry.name.endswith(".ndjson") for entry in entries)
+    except FileNotFoundError:
+        return False
 
 
 def read(file: LandedFile) -> Contents:
