@@ -1,4 +1,4 @@
-"""Killed at any moment of the packing, no loaded file is missing, and the next hour finishes (F41)."""
+"""Killed at any moment of the packing, no loaded file is missing; the next hour finishes (F41)."""
 
 import os
 import random
@@ -50,7 +50,7 @@ def kept(settings: Settings) -> dict[str, bytes]:
     return found
 
 
-def pack_and_die(settings: Settings, after: float) -> bool:
+def pack_and_die(after: float) -> bool:
     """Let a process pack, and kill it so many seconds after it began; say whether it was done."""
     process = subprocess.Popen(
         [sys.executable, "-c", PACK],
@@ -80,9 +80,9 @@ def test_whenever_it_is_killed_every_file_is_there_and_the_next_time_packs_the_r
 ) -> None:
     files = land(settings)
     load(settings)
-    chance = random.Random(41)
+    chance = random.Random(41)  # noqa: S311
     for _ in range(kills):
-        pack_and_die(settings, chance.uniform(0, 0.6))
+        pack_and_die(chance.uniform(0, 0.6))
         assert kept(settings) == files
 
     pack_loaded_files(settings, datetime(2026, 11, 24, tzinfo=UTC))
@@ -100,9 +100,9 @@ def test_killed_while_old_archives_go_each_that_went_is_noted(
     load(settings)
     pack_loaded_files(settings, datetime(2026, 11, 24, tzinfo=UTC))
     monkeypatch.setenv("SEAMLINE_ARCHIVE_DAYS", "0.5")
-    chance = random.Random(42)
+    chance = random.Random(42)  # noqa: S311
     for _ in range(3):
-        pack_and_die(settings, chance.uniform(0, 0.3))
+        pack_and_die(chance.uniform(0, 0.3))
         noted = {name for entry in expired(settings.landing) for name in entry.files}
         assert files.keys() == kept(settings).keys() | noted
     Path(settings.landing / "archive" / "track" / ".20261122T00.tar.zst.new").touch()
