@@ -5,7 +5,7 @@ from pathlib import Path
 
 from orchestration import dbt, dbt_plugin
 from orchestration.errors import DbtFailedError
-from orchestration.loading.load import Progress, is_behind, load
+from orchestration.loading.load import Progress, WarehouseBehindError, is_behind, load
 from orchestration.loading.warehouse import connect, create_catalog, create_warehouse
 from orchestration.loading.writer_lock import writer_lock
 from orchestration.reload import reload_rejected
@@ -73,8 +73,11 @@ def load_once(settings: Settings, progress: Progress | None = None) -> str:
     Returns:
         What happened, in a line.
     """
-    restore_if_behind(settings, progress)
-    loaded = load(settings, progress=progress)
+    try:
+        loaded = load(settings, progress=progress)
+    except WarehouseBehindError:
+        restore_if_behind(settings, progress)
+        loaded = load(settings, progress=progress)
     run_all_models(settings)
     rows = ", ".join(f"{count} {call}" for call, count in sorted(loaded.rows.items()) if count)
     line = f"Loaded {loaded.files} files: {rows or 'no events'}"

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import dagster as dg
 
-from orchestration.loading.load import Progress, load
+from orchestration.loading.load import Progress, WarehouseBehindError, load
 from orchestration.loading.tables import FOLDERS, REJECTED
 from orchestration.loading.warehouse import connect
 from orchestration.restore import restore_if_behind
@@ -38,14 +38,14 @@ def raw_tables(
     """Load the sealed files of the selected tables; see `orchestration.loading.load`."""
     settings = Settings()
     folders = tuple(key.path[-1] for key in context.selected_asset_keys)
-    if restore_if_behind(settings):
-        if len(folders) < len(FOLDERS):
-            raise dg.Failure(
-                "The warehouse was lost, and has been made again from the landed and archived "
-                "files. The next run brings all models up to date."
-            )
-        context.log.warning("The warehouse was lost, and has been made again from the files.")
-    loaded = load(settings, folders, _progress(context))
+    try:
+        loaded = load(settings, folders, _progress(context))
+    except WarehouseBehindError:
+        restore_if_behind(settings, _progress(context))
+        raise dg.Failure(
+            "The warehouse was lost, and its raw tables have been made again from the landed and "
+            "archived files. The next run brings all models up to date, and loads what waits."
+        ) from None
     for name in loaded.conflicts:
         context.log.error("%s was loaded before with other contents: put aside", name)
     totals = _row_counts(settings, folders)
@@ -59,7 +59,7 @@ def raw_tables(
 
 def _progress(context: dg.AssetExecutionContext) -> Progress:
     def progress(done: int, total: int) -> None:
-        context.log.info("%d of %d bytes loaded", done, total)
+        context.log.info("%d of %d done", done, total)
 
     return progress
 

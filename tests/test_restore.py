@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import dagster as dg
 import landed
 import pytest
 
@@ -14,6 +15,7 @@ from orchestration.loading.insert import known_checksums
 from orchestration.loading.load import WarehouseBehindError, is_restoring, load
 from orchestration.loading.tables import COLUMNS
 from orchestration.loading.warehouse import connect, create_warehouse
+from orchestration.raw_assets import raw_tables
 from orchestration.reload import reload_rejected
 from orchestration.restore import restore_if_behind
 from orchestration.sensor import is_warehouse_lost
@@ -179,3 +181,18 @@ def test_a_start_leaves_the_work_to_the_first_run(filled: Settings) -> None:
     assert is_warehouse_lost(filled)
     assert restore_if_behind(filled) is not None
     assert not is_warehouse_lost(filled)
+
+
+def test_a_run_makes_it_again_and_the_next_one_goes_on(filled: Settings) -> None:
+    before = tables(filled)
+    lose(filled)
+    new = land(filled, "page", HOURS[2], landed.line({"messageId": "p"}))
+
+    first = dg.materialize([raw_tables], raise_on_error=False)
+    assert not first.success
+    assert new.exists()
+    assert tables(filled) == before
+    second = dg.materialize([raw_tables])
+
+    assert second.success
+    assert not new.exists()
