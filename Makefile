@@ -13,7 +13,7 @@ check: export SEAMLINE_WAREHOUSE_DATA := $(CHECK)/data
 check: export DAGSTER_HOME := $(CHECK)/dagster
 
 .DEFAULT_GOAL := help
-.PHONY: help demo run receiver load verify rebuild replay rename sql test test-long chaos fuzz check bench-receiver bench-tables lock install install-dev clean upkeep bench-upkeep import bench-import
+.PHONY: help demo run receiver load verify rebuild replay rename sql test test-long chaos fuzz check bench-receiver bench-tables lock install install-dev clean upkeep bench-upkeep import bench-import reload-rejected forget unsuppress
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -44,6 +44,16 @@ replay: install ## derive rows again: DAY=2026-11-22, TABLE=track, both, or REJE
 
 upkeep: install ## write small files together, expire snapshots, remove what nobody needs, once
 	@$(BIN)/python -m orchestration upkeep
+
+# an id may hold anything: it goes to the shell in quotes, and is never cut at a comma
+quoted = '$(subst ','\'',$(value $(1)))'
+IDS = $(if $(value USER_ID),--user-id=$(call quoted,USER_ID)) $(if $(value ANONYMOUS_ID),--anonymous-id=$(call quoted,ANONYMOUS_ID))
+
+forget: install ## erase a person everywhere: USER_ID=, ANONYMOUS_ID= or both (SUPPRESS=0: store what comes later)
+	@$(BIN)/python -m orchestration forget $(IDS) $(if $(filter 0,$(SUPPRESS)),--no-suppress)
+
+unsuppress: install ## store the events of a person again who was erased: USER_ID=, ANONYMOUS_ID= or both
+	@$(BIN)/python -m orchestration unsuppress $(IDS)
 
 rename: install ## move the tables to the schema that SEAMLINE_INTEGRATION_NAME gives now
 	@$(BIN)/python -m orchestration rename

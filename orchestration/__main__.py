@@ -12,16 +12,15 @@ import click
 import duckdb
 from pydantic import ValidationError
 
-from orchestration.errors import DbtFailedError, RebuildRefusedError
-from orchestration.loading import warehouse
+from orchestration.errors import DbtFailedError, ErasureStoppedError, RebuildRefusedError
+from orchestration.loading import suppressed, warehouse
 from orchestration.loading.load import WarehouseBehindError
-from orchestration.loading.tables import CALLS
+from orchestration.loading.people import ANONYMOUS, USER, Id
+from orchestration.loading.tables import WITH_TABLE
 from orchestration.loading.writer_lock import WriterBusyError
 from orchestration.progress import progress_bar
 from orchestration.schema_name import SchemaMovedError
 from orchestration.settings import Settings
-
-WITH_TABLE = [call for call in CALLS if call != "delete"]
 
 
 def _one_line_on_trouble(command: Callable[[Settings], None]) -> Callable[[], None]:
@@ -48,10 +47,12 @@ def _one_line_on_trouble(command: Callable[[Settings], None]) -> Callable[[], No
             warehouse.WarehouseMissingError,
             warehouse.WarehouseUnusableError,
             DbtFailedError,
+            ErasureStoppedError,
             RebuildRefusedError,
             SchemaMovedError,
             WarehouseBehindError,
             WriterBusyError,
+            suppressed.DamagedListError,
         ) as trouble:
             click.echo(str(trouble), err=True)
             sys.exit(1)
@@ -133,6 +134,62 @@ def replay(*, day: datetime | None, table: str | None, rejected: bool) -> None:
         click.echo(replay(settings, day.date() if day else None, table))
 
     do()
+
+
+_USER_IDS = click.option("--user-id", "user_ids", multiple=True, help="May be given repeatedly.")
+_ANONYMOUS_IDS = click.option("--anonymous-id", "anonymous_ids", multiple=True, help="Likewise.")
+
+
+@cli.command(help="Erase people from files and warehouse, and store nothing of them any more.")
+@_USER_IDS
+@_ANONYMOUS_IDS
+@click.option("--notified", is_flag=True, help="Those whom Segment's delete notifications name.")
+@click.option("--suppress/--no-suppress", default=True, help="Whether to drop what comes later.")
+def forget(
+    *, user_ids: tuple[str, ...], anonymous_ids: tuple[str, ...], notified: bool, suppress: bool
+) -> None:
+    """Erase, and say what was done and what is out of reach; no id is printed."""
+    ids = _ids(user_ids, anonymous_ids)
+    if bool(ids) == notified:
+        raise click.UsageError("Give --user-id, --anonymous-id or both, or else --notified.")
+
+    @_one_line_on_trouble
+    def do(settings: Settings) -> None:
+        from orchestration.forget import erase  # noqa: PLC0415
+
+        done = (
+            erase.forget_notified(settings)
+            if notified
+            else erase.forget(settings, ids, suppress=suppress)
+        )
+        for line in done.report():
+            click.echo(line)
+
+    do()
+
+
+@cli.command(help="Store the events of people again whom `forget` has suppressed.")
+@_USER_IDS
+@_ANONYMOUS_IDS
+def unsuppress(*, user_ids: tuple[str, ...], anonymous_ids: tuple[str, ...]) -> None:
+    """Take them off the list; what was erased stays erased."""
+    ids = _ids(user_ids, anonymous_ids)
+    if not ids:
+        raise click.UsageError("Give --user-id, --anonymous-id or both.")
+
+    @_one_line_on_trouble
+    def do(settings: Settings) -> None:
+        freed = suppressed.allow_again(settings.landing, ids)
+        click.echo(f"{freed} of {len(ids)} ids were suppressed, and are not any more")
+
+    do()
+
+
+def _ids(user_ids: tuple[str, ...], anonymous_ids: tuple[str, ...]) -> set[Id]:
+    ids = {Id(USER, text) for text in user_ids} | {Id(ANONYMOUS, text) for text in anonymous_ids}
+    if any(not one.text for one in ids):
+        raise click.UsageError("An id is empty.")
+    return ids
 
 
 def _reload(settings: Settings) -> None:

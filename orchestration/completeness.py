@@ -59,6 +59,12 @@ def count(con: duckdb.DuckDBPyConnection, settings: Settings, hours: Hours | Non
         settings: Where the landing folder is.
         hours: The hours to count; those with news if not given.
     """
+    with transaction(con):
+        count_here(con, settings, hours)
+
+
+def count_here(con: duckdb.DuckDBPyConnection, settings: Settings, hours: Hours | None) -> None:
+    """Count in a transaction that is open; see `count`."""
     paths = waiting_files(settings.landing)
     known = known_checksums(con, [path.name.removesuffix(".open") for path in paths])
     waiting = count_lines([path for path in paths if path.name not in known])
@@ -67,39 +73,38 @@ def count(con: duckdb.DuckDBPyConnection, settings: Settings, hours: Hours | Non
     if not hours:
         return
     filled = filled_tables(con, settings)
-    with transaction(con):
-        con.register("counted_hours", pa.table({"hour": pa.array(hours, pa.timestamp("us"))}))
-        con.register("waiting", _waiting_table(waiting))
-        con.execute("delete from raw.completeness where hour in (from counted_hours)")
-        con.execute(
-            f"""
-            insert into raw.completeness by name
-            with counts as (
-                {_received()}
-                union all by name select call, source, hour, lines as received, lines as waiting
-                from waiting
-                union all by name {_rejected()}
-                {"".join(_loaded(call, settings, hours, call in filled) for call in CALLS)}
-            )
-            select
-                call, source, hour,
-                coalesce(sum(received), 0)::bigint as received,
-                coalesce(sum(loaded), 0)::bigint as loaded,
-                coalesce(sum(rejected), 0)::bigint as rejected,
-                coalesce(sum(waiting), 0)::bigint as waiting,
-                sum(rows)::bigint as rows,
-                sum(duplicate)::bigint as duplicate,
-                timezone('UTC', now()) as counted_at,
-                (select coalesce(max(load_id), 0) from raw.landed_file) as counted_load_id
-            from counts
-            where hour in (from counted_hours)
-            group by call, source, hour
-            having received <> 0 or loaded <> 0 or rejected <> 0
-            order by all
-            """
+    con.register("counted_hours", pa.table({"hour": pa.array(hours, pa.timestamp("us"))}))
+    con.register("waiting", _waiting_table(waiting))
+    con.execute("delete from raw.completeness where hour in (from counted_hours)")
+    con.execute(
+        f"""
+        insert into raw.completeness by name
+        with counts as (
+            {_received()}
+            union all by name select call, source, hour, lines as received, lines as waiting
+            from waiting
+            union all by name {_rejected()}
+            {"".join(_loaded(call, settings, hours, call in filled) for call in CALLS)}
         )
-        con.unregister("counted_hours")
-        con.unregister("waiting")
+        select
+            call, source, hour,
+            coalesce(sum(received), 0)::bigint as received,
+            coalesce(sum(loaded), 0)::bigint as loaded,
+            coalesce(sum(rejected), 0)::bigint as rejected,
+            coalesce(sum(waiting), 0)::bigint as waiting,
+            sum(rows)::bigint as rows,
+            sum(duplicate)::bigint as duplicate,
+            timezone('UTC', now()) as counted_at,
+            (select coalesce(max(load_id), 0) from raw.landed_file) as counted_load_id
+        from counts
+        where hour in (from counted_hours)
+        group by call, source, hour
+        having received <> 0 or loaded <> 0 or rejected <> 0
+        order by all
+        """
+    )
+    con.unregister("counted_hours")
+    con.unregister("waiting")
 
 
 def filled_tables(con: duckdb.DuckDBPyConnection, settings: Settings) -> set[str]:

@@ -4,15 +4,16 @@ import dagster as dg
 
 from orchestration.completeness_asset import completeness
 from orchestration.dbt_assets import models
+from orchestration.forget_asset import erase_hourly, erasure, erasure_job
 from orchestration.raw_assets import raw_tables
 from orchestration.sensor import load_job, sealed_files
 from orchestration.upkeep_assets import every_hour, upkeep_assets, upkeep_job
 
 defs = dg.Definitions(
-    assets=[raw_tables, models, completeness, *upkeep_assets],
-    jobs=[load_job, upkeep_job],
+    assets=[raw_tables, models, completeness, *upkeep_assets, erasure],
+    jobs=[load_job, upkeep_job, erasure_job],
     sensors=[sealed_files],
-    schedules=[every_hour],
+    schedules=[every_hour, erase_hourly],
     # All steps in one process: a second one costs more than the whole load.
     executor=dg.in_process_executor,
 )

@@ -7,3 +7,7 @@ class DbtFailedError(Exception):
 
 class RebuildRefusedError(Exception):
     """The new warehouse would lack events that the old one may have; the text says which."""
+
+
+class ErasureStoppedError(Exception):
+    """An erasure is not done, but written down; the text says what was in the way."""

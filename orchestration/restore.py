@@ -10,6 +10,7 @@ from datetime import datetime
 
 import duckdb
 
+from orchestration.forget.past import bring_back
 from orchestration.loading import behind, landed_file, load, loads
 from orchestration.loading.archive import expired
 from orchestration.loading.durable import sync_folder
@@ -77,6 +78,7 @@ def restore(
     """Load all files of the journal that the ledger lacks, as the loads they belonged to."""
     restored = Restored()
     behind.mark(settings, CALLS)
+    bring_back(con, settings.landing)
     gone = {name for archive in expired(settings.landing) for name in archive.files}
     retries = []
     last = loads.last_load(settings.landing)

@@ -81,6 +81,12 @@ class Settings(BaseSettings):
     load_bytes: Annotated[int, Field(ge=1)] = 128 * 1024 * 1024
     """How many bytes of landed files one transaction takes at most (a larger file goes alone)."""
 
+    seal_seconds: Annotated[float, Field(gt=0)] = 2
+    """The age at which the receiver seals a file: an erasure waits for those that are open."""
+
+    delete_suppresses: bool = False
+    """Whether a person whom a `delete` notification has erased is not stored again either."""
+
     lock_seconds: Annotated[float, Field(gt=0)] = 600
     """How long a writer waits for the one before it."""
 

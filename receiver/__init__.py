@@ -27,6 +27,7 @@ from receiver.recovery import recover
 from receiver.settings import Settings
 from receiver.sources import Sources, load_sources
 from receiver.state import Receiver, attach
+from receiver.suppression import LiveSuppression
 
 RECOVER_SECONDS = 30.0
 
@@ -60,7 +61,8 @@ def create_app(settings: Settings | None = None, sources: Sources | None = None)
     counts = metrics.Metrics()
     live_sources = LiveSources(settings.sources, sources)
     committer = _start_committer(settings, counts.note_commit)
-    attach(app, Receiver(settings, live_sources, committer, counts))
+    suppression = LiveSuppression(settings.landing)
+    attach(app, Receiver(settings, live_sources, committer, counts, suppression))
     limit_bodies(app, settings.bodies_bytes)
     log_requests(app, counts.note_request)
     open_to_browsers(app)

@@ -17,6 +17,7 @@ from receiver.calls import CALLS
 from receiver.direct import DirectSender
 from receiver.json_text import deeper_than, repeats_a_key
 from receiver.shared_fields import SharedFields
+from receiver.suppression import SuppressedPeople
 
 MESSAGE_ID_CHARACTERS = 1000  # Segment's own are 100 at most
 
@@ -51,6 +52,12 @@ class Rejected(NamedTuple):
     call: str | None = None
 
 
+class Suppressed(NamedTuple):
+    """Something of a person who is suppressed."""
+
+    call: str | None = None
+
+
 class ShutOut(NamedTuple):
     """An event whose `integrations` says that it is not for us."""
 
@@ -63,7 +70,8 @@ def check_event(
     path_call: str | None,
     limits: Limits,
     direct: DirectSender | None = None,
-) -> Event | Rejected | ShutOut:
+    suppressed: SuppressedPeople | None = None,
+) -> Event | Rejected | ShutOut | Suppressed:
     """Check one event.
 
     Args:
@@ -72,10 +80,11 @@ def check_event(
         path_call: the call the request's path names, for an event that names none itself.
         limits: what it may measure.
         direct: the SDK it came from, if it did not come by way of Segment.
+        suppressed: whose events are not stored, if anybody's.
 
     Returns:
         The event with the batch's fields in it, or its bytes and the reason against it, or
-        that it is not for us.
+        that it is not for us, or not to be stored.
     """
     call = path_call
     try:
@@ -83,7 +92,11 @@ def check_event(
         call = _call_of(event, path_call)
         message_id = _message_id_of(event, item)
     except _UnusableError as error:
+        if suppressed and suppressed.is_in(item):
+            return Suppressed(call)
         return Rejected(error.reason, item, call)
+    if suppressed and suppressed.has_sent(event, item):
+        return Suppressed(call)
     sent_at = _sent_at_of(event) or shared.sent_at
     payload = shared.merged_into(item, event)
     if direct:

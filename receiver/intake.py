@@ -9,7 +9,7 @@ from msgspec import Raw
 from receiver.calls import CALLS, REJECTED
 from receiver.direct import DirectSender
 from receiver.envelope import good_line, received_stamps, rejected_line
-from receiver.events import Event, Rejected, ShutOut, check_event
+from receiver.events import Event, Rejected, ShutOut, Suppressed, check_event
 from receiver.lines import Lines
 from receiver.native import let_others_run
 from receiver.shared_fields import NOTHING_SHARED, SharedFields
@@ -38,8 +38,12 @@ def land_events(
     Raises:
         NotLandedError: they have to be sent again.
     """
-    limits = current_receiver().limits
-    _land(source, (check_event(bytes(item), shared, path_call, limits, direct) for item in items))
+    receiver = current_receiver()
+    limits, suppressed = receiver.limits, receiver.suppression.current()
+    _land(
+        source,
+        (check_event(bytes(item), shared, path_call, limits, direct, suppressed) for item in items),
+    )
 
 
 def land_unusable(source: Source, reason: str, body: bytes, path_call: str | None = None) -> None:
@@ -48,12 +52,16 @@ def land_unusable(source: Source, reason: str, body: bytes, path_call: str | Non
     Raises:
         NotLandedError: it has to be sent again.
     """
-    _land(source, [Rejected(reason, body, path_call)])
+    suppressed = current_receiver().suppression.current()
+    if suppressed and suppressed.is_in(body):
+        _land(source, [Suppressed(path_call)])
+    else:
+        _land(source, [Rejected(reason, body, path_call)])
 
 
-def _land(source: Source, checked: Iterable[Event | Rejected | ShutOut]) -> None:
+def _land(source: Source, checked: Iterable[Event | Rejected | ShutOut | Suppressed]) -> None:
     lines = Lines()
-    shut_out = 0
+    shut_out = suppressed = 0
     reasons: dict[str, int] = {}
     stamps = received_stamps(time.time_ns() // 1000)
     turn_ends = _TURN_BYTES
@@ -66,13 +74,15 @@ def _land(source: Source, checked: Iterable[Event | Rejected | ShutOut]) -> None
             lines.add(call, good_line(message_id, received_at, sent_at, source.name, payload))
         elif isinstance(one, ShutOut):
             shut_out += 1
+        elif isinstance(one, Suppressed):
+            suppressed += 1
         else:
             reasons[one.reason] = reasons.get(one.reason, 0) + 1
             line = rejected_line(received_at, source.name, one.call, one.reason, one.body)
             lines.add(REJECTED, line)
     g.source, g.events, g.rejected = source.name, lines.events, sum(reasons.values())
-    g.shut_out = shut_out
+    g.shut_out, g.suppressed = shut_out, suppressed
     receiver = current_receiver()
     receiver.committer.land(lines)
     by_call = {call: len(of_call) for call, of_call in lines.by_folder.items() if call in CALLS}
-    receiver.metrics.note_landed(source.name, by_call, reasons, shut_out)
+    receiver.metrics.note_landed(source.name, by_call, reasons, shut_out, suppressed)

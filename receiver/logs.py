@@ -99,6 +99,7 @@ def log_requests(app: Flask, note_request: Callable[[str | None, int], None]) ->
             events=g.get("events", 0),
             rejected=g.get("rejected", 0),
             shut_out=g.get("shut_out", 0),
+            suppressed=g.get("suppressed", 0),
             refused=g.get("refused"),
             bytes=g.get("bytes", 0),
             duration_ms=round((time.perf_counter() - g.started) * 1000, 2),

@@ -51,6 +51,8 @@ class Metrics:
         events = counter("seamline_events", "Events on the disk.", ("call", "source"))
         rejected = counter("seamline_rejected", "Events in rejected/.", ("reason", "source"))
         shut_out = counter("seamline_shut_out", "Events not for this destination.", ("source",))
+        suppressed = counter("seamline_suppressed", "Events of suppressed people.", ("source",))
+        self._suppressed = cache(lambda source: suppressed.labels(source).inc)
         self._shut_out = cache(lambda source: shut_out.labels(source).inc)
         self._request = cache(lambda route, status: requests.labels(route, f"{status}xx").inc)
         self._events = cache(lambda call, source: events.labels(call, source).inc)
@@ -77,18 +79,26 @@ class Metrics:
         self._request(route or "none", status // 100)()
 
     def note_landed(
-        self, source: str, by_call: Mapping[str, int], by_reason: Mapping[str, int], shut_out: int
+        self,
+        source: str,
+        by_call: Mapping[str, int],
+        by_reason: Mapping[str, int],
+        shut_out: int,
+        suppressed: int,
     ) -> None:
-        """Count the events of a request, those on the disk and those that were not for us.
+        """Count the events of a request, those on the disk and those that are not stored.
 
         Args:
             source: who sent them.
             by_call: how many of each call.
             by_reason: how many were rejected, for each reason.
             shut_out: how many had `integrations` that shut this destination out.
+            suppressed: how many were of people who are suppressed.
         """
         if shut_out:
             self._shut_out(source)(shut_out)
+        if suppressed:
+            self._suppressed(source)(suppressed)
         for call, number in by_call.items():
             self._events(call, source)(number)
         for reason, number in by_reason.items():

@@ -9,6 +9,7 @@ from receiver.events import Limits
 from receiver.live_sources import LiveSources
 from receiver.settings import Settings
 from receiver.sources import Sources
+from receiver.suppression import LiveSuppression
 
 if TYPE_CHECKING:
     from receiver.metrics import Metrics
@@ -23,6 +24,7 @@ class Receiver(NamedTuple):
     live_sources: LiveSources
     committer: Committer
     metrics: "Metrics"
+    suppression: LiveSuppression
 
     @property
     def sources(self) -> Sources:

@@ -11,8 +11,11 @@ from typing import TypeVar
 import duckdb
 
 from orchestration.loading import behind, landed_file, loads
+from orchestration.loading.blanking import blank_people
 from orchestration.loading.insert import highest_load, insert_files, known_checksums
 from orchestration.loading.landed_file import Contents, LandedFile
+from orchestration.loading.people import People
+from orchestration.loading.suppressed import suppressed_people
 from orchestration.loading.tables import FOLDERS, create_raw_tables
 from orchestration.loading.warehouse import connect
 from orchestration.loading.writer_lock import writer_lock
@@ -83,6 +86,7 @@ def load(
             )
         loads.catch_up(con, settings.landing)
         behind.mark(settings, landed_file.waiting_folders(settings.landing, folders))
+        suppressed = suppressed_people(settings.landing)
         waiting = [
             (file, file.path.stat().st_size)
             for file in landed_file.sealed_files(settings.landing, folders)
@@ -90,7 +94,8 @@ def load(
         total = sum(size for _, size in waiting)
         done = 0
         for files in portions(waiting, settings.load_bytes):
-            _load_portion(con, settings.landing, [file for file, _ in files], loaded)
+            names = [file for file, _ in files]
+            _load_portion(con, settings.landing, names, loaded, suppressed)
             done += sum(size for _, size in files)
             if progress:
                 progress(done, total)
@@ -127,10 +132,16 @@ def portions(files: Iterable[tuple[File, int]], budget: int) -> Iterator[list[tu
 
 
 def _load_portion(
-    con: duckdb.DuckDBPyConnection, landing: Path, files: list[LandedFile], loaded: Loaded
+    con: duckdb.DuckDBPyConnection,
+    landing: Path,
+    files: list[LandedFile],
+    loaded: Loaded,
+    suppressed: People | None,
 ) -> None:
-    portion = [landed_file.read(file) for file in files]
     known = known_checksums(con, [file.name for file in files])
+    if suppressed:
+        _drop_suppressed(suppressed, [file for file in files if file.name not in known])
+    portion = [landed_file.read(file) for file in files]
     new = [contents for contents in portion if contents.file.name not in known]
     if new:
         load_id = next_load_id(con, landing)
@@ -148,6 +159,13 @@ def _load_portion(
         else:
             _put_aside(contents.file)
             loaded.conflicts.append(name)
+
+
+def _drop_suppressed(suppressed: People, files: list[LandedFile]) -> None:
+    """Take out what was received before the receiver knew, or came by another way."""
+    dropped = sum(blank_people(file.path, suppressed).total() for file in files)
+    if dropped:
+        log.info("%d events of people who are suppressed were not loaded", dropped)
 
 
 def next_load_id(con: duckdb.DuckDBPyConnection, landing: Path) -> int:

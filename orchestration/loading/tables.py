@@ -5,6 +5,9 @@ import duckdb
 CALLS = ("group", "identify", "page", "screen", "track", "alias", "delete")
 """What Segment calls its calls; the word names folder, raw table, asset and final table."""
 
+WITH_TABLE = tuple(call for call in CALLS if call != "delete")
+"""The calls that have a final table."""
+
 REJECTED = "rejected"
 """The eighth folder and table: what was authenticated but cannot be used."""
 
@@ -74,6 +77,14 @@ _COMPLETENESS = """
     counted_load_id bigint
 """
 
+_ERASURE = """
+    erased_at timestamp,
+    kind varchar,
+    hash varchar,
+    lines bigint,
+    files bigint
+"""
+
 _FIELD = """
     call varchar,
     event varchar,
@@ -96,6 +107,8 @@ COLUMNS = {
     "raw.landed_count": _LANDED_COUNT,
     "raw.restored": _RESTORED,
     "raw.completeness": _COMPLETENESS,
+    "raw.erasure": _ERASURE,
+    "raw.erased_field": _FIELD,
     "raw.field": _FIELD,
 }
 """Quoted table name → its columns. No keys and no indexes: one writer and the ledger hold order."""

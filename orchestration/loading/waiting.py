@@ -13,7 +13,7 @@ Key = tuple[str, str, datetime]
 
 _TEXT = rb'"((?:[^"\\]|\\.)*)"'
 _LINE = re.compile(
-    rb'(?:\{"v":1,"crc":"[0-9a-f]{8}","message_id":(?:null|'
+    rb'(?!\n)(?:\{"v":1,"crc":"[0-9a-f]{8}","message_id":(?:null|'
     + _TEXT
     + rb'),"received_at":"(\d{4}-\d\d-\d\dT\d\d)[^"]*","sent_at":(?:null|'
     + _TEXT
@@ -36,7 +36,8 @@ def waiting_files(landing: Path) -> list[Path]:
 def count_lines(paths: list[Path]) -> Counter[Key]:
     """Count whole lines by what they say of themselves, without proving them.
 
-    A line that does not say it counts under the call of its folder and the hour of its file.
+    A line that does not say it counts under the call of its folder and the hour of its file; an
+    empty line is none.
     """
     counted: Counter[Key] = Counter()
     for path in paths:

@@ -7,15 +7,16 @@ from typing import NamedTuple
 
 from receiver.calls import REJECTED
 from receiver.envelope import good_line, received_stamps, rejected_line
-from receiver.events import Event, Limits, Rejected, ShutOut
+from receiver.events import Event, Limits, Rejected
 from receiver.importing.errors import CutShortError, UselessError
 from receiver.importing.journal import Journal, Place, State
 from receiver.importing.origins import Origin
 from receiver.importing.reading import Line, read_lines
-from receiver.importing.records import records_of
+from receiver.importing.records import Record, records_of
 from receiver.importing.staging import drop_unnoted, publish, stage
 from receiver.lines import Lines
 from receiver.settings import Settings
+from receiver.suppression import LiveSuppression
 
 CHUNK_BYTES = 16 << 20
 """So many bytes of lines that were read are a chunk; a line is never parted."""
@@ -118,10 +119,11 @@ def _chunks(
 ) -> Iterator[tuple[Lines, int]]:
     """Gather landed lines; each chunk comes with the place in the file where the next begins."""
     limits = Limits(settings.event_bytes, settings.depth)
+    suppression = LiveSuppression(settings.landing)
     stamps = received_stamps(journal.started + journal.records)
     chunk, begin, end = Lines(), journal.offset, journal.offset
     for line in lines:
-        for record in records_of(line, limits, settings.body_bytes):
+        for record in records_of(line, limits, settings.body_bytes, suppression.current()):
             _add(chunk, record, next(stamps), journal.source)
         end = line.end
         if end - begin >= CHUNK_BYTES or chunk.size >= LANDED_BYTES:
@@ -130,7 +132,7 @@ def _chunks(
     yield chunk, end
 
 
-def _add(chunk: Lines, record: Event | Rejected | ShutOut, received_at: str, source: str) -> None:
+def _add(chunk: Lines, record: Record, received_at: str, source: str) -> None:
     if isinstance(record, Event):
         line = good_line(record.message_id, received_at, record.sent_at, source, record.payload)
         chunk.add(record.call, line)

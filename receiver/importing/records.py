@@ -6,25 +6,42 @@ from msgspec import Raw
 
 from receiver.batches import Batch, Fields, read_array, read_batch, read_fields, refuse_oversized
 from receiver.errors import RequestRefusedError
-from receiver.events import Event, Limits, Rejected, ShutOut, check_event, why_no_object
+from receiver.events import (
+    Event,
+    Limits,
+    Rejected,
+    ShutOut,
+    Suppressed,
+    check_event,
+    why_no_object,
+)
 from receiver.importing.reading import Line
 from receiver.json_text import WHITESPACE
 from receiver.shared_fields import NOTHING_SHARED
+from receiver.suppression import SuppressedPeople
 
 MOST_EVENTS = 1_000_000
 """So many events may stand in one line."""
 
 
-def records_of(line: Line, limits: Limits, most_bytes: int) -> Iterator[Event | Rejected | ShutOut]:
+Record = Event | Rejected | ShutOut | Suppressed
+
+
+def records_of(
+    line: Line, limits: Limits, most_bytes: int, suppressed: SuppressedPeople | None
+) -> Iterator[Record]:
     """Check what a line holds: an event, an array of them, `{"batch": [...]}`, or nothing.
 
     Args:
         line: the line.
         limits: what an event may measure.
         most_bytes: what a line's events may measure once each has what its batch shares.
+        suppressed: whose events are not stored, if anybody's.
     """
     text = line.data.strip(WHITESPACE)
     if not text:
+        return
+    if suppressed and line.is_too_long and suppressed.is_in(line.data):
         return
     if line.is_too_long:
         yield Rejected("too_big", line.data)
@@ -34,15 +51,14 @@ def records_of(line: Line, limits: Limits, most_bytes: int) -> Iterator[Event | 
         if isinstance(batch, Batch):
             refuse_oversized(batch, MOST_EVENTS, most_bytes)
     except RequestRefusedError as refused:
-        yield Rejected(refused.code, text)
-        return
+        batch = refused.code
     if batch is None:
-        yield check_event(text, NOTHING_SHARED, None, limits)
+        yield check_event(text, NOTHING_SHARED, None, limits, None, suppressed)
     elif isinstance(batch, str):
-        yield Rejected(batch, text)
+        yield Suppressed() if suppressed and suppressed.is_in(text) else Rejected(batch, text)
     else:
         for item in batch.items:
-            yield check_event(bytes(item), batch.shared, None, limits)
+            yield check_event(bytes(item), batch.shared, None, limits, None, suppressed)
 
 
 def _batch_of(text: bytes, limits: Limits) -> Batch | str | None:

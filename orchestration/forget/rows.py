@@ -1,0 +1,260 @@
+"""Taking the rows in `erased` out of the warehouse, in one transaction with all that counts them.
+
+Files of the lake that hold erased rows, or rows that were deleted some time before, are written
+anew without them: a row that is only marked as deleted is still in its file.
+"""
+
+from collections.abc import Iterable
+from datetime import datetime
+
+import duckdb
+import pyarrow as pa
+
+from orchestration import completeness
+from orchestration.forget.fields import keep_fields
+from orchestration.forget.files import Bytes, Place
+from orchestration.loading.insert import HOUR, highest_load
+from orchestration.loading.people import People
+from orchestration.loading.tables import CALLS, REJECTED, WITH_TABLE
+from orchestration.loading.warehouse import DATABASE
+from orchestration.settings import Settings
+
+_GONE = "(file, line) in (select (file, line) from erased where table_name = '{table}')"
+
+
+def erase_rows(
+    con: duckdb.DuckDBPyConnection,
+    settings: Settings,
+    people: People,
+    files: dict[Place, Bytes],
+) -> None:
+    """Take everything in `erased` out of the raw and the final tables; in an open transaction.
+
+    Args:
+        con: The warehouse.
+        settings: Where the landing folder is.
+        people: Whose rows they are.
+        files: What the landed files are that they came in.
+    """
+    last = highest_load(con)
+    hours = _hours(con)
+    keep_fields(con, people)
+    _erase_from_final_tables(con, settings)
+    for table in (*CALLS, REJECTED):
+        write_anew(con, f'raw."{table}"', _GONE.format(table=table))
+    for schema, name in _other_tables(con, settings):
+        write_anew(con, f'{schema}."{name}"', "false")
+    _update_ledger(con, files)
+    _update_counts(con)
+    if highest_load(con) < last:
+        con.execute("insert into raw.restored values ($1, timezone('UTC', now()), 0, 0)", [last])
+    _count_again(con, settings, hours)
+
+
+def _erase_from_final_tables(con: duckdb.DuckDBPyConnection, settings: Settings) -> None:
+    """Take out rows; where an erased copy stood for a message of others, theirs takes its place."""
+    for call in WITH_TABLE:
+        if not _exists(con, settings.schema_name, call):
+            continue
+        table = f'{settings.schema_name}."{call}"'
+        gone = f"""
+            (_seamline_file, _seamline_line) in (
+                select (file, line) from erased where table_name = '{call}'
+            )
+        """
+        con.execute(
+            f"""
+            create or replace temp table orphaned as
+            select message_id, min(
+                struct_pack(received_at := received_at, file := file, line := line)
+            ) as place
+            from raw."{call}" anti join erased using (file, line)
+            where message_id in (select message_id from {table} where {gone})
+            group by message_id
+            """
+        )
+        write_anew(con, table, gone)
+        if con.execute("from orphaned limit 1").fetchone():
+            _insert_others(con, settings, call)
+
+
+def _insert_others(con: duckdb.DuckDBPyConnection, settings: Settings, call: str) -> None:
+    staged = (f"{settings.schema_name}_staging", f"stg_segment__{call}")
+    common = _columns(con, settings.schema_name, call) & _columns(con, *staged)
+    names = ", ".join('"' + name.replace('"', '""') + '"' for name in sorted(common))
+    con.execute(
+        f"""
+        insert into {settings.schema_name}."{call}" by name
+        select {names} from {staged[0]}."{staged[1]}"
+        where (message_id, _seamline_file, _seamline_line) in (
+            select (message_id, place.file, place.line) from orphaned
+        )
+        """
+    )
+
+
+def write_anew(con: duckdb.DuckDBPyConnection, table: str, gone: str) -> None:
+    """Write the files of a table anew that have rows which are to go, or have gone before.
+
+    Args:
+        con: The warehouse, in a transaction.
+        table: Schema and name, quoted.
+        gone: The condition on the rows that go.
+    """
+    paths = {
+        path
+        for (path,) in con.execute(f"select distinct filename from {table} where {gone}").fetchall()
+    }
+    paths |= _with_deleted_rows(con, table)
+    if not paths:
+        return
+    listed = ", ".join("'" + path.replace("'", "''") + "'" for path in sorted(paths))
+    con.execute(
+        f"insert into {table} select * from {table} where filename in ({listed}) and not ({gone})"
+    )
+    con.execute(f"delete from {table} where filename in ({listed})")
+
+
+def _with_deleted_rows(con: duckdb.DuckDBPyConnection, table: str) -> set[str]:
+    schema, _, name = table.partition(".")
+    rows = con.execute(
+        "select data_file from ducklake_list_files($1, $2, schema => $3) "
+        "where delete_file is not null",
+        [DATABASE, name.strip('"'), schema],
+    ).fetchall()
+    return {path for (path,) in rows}
+
+
+def _other_tables(con: duckdb.DuckDBPyConnection, settings: Settings) -> list[tuple[str, str]]:
+    """Tables that have rows of no single event."""
+    rows = con.execute(
+        "select schema_name, table_name from duckdb_tables() where database_name = $1 order by all",
+        [DATABASE],
+    ).fetchall()
+    done = {("raw", table) for table in (*CALLS, REJECTED)}
+    done |= {(settings.schema_name, call) for call in WITH_TABLE}
+    return [row for row in rows if row not in done]
+
+
+def _update_ledger(con: duckdb.DuckDBPyConnection, files: dict[Place, Bytes]) -> None:
+    """Note what the files are now, and how many rows and rejects of each are left.
+
+    A record that was rejected and became an event later counts in two lines of the ledger: as
+    rejected in that of its file, and as a row, and one rejected less, in that of its second load.
+    """
+    con.register(
+        "files",
+        pa.table(
+            {
+                "file": pa.array([place.name for place in files], pa.large_string()),
+                "sha256": pa.array([one.sha256 for one in files.values()], pa.string()),
+                "bytes": pa.array([one.size for one in files.values()], pa.int64()),
+            }
+        ),
+    )
+    con.execute(
+        f"""
+        create or replace temp table ledger as
+        with
+        entries as (
+            select *, bytes = 0 and rejected < 0 as is_retry from raw.landed_file
+            semi join erased using (file)
+        ),
+        gone as (
+            select file, load_id, table_name <> '{REJECTED}' as is_event, count(*) as lines
+            from erased group by all
+        ),
+        changes as (
+            select
+                file, load_id,
+                coalesce(sum(lines) filter (is_row), 0)::bigint as rows,
+                coalesce(sum(lines) filter (not is_row), 0)::bigint as rejected
+            from (
+                select
+                    entries.file, entries.load_id, lines,
+                    is_event and gone.load_id = entries.load_id as is_row
+                from entries join gone using (file)
+            )
+            group by all
+        )
+        select
+            entries.* replace (
+                entries.rows - changes.rows as rows,
+                entries.rejected + if(is_retry, changes.rows, -changes.rejected) as rejected,
+                coalesce(files.sha256, entries.sha256) as sha256,
+                if(is_retry, 0, coalesce(files.bytes, entries.bytes)) as bytes
+            )
+        from entries
+        join changes on entries.file = changes.file and entries.load_id = changes.load_id
+        left join files on entries.file = files.file
+        """
+    )
+    con.unregister("files")
+    con.execute("delete from raw.landed_file where file in (select file from ledger)")
+    con.execute(
+        """
+        insert into raw.landed_file by name
+        select * exclude (is_retry) from ledger where not (is_retry and rows = 0)
+        """
+    )
+
+
+def _update_counts(con: duckdb.DuckDBPyConnection) -> None:
+    con.execute(
+        """
+        create or replace temp table counts as
+        select load_id, call, source, hour, sum(lines)::bigint as lines
+        from (
+            select load_id, call, source, hour, lines from raw.landed_count
+            union all by name
+            select load_id, call, source, hour, -1 as lines from erased
+        )
+        where load_id in (select load_id from erased)
+        group by all
+        having sum(lines) <> 0
+        """
+    )
+    con.execute("delete from raw.landed_count where load_id in (select load_id from erased)")
+    con.execute("insert into raw.landed_count by name from counts order by all")
+
+
+def _hours(con: duckdb.DuckDBPyConnection) -> set[datetime]:
+    """The hours to count again: of what goes, and of other copies of the same messages."""
+    hours = {hour for (hour,) in con.execute("select distinct hour from erased").fetchall()}
+    for call in WITH_TABLE:
+        hours |= {
+            hour
+            for (hour,) in con.execute(
+                f"""
+                select distinct {HOUR} from raw."{call}"
+                where message_id in (select message_id from erased where table_name = '{call}')
+                """
+            ).fetchall()
+        }
+    return hours
+
+
+def _count_again(
+    con: duckdb.DuckDBPyConnection, settings: Settings, hours: Iterable[datetime]
+) -> None:
+    """Count, and leave what the models have not seen yet to be counted behind them."""
+    row = con.execute("select max(counted_load_id) from raw.completeness").fetchone()
+    if not row or row[0] is None:
+        return  # the models have not run yet, and nothing was ever counted
+    completeness.count_here(con, settings, set(hours))
+    con.execute(
+        "update raw.completeness set counted_load_id = $1 where counted_load_id > $1",
+        [row[0]],
+    )
+
+
+def _exists(con: duckdb.DuckDBPyConnection, schema: str, table: str) -> bool:
+    return bool(_columns(con, schema, table))
+
+
+def _columns(con: duckdb.DuckDBPyConnection, schema: str, table: str) -> set[str]:
+    rows = con.execute(
+        "select column_name from duckdb_columns() where schema_name = ? and table_name = ?",
+        [schema, table],
+    ).fetchall()
+    return {name for (name,) in rows}

@@ -1,0 +1,36 @@
+"""A last look for an id in what an erasure does not rewrite: logs and Dagster's storage."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from orchestration.loading.people import People
+from orchestration.settings import Settings
+
+_PIECE = 1 << 22
+_OVERLAP = 1 << 12
+
+
+def search(settings: Settings, people: People) -> list[str]:
+    """The files of the catalog and of Dagster that hold an id of these people, as bytes."""
+    folders = [settings.catalog.parent, settings.dagster_home]
+    return sorted(
+        str(path)
+        for folder in folders
+        for path in folder.rglob("*")
+        if path.is_file() and path.suffix != ".parquet" and _holds(path, people)
+    )
+
+
+def _holds(path: Path, people: People) -> bool:
+    try:
+        return any(people.stand_in(piece) for piece in _pieces(path))
+    except FileNotFoundError:
+        return False  # a log that went in the meantime
+
+
+def _pieces(path: Path) -> Iterator[bytes]:
+    with path.open("rb") as file:
+        tail = b""
+        while piece := file.read(_PIECE):
+            yield tail + piece
+            tail = piece[-_OVERLAP:]

@@ -1,0 +1,201 @@
+"""Whose event is this? The ids in events, rejected bodies and damaged lines, and people by hash.
+
+A person is known by the keyed hash of a user id or an anonymous id. Of an event its own `userId`,
+`anonymousId` and `previousId` count, and what it says elsewhere does not. Bytes that cannot be read
+count as a person's if one of these keys stands in them with the id, or the id itself.
+"""
+
+import hmac
+import json
+import re
+import zlib
+from base64 import b64decode
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
+from typing import Any, NamedTuple
+from urllib.parse import quote
+
+import msgspec
+
+USER = "user"
+ANONYMOUS = "anonymous"
+
+_KINDS = {"userId": (USER,), "anonymousId": (ANONYMOUS,), "previousId": (USER, ANONYMOUS)}
+_ABSENT = msgspec.Raw(b"null")
+_PAYLOAD = b',"payload":'
+_BODY = re.compile(rb'"body":"([A-Za-z0-9+/]*)')
+_KEYS = re.compile(
+    rb'"(userId|anonymousId|previousId)"\s*:\s*("(?:[^"\\]|\\.)*"|-?\d[\d.eE+-]*)', re.DOTALL
+)
+_UNPACKED_BYTES = 256 * 1024 * 1024
+
+
+class Id(NamedTuple):
+    """An id as text, and what it is."""
+
+    kind: str
+    text: str
+
+
+class Person(NamedTuple):
+    """An id's kind and its hash: all that is ever written down."""
+
+    kind: str
+    hash: str
+
+
+class _Ids(msgspec.Struct):
+    userId: msgspec.Raw = _ABSENT  # noqa: N815 - Segment's names
+    anonymousId: msgspec.Raw = _ABSENT  # noqa: N815
+    previousId: msgspec.Raw = _ABSENT  # noqa: N815
+
+
+_decode_ids = msgspec.json.Decoder(_Ids).decode
+
+
+def hash_of(key: bytes, one: Id) -> str:
+    """The hash an id is known by: HMAC-SHA256 over kind, NUL and id."""
+    text = f"{one.kind}\0{one.text}".encode("utf-8", "surrogatepass")
+    return hmac.digest(key, text, "sha256").hex()
+
+
+def ids_of_event(event: bytes) -> list[Id] | None:
+    """The ids an event has itself; None if it cannot be read as an object."""
+    try:
+        raw = _decode_ids(event)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return None
+    tokens = {"userId": raw.userId, "anonymousId": raw.anonymousId, "previousId": raw.previousId}
+    return [one for name, token in tokens.items() for one in _ids(name, bytes(token))]
+
+
+def _ids(name: str, token: bytes) -> Iterator[Id]:
+    """What the value of a field says: a string as it reads, a number as it is written."""
+    if token.startswith(b'"'):
+        try:
+            text = json.loads(token)
+        except ValueError:
+            text = token[1:-1].decode(errors="replace")
+    elif token[:1] in b"-0123456789":
+        text = token.decode()
+    else:
+        return
+    for kind in _KINDS[name]:
+        yield Id(kind, text)
+
+
+class People:
+    """Some people, and whether something is theirs."""
+
+    def __init__(self, key: bytes, people: Iterable[Person], ids: Iterable[Id] = ()) -> None:
+        """Take who they are.
+
+        Args:
+            key: The key of the hashes.
+            people: All of them.
+            ids: The ids of those of whom they are known; what cannot be read is searched for them.
+        """
+        self.people = frozenset(people)
+        self.ids = frozenset(ids)
+        self._key = key
+        self._in_bytes = [(self.person(one), _spellings(one.text)) for one in self.ids]
+
+    def person(self, one: Id) -> Person:
+        """The person of an id, whether one of these or not."""
+        return Person(one.kind, hash_of(self._key, one))
+
+    def knowing(self, ids: Iterable[Id]) -> "People":
+        """The same people, of whom these ids are known."""
+        return People(self._key, self.people, self.ids | frozenset(ids))
+
+    def stand_in(self, text: bytes) -> bool:
+        """Whether a known id of them stands in some bytes."""
+        return any(spelled.search(text) for _, spelled in self._in_bytes)
+
+    def whose(self, ids: Iterable[Id]) -> set[Person]:
+        """Which of these people some ids are."""
+        return {person for one in ids if (person := self.person(one)) in self.people}
+
+    def of_event(self, event: bytes) -> set[Person]:
+        """Whose an event is."""
+        ids = ids_of_event(event)
+        return self.whose(ids) if ids is not None else self._of_broken(event)
+
+    def of_line(self, line: bytes) -> set[Person]:
+        """Whose a landed line is, whatever its folder, damaged or torn ones too."""
+        _, is_event, payload = line.partition(_PAYLOAD)
+        if is_event:
+            ids = ids_of_event(payload[:-1])
+            return self.whose(ids) if ids is not None else self._of_broken(line)
+        found = _BODY.search(line)
+        if not found:
+            return self._of_broken(line)
+        text = found[1]
+        if len(text) % 4 == 1:  # of a torn line
+            text = text[:-1]
+        return self.of_body(b64decode(text + b"=" * (-len(text) % 4)))
+
+    def of_body(self, body: bytes) -> set[Person]:
+        """Whose a rejected body is: of one that is a batch, or cannot be read, anybody's in it."""
+        if body.startswith(b'{"v":'):
+            return self.of_line(body)  # a damaged line
+        found: set[Person] = set()
+        for text in _texts(body):
+            try:
+                value = json.loads(
+                    text, object_pairs_hook=_Pairs, parse_int=_Number, parse_float=_Number
+                )
+            except (ValueError, RecursionError):
+                found |= self._of_broken(text)
+            else:
+                found |= self.whose(_ids_of_value(value))
+        return found
+
+    def _of_broken(self, text: bytes) -> set[Person]:
+        keys = {(name.decode(), token) for name, token in _KEYS.findall(text)}
+        found = self.whose(one for name, token in keys for one in _ids(name, token))
+        return found | {person for person, spelled in self._in_bytes if spelled.search(text)}
+
+
+class _Pairs(list[tuple[str, Any]]):
+    """A JSON object with all its members, also those of one name."""
+
+
+class _Number(str):
+    """A JSON number as it is written."""
+
+    __slots__ = ()
+
+
+def _ids_of_value(value: Any) -> Iterator[Id]:
+    if isinstance(value, _Pairs):
+        for name, member in value:
+            if name in _KINDS and isinstance(member, str):
+                yield from (Id(kind, str(member)) for kind in _KINDS[name])
+            elif name == "batch":
+                yield from _ids_of_value(member)
+    elif isinstance(value, list):
+        for element in value:
+            yield from _ids_of_value(element)
+
+
+def _texts(body: bytes) -> Iterator[bytes]:
+    """A body, and what it is when it is unpacked, or not in UTF-8."""
+    yield body
+    if body.startswith(b"\x1f\x8b"):
+        with suppress(zlib.error):
+            yield zlib.decompressobj(wbits=31).decompress(body, _UNPACKED_BYTES)
+    if b"\0" in body[:200]:
+        for encoding in ("utf-16-le", "utf-16-be"):
+            yield body.decode(encoding, "replace").encode("utf-8", "replace")
+
+
+def _spellings(text: str) -> re.Pattern[bytes]:
+    """An id in bytes, standing for itself: plain, escaped as in JSON or in an address."""
+    escaped = json.dumps(text)[1:-1]
+    forms = {text, json.dumps(text, ensure_ascii=False)[1:-1], escaped, quote(text, safe="")}
+    forms.add(re.sub(r"\\u[0-9a-f]{4}", lambda one: "\\u" + one[0][2:].upper(), escaped))
+    choices = b"|".join(
+        re.escape(form.encode("utf-8", "surrogatepass")) for form in sorted(forms) if form
+    )
+    return re.compile(rb"(?<![0-9A-Za-z])(?:" + choices + rb")(?![0-9A-Za-z])")

@@ -1,0 +1,175 @@
+"""`landing/suppressed/`: who was erased or is to be, by hash, and whose events are stored no more.
+
+The receiver reads it too; landing/README.md is what both keep to.
+"""
+
+import secrets
+from collections.abc import Callable, Iterable
+from datetime import UTC, datetime
+from pathlib import Path
+
+import msgspec
+from filelock import FileLock
+
+from orchestration.loading.durable import sync_folder, write_whole
+from orchestration.loading.people import Id, People, Person
+
+FOLDER = "suppressed"
+
+_KEY = "key"
+_LIST = "list.ndjson"
+_KEY_BYTES = 32
+
+
+class Entry(msgspec.Struct):
+    """A line of the list: one erasure of one person."""
+
+    kind: str
+    hash: str
+    at: datetime
+    """When it was asked for."""
+    suppressed: bool
+    """Whether their events are stored no more."""
+    done_at: datetime | None = None
+    """When it was done; until then it is begun again by the next erasure."""
+    lines: int = 0
+    """Lines that were erased."""
+    files: int = 0
+    """Landed files they were in."""
+
+    @property
+    def person(self) -> Person:
+        """Who it is about."""
+        return Person(self.kind, self.hash)
+
+
+class DamagedListError(Exception):
+    """The list, or its key, cannot be read; the text says what to do."""
+
+
+def key_of(landing: Path) -> bytes:
+    """The key of the hashes, made when it is first asked for.
+
+    Raises:
+        DamagedListError: it is gone, though there is a list made with it.
+    """
+    folder = landing / FOLDER
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    with _lock(landing):
+        if not (folder / _KEY).exists():
+            if _read(landing):
+                raise DamagedListError(
+                    f"{folder / _KEY} is gone, and without it nobody in {_LIST} can be told. Put "
+                    "it back from a backup, or remove the list: then nobody is suppressed any more."
+                )
+            write_whole(folder / _KEY, secrets.token_hex(_KEY_BYTES).encode() + b"\n")
+            sync_folder(landing)
+        return bytes.fromhex((folder / _KEY).read_text())
+
+
+def entries(landing: Path) -> list[Entry]:
+    """All erasures, the oldest first.
+
+    Raises:
+        DamagedListError: a line cannot be read.
+    """
+    return _read(landing)
+
+
+def begin(landing: Path, ids: Iterable[Id], *, suppressed: bool) -> set[Person]:
+    """Write down, synced, that people are to be erased; those that already are stay as they are.
+
+    Returns:
+        Who they are.
+    """
+    people = People(key_of(landing), ())
+    wanted = {people.person(one) for one in ids}
+    now = datetime.now(UTC)
+
+    def add(found: list[Entry]) -> None:
+        waiting = {entry.person: entry for entry in found if entry.done_at is None}
+        for person in sorted(wanted):
+            if person in waiting:
+                waiting[person].suppressed |= suppressed
+            else:
+                found.append(Entry(*person, at=now, suppressed=suppressed))
+
+    _change(landing, add)
+    return wanted
+
+
+def to_be_done(landing: Path) -> list[Entry]:
+    """The erasures that were asked for and are not done."""
+    return [entry for entry in entries(landing) if entry.done_at is None]
+
+
+def finish(landing: Path, erased: Iterable[tuple[Person, datetime, int, int]]) -> None:
+    """Write down that erasures are done.
+
+    Args:
+        landing: The landing folder.
+        erased: Who, when, how many lines and in how many files, as often as there was something.
+    """
+    done = list(erased)
+    now = datetime.now(UTC)
+
+    def mark(found: list[Entry]) -> None:
+        for entry in found:
+            parts = [part for part in done if part[0] == entry.person and part[1] >= entry.at]
+            if entry.done_at is None and parts:
+                entry.done_at = now
+                entry.lines = sum(lines for _, _, lines, _ in parts)
+                entry.files = sum(files for _, _, _, files in parts)
+
+    _change(landing, mark)
+
+
+def allow_again(landing: Path, ids: Iterable[Id]) -> int:
+    """Store the events of people again from now on.
+
+    Returns:
+        How many of them were suppressed.
+    """
+    people = People(key_of(landing), ())
+    wanted = {people.person(one) for one in ids}
+    freed = set()
+
+    def free(found: list[Entry]) -> None:
+        for entry in found:
+            if entry.suppressed and entry.person in wanted:
+                entry.suppressed = False
+                freed.add(entry.person)
+
+    _change(landing, free)
+    return len(freed)
+
+
+def suppressed_people(landing: Path) -> People | None:
+    """Those whose events are stored no more; None if there are none."""
+    people = {entry.person for entry in entries(landing) if entry.suppressed}
+    return People(key_of(landing), people) if people else None
+
+
+def _read(landing: Path) -> list[Entry]:
+    path = landing / FOLDER / _LIST
+    if not path.exists():
+        return []
+    try:
+        return [msgspec.json.decode(line, type=Entry) for line in path.read_bytes().splitlines()]
+    except msgspec.MsgspecError as error:
+        raise DamagedListError(
+            f"{path} cannot be read ({error}). Put it back from a backup; until then nothing is "
+            "loaded, as it may be of people that were erased."
+        ) from error
+
+
+def _change(landing: Path, change: Callable[[list[Entry]], None]) -> None:
+    with _lock(landing):
+        found = _read(landing)
+        change(found)
+        lines = b"".join(msgspec.json.encode(entry) + b"\n" for entry in found)
+        write_whole(landing / FOLDER / _LIST, lines)
+
+
+def _lock(landing: Path) -> FileLock:
+    return FileLock(landing / FOLDER / ".lock", mode=0o600, timeout=60)

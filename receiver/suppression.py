@@ -1,0 +1,183 @@
+"""Suppression: people whose events are answered 200 and not stored, as landing/suppressed/ says.
+
+The list holds keyed hashes of ids. Every worker looks for itself whether it has changed, a few
+times a second at most and only when a request comes. Nothing is looked at where it is empty.
+"""
+
+import hmac
+import json
+import re
+import time
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import islice
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import msgspec
+import structlog
+from msgspec import Raw
+
+FOLDER = "suppressed"
+
+_LOOK_EVERY = 0.25
+_MOST_IDS = 10_000  # that are looked for in one body
+
+# A field of an event, and what its id may be.
+_KINDS = {
+    "userId": ("user",),
+    "anonymousId": ("anonymous",),
+    "previousId": ("user", "anonymous"),
+}
+_IN_BYTES = re.compile(
+    rb'"(userId|anonymousId|previousId)"\s*:\s*("(?:[^"\\]|\\.)*"|-?\d[\d.eE+-]*)', re.DOTALL
+)
+
+log = structlog.get_logger()
+
+
+class _Entry(msgspec.Struct):
+    kind: str
+    hash: str
+    suppressed: bool
+
+
+class _Ids(msgspec.Struct):
+    """The ids of an event as they are written: a number's digits count, not its value."""
+
+    userId: Raw = Raw(b"null")  # noqa: N815 - Segment's names
+    anonymousId: Raw = Raw(b"null")  # noqa: N815
+    previousId: Raw = Raw(b"null")  # noqa: N815
+
+
+_decode_entry = msgspec.json.Decoder(_Entry).decode
+_decode_ids = msgspec.json.Decoder(_Ids).decode
+
+
+class SuppressedPeople:
+    """Who is suppressed."""
+
+    def __init__(self, key: bytes, people: Iterable[tuple[str, str]]) -> None:
+        """Take them.
+
+        Args:
+            key: the key of the hashes.
+            people: the kind of each id, and its hash.
+        """
+        self._key = key
+        self._people = frozenset(people)
+
+    def __len__(self) -> int:
+        """Say how many ids there are."""
+        return len(self._people)
+
+    def has_sent(self, event: Mapping[str, Any], item: bytes) -> bool:
+        """Say whether an event is one of theirs.
+
+        Args:
+            event: the event, decoded.
+            item: the same event's bytes.
+        """
+        for name, kinds in _KINDS.items():
+            value = event.get(name)
+            if type(value) is str:
+                text = value
+            elif type(value) in (int, float):
+                text = bytes(getattr(_decode_ids(item), name)).decode()
+            else:
+                continue
+            if self._includes(kinds, text):
+                return True
+        return False
+
+    def is_in(self, body: bytes) -> bool:
+        """Say whether bytes that cannot be used are theirs.
+
+        Where they can be read as an event, its own ids say it. Else it is any id in them: they may
+        be a batch, or broken.
+        """
+        try:
+            own = _tokens(_decode_ids(body))
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+            own = set()
+        found = own or {(one[1].decode(), one[2]) for one in _first(_IN_BYTES.finditer(body))}
+        return any(self._includes(_KINDS[name], _text_of(token)) for name, token in found)
+
+    def _includes(self, kinds: Iterable[str], text: str) -> bool:
+        return any((kind, self._hash(kind, text)) in self._people for kind in kinds)
+
+    def _hash(self, kind: str, text: str) -> str:
+        return hmac.digest(
+            self._key, f"{kind}\0{text}".encode("utf-8", "surrogatepass"), "sha256"
+        ).hex()
+
+
+def _tokens(ids: _Ids) -> set[tuple[str, bytes]]:
+    """Return the ids that are there, as they are written."""
+    tokens = {(name, bytes(getattr(ids, name))) for name in _KINDS}
+    return {(name, token) for name, token in tokens if token[:1] in b'"-0123456789'}
+
+
+def _first(found: Iterable[re.Match[bytes]]) -> Iterator[re.Match[bytes]]:
+    return islice(found, _MOST_IDS)
+
+
+def _text_of(token: bytes) -> str:
+    if not token.startswith(b'"'):
+        return token.decode()
+    try:
+        return str(json.loads(token))
+    except ValueError:
+        return token[1:-1].decode(errors="replace")
+
+
+class _FileState(NamedTuple):
+    inode: int = 0
+    size: int = 0
+    modified: int = 0
+
+
+class LiveSuppression:
+    """Who is suppressed now. The list is replaced as a whole, so it is never read half-way."""
+
+    def __init__(self, landing: Path) -> None:
+        """Look at a landing folder's list from now on."""
+        self._folder = landing / FOLDER
+        self._list = self._folder / "list.ndjson"
+        self._read = _FileState()
+        self._people: SuppressedPeople | None = None
+        self._look_again = 0.0
+
+    def current(self) -> SuppressedPeople | None:
+        """Return who is suppressed; None if nobody is."""
+        now = time.monotonic()
+        if now >= self._look_again:
+            self._look_again = now + _LOOK_EVERY
+            self._look()
+        return self._people
+
+    def _look(self) -> None:
+        try:
+            found = self._list.stat()
+        except OSError:
+            state = _FileState()
+        else:
+            state = _FileState(found.st_ino, found.st_size, found.st_mtime_ns)
+        if state == self._read:
+            return
+        self._read = state
+        trouble = None
+        try:
+            self._people = self._load() if state != _FileState() else None
+        except (OSError, ValueError) as error:  # msgspec's errors are ValueErrors
+            trouble = str(error)
+        if trouble:  # those who were suppressed still are
+            log.error("suppressed_not_read", problem=trouble)
+        else:
+            log.info("suppressed_read", people=len(self._people or ()))
+
+    def _load(self) -> SuppressedPeople | None:
+        entries = [_decode_entry(line) for line in self._list.read_bytes().splitlines()]
+        people = {(entry.kind, entry.hash) for entry in entries if entry.suppressed}
+        if not people:
+            return None
+        return SuppressedPeople(bytes.fromhex((self._folder / "key").read_text()), people)
