@@ -52,13 +52,15 @@ def write_manifest(settings: Settings) -> Path:
     return manifest
 
 
-def run_models(settings: Settings, select: Iterable[str] = (), *options: str) -> list[RunResult]:
+def run_models(
+    settings: Settings, select: Iterable[str] = (), *, full_refresh: bool = False
+) -> list[RunResult]:
     """Bring models up to date with the raw tables, and count what became of every line.
 
     Args:
         settings: Where the warehouse is.
         select: Names of models; all of them if there are none.
-        options: Further ones of `dbt run`.
+        full_refresh: Whether to build them anew from all that was loaded.
 
     Returns:
         dbt's result for each model, in the order they were done, failed ones included.
@@ -68,7 +70,9 @@ def run_models(settings: Settings, select: Iterable[str] = (), *options: str) ->
     """
     names = list(select)
     # its artifacts are for nobody: writing them takes a second of each run
-    arguments = ["run", "--no-write-json", *options, *(["--select", *names] if names else [])]
+    arguments = ["run", "--no-write-json", *(["--select", *names] if names else [])]
+    if full_refresh:
+        arguments.append("--full-refresh")
     try:
         results = list(_invoke(settings, arguments))
         # before another writer adds what the models have not seen

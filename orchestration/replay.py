@@ -37,7 +37,7 @@ def replay(settings: Settings, day: date | None, table: str | None) -> str:
     calls = [call for call in CALLS if call in filled and table in (None, call)]
     models = [name for call in calls for name in (f"stg_segment__{call}", call)]
     if day is None:
-        results = dbt.run_models(settings, models, "--full-refresh")
+        results = dbt.run_models(settings, models, full_refresh=True)
     else:
         with _replayed(day):
             results = dbt.run_models(settings, models)

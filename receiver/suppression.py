@@ -165,19 +165,27 @@ class LiveSuppression:
         if state == self._read:
             return
         self._read = state
-        trouble = None
+        trouble: list[object] = []
         try:
-            self._people = self._load() if state != _FileState() else None
-        except (OSError, ValueError) as error:  # msgspec's errors are ValueErrors
-            trouble = str(error)
-        if trouble:  # those who were suppressed still are
-            log.error("suppressed_not_read", problem=trouble)
+            self._people = self._load(trouble) if state != _FileState() else None
+        except (OSError, ValueError) as error:  # the key; those who were suppressed still are
+            trouble.append(error)
+        if trouble:
+            log.error("suppressed_not_read", problem=str(trouble[0]), damaged=len(trouble))
         else:
             log.info("suppressed_read", people=len(self._people or ()))
 
-    def _load(self) -> SuppressedPeople | None:
-        entries = [_decode_entry(line) for line in self._list.read_bytes().splitlines()]
-        people = {(entry.kind, entry.hash) for entry in entries if entry.suppressed}
+    def _load(self, trouble: list[object]) -> SuppressedPeople | None:
+        """Read the list; lines of it that are damaged are trouble, and the others hold."""
+        people = set()
+        for line in self._list.read_bytes().splitlines():
+            try:
+                entry = _decode_entry(line)
+            except msgspec.DecodeError as error:
+                trouble.append(error)
+            else:
+                if entry.suppressed:
+                    people.add((entry.kind, entry.hash))
         if not people:
             return None
         return SuppressedPeople(bytes.fromhex((self._folder / "key").read_text()), people)

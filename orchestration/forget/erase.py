@@ -16,6 +16,7 @@ from datetime import UTC, datetime
 import duckdb
 import pyarrow as pa
 
+from orchestration.errors import DbtFailedError
 from orchestration.forget import fields, files, rows, sweep, targets
 from orchestration.forget.files import Bytes, Place
 from orchestration.forget.search import search
@@ -134,7 +135,10 @@ def _erase(settings: Settings, ids: set[Id]) -> Erased:
         with connect(settings) as con:
             create_raw_tables(con)
             people = _with_ids(con, people)
-            done = _erase_people(con, settings, people)
+            done, renamed = _erase_people(con, settings, people)
+    if renamed:
+        _build_anew(settings, renamed)
+    with writer_lock(settings):
         done.catalogs = sweep.sweep(settings)
         done.found = search(settings, people)
         with connect(settings, read_only=True) as con:
@@ -148,7 +152,24 @@ def _with_ids(con: duckdb.DuckDBPyConnection, people: People) -> People:
     return people.knowing(targets.recover_ids(con, people)) if people.people - known else people
 
 
-def _erase_people(con: duckdb.DuckDBPyConnection, settings: Settings, people: People) -> Erased:
+def _build_anew(settings: Settings, calls: list[str]) -> None:
+    """Build tables anew that have a column, or a relation beside them, called by an id."""
+    from orchestration import dbt  # noqa: PLC0415 - takes seconds, and is hardly ever needed
+
+    failed = dbt.failures(dbt.run_models(settings, calls, full_refresh=True))
+    failed = failed or dbt.failures(dbt.run_models(settings))
+    if failed:
+        raise DbtFailedError("\n".join(failed))
+
+
+def _erase_people(
+    con: duckdb.DuckDBPyConnection, settings: Settings, people: People
+) -> tuple[Erased, list[str]]:
+    """Take people out of files and rows.
+
+    Returns:
+        What was erased, and the calls whose tables have names that hold an id.
+    """
     landing = settings.landing
     found = _Found()
     loads.catch_up(con, landing)
@@ -165,14 +186,16 @@ def _erase_people(con: duckdb.DuckDBPyConnection, settings: Settings, people: Pe
     )
     with transaction(con):
         rows.erase_rows(con, settings, people, changed)
+        renamed = fields.names_of_nobody_else(con, people)
         _record(con, people, found)
     fields.export_fields(con, landing)
-    return Erased(
+    done = Erased(
         people=len(people.people),
         lines=sum(found.lines.values()),
         files=len(set().union(*found.files.values())),
         mentions=mentions,
     )
+    return done, renamed
 
 
 def _record(con: duckdb.DuckDBPyConnection, people: People, found: _Found) -> None:
