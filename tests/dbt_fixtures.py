@@ -40,7 +40,7 @@ class Lake:
             What it printed.
         """
         status, printed = run_dbt(
-            [*arguments, *("--project-dir", "dbt_project", "--profiles-dir", ".")],
+            arguments,
             os.environ
             | {
                 "SEAMLINE_WAREHOUSE": self.settings.warehouse,
@@ -89,7 +89,7 @@ def lake(tmp_path_factory: pytest.TempPathFactory, dbt_target: Path) -> Lake:
 @pytest.fixture(scope="module")
 def built_lake(lake: Lake, prepared_house: Path) -> Lake:
     """The same house with all tables and views there, empty, as `make run` prepares them."""
-    move_in(prepared_house / "warehouse", lake.settings.catalog.parent)
+    move_in(prepared_house, lake.scratch)
     return lake
 
 

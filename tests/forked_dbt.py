@@ -1,23 +1,25 @@
-"""dbt in a new process for each call, forked from one that has imported it already.
+"""dbt in a new process for each call, forked from one that has imported it and read the project.
 
-The imports take five seconds, more than many a call. What a call leaves behind in its process,
-connections and locks above all, ends with it, as it does with the command.
+That takes longer than most calls do. What a call leaves behind in its process, connections and
+locks above all, ends with it, as it does with the command.
 """
 
-import multiprocessing
+import json
 import os
+import subprocess
+import sys
+import tempfile
 from collections.abc import Mapping, Sequence
+from functools import cache
 from pathlib import Path
 
-from dbt.cli.main import cli
+from dbt.cli.main import cli, dbtRunner
 
+from orchestration import dbt_plugin
 from orchestration.loading import warehouse
 from orchestration.settings import ROOT
 
-_processes = multiprocessing.get_context("forkserver")
-_processes.set_forkserver_preload(
-    ["dbt.cli.main", "dbt.adapters.duckdb", "dbt.task.run", "orchestration.dbt_plugin"]
-)
+PROJECT = ("--project-dir", "dbt_project", "--profiles-dir", ".")
 
 
 def run_dbt(
@@ -26,26 +28,68 @@ def run_dbt(
     """Run dbt to its end.
 
     Args:
-        arguments: as on the command line.
+        arguments: as on the command line; the project is known.
         environment: the whole of it.
         output: the file to print to; it is overwritten.
 
     Returns:
         The exit status, and what was printed.
     """
-    process = _processes.Process(target=_dbt, args=(list(arguments), dict(environment), output))
-    process.start()
-    process.join()
-    assert process.exitcode is not None
-    return process.exitcode, output.read_text()
+    server = _server()
+    assert server.stdin is not None
+    assert server.stdout is not None
+    call = {"arguments": [*arguments, *PROJECT], "environment": dict(environment)}
+    server.stdin.write(json.dumps(call | {"output": str(output)}) + "\n")
+    server.stdin.flush()
+    return int(server.stdout.readline()), output.read_text()
 
 
-def _dbt(arguments: list[str], environment: dict[str, str], output: Path) -> None:
+@cache
+def _server() -> subprocess.Popen[str]:
+    """The process to fork from; it ends with this one, which holds its standard input."""
+    return subprocess.Popen(
+        [sys.executable, __file__],
+        cwd=ROOT,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+
+
+def _serve() -> None:
+    answers = os.fdopen(os.dup(1), "w")
+    os.dup2(2, 1)
+    assert dbt_plugin  # imported, as dbt would
+    warehouse.CONFIG["allow_unsigned_extensions"] = True  # as in conftest.py
+    with tempfile.TemporaryDirectory() as folder:
+        where = ["--target-path", folder, "--log-path", folder]
+        outcome = dbtRunner().invoke(["--quiet", "parse", *where, *PROJECT])
+    assert outcome.success, outcome.exception
+    for line in sys.stdin:
+        call = json.loads(line)
+        if (child := os.fork()) == 0:
+            _run(**call)
+        _, status = os.waitpid(child, 0)
+        answers.write(f"{os.waitstatus_to_exitcode(status)}\n")
+        answers.flush()
+
+
+def _run(arguments: list[str], environment: dict[str, str], output: str) -> None:
     os.environ.clear()
     os.environ.update(environment)
-    os.chdir(ROOT)
-    warehouse.CONFIG["allow_unsigned_extensions"] = True  # as in conftest.py
-    with output.open("wb") as file:
+    with Path(output).open("wb") as file:
         for descriptor in (1, 2):
             os.dup2(file.fileno(), descriptor)
-    cli(arguments, prog_name="dbt")
+    status = 1
+    try:
+        cli(arguments, prog_name="dbt")
+    except SystemExit as end:
+        status = end.code if isinstance(end.code, int) else 1
+    finally:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(status)
+
+
+if __name__ == "__main__":
+    _serve()
