@@ -19,11 +19,17 @@ hypothesis.settings.load_profile("unhurried")
 warehouse.CONFIG["allow_unsigned_extensions"] = True
 
 LONGEST_FIRST = (
-    "test_whole_road_kills.py",
     "test_load_fault_dagster.py",
     "test_whole_road.py",
+    "test_whole_road_kills.py",
     "test_dbt_new_fields.py",
     "test_dbt_first_copy_wins.py",
+    "test_columns_yml.py",
+    "test_bad_input_loading.py",
+    "test_reload_rejected.py",
+    "test_by_hand.py",
+    "test_dbt_columns.py",
+    "test_dbt_real_events.py",
     "test_schema_name.py",
     "test_load_fault_dbt_kills.py",
 )

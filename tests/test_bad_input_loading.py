@@ -1,11 +1,9 @@
 """Bad inputs, all the way: whatever a case lands is in the warehouse, byte for byte."""
 
 import http.client
-import os
-import subprocess
-import sys
 from collections import Counter
 from collections.abc import Iterator
+from pathlib import Path
 from typing import NamedTuple
 
 import duckdb
@@ -16,7 +14,8 @@ import test_bad_input_json
 import test_bad_input_limits
 import test_bad_input_signatures
 from attack import KEY, Case, Line, bad_input, each, expected_lines, send
-from receiver_fixtures import ROOT, RunningReceiver, new_id
+from made_house import house_settings, move_in, run_orchestration
+from receiver_fixtures import RunningReceiver, new_id
 
 from orchestration.loading.load import load
 from orchestration.loading.tables import CALLS
@@ -24,6 +23,7 @@ from orchestration.loading.warehouse import connect
 from orchestration.settings import Settings
 
 pytest_plugins = ("receiver_fixtures",)
+pytestmark = pytest.mark.timeout(600)
 
 MODULES = (
     test_bad_input_signatures,
@@ -69,9 +69,10 @@ def raw_lines(con: duckdb.DuckDBPyConnection) -> Counter[Line]:
 
 
 @pytest.fixture(scope="module")
-def outcome(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Outcome]:
+def outcome(tmp_path_factory: pytest.TempPathFactory, prepared_house: Path) -> Iterator[Outcome]:
     """Every case that lands, sent to a receiver, loaded, and modelled by dbt."""
     folder = tmp_path_factory.mktemp("loading")
+    move_in(prepared_house, folder)
     running = RunningReceiver(folder, workers=1)
     expected, ids = {}, {}
     for case in LANDING:
@@ -81,20 +82,10 @@ def outcome(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Outcome]:
         expected[case.title] = expected_lines(case, body, ids[case.title])
     replay(running, 1000)
     assert running.stop() == 0
-    house = {
-        "SEAMLINE_LANDING": str(running.landing),
-        "SEAMLINE_WAREHOUSE": f"ducklake:sqlite:{folder}/warehouse/catalog.sqlite",
-        "DAGSTER_HOME": str(folder / "dagster"),
-    }
+    house = house_settings(folder)
     settings = Settings(landing=running.landing, warehouse=house["SEAMLINE_WAREHOUSE"])
     load(settings)
-    subprocess.run(
-        [sys.executable, "-m", "orchestration", "load"],
-        cwd=ROOT,
-        env=os.environ | house,
-        check=True,
-        stdout=subprocess.DEVNULL,
-    )
+    run_orchestration("load", house)
     with connect(settings, read_only=True) as con:
         yield Outcome(con, expected, raw_lines(con), ids)
     running.kill()

@@ -3,9 +3,15 @@
 import json
 import subprocess
 import sys
+from pathlib import Path
+
+import pytest
+from made_house import move_in
 
 from orchestration import dbt
 from orchestration.settings import ROOT, Settings
+
+pytestmark = pytest.mark.timeout(600)
 
 WRITE = "from orchestration import dbt; from orchestration.settings import Settings; "
 WRITE += "print(dbt.write_manifest(Settings()))"
@@ -24,8 +30,9 @@ def test_processes_that_need_it_at_once_all_read_it_whole(settings: Settings) ->
     assert "model.seamline.track" in json.loads((settings.dagster_home / path).read_text())["nodes"]
 
 
-def test_a_run_leaves_it_alone(settings: Settings) -> None:
+def test_a_run_leaves_it_alone(settings: Settings, prepared_house: Path) -> None:
     """What dbt writes it writes in place: a reader could see half of it, and a kill leave half."""
+    move_in(prepared_house, settings.dagster_home.parent)
     manifest = dbt.write_manifest(settings)
     before = manifest.stat()
     dbt.run_models(settings, ["stg_segment__track"])

@@ -36,8 +36,9 @@ def counts(lake: Lake) -> dict[str, int]:
 
 
 @pytest.fixture(scope="module")
-def house(lake: Lake) -> Lake:
+def house(built_lake: Lake) -> Lake:
     """Two events that were too big, and two bodies that are no event and never will be."""
+    lake = built_lake
     lake.land(
         "rejected",
         landed.rejected_line(json.dumps(BIG).encode(), reason="too_big", call="track"),

@@ -1,4 +1,4 @@
-"""SIGKILL of any process loses no acknowledged event and duplicates no row."""
+"""SIGKILL of any process loses no acknowledged event and doubles no row; Ctrl-C leaves nothing."""
 
 import contextlib
 import subprocess
@@ -110,3 +110,15 @@ def test_after_the_kill_of_make_run_itself_nothing_holds_the_ports_and_nothing_i
     _send(house, "after make run")
     _wait_for_rows(house)
     assert house.stop() == 0
+
+
+def test_ctrl_c_leaves_no_process_and_no_unsealed_file(house: House) -> None:
+    house.keep_running()
+    house.track("m1", "m2")
+    family = house.processes()
+
+    status = house.stop()
+
+    assert status == 0
+    assert [process for process in family if psutil.pid_exists(process.pid)] == []
+    assert list(house.settings.landing.rglob("*.open")) == []
