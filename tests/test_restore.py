@@ -164,6 +164,20 @@ def test_a_file_that_is_nowhere_is_named_and_all_others_are_loaded(
     assert load(filled).load_ids == [5]
 
 
+def test_an_archive_that_is_damaged_is_named_and_all_others_are_loaded(
+    filled: Settings, caplog: pytest.LogCaptureFixture
+) -> None:
+    archive = filled.landing / "archive" / "identify" / f"{HOURS[1]}.tar.zst"
+    archive.write_bytes(archive.read_bytes()[:-20])
+    lose(filled)
+
+    restored = restore_if_behind(filled)
+
+    assert restored is not None
+    assert (restored.files, len(restored.missing)) == (4, 1)
+    assert f"{archive} is damaged" in caplog.text
+
+
 def test_the_sensor_sees_that_it_is_lost(filled: Settings) -> None:
     assert not is_warehouse_lost(filled)
 

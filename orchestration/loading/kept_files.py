@@ -1,25 +1,30 @@
 """Where the files of past loads are: in `loaded/`, or in an archive of their hour."""
 
+import logging
 from collections import defaultdict
 from collections.abc import Collection, Iterator
 from pathlib import Path
 
-from orchestration.loading.archive import archives_of_hour, hour_of, read_archive
+from orchestration.loading.archive import (
+    DamagedArchiveError,
+    archives_of_hour,
+    hour_of,
+    read_archive,
+)
 from orchestration.loading.landed_file import LandedFile
 from orchestration.loading.load import LOADED
+
+log = logging.getLogger(__name__)
 
 
 def read_kept(landing: Path, files: Collection[str]) -> Iterator[tuple[LandedFile, bytes]]:
     """Read files that were loaded, hour by hour, each once, wherever they are by now.
 
-    Those that are nowhere are left out.
+    Those that are nowhere are left out, or behind the damage in an archive, which is logged.
 
     Args:
         landing: The landing folder.
         files: `<call>/<name>` of each.
-
-    Raises:
-        DamagedArchiveError: an archive cannot be read to its end.
     """
     by_hour: dict[tuple[str, str], set[str]] = defaultdict(set)
     for file in files:
@@ -44,7 +49,10 @@ def _read_hour(
                 yield LandedFile(folder / name, call), data
                 break
         for archive in archives_of_hour(landing, call, hour) if missing else ():
-            for name, data in read_archive(archive):
-                if name in missing:
-                    missing.discard(name)
-                    yield LandedFile(archive / name, call), data
+            try:
+                for name, data in read_archive(archive):
+                    if name in missing:
+                        missing.discard(name)
+                        yield LandedFile(archive / name, call), data
+            except DamagedArchiveError as damage:
+                log.error("%s. What comes behind the damage is not read.", damage)  # noqa: TRY400
