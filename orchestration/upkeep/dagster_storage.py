@@ -77,7 +77,7 @@ def _remove_shared_events(settings: Settings, run_ids: list[str]) -> None:
     of_them = f"run_id in ({', '.join('?' * len(run_ids))})"
     with closing(sqlite3.connect(index, timeout=BUSY_SECONDS)) as database, database:
         for condition in (
-            f"asset_event_tags where event_id in (select id from event_logs where {of_them})",  # noqa: S608
+            f"asset_event_tags where event_id in (select id from event_logs where {of_them})",  # noqa: S608 - our own
             f"asset_check_executions where {of_them}",
             f"event_logs where {of_them}",
         ):

@@ -1,6 +1,7 @@
 """Files that no snapshot ever listed: what a writer that was killed had begun to write."""
 
 import re
+import time
 from datetime import timedelta
 from pathlib import Path
 
@@ -44,11 +45,14 @@ def remove(con: duckdb.DuckDBPyConnection, age: timedelta) -> tuple[int, int]:
         How many files, and their bytes.
     """
     found = con.execute(
-        "call ducklake_delete_orphaned_files("
-        "$1, dry_run => true, older_than => now() - $2::interval)",
-        [DATABASE, age],
+        "call ducklake_delete_orphaned_files($1, dry_run => true, cleanup_all => true)", [DATABASE]
     ).fetchall()
-    orphans = [path for (name,) in found if _OURS.fullmatch((path := Path(name)).name)]
+    then = time.time() - age.total_seconds()
+    orphans = [
+        path
+        for (name,) in found
+        if _OURS.fullmatch((path := Path(name)).name) and path.stat().st_mtime <= then
+    ]
     # in 2026 it has taken listed files for orphans (duckdb/ducklake#815), so it is asked twice
     listed = listed_names(con)
     mistaken = [path for path in orphans if path.name in listed]

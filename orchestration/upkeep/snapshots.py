@@ -7,6 +7,7 @@ where it is older than what is kept.
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import timedelta
+from pathlib import Path
 
 import duckdb
 
@@ -118,17 +119,30 @@ def expire(con: duckdb.DuckDBPyConnection, snapshots: list[int]) -> None:
 def remove_unlisted_files(con: duckdb.DuckDBPyConnection, age: timedelta) -> int:
     """Remove the files that no snapshot has listed for as long as `age`; with 0 all of them.
 
-    Killed halfway, the rest is still taken down, and a file that is gone is no trouble.
+    DuckLake's own way compares times as text where the catalog is a SQLite file, and takes all
+    that was taken down today. Here a file goes before its line in the catalog, so that what is
+    killed halfway is finished the next time. The caller is the one writer.
 
     Returns:
         How many.
     """
-    return len(
-        con.execute(
-            "call ducklake_cleanup_old_files($1, older_than => now() - $2::interval)",
-            [DATABASE, age],
-        ).fetchall()
+    catalog = f"__ducklake_metadata_{DATABASE}.ducklake_files_scheduled_for_deletion"
+    rows = con.execute(
+        f"""
+        select file.path, known.path
+        from ducklake_cleanup_old_files('{DATABASE}', dry_run => true, cleanup_all => true) as file
+        join {catalog} as known on parse_filename(known.path) = parse_filename(file.path)
+        where known.schedule_start::timestamptz <= now() - $1::interval
+        """,  # noqa: S608 - names of our own
+        [age],
+    ).fetchall()
+    for path, _ in rows:
+        Path(path).unlink(missing_ok=True)
+    con.execute(
+        f"delete from {catalog} where path in (select unnest($1::varchar[]))",  # noqa: S608
+        [[known for _, known in rows]],
     )
+    return len(rows)
 
 
 def count(con: duckdb.DuckDBPyConnection) -> int:
