@@ -171,9 +171,9 @@ def main() -> None:
     parser.add_argument("--page-only", action="store_true", help="write the page from the CSV")
     options = parser.parse_args()
     if not options.page_only:
-        said = report.conditions()
+        options.csv.parent.mkdir(parents=True, exist_ok=True)
+        options.csv.with_suffix(".txt").write_text(report.conditions() + "\n")
         _measure(options)
-        options.csv.with_suffix(".txt").write_text(said + "\n")
     upkeep_page.write(options.csv)
 
 
@@ -187,7 +187,6 @@ def _measure(options: argparse.Namespace) -> None:
             living = House(house, folder, options.loads_an_hour, options.hours, options.portion)
             context.Process(target=_live, args=(living, theirs), daemon=True).start()
             houses[house] = ours
-        options.csv.parent.mkdir(parents=True, exist_ok=True)
         with options.csv.open("w", newline="") as file:
             writer = csv.DictWriter(file, [column.name for column in fields(Row)])
             writer.writeheader()
