@@ -75,8 +75,8 @@ def _run_again_if_ended(house: House) -> None:
     house.keep_running()
 
 
-FORMS = {"receiver": (), "run worker": pytest.mark.long}
-"""Who is killed in `make test` and in `make test-long`; all others in `make chaos`."""
+FORMS = {"receiver": pytest.mark.long, "run worker": pytest.mark.long}
+"""Who is killed in `make test-long`; all others in `make chaos`."""
 
 
 @pytest.mark.parametrize(
