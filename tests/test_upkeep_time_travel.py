@@ -37,7 +37,10 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Settings]:
         assert dbt.failures(dbt.run_models(settings)) == []
         keep_small(settings)
         with closing(sqlite3.connect(settings.catalog)) as catalog, catalog:
-            catalog.execute("update ducklake_snapshot set snapshot_time = '2026-11-23 17:00:00+00'")
+            catalog.execute(
+                "update ducklake_snapshot set snapshot_time = printf("
+                "'2026-11-23 17:%02d:%02d+00', snapshot_id / 60, snapshot_id % 60)"
+            )
         load_events(settings, 100)
         assert dbt.failures(dbt.run_models(settings)) == []
         yield settings
