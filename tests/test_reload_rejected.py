@@ -79,7 +79,7 @@ def test_what_is_an_event_now_moves_to_its_table(house: Lake) -> None:
         "DAGSTER_HOME": str(house.scratch / "dagster"),
     }
     done = subprocess.run(
-        [sys.executable, "-m", "orchestration", "reload"],
+        [sys.executable, "-m", "orchestration", "replay", "--rejected"],
         env=environment, cwd=ROOT, capture_output=True, text=True, check=True,
     )  # fmt: skip
 
