@@ -11,7 +11,7 @@ import time
 from collections.abc import Iterable, Iterator, Mapping
 from itertools import islice
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Annotated, Any, NamedTuple
 
 import msgspec
 import structlog
@@ -37,7 +37,7 @@ log = structlog.get_logger()
 
 class _Entry(msgspec.Struct):
     kind: str
-    hash: str
+    hash: Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{64}$")]
     suppressed: bool
 
 
@@ -63,12 +63,17 @@ class SuppressedPeople:
             key: the key of the hashes.
             people: the kind of each id, and its hash.
         """
-        self._key = key
-        self._people = frozenset(people)
+        self._hashes: dict[str, set[bytes]] = {}
+        for kind, digest in people:
+            self._hashes.setdefault(kind, set()).add(bytes.fromhex(digest))
+        # of each kind that is there: the hash as far as it is the same for all ids
+        self._begun = {
+            kind: hmac.new(key, kind.encode() + b"\0", "sha256") for kind in self._hashes
+        }
 
     def __len__(self) -> int:
         """Say how many ids there are."""
-        return len(self._people)
+        return sum(map(len, self._hashes.values()))
 
     def has_sent(self, event: Mapping[str, Any], item: bytes) -> bool:
         """Say whether an event is one of theirs.
@@ -103,12 +108,13 @@ class SuppressedPeople:
         return any(self._includes(_KINDS[name], _text_of(token)) for name, token in found)
 
     def _includes(self, kinds: Iterable[str], text: str) -> bool:
-        return any((kind, self._hash(kind, text)) in self._people for kind in kinds)
-
-    def _hash(self, kind: str, text: str) -> str:
-        return hmac.digest(
-            self._key, f"{kind}\0{text}".encode("utf-8", "surrogatepass"), "sha256"
-        ).hex()
+        for kind in kinds:
+            if kind in self._begun:
+                hashed = self._begun[kind].copy()
+                hashed.update(text.encode("utf-8", "surrogatepass"))
+                if hashed.digest() in self._hashes[kind]:
+                    return True
+        return False
 
 
 def _tokens(ids: _Ids) -> set[tuple[str, bytes]]:
