@@ -39,6 +39,10 @@ SEALED_SECONDS = 60.0
 """How much later than it should be a file may be sealed."""
 
 
+MOST_SOUGHT = 20
+"""Ids that are looked for in what others say, and in logs; with more it would take hours."""
+
+
 @dataclass
 class Erased:
     """What was erased, and what could not be or was not ours to erase."""
@@ -111,7 +115,7 @@ def forget_notified(settings: Settings) -> Erased:
         As `forget` does.
     """
     restore_if_behind(settings)
-    with connect(settings) as con:
+    with writer_lock(settings), connect(settings) as con:
         create_raw_tables(con)
         named = con.execute(
             "select distinct payload ->> '$.userId' from raw.delete "
@@ -140,10 +144,15 @@ def _erase(settings: Settings, ids: set[Id]) -> Erased:
         _build_anew(settings, renamed)
     with writer_lock(settings):
         done.catalogs = sweep.sweep(settings)
-        done.found = search(settings, people)
+        done.found = search(settings, people) if _are_few(people) else []
         with connect(settings, read_only=True) as con:
             suppressed.finish(landing, _erasures(con))
     return done
+
+
+def _are_few(people: People) -> bool:
+    """Whether every row and log is to be searched for their ids."""
+    return len(people.ids) <= MOST_SOUGHT
 
 
 def _with_ids(con: duckdb.DuckDBPyConnection, people: People) -> People:
@@ -176,7 +185,7 @@ def _erase_people(
     files.settle(con, landing)
     files.remove_leftovers(landing)
     targets.find(con, people, found.add)
-    mentions = targets.mentions(con, people)
+    mentions = targets.mentions(con, people) if _are_few(people) else []
     files.blank_waiting(landing, people, found.add)
     changed: dict[Place, Bytes] = {}
     for lines in files.erased_lines(con):

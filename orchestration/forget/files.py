@@ -102,7 +102,8 @@ def settle(con: duckdb.DuckDBPyConnection, landing: Path) -> None:
     waiting = list(landed_file.sealed_files(landing))
     known = known_checksums(con, [file.name for file in waiting])
     for file in waiting:
-        if known.get(file.name) == hashlib.sha256(file.path.read_bytes()).hexdigest():
+        loaded_as = known.get(file.name)
+        if loaded_as and _bytes(file.path.read_bytes()).sha256 == loaded_as:
             move_to_loaded(landing, file)
 
 

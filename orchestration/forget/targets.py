@@ -9,6 +9,7 @@ import pyarrow as pa
 from orchestration.loading.insert import HOUR, UNKNOWN
 from orchestration.loading.people import ANONYMOUS, USER, Id, People, Person
 from orchestration.loading.tables import CALLS, REJECTED
+from orchestration.loading.warehouse import DATABASE
 
 _AT_ONCE = 1_000
 _NAMED = 5
@@ -71,24 +72,27 @@ def find(con: duckdb.DuckDBPyConnection, people: People, note: Note) -> None:
         people: Who; of all that have rows the ids are known.
         note: Told of each line whose it is, and of which file.
     """
-    empty = _ERASED.empty_table()  # noqa: F841 - DuckDB reads it
+    con.register("empty", _ERASED.empty_table())
     con.execute("create or replace temp table erased as from empty")
-    con.register("ids", _ids_table(people))
-    for call in CALLS:
-        con.execute(
-            f"select {_COLUMNS}, '{call}', payload::varchar from raw.\"{call}\" where {_MAY_BE}"
+    con.unregister("empty")
+    # a connection of its own, so that rows can be read while others are written down
+    with con.cursor() as reader:
+        reader.execute(f"use {DATABASE}")
+        reader.register("ids", _ids_table(people))
+        for call in CALLS:
+            reader.execute(
+                f"select {_COLUMNS}, '{call}', payload::varchar from raw.\"{call}\" where {_MAY_BE}"
+            )
+            events = (
+                (row, people.of_event(str(row[-1]).encode("utf-8", "surrogatepass")))
+                for row in _rows(reader)
+            )
+            _add(con, call, events, note)
+        reader.execute(
+            f"select {_COLUMNS}, coalesce(call, '{UNKNOWN}'), body from raw.rejected "
+            "where body is not null"
         )
-        events = (
-            (row, people.of_event(str(row[-1]).encode("utf-8", "surrogatepass")))
-            for row in _rows(con)
-        )
-        _add(con, call, events, note)
-    con.unregister("ids")
-    con.execute(
-        f"select {_COLUMNS}, coalesce(call, '{UNKNOWN}'), body from raw.rejected "
-        "where body is not null"
-    )
-    _add(con, REJECTED, ((row, people.of_body(row[-1])) for row in _rows(con)), note)
+        _add(con, REJECTED, ((row, people.of_body(row[-1])) for row in _rows(reader)), note)
 
 
 def _may_be(field: str, kinds: tuple[str, ...]) -> str:
@@ -115,7 +119,7 @@ def _add(
     rows: Iterator[tuple[tuple[Any, ...], set[Person]]],
     note: Note,
 ) -> None:
-    """Add those rows that are somebody's."""
+    """Add those rows that are somebody's, a few at a time."""
     found = []
     for row, whose in rows:
         for person in whose:
@@ -123,9 +127,17 @@ def _add(
         if whose:
             file, line, load_id, source, hour, message_id, call, _ = row
             found.append((table, file, line, load_id, call, source, hour, message_id))
-    columns = list(zip(*found, strict=True)) or [()] * len(_ERASED)
-    batch = pa.table([pa.array(c, f.type) for c, f in zip(columns, _ERASED, strict=True)], _ERASED)
-    con.register("batch", batch)
+        if len(found) >= _AT_ONCE:
+            _insert(con, found)
+            found = []
+    if found:
+        _insert(con, found)
+
+
+def _insert(con: duckdb.DuckDBPyConnection, rows: list[tuple[Any, ...]]) -> None:
+    columns = zip(*rows, strict=True)
+    arrays = [pa.array(c, field.type) for c, field in zip(columns, _ERASED, strict=True)]
+    con.register("batch", pa.table(arrays, _ERASED))
     con.execute("insert into erased from batch")
     con.unregister("batch")
 
