@@ -8,7 +8,10 @@ from pathlib import Path
 
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
-from receiver_fixtures import ROOT, RunningReceiver
+from receiver_fixtures import ROOT, RunningReceiver, eventually, new_id
+
+from orchestration.loading.people import USER, Id
+from orchestration.loading.suppressed import begin
 
 pytest_plugins = ("receiver_fixtures",)
 
@@ -19,7 +22,14 @@ CODES = r"(?:RequestRefusedError\(\s*\d+,|NotLandedError\(|Trouble\(|_UnusableEr
 def test_every_metric_is_documented(server: RunningReceiver) -> None:
     shut_out = '{"type":"track","integrations":{"All":false}}'
     server.post("/v1/batch", f'{{"batch":[{{"type":"track"}},{{"type":"?"}},{shut_out}]}}')
+    erased = f"erased-{new_id()}"
+    begin(server.landing, [Id(USER, erased)], suppressed=True)
 
+    def is_suppressed() -> bool:
+        server.post("/v1/track", f'{{"userId":"{erased}"}}')
+        return "seamline_suppressed_total" in server.get("/metrics").text
+
+    assert eventually(is_suppressed)
     families = text_string_to_metric_families(server.get("/metrics").text)
     shown = {family.name for family in families if family.name.startswith("seamline_")}
     documented = re.findall(r"`(seamline_\w+?)(?:_total)?(?:\{[^}]*\})?`", PAGE)

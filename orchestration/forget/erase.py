@@ -165,7 +165,8 @@ def _build_anew(settings: Settings, calls: list[str]) -> None:
     """Build tables anew that have a column, or a relation beside them, called by an id."""
     from orchestration import dbt  # noqa: PLC0415 - takes seconds, and is hardly ever needed
 
-    failed = dbt.failures(dbt.run_models(settings, calls, full_refresh=True))
+    names = [name for call in calls for name in (f"stg_segment__{call}", call)]
+    failed = dbt.failures(dbt.run_models(settings, names, full_refresh=True))
     failed = failed or dbt.failures(dbt.run_models(settings))
     if failed:
         raise DbtFailedError("\n".join(failed))
