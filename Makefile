@@ -13,7 +13,7 @@ check: export SEAMLINE_WAREHOUSE_DATA := $(CHECK)/data
 check: export DAGSTER_HOME := $(CHECK)/dagster
 
 .DEFAULT_GOAL := help
-.PHONY: help demo run receiver load verify rebuild replay rename sql test test-long chaos fuzz check bench-receiver bench-tables lock install install-dev clean upkeep bench-upkeep import bench-import reload-rejected forget unsuppress
+.PHONY: help demo run receiver load verify rebuild replay rename sql test test-long chaos fuzz check bench-receiver bench-tables lock install install-dev clean upkeep bench-upkeep import bench-import forget unsuppress
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)

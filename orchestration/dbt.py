@@ -53,7 +53,11 @@ def write_manifest(settings: Settings) -> Path:
 
 
 def run_models(
-    settings: Settings, select: Iterable[str] = (), *, full_refresh: bool = False
+    settings: Settings,
+    select: Iterable[str] = (),
+    *,
+    full_refresh: bool = False,
+    is_replay: bool = False,
 ) -> list[RunResult]:
     """Bring models up to date with the raw tables, and count what became of every line.
 
@@ -61,6 +65,7 @@ def run_models(
         settings: Where the warehouse is.
         select: Names of models; all of them if there are none.
         full_refresh: Whether to build them anew from all that was loaded.
+        is_replay: Whether only rows that are there are derived again.
 
     Returns:
         dbt's result for each model, in the order they were done, failed ones included.
@@ -77,7 +82,8 @@ def run_models(
         results = list(_invoke(settings, arguments))
         # before another writer adds what the models have not seen
         if not failures(results):
-            behind.clear(settings, names or CALLS)
+            if not is_replay:
+                behind.clear(settings, names or CALLS)
             with warehouse.connect(settings) as con:
                 completeness.count(con, settings)
         return results

@@ -20,6 +20,7 @@ from orchestration.columns.rules import (
 )
 from orchestration.columns.update import create_column_tables, has_tables, update_placement
 from orchestration.loading import warehouse, writer_lock
+from orchestration.loading.load import WarehouseBehindError, refuse_if_behind
 from orchestration.loading.tables import create_raw_tables
 from orchestration.schema_name import SchemaMovedError, refuse_another_name
 from orchestration.settings import Settings
@@ -28,6 +29,7 @@ log = logging.getLogger(__name__)
 
 _held: list[FileLock] = []
 _is_renaming: list[bool] = []
+_is_rebuilding: list[bool] = []
 
 
 @contextmanager
@@ -38,6 +40,16 @@ def renaming() -> Iterator[None]:
         yield
     finally:
         _is_renaming.pop()
+
+
+@contextmanager
+def rebuilding() -> Iterator[None]:
+    """Let dbt work on a warehouse that is made beside one that lacks loads."""
+    _is_rebuilding.append(True)
+    try:
+        yield
+    finally:
+        _is_rebuilding.pop()
 
 
 def release() -> None:
@@ -62,7 +74,7 @@ class Plugin(BasePlugin):
             raise DbtRuntimeError(str(busy)) from busy
         try:
             _place_fields(settings)
-        except SchemaMovedError as error:
+        except (SchemaMovedError, WarehouseBehindError) as error:
             release()
             raise DbtRuntimeError(str(error)) from error
         except BaseException:
@@ -99,6 +111,9 @@ def _place_fields(settings: Settings) -> None:
     is_all_anew = bool(flags.FULL_REFRESH) and not (flags.SELECT or flags.EXCLUDE)
     with warehouse.connect(settings) as con:
         create_raw_tables(con)
+        if not _is_rebuilding:
+            # increments go by the number of a load, and lower ones are still to come
+            refuse_if_behind(con, settings)
         if not _is_renaming:
             refuse_another_name(con, settings)
         create_column_tables(con)

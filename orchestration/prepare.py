@@ -28,10 +28,11 @@ def prepare(settings: Settings) -> None:
         create_warehouse(settings)
     with connect(settings, read_only=True) as con:
         refuse_another_name(con, settings)
-        if is_behind(con, settings.landing):
-            mark_behind(settings)  # the first run loads it again; the receiver does not wait
+        is_lost = is_behind(con, settings.landing)
+    if is_lost:
+        mark_behind(settings)  # the first run loads it again; the receiver does not wait
     manifest = dbt.write_manifest(settings)
-    if not has_all_models(settings, manifest):
+    if not is_lost and not has_all_models(settings, manifest):
         run_all_models(settings)
 
 

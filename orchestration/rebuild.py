@@ -8,18 +8,24 @@ import logging
 import os
 import shutil
 import sqlite3
+from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import closing, suppress
 from datetime import UTC, datetime
 from multiprocessing import get_context
 from pathlib import Path
 
+import duckdb
+
+from orchestration import dbt_plugin
 from orchestration.errors import RebuildRefusedError
-from orchestration.loading import load
+from orchestration.loading import load, loads
+from orchestration.loading.archive import DamagedArchiveError, archives, read_archive
 from orchestration.loading.durable import sync_folder
+from orchestration.loading.insert import known_checksums
 from orchestration.loading.load import Progress
-from orchestration.loading.tables import create_raw_tables
-from orchestration.loading.warehouse import connect
+from orchestration.loading.tables import FOLDERS, create_raw_tables
+from orchestration.loading.warehouse import WarehouseUnusableError, connect
 from orchestration.loading.writer_lock import writer_lock
 from orchestration.prepare import run_all_models
 from orchestration.restore import Restored, restore
@@ -49,13 +55,16 @@ def rebuild(
     beside = _beside(settings)
     with writer_lock(settings):
         shutil.rmtree(beside.catalog.parent, ignore_errors=True)
+        _complete_journal(settings)
         with connect(beside) as con:
             create_raw_tables(con)
             restored = restore(con, beside, progress)
-        if (restored.missing or restored.expired) and not without:
+            strays = list(_not_loaded(con, settings))
+        if (restored.missing or restored.expired or strays) and not without:
             raise RebuildRefusedError(
-                f"{len(restored.missing)} files are missing and {restored.expired} have expired "
-                f"with their archives; the first: {', '.join(restored.missing[:3]) or '-'}. "
+                f"{len(restored.missing)} files are missing, {restored.expired} have expired with "
+                f"their archives, and {len(strays)} are not in the journal; the first: "
+                f"{', '.join([*restored.missing, *strays][:3]) or '-'}. "
                 "Without them the new warehouse would lack events that the old one may have. "
                 "Nothing was changed. `make rebuild WITHOUT=1` builds it without them."
             )
@@ -63,6 +72,27 @@ def rebuild(
         _take_its_place(settings, beside)
         load.restoring_mark(settings.landing).unlink(missing_ok=True)
     return restored
+
+
+def _complete_journal(settings: Settings) -> None:
+    """Add to the journal what only the old warehouse knows, if it can be read."""
+    try:
+        with connect(settings) as con:
+            create_raw_tables(con)
+            loads.catch_up(con, settings.landing)
+    except (duckdb.Error, WarehouseUnusableError) as error:
+        log.warning("The old warehouse cannot be read, and is not asked: %s", error)
+
+
+def _not_loaded(con: duckdb.DuckDBPyConnection, settings: Settings) -> Iterator[str]:
+    """Files that are where loaded files are, and in no load."""
+    for folder in FOLDERS:
+        names = [path.name for path in (settings.landing / load.LOADED / folder).glob("*.ndjson")]
+        for archive in archives(settings.landing, folder):
+            with suppress(DamagedArchiveError):  # what is behind the damage is missing anyhow
+                names += [name for name, _ in read_archive(archive)]
+        known = known_checksums(con, names)
+        yield from sorted(f"{folder}/{name}" for name in names if name not in known)
 
 
 def _beside(settings: Settings) -> Settings:
@@ -87,7 +117,9 @@ def _run_models_here(beside: Settings) -> None:
     os.environ["SEAMLINE_WAREHOUSE"] = beside.warehouse
     os.environ["SEAMLINE_WAREHOUSE_DATA"] = str(beside.data)
     os.environ["SEAMLINE_COLUMNS"] = str(beside.columns)
-    run_all_models(beside)
+    os.environ["SEAMLINE_LANDING"] = str(beside.landing)
+    with dbt_plugin.rebuilding():
+        run_all_models(beside)
 
 
 def _take_its_place(settings: Settings, beside: Settings) -> None:
@@ -103,6 +135,8 @@ def _take_its_place(settings: Settings, beside: Settings) -> None:
         old = Path(f"{settings.catalog}{part}")
         if old.exists():
             old.rename(old.with_name(f"{aside}{part}"))
+    for path in settings.data.rglob("*.parquet"):
+        path.touch()  # orphans from now on, which go in a day, when nobody reads them any more
     beside.catalog.rename(settings.catalog)
     sync_folder(settings.catalog.parent)
     shutil.rmtree(beside.catalog.parent)

@@ -17,7 +17,7 @@ from orchestration.loading import behind, loads
 from orchestration.loading.fields import add_fields
 from orchestration.loading.insert import HOUR, UNKNOWN, insert_events, transaction
 from orchestration.loading.landed_file import MAX_DEPTH, Contents, LandedFile, Lines, Rejects
-from orchestration.loading.load import next_load_id
+from orchestration.loading.load import next_load_id, refuse_if_behind
 from orchestration.loading.loads import JournaledLoad
 from orchestration.loading.tables import CALLS, create_raw_tables
 from orchestration.loading.warehouse import connect
@@ -50,10 +50,12 @@ def reload_rejected(settings: Settings, limits: Limits) -> Reloaded:
 
     Raises:
         WriterBusyError: another writer did not finish in time; nothing was changed.
+        WarehouseBehindError: the warehouse lacks what it once had (`restore` first).
     """
     done = Reloaded()
     with writer_lock(settings), connect(settings) as con:
         create_raw_tables(con)
+        refuse_if_behind(con, settings)
         loads.catch_up(con, settings.landing)
         con.execute(
             "create temp table tried as "

@@ -205,7 +205,9 @@ def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
     run_models(house)
     half_past_five = datetime(2026, 11, 22, 5, 30, tzinfo=UTC)
     with connect(house.settings) as con:
-        archive.pack(house.landing, lambda names: known_checksums(con, names), half_past_five)
+        for call, hour, paths in archive.hours_to_pack(house.landing, half_past_five):
+            known = known_checksums(con, [path.name for path in paths])
+            archive.pack_hour(house.landing, call, hour, paths, known)
     land_later(house.landing)
     return folder
 

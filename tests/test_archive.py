@@ -155,6 +155,33 @@ def test_a_damaged_archive_does_not_cost_the_file_that_is_to_join_it(filled: Set
     assert loaded_files(filled) == before
 
 
+def test_a_damaged_archive_stops_no_other_hour(filled: Settings) -> None:
+    pack_loaded_files(filled, NOW)
+    path = filled.landing / "archive" / "track" / "20261122T05.tar.zst"
+    path.write_bytes(path.read_bytes()[:-20])
+    land(filled, "20261122T05", 9)
+    load(filled)
+
+    with pytest.raises(DamagedArchiveError):
+        pack_loaded_files(filled, datetime(2026, 11, 23, tzinfo=UTC))
+
+    folder = filled.landing / "archive" / "track"
+    assert (folder / "20261122T07.tar.zst").exists()
+
+
+def test_a_late_file_of_an_hour_that_has_expired_is_noted_as_well(filled: Settings) -> None:
+    short = filled.model_copy(update={"archive_days": 1.0})
+    much_later = datetime(2026, 12, 22, tzinfo=UTC)
+    pack_loaded_files(short, much_later)
+    late = land(short, "20261122T05", 9)
+    load(short)
+
+    pack_loaded_files(short, much_later)
+
+    assert not archived(short)
+    assert late.name in {name for entry in archive.expired(short.landing) for name in entry.files}
+
+
 def test_archives_are_kept_for_ever_unless_their_days_are_set(filled: Settings) -> None:
     much_later = datetime(2036, 11, 22, tzinfo=UTC)
 

@@ -10,6 +10,8 @@ import landed
 import pytest
 
 from orchestration import restore as restore_module
+from orchestration.dbt import run_models
+from orchestration.errors import DbtFailedError
 from orchestration.loading.archive import hours_to_pack, pack_hour
 from orchestration.loading.insert import known_checksums
 from orchestration.loading.load import WarehouseBehindError, is_restoring, load
@@ -118,6 +120,21 @@ def test_nothing_is_loaded_into_a_warehouse_that_lacks_loads(filled: Settings) -
     now = tables(filled)
     assert [row[0] for row in now.pop('raw."page"')] == ["p"]
     assert now['raw."track"'] == before['raw."track"']
+
+
+def test_no_record_is_moved_in_a_warehouse_that_lacks_loads(filled: Settings) -> None:
+    lose(filled)
+
+    with pytest.raises(WarehouseBehindError, match="lacks loads"):
+        reload_rejected(filled, Limits(2**20, 128))
+
+
+def test_no_model_runs_on_a_warehouse_that_is_only_half_there(filled: Settings) -> None:
+    lose(filled)
+    create_warehouse(filled)
+
+    with pytest.raises(DbtFailedError, match="lacks loads"):
+        run_models(filled, ["stg_segment__track"])
 
 
 def test_after_a_death_in_the_middle_it_goes_on(

@@ -46,7 +46,10 @@
 {% macro where_not_seen(copies) -%}
     {# Whole loads by their number, which grows: an increment opens the files of new loads only. -#}
     {%- if is_incremental() and replayed_day() -%}
-    where message_id in (
+    where
+        {# later loads are the next increment's -#}
+        _seamline_load_id <= {{ highest_load_seen() }}
+        and message_id in (
             select message_id from {{ copies }} where {{ is_of_replayed_day() }}
         )
     {%- elif is_incremental() -%}

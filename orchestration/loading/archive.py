@@ -8,6 +8,7 @@ files go, so that a death at any point leaves each file in `loaded/`, in an arch
 
 import hashlib
 import io
+import logging
 import tarfile
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime, timedelta
@@ -16,8 +17,10 @@ from pathlib import Path
 import msgspec
 import zstandard
 
-from orchestration.loading.durable import sync_file, sync_folder, write_whole
+from orchestration.loading.durable import make_folder, sync_file, sync_folder, write_whole
 from orchestration.loading.tables import FOLDERS
+
+log = logging.getLogger(__name__)
 
 FOLDER = "archive"
 LOADED = "loaded"
@@ -109,7 +112,7 @@ def pack_hour(
     """
     whole = [path for path in paths if _checksum(path) == known.get(path.name)]
     folder = landing / FOLDER / call
-    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    make_folder(folder)
     there = {
         name
         for path in archives_of_hour(landing, call, hour)
@@ -188,12 +191,15 @@ def expire(landing: Path, before: datetime) -> int:
         for path in archives(landing, call)
         if hour_of(path.name) <= limit
     ]
-    noted = {entry.archive for entry in expired(landing)}
+    noted = {name for entry in expired(landing) for name in entry.files}
     for call, path in gone:
-        archive = f"{call}/{path.name}"
-        if archive not in noted:
-            names = [name for name, _ in read_archive(path)]
-            _note(landing, ExpiredArchive(archive, names, datetime.now(UTC)))
+        names = []
+        try:
+            names += [name for name, _ in read_archive(path)]
+        except DamagedArchiveError as damage:
+            log.error("%s. It has expired, and goes all the same.", damage)  # noqa: TRY400
+        if not noted.issuperset(names):
+            _note(landing, ExpiredArchive(f"{call}/{path.name}", names, datetime.now(UTC)))
         path.unlink()
     return len(gone)
 

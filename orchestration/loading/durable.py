@@ -15,6 +15,15 @@ def write_whole(path: Path, data: bytes) -> None:
     sync_folder(path.parent)
 
 
+def make_folder(path: Path) -> None:
+    """Make a folder with those above it, as far as missing, and bring their names to the disk."""
+    if path.is_dir():
+        return
+    make_folder(path.parent)
+    path.mkdir(exist_ok=True, mode=0o700)
+    sync_folder(path.parent)
+
+
 def sync_file(path: Path) -> None:
     """Bring to the disk what was written to a file."""
     _sync(path, os.O_RDWR)

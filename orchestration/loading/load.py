@@ -12,6 +12,7 @@ import duckdb
 
 from orchestration.loading import behind, landed_file, loads
 from orchestration.loading.blanking import blank_people
+from orchestration.loading.durable import make_folder
 from orchestration.loading.insert import highest_load, insert_files, known_checksums
 from orchestration.loading.landed_file import Contents, LandedFile
 from orchestration.loading.people import People
@@ -78,14 +79,8 @@ def load(
     loaded = Loaded()
     with writer_lock(settings), connect(settings) as con:
         create_raw_tables(con)
-        if is_behind(con, settings.landing):
-            raise WarehouseBehindError(
-                f"The warehouse at {settings.catalog} lacks loads that are in the journal "
-                f"{settings.landing / loads.FOLDER}. Nothing was changed; `make load` and "
-                "Dagster's runs load them again from the files."
-            )
+        refuse_if_behind(con, settings)
         loads.catch_up(con, settings.landing)
-        behind.mark(settings, landed_file.waiting_folders(settings.landing, folders))
         suppressed = suppressed_people(settings.landing)
         waiting = [
             (file, file.path.stat().st_size)
@@ -95,11 +90,25 @@ def load(
         done = 0
         for files in portions(waiting, settings.load_bytes):
             names = [file for file, _ in files]
-            _load_portion(con, settings.landing, names, loaded, suppressed)
+            _load_portion(con, settings, names, loaded, suppressed)
             done += sum(size for _, size in files)
             if progress:
                 progress(done, total)
     return loaded
+
+
+def refuse_if_behind(con: duckdb.DuckDBPyConnection, settings: Settings) -> None:
+    """Refuse to write to a warehouse that lacks loads: their numbers would be taken.
+
+    Raises:
+        WarehouseBehindError: it lacks some.
+    """
+    if is_behind(con, settings.landing):
+        raise WarehouseBehindError(
+            f"The warehouse at {settings.catalog} lacks loads that are in the journal "
+            f"{settings.landing / loads.FOLDER}. Nothing was changed; `make load` and "
+            "Dagster's runs load them again from the files."
+        )
 
 
 def is_behind(con: duckdb.DuckDBPyConnection, landing: Path) -> bool:
@@ -133,11 +142,12 @@ def portions(files: Iterable[tuple[File, int]], budget: int) -> Iterator[list[tu
 
 def _load_portion(
     con: duckdb.DuckDBPyConnection,
-    landing: Path,
+    settings: Settings,
     files: list[LandedFile],
     loaded: Loaded,
     suppressed: People | None,
 ) -> None:
+    landing = settings.landing
     known = known_checksums(con, [file.name for file in files])
     if suppressed:
         _drop_suppressed(suppressed, [file for file in files if file.name not in known])
@@ -147,6 +157,7 @@ def _load_portion(
         load_id = next_load_id(con, landing)
         for contents in new:
             contents.load_id = load_id
+        behind.mark(settings, {contents.file.call for contents in new})
         unusable = insert_files(con, new, {load_id: datetime.now(UTC).replace(tzinfo=None)})
         loads.catch_up(con, landing)
         loaded.load_ids.append(load_id)
@@ -176,7 +187,7 @@ def next_load_id(con: duckdb.DuckDBPyConnection, landing: Path) -> int:
 def move_to_loaded(landing: Path, file: LandedFile) -> None:
     """Put a file that is in the warehouse where such files are."""
     target = landing / LOADED / file.call
-    target.mkdir(parents=True, exist_ok=True, mode=0o700)
+    make_folder(target)
     file.path.rename(target / file.name)
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 import duckdb
 import msgspec
 
-from orchestration.loading.durable import sync_folder, write_whole
+from orchestration.loading.durable import make_folder, sync_folder, write_whole
 from orchestration.loading.tables import CALLS
 
 FOLDER = "loads"
@@ -125,7 +125,7 @@ def _moved(con: duckdb.DuckDBPyConnection, load_id: int, file: str) -> Iterator[
 
 
 def _append(path: Path, loads: Iterable[JournaledLoad]) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    make_folder(path.parent)
     is_new = not path.exists()
     with open(os.open(path, os.O_RDWR | os.O_CREAT, 0o600), "r+b") as journal:  # noqa: PTH123
         whole = sum(len(line) + 1 for line in ([] if is_new else _whole_lines(path)))

@@ -4,7 +4,7 @@ import logging
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
-from orchestration.loading.archive import expire, hours_to_pack, pack_hour
+from orchestration.loading.archive import DamagedArchiveError, expire, hours_to_pack, pack_hour
 from orchestration.loading.insert import known_checksums
 from orchestration.loading.warehouse import connect
 from orchestration.settings import Settings
@@ -38,17 +38,22 @@ def pack_loaded_files(settings: Settings, now: datetime | None = None) -> Packed
 
     Raises:
         WriterBusyError: another writer did not finish in time; what was packed before stays.
-        DamagedArchiveError: an archive of the hour cannot be read; its files stay.
+        DamagedArchiveError: archives cannot be read; files of their hours stay, all else is done.
     """
     now = now or datetime.now(UTC)
     done = Packed()
+    damaged: list[str] = []
     turns = Turns(settings)
     for call, hour, paths in hours_to_pack(settings.landing, now - REST):
         # in a turn of its own, for an erasure rewrites the same files
         with turns.turn():
             with connect(settings) as con:
                 known = known_checksums(con, [path.name for path in paths])
-            strange = pack_hour(settings.landing, call, hour, paths, known)
+            try:
+                strange = pack_hour(settings.landing, call, hour, paths, known)
+            except DamagedArchiveError as damage:
+                damaged.append(str(damage))
+                continue
         done.files += len(paths) - len(strange)
         done.strange += strange
     if settings.archive_days is not None:
@@ -57,5 +62,7 @@ def pack_loaded_files(settings: Settings, now: datetime | None = None) -> Packed
             done.archives_expired = expire(settings.landing, before)
     for name in done.strange:
         log.error("%s is not what was loaded, and stays in loaded/. `make verify` says more.", name)
+    if damaged:
+        raise DamagedArchiveError(". ".join(damaged))
     done.longest_turn_seconds = turns.longest_seconds
     return done

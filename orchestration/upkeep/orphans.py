@@ -1,5 +1,6 @@
 """Files that no snapshot ever listed: what a writer that was killed had begun to write."""
 
+import logging
 import re
 import time
 from datetime import timedelta
@@ -7,9 +8,13 @@ from pathlib import Path
 
 import duckdb
 
+from orchestration.loading.load import is_behind
+from orchestration.loading.tables import create_raw_tables
 from orchestration.loading.warehouse import DATABASE, connect
 from orchestration.settings import Settings
 from orchestration.upkeep.turns import Turns
+
+log = logging.getLogger(__name__)
 
 AGE = timedelta(days=1)
 """Under the writer's lock nobody is writing, so any age would do; this leaves time to notice."""
@@ -34,8 +39,17 @@ def remove_orphans(settings: Settings) -> tuple[int, int]:
         WriterBusyError: another writer did not finish in time; nothing was removed.
         ListedFileError: DuckLake called a file an orphan that it lists; nothing was removed.
     """
-    with connect(settings) as con, Turns(settings).turn():
+    with Turns(settings).turn(), connect(settings) as con:
+        create_raw_tables(con)
+        if is_behind(con, settings.landing) or _has_missed_files(con):
+            log.warning("No orphan is removed: it may be all that is left of a lost warehouse.")
+            return 0, 0
         return remove(con, AGE)
+
+
+def _has_missed_files(con: duckdb.DuckDBPyConnection) -> bool:
+    """Whether the warehouse was made again without files that were nowhere any more."""
+    return con.execute("select 1 from raw.restored where missing > 0").fetchone() is not None
 
 
 def remove(con: duckdb.DuckDBPyConnection, age: timedelta) -> tuple[int, int]:
