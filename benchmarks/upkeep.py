@@ -174,7 +174,7 @@ def main() -> None:
         options.csv.parent.mkdir(parents=True, exist_ok=True)
         options.csv.with_suffix(".txt").write_text(report.conditions() + "\n")
         _measure(options)
-    upkeep_page.write(options.csv)
+    upkeep_page.write(options.csv, options.portion, options.loads_an_hour, options.hours)
 
 
 def _measure(options: argparse.Namespace) -> None:

@@ -60,29 +60,32 @@ def _value(name: str, text: str) -> Any:
     return text if name == "house" else float(text)
 
 
-def write(path: Path) -> None:
-    """Write the plot and the page."""
+def write(path: Path, portion: int, loads_an_hour: int, hours: float) -> None:
+    """Write the plot and the page; the settings are those of the measurement."""
     houses = read(path)
     _plot(houses)
     conditions = path.with_suffix(".txt")
     said = conditions.read_text() if conditions.exists() else ""
-    PAGE.write_text("\n".join([*_INTRODUCTION, said, *_tables(houses), ""]))
+    PAGE.write_text(
+        "\n".join([*_introduction(portion, loads_an_hour, hours), said, *_tables(houses), ""])
+    )
     print(f"{PAGE} is written")
 
 
-_INTRODUCTION = [
-    "# What upkeep keeps small",
-    "",
-    "Written by `make bench-upkeep`; every figure of the plot is in [upkeep.csv](upkeep.csv).",
-    "A load brings 100 events of six calls in six files; the models are run every 50 loads, and a",
-    "new property comes every 500. In an hour a house does about 300 loads, so upkeep comes every",
-    "300, and its times are scaled alike: every snapshot is kept for the time of 300 loads, then",
-    "one per 300 loads for that of 1,800, and none beyond. The houses with and without upkeep take",
-    "turns, so that they are measured under the same conditions.",
-    "",
-    "![what grows without upkeep](upkeep.svg)",
-    "",
-]
+def _introduction(portion: int, loads_an_hour: int, hours: float) -> list[str]:
+    text = f"""# What upkeep keeps small
+
+Written by `make bench-upkeep`; every figure of the plot is in [upkeep.csv](upkeep.csv).
+A load brings 100 events of six calls in six files; the models are run every {portion} loads.
+Time is pressed together: {loads_an_hour} loads are an hour.
+So upkeep comes every {loads_an_hour} loads, and its times are scaled alike.
+Every snapshot is kept for the time of {loads_an_hour} loads, then one an hour for that of
+{loads_an_hour * hours:.0f}, and none beyond.
+The houses with and without upkeep take turns, so that both are measured under the same conditions.
+
+![what grows without upkeep](upkeep.svg)
+"""
+    return text.split("\n")
 
 
 def _tables(houses: dict[str, list[Row]]) -> Iterator[str]:
