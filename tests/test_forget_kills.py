@@ -65,7 +65,7 @@ STEPS: dict[str, tuple[object, str]] = {
     [
         step
         if step in ("when all files are changed", "after the transaction")
-        else pytest.param(step, marks=pytest.mark.long)
+        else pytest.param(step, marks=pytest.mark.chaos)
         for step in STEPS
     ],
 )

@@ -45,6 +45,7 @@ def test_after_the_kill_of_the_daemon_the_next_one_loads_everything_once(
     report.add("F25", "kill -9 of the daemon during a run", caught_up_after=f"{seconds:.0f} s")
 
 
+@pytest.mark.long
 def test_after_dagsters_storage_is_deleted_the_next_start_loads_what_the_ledger_lacks(
     house: LoadingHouse, report: Report
 ) -> None:
@@ -62,7 +63,7 @@ def test_after_dagsters_storage_is_deleted_the_next_start_loads_what_the_ledger_
     )
 
 
-@pytest.mark.long
+@pytest.mark.chaos
 def test_after_a_day_and_an_hour_without_a_daemon_an_interrupted_tick_holds_nothing_back(
     house: LoadingHouse, report: Report
 ) -> None:
@@ -100,7 +101,7 @@ def interrupt_a_tick(house: LoadingHouse, ago: float) -> None:
         )
 
 
-@pytest.mark.long
+@pytest.mark.chaos
 def test_after_the_kill_of_a_run_its_place_is_free_after_a_minute(
     house: LoadingHouse, report: Report
 ) -> None:
@@ -115,7 +116,7 @@ def test_after_the_kill_of_a_run_its_place_is_free_after_a_minute(
     report.add("F25", "kill -9 of a run", its_end_noted_after=f"{seconds:.0f} s")
 
 
-@pytest.mark.long
+@pytest.mark.chaos
 def test_after_the_kill_of_the_code_server_the_daemon_loads_everything_once(
     house: LoadingHouse, report: Report
 ) -> None:

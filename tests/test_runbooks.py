@@ -11,7 +11,6 @@ import landed
 import pytest
 from dbt_fixtures import Lake
 
-from orchestration.loading.load import load
 from orchestration.loading.warehouse import connect
 from orchestration.settings import ROOT, Settings
 from orchestration.verify import verify
@@ -123,10 +122,3 @@ def test_after_it_the_house_is_as_it_should_be(
     now = tracks(house)
     assert [row for row in now if row[0] not in more] == before
     assert sorted(row[0] for row in now) == sorted(["a", "b", *more])
-
-
-def test_a_house_goes_on_after_a_rebuild(house: Settings) -> None:
-    follow("rebuild.md", house)
-    land_one_more(house)
-
-    assert load(house).rows["track"] == 1
