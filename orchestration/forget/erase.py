@@ -17,7 +17,7 @@ import duckdb
 import pyarrow as pa
 
 from orchestration.errors import DbtFailedError
-from orchestration.forget import fields, files, rows, sweep, targets
+from orchestration.forget import fields, files, rows, staged, sweep, targets
 from orchestration.forget.files import Bytes, Place
 from orchestration.forget.search import search
 from orchestration.forget.targets import Mention
@@ -95,7 +95,7 @@ def forget(settings: Settings, ids: Iterable[Id], *, suppress: bool = True) -> E
 
     Raises:
         WriterBusyError: another writer did not finish in time.
-        StillOpenError, CatalogReadError: something was in the way.
+        ErasureStoppedError: something was in the way; the text says what.
 
     After any of these, or a death, the erasure is still written down: it is finished by the next
     one, whoever that is for, and by the hourly one.
@@ -187,6 +187,7 @@ def _erase_people(
     files.remove_leftovers(landing)
     targets.find(con, people, found.add)
     mentions = targets.mentions(con, people) if _are_few(people) else []
+    staged.blank_staged(landing, people, found.add)
     files.blank_waiting(landing, people, found.add)
     changed: dict[Place, Bytes] = {}
     for lines in files.erased_lines(con):
