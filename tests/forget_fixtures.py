@@ -22,13 +22,12 @@ import pytest
 import zstandard
 
 from orchestration import dbt
-from orchestration.loading import archive
-from orchestration.loading.insert import known_checksums
 from orchestration.loading.load import load
 from orchestration.loading.people import ANONYMOUS, USER, Id
 from orchestration.loading.tables import CALLS
 from orchestration.loading.warehouse import connect
 from orchestration.settings import ROOT, Settings
+from orchestration.upkeep.archives import REST, pack_loaded_files
 from orchestration.verify import verify
 
 TABLES = ("alias", "group", "identify", "page", "screen", "track")
@@ -204,10 +203,7 @@ def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
     load(house.settings)
     run_models(house)
     half_past_five = datetime(2026, 11, 22, 5, 30, tzinfo=UTC)
-    with connect(house.settings) as con:
-        for call, hour, paths in archive.hours_to_pack(house.landing, half_past_five):
-            known = known_checksums(con, [path.name for path in paths])
-            archive.pack_hour(house.landing, call, hour, paths, known)
+    pack_loaded_files(house.settings, half_past_five + REST)
     land_later(house.landing)
     return folder
 
