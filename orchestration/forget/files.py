@@ -16,7 +16,13 @@ import duckdb
 from orchestration.errors import ErasureStoppedError
 from orchestration.loading import landed_file
 from orchestration.loading.archive import FOLDER as ARCHIVE
-from orchestration.loading.archive import archives_of_hour, hour_of, read_archive, write_archive
+from orchestration.loading.archive import (
+    DamagedArchiveError,
+    archives_of_hour,
+    hour_of,
+    read_archive,
+    write_archive,
+)
 from orchestration.loading.blanking import blank, blank_people
 from orchestration.loading.durable import write_whole
 from orchestration.loading.insert import known_checksums
@@ -33,6 +39,10 @@ _WAITING = ("*.ndjson", "*.ndjson.open", "*.torn", "*.conflict")
 
 class StillOpenError(ErasureStoppedError):
     """A file that may hold a person's events is still being written; the text says which."""
+
+
+class ArchiveInTheWayError(ErasureStoppedError):
+    """An archive that may hold a person's events is damaged; the text says what to do."""
 
 
 Note = Callable[[Person, str, int], None]
@@ -171,6 +181,9 @@ def blank_loaded(landing: Path, lines: dict[Place, set[int]]) -> dict[Place, Byt
 
     Returns:
         What each file is now.
+
+    Raises:
+        ArchiveInTheWayError: an archive of the hour cannot be read, or not be written anew.
     """
     now: dict[Place, Bytes] = {}
     for place, numbers in lines.items():
@@ -186,7 +199,14 @@ def blank_loaded(landing: Path, lines: dict[Place, set[int]]) -> dict[Place, Byt
         of_call = {place.name: numbers for place, numbers in lines.items() if place.call == call}
         hour = hour_of(next(iter(of_call)))
         for archive in archives_of_hour(landing, call, hour):
-            found = _blank_archive(archive, of_call)
+            try:
+                found = _blank_archive(archive, of_call)
+            except DamagedArchiveError as damage:
+                raise ArchiveInTheWayError(
+                    f"{damage}. It may hold events that have to go, and the erasure is not done. "
+                    f"Move {archive} out of the landing folder, erase it by hand, and ask for the "
+                    "erasure once more (docs/runbooks/erasure.md)."
+                ) from damage
             now |= {Place(call, name): one for name, one in found.items()}
     return now
 
