@@ -3,7 +3,8 @@
 First it is written down, by hash, who has to go. Then the files lose their lines, and only then the
 warehouse its rows: it is the rows that say which files a person is in, so as long as there is
 something to do in the files they are there. What the files are now, and the rows, change in one
-transaction. At last the past goes, and what was written down is marked as done.
+transaction. Tables that have names with an id are built anew. At last the past goes, and what was
+written down is marked as done.
 """
 
 import logging
@@ -16,8 +17,7 @@ from datetime import UTC, datetime
 import duckdb
 import pyarrow as pa
 
-from orchestration.errors import DbtFailedError
-from orchestration.forget import fields, files, rows, staged, sweep, targets
+from orchestration.forget import anew, fields, files, rows, staged, sweep, targets
 from orchestration.forget.files import Bytes, Place
 from orchestration.forget.search import search
 from orchestration.forget.targets import Mention
@@ -139,9 +139,10 @@ def _erase(settings: Settings, ids: set[Id]) -> Erased:
         with connect(settings) as con:
             create_raw_tables(con)
             people = _with_ids(con, people)
-            done, renamed = _erase_people(con, settings, people)
-    if renamed:
-        _build_anew(settings, renamed)
+            done = _erase_people(con, settings, people)
+        to_build = anew.marks(landing)
+    if to_build:
+        anew.build(settings, to_build)
     with writer_lock(settings):
         done.catalogs = sweep.sweep(settings)
         done.found = search(settings, people) if _are_few(people) else []
@@ -161,25 +162,8 @@ def _with_ids(con: duckdb.DuckDBPyConnection, people: People) -> People:
     return people.knowing(targets.recover_ids(con, people)) if people.people - known else people
 
 
-def _build_anew(settings: Settings, calls: list[str]) -> None:
-    """Build tables anew that have a column, or a relation beside them, called by an id."""
-    from orchestration import dbt  # noqa: PLC0415 - takes seconds, and is hardly ever needed
-
-    names = [name for call in calls for name in (f"stg_segment__{call}", call)]
-    failed = dbt.failures(dbt.run_models(settings, names, full_refresh=True))
-    failed = failed or dbt.failures(dbt.run_models(settings))
-    if failed:
-        raise DbtFailedError("\n".join(failed))
-
-
-def _erase_people(
-    con: duckdb.DuckDBPyConnection, settings: Settings, people: People
-) -> tuple[Erased, list[str]]:
-    """Take people out of files and rows.
-
-    Returns:
-        What was erased, and the calls whose tables have names that hold an id.
-    """
+def _erase_people(con: duckdb.DuckDBPyConnection, settings: Settings, people: People) -> Erased:
+    """Take people out of files and rows, and mark the tables with names that hold an id."""
     landing = settings.landing
     found = _Found()
     loads.catch_up(con, landing)
@@ -197,16 +181,16 @@ def _erase_people(
     )
     with transaction(con):
         rows.erase_rows(con, settings, people, changed)
-        renamed = fields.names_of_nobody_else(con, people)
+        if calls := fields.names_of_nobody_else(con, people):
+            anew.mark(landing, calls)
         _record(con, people, found)
     fields.export_fields(con, landing)
-    done = Erased(
+    return Erased(
         people=len(people.people),
         lines=sum(found.lines.values()),
         files=len(set().union(*found.files.values())),
         mentions=mentions,
     )
-    return done, renamed
 
 
 def _record(con: duckdb.DuckDBPyConnection, people: People, found: _Found) -> None:

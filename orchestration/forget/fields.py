@@ -6,7 +6,10 @@ warehouse is made again from the files; so their fields, without any value, are 
 `raw.erased_field`, and beside the files. Names that hold an id of the person are left out.
 """
 
+import json
+from collections import defaultdict
 from pathlib import Path
+from typing import NamedTuple
 
 import duckdb
 import msgspec
@@ -32,18 +35,11 @@ def keep_fields(con: duckdb.DuckDBPyConnection, people: People) -> None:
             """
         )
         noted = note_fields(con, call)
-        con.register("noted", noted)
-        con.register("ids", pa.table({"text": pa.array([one.text for one in people.ids])}))
-        con.execute(
-            """
-            insert into raw.erased_field by name
-            select * from noted where not exists (
-                from ids where contains(path, text) or contains(coalesce(event, ''), text)
-            )
-            """
-        )
+        names = zip(noted["event"].to_pylist(), noted["keys"].to_pylist(), strict=True)
+        is_kept = [not _texts_with_an_id(people, event, keys) for event, keys in names]
+        con.register("noted", noted.filter(pa.array(is_kept, pa.bool_())))
+        con.execute("insert into raw.erased_field by name select * from noted")
         con.unregister("noted")
-        con.unregister("ids")
         con.execute("drop view usable_events")
 
 
@@ -53,42 +49,71 @@ def names_of_nobody_else(con: duckdb.DuckDBPyConnection, people: People) -> list
     Returns:
         The calls that had such names, and so columns or relations called by them.
     """
-    con.register("ids", pa.table({"text": pa.array([one.text for one in people.ids])}))
+    found: dict[str, list[_Name]] = defaultdict(list)
+    for call, event, keys in con.execute(
+        "select distinct call, event, keys from raw.field order by all"
+    ).fetchall():
+        if texts := _texts_with_an_id(people, event, keys):
+            found[call].append(_Name(event, keys, texts))
+    return [call for call, names in found.items() if _take_out(con, call, names)]
+
+
+class _Name(NamedTuple):
+    """A field's name, and what of it holds an id."""
+
+    event: str | None
+    keys: list[str]
+    texts: list[str]
+
+
+def _texts_with_an_id(people: People, event: str | None, keys: list[str]) -> list[str]:
+    """The parts of a field's name in which an id stands for itself: `u` does not in `userId`."""
+    texts = [*keys, event] if event is not None else keys
+    return [text for text in texts if people.stand_in(text.encode("utf-8", "surrogatepass"))]
+
+
+def _take_out(con: duckdb.DuckDBPyConnection, call: str, names: list[_Name]) -> bool:
+    """Take those names out that no event of a call has any more; return whether there were any."""
+    spelled = {form for name in names for text in name.texts for form in _in_json(text)}
+    con.register("spelled", pa.table({"text": pa.array(sorted(spelled), pa.large_string())}))
+    con.register(
+        "named",
+        pa.table(
+            {
+                "event": pa.array([name.event for name in names], pa.large_string()),
+                "keys": pa.array([name.keys for name in names], pa.list_(pa.large_string())),
+            }
+        ),
+    )
     con.execute(
-        """
-        create or replace temp table named as
-        select distinct call from raw.field where exists (
-            from ids where contains(path, text) or contains(coalesce(event, ''), text)
-        )
+        f"""
+        create or replace temp view usable_events as
+        from raw."{call}" where exists (from spelled where contains(payload::varchar, text))
         """
     )
-    calls = [call for (call,) in con.execute("from named order by all").fetchall()]
-    changed = []
-    for call in calls:
-        con.execute(
-            f"""
-            create or replace temp view usable_events as
-            from raw."{call}" where exists (from ids where contains(payload::varchar, text))
-            """
+    con.register("kept", note_fields(con, call))
+    gone = con.execute(
+        """
+        delete from raw.field where call = $1 and exists (
+            from named where named.keys = raw.field.keys
+                and named.event is not distinct from raw.field.event
+        ) and not exists (
+            from kept where kept.keys = raw.field.keys
+                and kept.event is not distinct from raw.field.event
         )
-        con.register("kept", note_fields(con, call))
-        gone = con.execute(
-            """
-            delete from raw.field where call = $1 and exists (
-                from ids where contains(path, text) or contains(coalesce(event, ''), text)
-            ) and not exists (
-                from kept where kept.keys = raw.field.keys
-                    and kept.event is not distinct from raw.field.event
-            )
-            """,
-            [call],
-        ).fetchone()
-        if gone and gone[0]:
-            changed.append(call)
-        con.unregister("kept")
-        con.execute("drop view usable_events")
-    con.unregister("ids")
-    return changed
+        """,
+        [call],
+    ).fetchone()
+    con.execute("drop view usable_events")
+    for table in ("spelled", "named", "kept"):
+        con.unregister(table)
+    return bool(gone and gone[0])
+
+
+def _in_json(text: str) -> set[str]:
+    """How a text may be written in an event."""
+    forms = {json.dumps(text, ensure_ascii=is_ascii)[1:-1] for is_ascii in (True, False)}
+    return forms | {form.replace("/", "\\/") for form in forms}
 
 
 def export_fields(con: duckdb.DuckDBPyConnection, landing: Path) -> None:

@@ -1,0 +1,50 @@
+"""Tables to be built anew, as a column, or a relation beside them, is called by an id.
+
+The names go from `raw.field` with the erasure's transaction, and nothing tells then which tables
+had them: so it is marked before, in `landing/suppressed/`, until they are built.
+"""
+
+from collections.abc import Iterable
+from pathlib import Path
+from uuid import uuid4
+
+import msgspec
+
+from orchestration.errors import DbtFailedError
+from orchestration.loading.durable import sync_folder, write_whole
+from orchestration.loading.suppressed import FOLDER
+from orchestration.settings import Settings
+
+_NAME = "build-anew-{}.json"
+
+
+def mark(landing: Path, calls: Iterable[str]) -> None:
+    """Note, synced, that tables of these calls are to be built anew; before the names are gone."""
+    # a file for each erasure: one that builds removes the marks of those that were before it only
+    write_whole(landing / FOLDER / _NAME.format(uuid4().hex), msgspec.json.encode(list(calls)))
+
+
+def marks(landing: Path) -> list[Path]:
+    """What is marked; to be asked in the writer's place, where no erasure is half done."""
+    return sorted((landing / FOLDER).glob(_NAME.format("*")))
+
+
+def build(settings: Settings, marked: list[Path]) -> None:
+    """Build what is marked, and remove the marks.
+
+    Raises:
+        DbtFailedError: dbt could not; the marks stay.
+    """
+    from orchestration import dbt  # noqa: PLC0415 - takes seconds, and is hardly ever needed
+
+    calls = {
+        call for path in marked for call in msgspec.json.decode(path.read_bytes(), type=list[str])
+    }
+    names = [name for call in sorted(calls) for name in (f"stg_segment__{call}", call)]
+    failed = dbt.failures(dbt.run_models(settings, names, full_refresh=True))
+    failed = failed or dbt.failures(dbt.run_models(settings))
+    if failed:
+        raise DbtFailedError("\n".join(failed))
+    for path in marked:
+        path.unlink(missing_ok=True)
+    sync_folder(settings.landing / FOLDER)
