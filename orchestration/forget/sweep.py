@@ -14,6 +14,7 @@ from contextlib import closing
 from pathlib import Path
 
 from orchestration.errors import ErasureStoppedError
+from orchestration.loading.durable import sync_file, sync_folder
 from orchestration.loading.warehouse import DATABASE, connect
 from orchestration.settings import Settings
 
@@ -46,6 +47,7 @@ def sweep(settings: Settings) -> list[str]:
     Raises:
         CatalogReadError: what was deleted is still in the catalog, as somebody reads it.
     """
+    _sync_current_files(settings)
     with connect(settings) as con:
         old = con.execute(
             "select snapshot_id from ducklake_snapshots($1) "
@@ -66,6 +68,35 @@ def sweep(settings: Settings) -> list[str]:
         _narrow_statistics(catalog)
         _empty(settings.catalog, catalog)
     return aside
+
+
+def _sync_current_files(settings: Settings) -> None:
+    """Bring to the disk what is kept, before the files go that it was copied from.
+
+    DuckDB syncs no Parquet file, and an erasure's have other people's rows. All that are listed are
+    synced: who was killed before this may have written some, and one that is on the disk costs
+    next to nothing.
+    """
+    with closing(sqlite3.connect(settings.catalog)) as catalog:
+        current = {
+            Path(path).name
+            for table in ("data_file", "delete_file")
+            for (path,) in catalog.execute(
+                f"select path from ducklake_{table} where end_snapshot is null"
+            )
+        }
+    folders = {settings.data, settings.data.parent}
+    for path in settings.data.rglob("*.parquet"):
+        if path.name in current:
+            sync_file(path)
+            folders |= {path.parent, *path.parent.parents} - set(settings.data.parents)
+    for folder in sorted(folders):
+        sync_folder(folder)
+    # and the catalog that lists them, however SQLite was set to sync a commit
+    for path in (settings.catalog, settings.catalog.with_name(f"{settings.catalog.name}-wal")):
+        if path.exists():
+            sync_file(path)
+    sync_folder(settings.catalog.parent)
 
 
 def _remove_catalogs_aside(settings: Settings) -> list[str]:
