@@ -91,6 +91,12 @@ def run_models(
         dbt_plugin.release()
 
 
+def forget_statements(settings: Settings) -> None:
+    """Remove the SQL of past runs, in which names of columns and events stand."""
+    for kind in ("compiled", "run"):
+        shutil.rmtree(_target(settings) / kind, ignore_errors=True)
+
+
 def failures(results: Iterable[RunResult]) -> list[str]:
     """The models that were not brought up to date, a line each with dbt's reason."""
     return [

@@ -11,8 +11,12 @@ from uuid import uuid4
 import msgspec
 
 from orchestration.errors import DbtFailedError
+from orchestration.forget import rows
 from orchestration.loading.durable import sync_folder, write_whole
+from orchestration.loading.insert import transaction
 from orchestration.loading.suppressed import FOLDER
+from orchestration.loading.warehouse import connect
+from orchestration.loading.writer_lock import writer_lock
 from orchestration.settings import Settings
 
 _NAME = "build-anew-{}.json"
@@ -45,6 +49,9 @@ def build(settings: Settings, marked: list[Path]) -> None:
     failed = failed or dbt.failures(dbt.run_models(settings))
     if failed:
         raise DbtFailedError("\n".join(failed))
+    dbt.forget_statements(settings)
+    with writer_lock(settings), connect(settings) as con, transaction(con):
+        rows.write_others_anew(con, settings)
     for path in marked:
         path.unlink(missing_ok=True)
     sync_folder(settings.landing / FOLDER)

@@ -42,8 +42,7 @@ def erase_rows(
     _erase_from_final_tables(con, settings)
     for table in (*CALLS, REJECTED):
         write_anew(con, f'raw."{table}"', _GONE.format(table=table))
-    for schema, name in _other_tables(con, settings):
-        write_anew(con, f'{schema}."{name}"', "false")
+    write_others_anew(con, settings)
     _update_ledger(con, files)
     _update_counts(con)
     if highest_load(con) < last:
@@ -123,6 +122,12 @@ def _with_deleted_rows(con: duckdb.DuckDBPyConnection, table: str) -> set[str]:
         [DATABASE, name.strip('"'), schema],
     ).fetchall()
     return {path for (path,) in rows}
+
+
+def write_others_anew(con: duckdb.DuckDBPyConnection, settings: Settings) -> None:
+    """Let deleted rows leave the files of tables that have rows of no single event."""
+    for schema, name in _other_tables(con, settings):
+        write_anew(con, f'{schema}."{name}"', "false")
 
 
 def _other_tables(con: duckdb.DuckDBPyConnection, settings: Settings) -> list[tuple[str, str]]:
