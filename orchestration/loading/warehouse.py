@@ -46,6 +46,7 @@ def connect(settings: Settings, *, read_only: bool = False) -> duckdb.DuckDBPyCo
 
     Raises:
         WarehouseMissingError: `read_only`, and nothing has been loaded yet.
+        WarehouseUnusableError: there is a catalog, and it cannot be opened, or not now.
     """
     if not read_only:
         create_catalog(settings)
@@ -57,7 +58,13 @@ def connect(settings: Settings, *, read_only: bool = False) -> duckdb.DuckDBPyCo
     con = duckdb.connect(config=CONFIG)
     load_extensions(con)
     con.execute("set TimeZone = 'UTC'")
-    con.execute(attach_sql(settings, read_only=read_only))
+    try:
+        con.execute(attach_sql(settings, read_only=read_only))
+    except duckdb.Error as error:
+        raise WarehouseUnusableError(
+            f"{settings.catalog} cannot be opened: {error}. Nothing was changed: what waits stays "
+            f"in {settings.landing}, and what was loaded is in its folders loaded/ and archive/."
+        ) from error
     con.execute(f"use {DATABASE}")
     return con
 
@@ -82,9 +89,6 @@ def create_catalog(settings: Settings) -> None:
     """Make the catalog file and its folder, with write-ahead logging switched on for good.
 
     Without it readers and the writer shut each other out (docs/decisions/0002-warehouse.md).
-
-    Raises:
-        WarehouseUnusableError: there is a file, and SQLite cannot use it.
     """
     settings.data.mkdir(parents=True, exist_ok=True)
     settings.catalog.parent.mkdir(parents=True, exist_ok=True)
@@ -92,13 +96,7 @@ def create_catalog(settings: Settings) -> None:
         # opened and closed here, it would lose the locks that DuckDB holds on it in this process
         return
     with closing(sqlite3.connect(settings.catalog)) as catalog:
-        try:
-            catalog.execute("pragma journal_mode = wal")
-        except sqlite3.Error as error:
-            raise WarehouseUnusableError(
-                f"{settings.catalog} cannot be opened: {error}. Nothing was changed: what waits "
-                f"stays in {settings.landing}, and what was loaded is in its folder loaded/."
-            ) from error
+        catalog.execute("pragma journal_mode = wal")
 
 
 def create_warehouse(settings: Settings) -> None:
