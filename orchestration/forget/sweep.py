@@ -10,7 +10,7 @@ import shutil
 import sqlite3
 import time
 from collections.abc import Callable
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 
 from orchestration.errors import ErasureStoppedError
@@ -93,9 +93,9 @@ def _sync_current_files(settings: Settings) -> None:
     for folder in sorted(folders):
         sync_folder(folder)
     # and the catalog that lists them, however SQLite was set to sync a commit
-    for path in (settings.catalog, settings.catalog.with_name(f"{settings.catalog.name}-wal")):
-        if path.exists():
-            sync_file(path)
+    sync_file(settings.catalog)
+    with suppress(FileNotFoundError):  # the last reader to go empties and removes it
+        sync_file(settings.catalog.with_name(f"{settings.catalog.name}-wal"))
     sync_folder(settings.catalog.parent)
 
 
