@@ -51,6 +51,12 @@ class Trouble:
         return f"{self.call} of {self.source}, {self.hour:%Y-%m-%d %H}h: {self.text}{ids}"
 
 
+def count_all(con: duckdb.DuckDBPyConnection, settings: Settings) -> None:
+    """Count every hour again, as after rows of old ones were derived again."""
+    hours = {hour for (hour,) in con.execute("select hour from raw.completeness").fetchall()}
+    count(con, settings, hours | _hours_with_news(con) if hours else None)
+
+
 def count(con: duckdb.DuckDBPyConnection, settings: Settings, hours: Hours | None = None) -> None:
     """Bring `raw.completeness` up to date; the caller has the writer's place.
 

@@ -85,7 +85,10 @@ def run_models(
             if not is_replay:
                 behind.clear(settings, names or CALLS)
             with warehouse.connect(settings) as con:
-                completeness.count(con, settings)
+                if is_replay or full_refresh:
+                    completeness.count_all(con, settings)
+                else:
+                    completeness.count(con, settings)
         return results
     finally:
         dbt_plugin.release()

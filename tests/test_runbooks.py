@@ -42,6 +42,7 @@ def original(built_lake: Lake) -> Lake:
 def house(original: Lake, tmp_path: Path) -> Settings:
     for part in ("landing", "warehouse"):
         shutil.copytree(original.scratch / part, tmp_path / part)
+    (tmp_path / ".dagster").mkdir()
     return Settings(
         landing=tmp_path / "landing",
         warehouse=f"ducklake:sqlite:{tmp_path}/warehouse/catalog.sqlite",

@@ -46,31 +46,31 @@ def _kill_after(seconds: float) -> bool:
 
 @pytest.mark.timeout(1800)
 @pytest.mark.parametrize("kills", [8, pytest.param(50, marks=pytest.mark.chaos)])
-def test_killed_at_random_moments(lake: Settings, kills: int) -> None:
+def test_killed_at_random_moments(small_lake: Settings, kills: int) -> None:
     chance = random.Random(kills)  # noqa: S311 - moments, no secrets
     began = time.monotonic()
     subprocess.run([sys.executable, "-c", UPKEEP], cwd=ROOT, check=True)
     whole = time.monotonic() - began
     hit = 0
     for number in range(kills):
-        load_events(lake, 1_000 + 5 * number)
-        load_events(lake, 5_000 + 5 * number)
-        before = all_hashes(lake)
+        load_events(small_lake, 1_000 + 5 * number)
+        load_events(small_lake, 5_000 + 5 * number)
+        before = all_hashes(small_lake)
 
         hit += _kill_after(chance.uniform(0, whole))
 
-        assert all_hashes(lake) == before
-        assert listed_and_missing(lake) == []
+        assert all_hashes(small_lake) == before
+        assert listed_and_missing(small_lake) == []
     assert hit > 0
 
-    before = all_hashes(lake)
-    soon = lake.model_copy(update={"query_hours": 1e-9})
+    before = all_hashes(small_lake)
+    soon = small_lake.model_copy(update={"query_hours": 1e-9})
     keep_small(soon, timedelta(days=10_000))
     keep_small(soon, timedelta(days=10_000))
-    with connect(lake) as con:
+    with connect(small_lake) as con:
         orphans.remove(con, timedelta(0))
         rows = con.execute(
             "select parse_filename(path) from __ducklake_metadata_seamline.ducklake_data_file"
         ).fetchall()
-    assert {path.name for path in files(lake)} == {name for (name,) in rows}
-    assert all_hashes(lake) == before
+    assert {path.name for path in files(small_lake)} == {name for (name,) in rows}
+    assert all_hashes(small_lake) == before

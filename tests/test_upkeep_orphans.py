@@ -29,67 +29,67 @@ def _orphan(settings: Settings, name: str, days: float) -> Path:
 @pytest.mark.parametrize(
     "name", [f"{NAME}.parquet", f"tmp_{NAME}.parquet", f"{NAME}-delete.parquet"]
 )
-def test_an_orphan_is_removed_after_a_day(lake: Settings, name: str) -> None:
-    before, on_disk = all_hashes(lake), files(lake)
-    _orphan(lake, name, days=1.1)
+def test_an_orphan_is_removed_after_a_day(small_lake: Settings, name: str) -> None:
+    before, on_disk = all_hashes(small_lake), files(small_lake)
+    _orphan(small_lake, name, days=1.1)
 
-    assert remove_orphans(lake) == (1, len(b"half a file"))
+    assert remove_orphans(small_lake) == (1, len(b"half a file"))
 
-    assert files(lake) == on_disk
-    assert all_hashes(lake) == before
+    assert files(small_lake) == on_disk
+    assert all_hashes(small_lake) == before
 
 
-def test_a_young_one_stays(lake: Settings) -> None:
-    orphan = _orphan(lake, f"{NAME}.parquet", days=0.9)
+def test_a_young_one_stays(small_lake: Settings) -> None:
+    orphan = _orphan(small_lake, f"{NAME}.parquet", days=0.9)
 
-    remove_orphans(lake)
+    remove_orphans(small_lake)
 
     assert orphan.exists()
 
 
-def test_with_no_age_it_goes_at_once(lake: Settings) -> None:
-    orphan = _orphan(lake, f"{NAME}.parquet", days=0)
-    with connect(lake) as con:
+def test_with_no_age_it_goes_at_once(small_lake: Settings) -> None:
+    orphan = _orphan(small_lake, f"{NAME}.parquet", days=0)
+    with connect(small_lake) as con:
         orphans.remove(con, timedelta(0))
 
     assert not orphan.exists()
 
 
-def test_somebody_elses_file_in_the_folder_stays(lake: Settings) -> None:
-    theirs = _orphan(lake, "report-2026.parquet", days=100)
+def test_somebody_elses_file_in_the_folder_stays(small_lake: Settings) -> None:
+    theirs = _orphan(small_lake, "report-2026.parquet", days=100)
 
-    remove_orphans(lake)
+    remove_orphans(small_lake)
 
     assert theirs.exists()
 
 
-def test_files_of_the_tables_are_no_orphans_however_old(lake: Settings) -> None:
+def test_files_of_the_tables_are_no_orphans_however_old(small_lake: Settings) -> None:
     long_ago = time.time() - 1e7
-    for path in files(lake):
+    for path in files(small_lake):
         os.utime(path, (long_ago, long_ago))
-    on_disk = files(lake)
+    on_disk = files(small_lake)
 
-    assert remove_orphans(lake) == (0, 0)
-    assert files(lake) == on_disk
+    assert remove_orphans(small_lake) == (0, 0)
+    assert files(small_lake) == on_disk
 
 
 def test_a_listed_file_that_is_called_an_orphan_stops_everything(
-    lake: Settings, monkeypatch: pytest.MonkeyPatch
+    small_lake: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """As DuckLake has done in 2026; here it is what we know of the catalog that is made wrong."""
-    orphan = _orphan(lake, f"{NAME}.parquet", days=2)
+    orphan = _orphan(small_lake, f"{NAME}.parquet", days=2)
     monkeypatch.setattr(orphans, "listed_names", lambda _: {orphan.name})
 
     with pytest.raises(ListedFileError, match="Nothing was removed"):
-        remove_orphans(lake)
+        remove_orphans(small_lake)
 
     assert orphan.exists()
 
 
-def test_the_catalog_is_asked_for_every_kind_of_file(lake: Settings) -> None:
-    with connect(lake) as con:
+def test_the_catalog_is_asked_for_every_kind_of_file(small_lake: Settings) -> None:
+    with connect(small_lake) as con:
         con.execute("delete from raw.track where line = 1")
         names = orphans.listed_names(con)
 
-    assert names == {path.name for path in files(lake)}
+    assert names == {path.name for path in files(small_lake)}
     assert any("-delete" in name for name in names)

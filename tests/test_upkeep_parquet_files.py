@@ -28,92 +28,96 @@ def _files(*sizes: int) -> list[File]:
     return [File(f"{number}.parquet", size, 0) for number, size in enumerate(sizes)]
 
 
-def test_the_files_of_many_loads_become_one_and_rows_stay(lake: Settings) -> None:
-    before = all_hashes(lake)
-    assert len(table_files(lake, "raw", "track")) > 10
+def test_the_files_of_many_loads_become_one_and_rows_stay(small_lake: Settings) -> None:
+    before = all_hashes(small_lake)
+    assert len(table_files(small_lake, "raw", "track")) > 10
 
-    done = rewrite_small_files(lake)
+    done = rewrite_small_files(small_lake)
 
-    assert [len(table_files(lake, "raw", table)) for table in ("track", "page", "landed_file")] == [
+    assert [
+        len(table_files(small_lake, "raw", table)) for table in ("track", "page", "landed_file")
+    ] == [
         1,
         1,
         1,
     ]
-    assert all_hashes(lake) == before
+    assert all_hashes(small_lake) == before
     assert done.files_after < done.files_before
 
 
-def test_a_second_time_there_is_nothing_to_do(lake: Settings) -> None:
-    rewrite_small_files(lake)
-    before = snapshots(lake)
+def test_a_second_time_there_is_nothing_to_do(small_lake: Settings) -> None:
+    rewrite_small_files(small_lake)
+    before = snapshots(small_lake)
 
-    assert rewrite_small_files(lake).rewrites == 0
-    assert snapshots(lake) == before
+    assert rewrite_small_files(small_lake).rewrites == 0
+    assert snapshots(small_lake) == before
 
 
-def test_every_snapshot_of_the_past_has_the_same_rows(lake: Settings) -> None:
-    before = past(lake)
+def test_every_snapshot_of_the_past_has_the_same_rows(small_lake: Settings) -> None:
+    before = past(small_lake)
 
-    rewrite_small_files(lake)
-    load_events(lake, 1_000)
-    rewrite_small_files(lake)
+    rewrite_small_files(small_lake)
+    load_events(small_lake, 1_000)
+    rewrite_small_files(small_lake)
 
-    after = past(lake)
+    after = past(small_lake)
     assert {snapshot: after[snapshot] for snapshot in before} == before
 
 
 def test_files_from_before_a_new_column_are_written_together_with_later_ones(
-    lake: Settings,
+    small_lake: Settings,
 ) -> None:
     """DuckLake's own merge leaves a file per set of columns that the table has had."""
-    with connect(lake) as con:
+    with connect(small_lake) as con:
         con.execute("alter table raw.track add column added varchar")
-    load_events_with_column(lake)
+    load_events_with_column(small_lake)
 
-    rewrite_small_files(lake)
+    rewrite_small_files(small_lake)
 
-    assert len(table_files(lake, "raw", "track")) == 1
+    assert len(table_files(small_lake, "raw", "track")) == 1
 
 
-def load_events_with_column(lake: Settings) -> None:
-    with connect(lake) as con, writer_lock(lake):
+def load_events_with_column(small_lake: Settings) -> None:
+    with connect(small_lake) as con, writer_lock(small_lake):
         con.execute(
             "insert into raw.track by name select * replace ('new' as added) from raw.track limit 3"
         )
 
 
-def test_deleted_rows_leave_their_files(lake: Settings) -> None:
-    rewrite_small_files(lake)
-    with connect(lake) as con:
+def test_deleted_rows_leave_their_files(small_lake: Settings) -> None:
+    rewrite_small_files(small_lake)
+    with connect(small_lake) as con:
         con.execute("delete from raw.track where line > 2")
-    before = all_hashes(lake)
+    before = all_hashes(small_lake)
 
-    rewrite_small_files(lake)
+    rewrite_small_files(small_lake)
 
-    with connect(lake, read_only=True) as con:
+    with connect(small_lake, read_only=True) as con:
         (row,) = con.execute(
             "select delete_file from ducklake_list_files('seamline', 'track', schema => 'raw')"
         ).fetchall()
     assert row == (None,)
-    assert all_hashes(lake) == before
+    assert all_hashes(small_lake) == before
 
 
-def test_a_transaction_that_was_open_before_sees_its_rows_until_it_ends(lake: Settings) -> None:
+def test_a_transaction_that_was_open_before_sees_its_rows_until_it_ends(
+    small_lake: Settings,
+) -> None:
     """Also of a table that it had not looked at yet, where DuckLake's own merge loses rows."""
     query = "select count(*), sum(line), min(file), max(file) from raw.track"
-    with connect(lake, read_only=True) as con:
+    with connect(small_lake, read_only=True) as con:
         before = con.execute(query).fetchall()
-    with connect(lake, read_only=True) as reader:
+    with connect(small_lake, read_only=True) as reader:
         reader.execute("begin")
         reader.execute("from raw.page").fetchall()
-        load_events(lake, 1_000)
-        rewrite_small_files(lake)
+        load_events(small_lake, 1_000)
+        rewrite_small_files(small_lake)
 
         assert reader.execute(query).fetchall() == before
 
 
 def test_a_load_that_waits_goes_between_two_tables(
-    lake: Settings, monkeypatch: pytest.MonkeyPatch
+    small_lake: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Each rewrite is made to take half a second; the load waits for one of them, not for all."""
     original = parquet_files.rewrite_once
@@ -127,25 +131,25 @@ def test_a_load_that_waits_goes_between_two_tables(
         return done
 
     monkeypatch.setattr(parquet_files, "rewrite_once", slow)
-    upkeep = threading.Thread(target=rewrite_small_files, args=(lake,))
+    upkeep = threading.Thread(target=rewrite_small_files, args=(small_lake,))
     upkeep.start()
     began.wait()
-    load(lake)
+    load(small_lake)
     loaded = time.monotonic()
     upkeep.join()
 
-    assert len(ended) == 3
+    assert len(ended) > 1
     assert loaded < ended[-1]
 
 
-def test_nothing_is_left_on_disk_that_is_not_listed(lake: Settings) -> None:
-    rewrite_small_files(lake)
+def test_nothing_is_left_on_disk_that_is_not_listed(small_lake: Settings) -> None:
+    rewrite_small_files(small_lake)
 
-    with connect(lake, read_only=True) as con:
+    with connect(small_lake, read_only=True) as con:
         rows = con.execute(
             "select parse_filename(path) from __ducklake_metadata_seamline.ducklake_data_file"
         ).fetchall()
-    assert {path.name for path in files(lake)} == {name for (name,) in rows}
+    assert {path.name for path in files(small_lake)} == {name for (name,) in rows}
 
 
 def test_two_small_files_are_written_together_and_one_is_left_alone() -> None:

@@ -33,7 +33,7 @@ print(reads, flush=True)
 """
 
 
-def test_a_reader_in_a_loop_sees_whole_loads_and_no_error(lake: Settings) -> None:
+def test_a_reader_in_a_loop_sees_whole_loads_and_no_error(small_lake: Settings) -> None:
     """Each load brings five tracks, so rows and load numbers have to agree in every answer."""
     last = 12 + 2 * ROUNDS
     readers = [
@@ -51,9 +51,9 @@ def test_a_reader_in_a_loop_sees_whole_loads_and_no_error(lake: Settings) -> Non
         assert reader.stdout is not None
         assert reader.stdout.readline() == "begins\n"
     # a file is removed a second after the last snapshot that lists it is gone
-    quick = soon(lake, query_hours=1 / 3600)
+    quick = soon(small_lake, query_hours=1 / 3600)
     for number in range(2 * ROUNDS):
-        load_events(lake, 1_000 + 5 * number)
+        load_events(small_lake, 1_000 + 5 * number)
         keep_small(quick, timedelta(seconds=2))
 
     for reader in readers:

@@ -32,55 +32,57 @@ NOW = timedelta(0)
 EVER = timedelta(seconds=1e-6)
 
 
-def test_every_snapshot_stays_for_as_long_as_a_query_may_take(lake: Settings) -> None:
-    before, on_disk = past(lake), files(lake)
+def test_every_snapshot_stays_for_as_long_as_a_query_may_take(small_lake: Settings) -> None:
+    before, on_disk = past(small_lake), files(small_lake)
 
-    expire_snapshots(lake)
+    expire_snapshots(small_lake)
 
-    assert past(lake) == before
-    assert files(lake) == on_disk
+    assert past(small_lake) == before
+    assert files(small_lake) == on_disk
 
 
-def test_later_one_of_each_step_stays_and_it_is_the_one_with_few_files(lake: Settings) -> None:
-    rewrite_small_files(lake)
-    kept = snapshots(lake)[-1]
-    load_events(lake, 1_000)
-    current = snapshots(lake)[-1]
-    before = past(lake)
+def test_later_one_of_each_step_stays_and_it_is_the_one_with_few_files(
+    small_lake: Settings,
+) -> None:
+    rewrite_small_files(small_lake)
+    kept = snapshots(small_lake)[-1]
+    load_events(small_lake, 1_000)
+    current = snapshots(small_lake)[-1]
+    before = past(small_lake)
 
-    expire_snapshots(soon(lake), timedelta(days=10_000))
+    expire_snapshots(soon(small_lake), timedelta(days=10_000))
 
-    assert snapshots(lake) == [kept, current]
-    after = past(lake)
+    assert snapshots(small_lake) == [kept, current]
+    after = past(small_lake)
     assert after == {kept: before[kept], current: before[current]}
 
 
-def test_files_that_no_snapshot_lists_are_removed(lake: Settings) -> None:
-    before = all_hashes(lake)
-    on_disk = files(lake)
-    rewrite_small_files(lake)
+def test_files_that_no_snapshot_lists_are_removed(small_lake: Settings) -> None:
+    before = all_hashes(small_lake)
+    on_disk = files(small_lake)
+    rewrite_small_files(small_lake)
 
-    expire_snapshots(soon(lake), timedelta(days=10_000))
-    expire_snapshots(soon(lake), timedelta(days=10_000))
+    expire_snapshots(soon(small_lake), timedelta(days=10_000))
+    expire_snapshots(soon(small_lake), timedelta(days=10_000))
 
-    assert len(files(lake)) < len(on_disk) / 2
-    assert listed_and_missing(lake) == []
-    assert all_hashes(lake) == before
+    assert len(files(small_lake)) < len(on_disk) / 2
+    assert listed_and_missing(small_lake) == []
+    assert all_hashes(small_lake) == before
 
 
-def test_files_stay_for_as_long_as_a_query_may_be_reading_them(lake: Settings) -> None:
-    on_disk = files(lake)
-    with connect(lake) as con:
+def test_files_stay_for_as_long_as_a_query_may_be_reading_them(small_lake: Settings) -> None:
+    on_disk = files(small_lake)
+    with connect(small_lake) as con:
         expire(con, beyond(con, NOW))
         removed = remove_unlisted_files(con, timedelta(hours=1))
 
     assert removed == 0
-    assert files(lake) == on_disk
+    assert files(small_lake) == on_disk
 
 
-def test_a_point_in_time_within_the_retention_has_an_answer(lake: Settings) -> None:
+def test_a_point_in_time_within_the_retention_has_an_answer(small_lake: Settings) -> None:
     """Although the snapshot that it is answered from is older than the retention."""
-    with connect(lake) as con:
+    with connect(small_lake) as con:
         ((last,),) = con.execute(
             "select max(snapshot_time) from ducklake_snapshots('seamline')"
         ).fetchall()
@@ -93,12 +95,12 @@ def test_a_point_in_time_within_the_retention_has_an_answer(lake: Settings) -> N
         assert len(before) == len(hashes(con))
 
 
-def test_with_no_age_only_the_current_snapshot_and_its_files_stay(lake: Settings) -> None:
+def test_with_no_age_only_the_current_snapshot_and_its_files_stay(small_lake: Settings) -> None:
     """What an erasure needs: nothing of the past can be queried, or found on disk."""
-    before = all_hashes(lake)
-    rewrite_small_files(lake)
-    current = snapshots(lake)[-1]
-    with connect(lake) as con:
+    before = all_hashes(small_lake)
+    rewrite_small_files(small_lake)
+    current = snapshots(small_lake)[-1]
+    with connect(small_lake) as con:
         expire(con, beyond(con, NOW))
         remove_unlisted_files(con, NOW)
 
@@ -108,13 +110,13 @@ def test_with_no_age_only_the_current_snapshot_and_its_files_stay(lake: Settings
             "select parse_filename(path) from __ducklake_metadata_seamline.ducklake_data_file"
         ).fetchall()
 
-    assert snapshots(lake) == [current]
-    assert {path.name for path in files(lake)} == {name for (name,) in rows}
-    assert all_hashes(lake) == before
+    assert snapshots(small_lake) == [current]
+    assert {path.name for path in files(small_lake)} == {name for (name,) in rows}
+    assert all_hashes(small_lake) == before
 
 
-def test_of_a_step_without_upkeep_the_last_snapshot_stays(lake: Settings) -> None:
-    with connect(lake) as con:
+def test_of_a_step_without_upkeep_the_last_snapshot_stays(small_lake: Settings) -> None:
+    with connect(small_lake) as con:
         gone = between_steps(con, timedelta(microseconds=1), timedelta(days=10_000))
 
-    assert sorted(gone) == snapshots(lake)[:-1]
+    assert sorted(gone) == snapshots(small_lake)[:-1]

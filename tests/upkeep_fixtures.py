@@ -48,7 +48,7 @@ def _loaded(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def lake(_loaded: Path, settings: Settings) -> Settings:
+def small_lake(_loaded: Path, settings: Settings) -> Settings:
     """A copy of it, of the test's own."""
     for part in ("landing", "warehouse"):
         shutil.copytree(_loaded / part, settings.catalog.parents[1] / part)
