@@ -37,7 +37,7 @@ def write_stream(path: Path, size: int) -> int:
     return number
 
 
-@pytest.mark.long
+@pytest.mark.chaos
 @pytest.mark.timeout(1800)
 def test_a_stream_of_300_mb_takes_no_more_memory_than_one_of_40(
     settings: Settings, tmp_path: Path

@@ -75,7 +75,7 @@ def _run_again_if_ended(house: House) -> None:
     house.keep_running()
 
 
-FORMS = {"receiver": pytest.mark.long, "run worker": pytest.mark.long}
+FORMS = {"receiver": pytest.mark.long}
 """Who is killed in `make test-long`; all others in `make chaos`."""
 
 
