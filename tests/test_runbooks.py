@@ -58,7 +58,7 @@ def follow(runbook: str, house: Settings) -> str:
         for name in ("landing", "warehouse", ".dagster"):
             commands = re.sub(rf"(?<![\w./-]){re.escape(name)}\b", str(folder / name), commands)  # noqa: PLW2901
         done = subprocess.run(
-            ["bash", "-euo", "pipefail", "-c", commands],  # noqa: S607
+            ["bash", "-eu", "-c", commands],  # noqa: S607
             cwd=ROOT,
             env=os.environ
             | {
