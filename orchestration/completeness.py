@@ -20,10 +20,11 @@ import duckdb
 import pyarrow as pa
 
 from orchestration.columns.rules import rules_in_force
-from orchestration.loading.insert import HOUR, UNKNOWN, known_checksums, transaction
+from orchestration.loading.insert import HOUR, UNKNOWN, known_checksums
 from orchestration.loading.kept_files import read_kept
 from orchestration.loading.landed_file import parse
 from orchestration.loading.tables import CALLS, REJECTED
+from orchestration.loading.transaction import transaction
 from orchestration.loading.waiting import Key, count_lines, waiting_files
 from orchestration.settings import Settings
 

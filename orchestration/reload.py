@@ -15,11 +15,12 @@ import pyarrow as pa
 
 from orchestration.loading import behind, loads
 from orchestration.loading.fields import add_fields
-from orchestration.loading.insert import HOUR, UNKNOWN, insert_events, transaction
+from orchestration.loading.insert import HOUR, UNKNOWN, insert_events
 from orchestration.loading.landed_file import MAX_DEPTH, Contents, LandedFile, Lines, Rejects
 from orchestration.loading.load import next_load_id, refuse_if_behind
 from orchestration.loading.loads import JournaledLoad
 from orchestration.loading.tables import CALLS, create_raw_tables
+from orchestration.loading.transaction import transaction
 from orchestration.loading.warehouse import connect
 from orchestration.loading.writer_lock import writer_lock
 from orchestration.settings import Settings

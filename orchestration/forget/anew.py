@@ -13,8 +13,8 @@ import msgspec
 from orchestration.errors import DbtFailedError
 from orchestration.forget import rows
 from orchestration.loading.durable import sync_folder, write_whole
-from orchestration.loading.insert import transaction
 from orchestration.loading.suppressed import FOLDER
+from orchestration.loading.transaction import transaction
 from orchestration.loading.warehouse import connect
 from orchestration.loading.writer_lock import writer_lock
 from orchestration.settings import Settings

@@ -22,9 +22,9 @@ from orchestration.forget.files import Bytes, Place
 from orchestration.forget.search import search
 from orchestration.forget.targets import Mention
 from orchestration.loading import loads, suppressed
-from orchestration.loading.insert import transaction
 from orchestration.loading.people import USER, Id, People, Person
 from orchestration.loading.tables import create_raw_tables
+from orchestration.loading.transaction import transaction
 from orchestration.loading.warehouse import connect
 from orchestration.loading.writer_lock import writer_lock
 from orchestration.restore import restore_if_behind

@@ -1,8 +1,7 @@
 """What a load writes: rows, rejects, counts and ledger lines of some files, in one transaction."""
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from datetime import datetime
 from itertools import chain
 
@@ -12,7 +11,7 @@ import pyarrow as pa
 from orchestration.loading.fields import add_fields, note_fields
 from orchestration.loading.landed_file import Contents
 from orchestration.loading.tables import CALLS
-from orchestration.loading.warehouse import roll_back
+from orchestration.loading.transaction import transaction
 
 _TEXT = pa.large_string()
 _EVENT_SCHEMA = pa.schema(
@@ -54,18 +53,6 @@ HOUR = (
     "try_strptime(left(file, 11), '%Y%m%dT%H'), timestamp '1970-01-01')"
 )
 """The hour a line counts in: that of its receipt, else that in which its file was begun."""
-
-
-@contextmanager
-def transaction(con: duckdb.DuckDBPyConnection) -> Iterator[None]:
-    """All of a `with` block, or nothing of it."""
-    con.execute("begin")
-    try:
-        yield
-        con.execute("commit")
-    except BaseException:
-        roll_back(con)
-        raise
 
 
 def insert_files(

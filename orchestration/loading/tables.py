@@ -2,6 +2,8 @@
 
 import duckdb
 
+from orchestration.loading.transaction import transaction
+
 CALLS = ("group", "identify", "page", "screen", "track", "alias", "delete")
 """What Segment calls its calls; the word names folder, raw table, asset and final table."""
 
@@ -115,17 +117,21 @@ COLUMNS = {
 
 
 def create_raw_tables(con: duckdb.DuckDBPyConnection) -> None:
-    """Create the raw tables that are missing, empty, and columns that came with a later version."""
-    con.execute("create schema if not exists raw")
-    for table, columns in COLUMNS.items():
-        con.execute(f"create table if not exists {table} ({columns})")
-    known = set(
-        con.execute(
-            "select table_name, column_name from duckdb_columns() where schema_name = 'raw'"
-        ).fetchall()
-    )
-    for table, columns in COLUMNS.items():
-        for column in columns.split(","):
-            name = column.split()[0]
-            if (table.removeprefix("raw.").strip('"'), name) not in known:
-                con.execute(f"alter table {table} add column {column}")
+    """Create the raw tables that are missing, empty, and columns that came with a later version.
+
+    In one transaction: outside of one, each statement reads the whole catalog.
+    """
+    with transaction(con):
+        con.execute("create schema if not exists raw")
+        for table, columns in COLUMNS.items():
+            con.execute(f"create table if not exists {table} ({columns})")
+        known = set(
+            con.execute(
+                "select table_name, column_name from duckdb_columns() where schema_name = 'raw'"
+            ).fetchall()
+        )
+        for table, columns in COLUMNS.items():
+            for column in columns.split(","):
+                name = column.split()[0]
+                if (table.removeprefix("raw.").strip('"'), name) not in known:
+                    con.execute(f"alter table {table} add column {column}")

@@ -2,7 +2,7 @@
 
 import sqlite3
 import sys
-from contextlib import closing, suppress
+from contextlib import closing
 from pathlib import Path
 
 import duckdb
@@ -67,15 +67,6 @@ def connect(settings: Settings, *, read_only: bool = False) -> duckdb.DuckDBPyCo
         ) from error
     con.execute(f"use {DATABASE}")
     return con
-
-
-def roll_back(con: duckdb.DuckDBPyConnection) -> None:
-    """Undo what is not committed; after a commit that failed, DuckDB has done so already.
-
-    For a handler of that failure, whose reason must not be lost behind "no transaction is active".
-    """
-    with suppress(duckdb.TransactionException):
-        con.rollback()
 
 
 def load_extensions(con: duckdb.DuckDBPyConnection) -> None:

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import duckdb
 
-from orchestration.loading.insert import transaction
+from orchestration.loading.transaction import transaction
 from orchestration.loading.warehouse import DATABASE, connect
 from orchestration.settings import Settings
 from orchestration.upkeep.snapshots import AUTHOR
