@@ -12,7 +12,7 @@ from orchestration.upkeep.warehouse import keep_small
 
 pytest_plugins = ("upkeep_fixtures",)
 
-ROUNDS = 6
+ROUNDS = 3
 
 READER = """
 import sys
