@@ -65,7 +65,7 @@ test: install-dev $(CLIENTS) ## run all tests
 	@$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder $(PYTEST)
 
 test-long: install-dev ## run the tests that take minutes each
-	@$(BIN)/python -m pytest -n 2 -m long $(PYTEST)
+	@$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder -m long $(PYTEST)
 
 chaos: install-dev ## kill receiver, load, dbt and Dagster hundreds of times, fail each disk operation
 	@$(BIN)/python -m pytest -m chaos -q

@@ -58,7 +58,8 @@ class Child:
         """SIGKILL, to its process group if it leads one; return once it is gone."""
         assert self.process.pid is not None
         if group:
-            os.killpg(self.process.pid, signal.SIGKILL)
+            with contextlib.suppress(ProcessLookupError):  # it was done just before
+                os.killpg(self.process.pid, signal.SIGKILL)
         else:
             self.process.kill()
         self.process.join(30)

@@ -31,6 +31,7 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LoadingHouse]:
     house.end()
 
 
+@pytest.mark.long
 def test_after_the_kill_of_the_daemon_the_next_one_loads_everything_once(
     house: LoadingHouse, report: Report
 ) -> None:

@@ -112,6 +112,7 @@ def test_after_the_kill_of_make_run_itself_nothing_holds_the_ports_and_nothing_i
     assert house.stop() == 0
 
 
+@pytest.mark.long
 def test_ctrl_c_leaves_no_process_and_no_unsealed_file(house: House) -> None:
     house.keep_running()
     house.track("m1", "m2")
