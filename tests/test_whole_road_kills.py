@@ -96,7 +96,7 @@ def test_after_the_kill_of_a_process_every_acknowledged_event_is_one_row(
     _wait_for_rows(house)
 
 
-@pytest.mark.long
+@pytest.mark.chaos
 def test_after_the_kill_of_make_run_itself_nothing_holds_the_ports_and_nothing_is_lost(
     house: House,
 ) -> None:
