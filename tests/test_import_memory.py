@@ -3,12 +3,17 @@
 import gzip
 import json
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 from import_fixtures import command, environment, event, parsed
 
 from orchestration.settings import ROOT, Settings
+
+pytestmark = pytest.mark.skipif(
+    sys.platform != "linux", reason="other kernels do not say how much memory a process had"
+)
 
 KIBIBYTE = 1 << 10
 MEBIBYTE = 1 << 20

@@ -14,14 +14,8 @@ def transaction(con: duckdb.DuckDBPyConnection) -> Iterator[None]:
         yield
         con.execute("commit")
     except BaseException:
-        roll_back(con)
+        # After a commit that failed DuckDB has rolled back already, and that it cannot do so again
+        # must not hide the reason.
+        with suppress(duckdb.TransactionException):
+            con.rollback()
         raise
-
-
-def roll_back(con: duckdb.DuckDBPyConnection) -> None:
-    """Undo what is not committed; after a commit that failed, DuckDB has done so already.
-
-    For a handler of that failure, whose reason must not be lost behind "no transaction is active".
-    """
-    with suppress(duckdb.TransactionException):
-        con.rollback()
