@@ -29,7 +29,7 @@ def main() -> None:
     parser.add_argument("--events", type=int, default=200_000)
     parser.add_argument("--rounds", type=int, default=5)
     options = parser.parse_args()
-    print(report.conditions())
+    print(report.conditions("msgspec"))
     with tempfile.TemporaryDirectory(prefix="bench-import-") as name:
         path = Path(name, "events.gz")
         size = _write(path, options.events)

@@ -40,7 +40,7 @@ def _sections(folder: Path, options: argparse.Namespace) -> Iterator[tuple[str, 
     if "servers" in options.parts:
         yield "Servers under Flask", _servers(folder, options.rounds, options.seconds)
     if options.soak:
-        said = report.conditions()
+        said = report.server_conditions()
         yield "Memory", [said, "", *report.soak_lines(soak(folder, options.soak))]
 
 
@@ -59,7 +59,7 @@ def _options() -> argparse.Namespace:
 
 
 def _speed(folder: Path, rounds: int, seconds: float) -> list[str]:
-    said = report.conditions()
+    said = report.server_conditions()
     servers = {
         report.BARE: gunicorn("bare", "gevent"),
         report.OURS: receiver,
@@ -70,7 +70,7 @@ def _speed(folder: Path, rounds: int, seconds: float) -> list[str]:
 
 
 def _servers(folder: Path, rounds: int, seconds: float) -> list[str]:
-    said = report.conditions()
+    said = report.server_conditions()
     names = ("gunicorn gevent", "gunicorn gthread", "granian")
     bare, landing = (
         dict(

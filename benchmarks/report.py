@@ -44,23 +44,28 @@ def write_page(sections: Mapping[str, Sequence[str]]) -> None:
     PAGE.write_text(f"{_TITLE}\n\n{introduction}\n\n{measured}{notes}")
 
 
-def conditions() -> str:
-    """Return when and where this was measured."""
+def conditions(*packages: str) -> str:
+    """Return when and where this was measured, with the versions of these packages."""
     processor = re.search(r"model name\s*: (.*)", Path("/proc/cpuinfo").read_text())
-    names = ("flask", "gunicorn", "gevent", "msgspec")
-    said = subprocess.run(
-        [shutil.which("nginx") or "nginx", "-v"], capture_output=True, text=True, check=False
-    ).stderr
     parts = [
         f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC",
-        f"{os.cpu_count()} cores shared with wrk",
+        f"{os.cpu_count()} cores",
         processor[1] if processor else platform.machine(),
         f"load average {os.getloadavg()[0]:.1f} at the start",
         f"Python {platform.python_version()}",
-        *(f"{name} {version(name)}" for name in names),
-        said.strip().removeprefix("nginx version: ").replace("/", " "),
+        *(f"{name} {version(name)}" for name in packages),
     ]
     return " · ".join(parts) + "."
+
+
+def server_conditions() -> str:
+    """Return the same for a benchmark of servers, which share the machine with wrk."""
+    said = subprocess.run(
+        [shutil.which("nginx") or "nginx", "-v"], capture_output=True, text=True, check=False
+    ).stderr
+    nginx = said.strip().removeprefix("nginx version: ").replace("/", " ")
+    ours = conditions("flask", "gunicorn", "gevent", "msgspec").removesuffix(".")
+    return f"{ours} · {nginx}, the cores shared with wrk."
 
 
 def speed_lines(results: Results, rounds: int, seconds: float) -> Iterator[str]:

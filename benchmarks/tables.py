@@ -32,7 +32,7 @@ def main() -> None:
     parser.add_argument("--names", type=int, default=10_000)
     parser.add_argument("--rounds", type=int, default=3)
     options = parser.parse_args()
-    said = report.conditions()
+    said = report.conditions("duckdb", "dbt-core", "dbt-duckdb")
     rounds = []
     for number in range(options.rounds):
         pair = [_measure(options.events, names) for names in (PROPERTIES, options.names)]
