@@ -166,9 +166,9 @@ def main() -> None:
     """Measure, row by row into a CSV file, and write the page from it."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--loads", type=int, default=5_000)
-    parser.add_argument("--without", type=int, default=1_000, help="loads without upkeep")
-    parser.add_argument("--loads-an-hour", type=int, default=300)
-    parser.add_argument("--portion", type=int, default=100, help="loads between measurements")
+    parser.add_argument("--without", type=int, default=600, help="loads without upkeep")
+    parser.add_argument("--loads-an-hour", type=int, default=120)
+    parser.add_argument("--portion", type=int, default=60, help="loads between measurements")
     parser.add_argument("--hours", type=float, default=6, help="SEAMLINE_SNAPSHOT_DAYS, in hours")
     parser.add_argument("--csv", type=Path, default=upkeep_page.CSV)
     parser.add_argument("--page-only", action="store_true", help="write the page from the CSV")
@@ -195,7 +195,7 @@ def _measure(options: argparse.Namespace) -> None:
         with options.csv.open("w", newline="") as file:
             writer = csv.DictWriter(file, [column.name for column in fields(Row)])
             writer.writeheader()
-            for loads in range(options.portion, options.loads + 1, options.portion):
+            for loads in range(options.portion, options.loads + options.portion, options.portion):
                 for house, orders in houses.items():
                     if house == "without" and loads > options.without:
                         continue

@@ -14,6 +14,7 @@ from pydantic import ValidationError
 
 from orchestration.errors import DbtFailedError, ErasureStoppedError, RebuildRefusedError
 from orchestration.loading import suppressed, warehouse
+from orchestration.loading.lake import DATABASE
 from orchestration.loading.load import WarehouseBehindError
 from orchestration.loading.people import ANONYMOUS, USER, Id
 from orchestration.loading.tables import WITH_TABLE
@@ -229,7 +230,7 @@ def sql(settings: Settings) -> None:
         *(f"load {extension};" for extension in warehouse.EXTENSIONS),
         "set TimeZone = 'UTC';",
         f"{warehouse.attach_sql(settings, read_only=True)};",
-        f"use {warehouse.DATABASE}.{settings.schema_name};",
+        f"use {DATABASE}.{settings.schema_name};",
     ]
     prompt = str(Path(sys.executable).with_name("duckdb"))
     os.execv(prompt, [prompt, "-cmd", " ".join(start)])  # noqa: S606 - our own environment's

@@ -20,6 +20,7 @@ from orchestration.columns.rules import (
 )
 from orchestration.columns.update import create_column_tables, has_tables, update_placement
 from orchestration.loading import warehouse, writer_lock
+from orchestration.loading.lake import DATABASE
 from orchestration.loading.load import WarehouseBehindError, refuse_if_behind
 from orchestration.loading.tables import create_raw_tables
 from orchestration.schema_name import SchemaMovedError, refuse_another_name
@@ -83,7 +84,7 @@ class Plugin(BasePlugin):
         credentials.attach = [
             Attachment(
                 path=f"ducklake:sqlite:{settings.catalog}",
-                alias=warehouse.DATABASE,
+                alias=DATABASE,
                 options=warehouse.attach_options(settings),
             )
         ]

@@ -14,7 +14,7 @@ import msgspec
 import pyarrow as pa
 
 from orchestration.loading import behind, loads
-from orchestration.loading.fields import add_fields
+from orchestration.loading.fields import FieldNotes
 from orchestration.loading.insert import HOUR, UNKNOWN, insert_events
 from orchestration.loading.landed_file import MAX_DEPTH, Contents, LandedFile, Lines, Rejects
 from orchestration.loading.load import next_load_id, refuse_if_behind
@@ -143,11 +143,11 @@ def _insert(
     )
     with transaction(con):
         unusable: Counter[str] = Counter()
-        noted: list[pa.Table] = []
+        notes = FieldNotes(con)
         for call in CALLS:
             of_call = [one for one in portion if one.file.call == call]
-            unusable += insert_events(con, call, of_call, noted)
-        add_fields(con, noted)
+            unusable += insert_events(con, call, of_call, notes)
+        notes.add()
         con.register("moved", moved)
         con.execute(
             f"""

@@ -27,6 +27,7 @@ import landed
 import pytest
 
 from orchestration.loading import warehouse
+from orchestration.loading.lake import DATABASE
 from orchestration.loading.landed_file import sealed_files
 from orchestration.loading.tables import CALLS
 from orchestration.settings import ROOT, Settings
@@ -155,12 +156,12 @@ def opened(settings: Settings) -> Iterator[duckdb.DuckDBPyConnection]:
     """The warehouse, opened anew for reading, as after a restart; closed at the end."""
     con = _session()
     con.execute(warehouse.attach_sql(settings, read_only=True))
-    con.execute(f"use {warehouse.DATABASE}")
+    con.execute(f"use {DATABASE}")
     try:
         yield con
     finally:
         con.execute("use memory")
-        con.execute(f"detach {warehouse.DATABASE}")
+        con.execute(f"detach {DATABASE}")
 
 
 def _ledger_faults(con: duckdb.DuckDBPyConnection) -> dict[str, object]:

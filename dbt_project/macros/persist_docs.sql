@@ -33,21 +33,49 @@
 
 
 {% macro comments_on(relation, with_columns) %}
-    {# Column -> comment, and the relation's own comment under ''. #}
-    {% set places = [('duckdb_tables', 'table', "''"), ('duckdb_views', 'view', "''")] %}
-    {% if with_columns %}
-        {% do places.append(('duckdb_columns', 'table', 'column_name')) %}
-    {% endif %}
+    {#
+        Column -> comment, and the relation's own comment under ''. From the lake's own tables:
+        duckdb_tables() and duckdb_columns() look at every table of the lake, 30 times as long.
+    #}
+    {% set lake = '__ducklake_metadata_' ~ relation.database %}
     {% set query %}
-        {% for function, kind, column in places %}
-        select {{ column }}, comment
-        from {{ function }}()
+        with relation as (
+            select schema_id, table_id as id, table_name as name
+            from {{ lake }}.ducklake_table
+            where end_snapshot is null
+            union all
+            select schema_id, view_id as id, view_name as name
+            from {{ lake }}.ducklake_view
+            where end_snapshot is null
+        ),
+
+        this as (
+            select relation.id
+            from relation
+            inner join {{ lake }}.ducklake_schema as owner on relation.schema_id = owner.schema_id
+            where
+                owner.end_snapshot is null
+                and owner.schema_name = '{{ relation.schema }}'
+                and relation.name = '{{ relation.identifier }}'
+        )
+
+        select '' as column_name, tag.value
+        from this
+        inner join {{ lake }}.ducklake_tag as tag on this.id = tag.object_id
+        where tag.end_snapshot is null and tag.key = 'comment'
+        {% if with_columns %}
+        union all
+        select found.column_name, tag.value
+        from this
+        inner join {{ lake }}.ducklake_column as found on this.id = found.table_id
+        inner join {{ lake }}.ducklake_column_tag as tag
+            on found.table_id = tag.table_id and found.column_id = tag.column_id
         where
-            database_name = '{{ relation.database }}'
-            and schema_name = '{{ relation.schema }}'
-            and {{ kind }}_name = '{{ relation.identifier }}'
-        {{ 'union all' if not loop.last }}
-        {% endfor %}
+            found.parent_column is null
+            and found.end_snapshot is null
+            and tag.end_snapshot is null
+            and tag.key = 'comment'
+        {% endif %}
     {% endset %}
     {% set comments = {} %}
     {% for row in run_query(query) %}

@@ -16,7 +16,7 @@ import msgspec
 import pyarrow as pa
 
 from orchestration.loading.durable import write_whole
-from orchestration.loading.fields import add_fields, note_fields
+from orchestration.loading.fields import add_fields, known_paths, note_fields
 from orchestration.loading.people import People
 from orchestration.loading.suppressed import FOLDER
 from orchestration.loading.tables import CALLS
@@ -34,7 +34,7 @@ def keep_fields(con: duckdb.DuckDBPyConnection, people: People) -> None:
             semi join (from erased where table_name = '{call}') as gone using (file, line)
             """
         )
-        noted = note_fields(con, call)
+        noted = note_fields(con, call, known_paths(con)[call])
         names = zip(noted["event"].to_pylist(), noted["keys"].to_pylist(), strict=True)
         is_kept = [not _texts_with_an_id(people, event, keys) for event, keys in names]
         con.register("noted", noted.filter(pa.array(is_kept, pa.bool_())))
@@ -91,7 +91,7 @@ def _take_out(con: duckdb.DuckDBPyConnection, call: str, names: list[_Name]) -> 
         from raw."{call}" where exists (from spelled where contains(payload::varchar, text))
         """
     )
-    con.register("kept", note_fields(con, call))
+    con.register("kept", note_fields(con, call, known_paths(con)[call]))
     gone = con.execute(
         """
         delete from raw.field where call = $1 and exists (

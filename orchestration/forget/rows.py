@@ -14,9 +14,9 @@ from orchestration import completeness
 from orchestration.forget.fields import keep_fields
 from orchestration.forget.files import Bytes, Place
 from orchestration.loading.insert import HOUR, highest_load
+from orchestration.loading.lake import DATABASE
 from orchestration.loading.people import People
 from orchestration.loading.tables import CALLS, REJECTED, WITH_TABLE
-from orchestration.loading.warehouse import DATABASE
 from orchestration.settings import Settings
 
 _GONE = "(file, line) in (select (file, line) from erased where table_name = '{table}')"

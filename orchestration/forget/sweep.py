@@ -15,7 +15,8 @@ from pathlib import Path
 
 from orchestration.errors import ErasureStoppedError
 from orchestration.loading.durable import sync_file, sync_folder
-from orchestration.loading.warehouse import DATABASE, connect
+from orchestration.loading.lake import DATABASE
+from orchestration.loading.warehouse import connect
 from orchestration.settings import Settings
 
 log = logging.getLogger(__name__)

@@ -7,9 +7,9 @@ import duckdb
 import pyarrow as pa
 
 from orchestration.loading.insert import HOUR, UNKNOWN
+from orchestration.loading.lake import DATABASE
 from orchestration.loading.people import ANONYMOUS, USER, Id, People, Person
 from orchestration.loading.tables import CALLS, REJECTED
-from orchestration.loading.warehouse import DATABASE
 
 _AT_ONCE = 1_000
 _NAMED = 5

@@ -6,6 +6,7 @@ column a field becomes is placed later (orchestration/columns/).
 """
 
 import logging
+from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -86,18 +87,36 @@ class Field(NamedTuple):
     type: str
 
 
-def note_fields(con: duckdb.DuckDBPyConnection, call: str) -> pa.Table:
+class FieldNotes:
+    """What one transaction sees of fields, noted call by call and added at its end."""
+
+    def __init__(self, con: duckdb.DuckDBPyConnection) -> None:
+        """Begin with what is known before."""
+        self._con = con
+        self._known = known_paths(con)
+        self._tables: list[pa.Table] = []
+
+    def note(self, call: str) -> None:
+        """Note the fields of the `usable_events` of one call."""
+        self._tables.append(note_fields(self._con, call, self._known[call]))
+
+    def add(self) -> None:
+        """Add all of them to `raw.field`."""
+        add_fields(self._con, self._tables)
+
+
+def note_fields(con: duckdb.DuckDBPyConnection, call: str, known: set[Keys]) -> pa.Table:
     """Note the fields of the events of one call, in a load's open transaction.
 
     Args:
         con: The warehouse, with the events registered as `usable_events`.
         call: Their call.
+        known: The paths that `raw.field` has of it; those that are new are added.
 
     Returns:
         What `add_fields` takes.
     """
     names = _Names(con) if call == "track" else None
-    known = _known_paths(con, call)
     seen: dict[Field, Seen] = {}
     for event, key, fields, times in _observed(con, is_named=names is not None):
         name = names.listed(event) if names and key in _OF_AN_EVENT else None
@@ -114,9 +133,12 @@ def note_fields(con: duckdb.DuckDBPyConnection, call: str) -> pa.Table:
     return _table(call, seen)
 
 
-def _known_paths(con: duckdb.DuckDBPyConnection, call: str) -> set[Keys]:
-    rows = con.execute("select distinct keys from raw.field where call = ?", [call]).fetchall()
-    return {tuple(keys) for (keys,) in rows}
+def known_paths(con: duckdb.DuckDBPyConnection) -> defaultdict[str, set[Keys]]:
+    """Return the paths that `raw.field` has of each call."""
+    paths: defaultdict[str, set[Keys]] = defaultdict(set)
+    for call, keys in con.execute("select distinct call, keys from raw.field").fetchall():
+        paths[call].add(tuple(keys))
+    return paths
 
 
 Observed = tuple[str | None, str, frozenset[tuple[Keys, str]], Seen]

@@ -8,7 +8,7 @@ from itertools import chain
 import duckdb
 import pyarrow as pa
 
-from orchestration.loading.fields import add_fields, note_fields
+from orchestration.loading.fields import FieldNotes
 from orchestration.loading.landed_file import Contents
 from orchestration.loading.tables import CALLS
 from orchestration.loading.transaction import transaction
@@ -70,22 +70,22 @@ def insert_files(
     """
     with transaction(con):
         unusable: Counter[str] = Counter()
-        noted: list[pa.Table] = []
+        notes = FieldNotes(con)
         for call in CALLS:
             of_call = [contents for contents in portion if contents.file.call == call]
-            unusable += insert_events(con, call, of_call, noted)
-        add_fields(con, noted)
+            unusable += insert_events(con, call, of_call, notes)
+        notes.add()
         _insert_rejects(con, portion)
         _insert_ledger(con, portion, unusable, loaded_at)
     return unusable
 
 
 def insert_events(
-    con: duckdb.DuckDBPyConnection, call: str, portion: list[Contents], noted: list[pa.Table]
+    con: duckdb.DuckDBPyConnection, call: str, portion: list[Contents], notes: FieldNotes
 ) -> Counter[str]:
     """Insert the events of one call; what DuckDB cannot read goes to the rejects.
 
-    The fields they have are appended to `noted`, for `add_fields`.
+    The fields they have are noted.
 
     Returns:
         How many lines of each file went there.
@@ -107,20 +107,21 @@ def insert_events(
         from usable_events
         """  # noqa: S608 - call is one of our own words
     )
-    noted.append(note_fields(con, call))
-    con.execute(
-        f"""
-        insert into raw.rejected
-        select message_id, timezone('UTC', try_cast(received_at as timestamptz)), sent_at, source,
-            ?, 'bad_json', encode(payload), load_id, file, line
-        from events where not ({_USABLE})
-        """,  # noqa: S608 - as above
-        [call],
-    )
+    notes.note(call)
     _count_lines(con, "events", f"'{call}'")
     counted = con.execute(
         f"select file, count(*) from events where not ({_USABLE}) group by file"  # noqa: S608
     ).fetchall()
+    if counted:
+        con.execute(
+            f"""
+            insert into raw.rejected
+            select message_id, timezone('UTC', try_cast(received_at as timestamptz)), sent_at,
+                source, ?, 'bad_json', encode(payload), load_id, file, line
+            from events where not ({_USABLE})
+            """,  # noqa: S608 - as above
+            [call],
+        )
     con.execute("drop view usable_events")
     con.unregister("events")
     return Counter(dict(counted))

@@ -2,6 +2,7 @@
 
 import duckdb
 
+from orchestration.loading.lake import CATALOG
 from orchestration.loading.transaction import transaction
 
 CALLS = ("group", "identify", "page", "screen", "track", "alias", "delete")
@@ -117,21 +118,38 @@ COLUMNS = {
 
 
 def create_raw_tables(con: duckdb.DuckDBPyConnection) -> None:
-    """Create the raw tables that are missing, empty, and columns that came with a later version.
+    """Create the raw tables that are missing, empty, and columns that came with a later version."""
+    known = _known_columns(con)
+    statements = []
+    for table, columns in COLUMNS.items():
+        has = known.get(table.removeprefix("raw.").strip('"'))
+        if has is None:
+            statements.append(f"create table {table} ({columns})")
+        else:
+            lacked = [column for column in columns.split(",") if column.split()[0] not in has]
+            statements += [f"alter table {table} add column {column}" for column in lacked]
+    if statements:
+        # in one transaction: outside of one, each statement reads the whole catalog
+        with transaction(con):
+            for statement in ["create schema if not exists raw", *statements]:
+                con.execute(statement)
 
-    In one transaction: outside of one, each statement reads the whole catalog.
+
+def _known_columns(con: duckdb.DuckDBPyConnection) -> dict[str, set[str]]:
+    """The columns of each raw table, from the lake's own tables.
+
+    duckdb_columns() looks into every table of the lake, which takes a second of some.
     """
-    with transaction(con):
-        con.execute("create schema if not exists raw")
-        for table, columns in COLUMNS.items():
-            con.execute(f"create table if not exists {table} ({columns})")
-        known = set(
-            con.execute(
-                "select table_name, column_name from duckdb_columns() where schema_name = 'raw'"
-            ).fetchall()
-        )
-        for table, columns in COLUMNS.items():
-            for column in columns.split(","):
-                name = column.split()[0]
-                if (table.removeprefix("raw.").strip('"'), name) not in known:
-                    con.execute(f"alter table {table} add column {column}")
+    rows = con.execute(
+        f"""
+        select table_name, list(column_name)
+        from {CATALOG}.ducklake_column
+        join {CATALOG}.ducklake_table as named using (table_id)
+        join {CATALOG}.ducklake_schema as owner using (schema_id)
+        where schema_name = 'raw' and parent_column is null
+            and ducklake_column.end_snapshot is null
+            and named.end_snapshot is null and owner.end_snapshot is null
+        group by table_name
+        """  # noqa: S608 - a name of our own
+    ).fetchall()
+    return {table: set(columns) for table, columns in rows}

@@ -8,11 +8,9 @@ from pathlib import Path
 import duckdb
 from duckdb_extensions import import_extension
 
+from orchestration.loading.lake import DATABASE
 from orchestration.loading.tables import create_raw_tables
 from orchestration.settings import Settings
-
-DATABASE = "seamline"
-"""The name under which the lake is attached, here, in dbt and at the SQL prompt."""
 
 EXTENSIONS = ("ducklake", "sqlite_scanner")
 EXTENSION_DIRECTORY = Path(sys.prefix) / "duckdb_extensions"

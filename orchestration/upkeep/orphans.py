@@ -8,9 +8,10 @@ from pathlib import Path
 
 import duckdb
 
+from orchestration.loading.lake import CATALOG, DATABASE
 from orchestration.loading.load import is_behind
 from orchestration.loading.tables import create_raw_tables
-from orchestration.loading.warehouse import DATABASE, connect
+from orchestration.loading.warehouse import connect
 from orchestration.settings import Settings
 from orchestration.upkeep.turns import Turns
 
@@ -84,10 +85,9 @@ def remove(con: duckdb.DuckDBPyConnection, age: timedelta) -> tuple[int, int]:
 
 def listed_names(con: duckdb.DuckDBPyConnection) -> set[str]:
     """The names of all files that the catalog knows, those taken down for removal too."""
-    catalog = f"__ducklake_metadata_{DATABASE}"
     tables = ("data_file", "delete_file", "files_scheduled_for_deletion")
     query = " union all ".join(
-        f"select parse_filename(path) from {catalog}.ducklake_{table}"  # noqa: S608 - our own
+        f"select parse_filename(path) from {CATALOG}.ducklake_{table}"  # noqa: S608 - our own
         for table in tables
     )
     return {name for (name,) in con.execute(query).fetchall()}

@@ -11,8 +11,9 @@ from typing import NamedTuple
 
 import duckdb
 
+from orchestration.loading.lake import CATALOG, DATABASE
 from orchestration.loading.transaction import transaction
-from orchestration.loading.warehouse import DATABASE, connect
+from orchestration.loading.warehouse import connect
 from orchestration.settings import Settings
 from orchestration.upkeep.snapshots import AUTHOR
 from orchestration.upkeep.turns import Turns
@@ -175,9 +176,9 @@ def _files(con: duckdb.DuckDBPyConnection, table: Table) -> list[File]:
         select listed.data_file, listed.data_file_size_bytes,
             coalesce(deleted.delete_count / nullif(known.record_count, 0), 0)
         from ducklake_list_files($1, $2, schema => $3) as listed
-        join __ducklake_metadata_{DATABASE}.ducklake_data_file as known
+        join {CATALOG}.ducklake_data_file as known
             on parse_filename(known.path) = parse_filename(listed.data_file)
-        left join __ducklake_metadata_{DATABASE}.ducklake_delete_file as deleted
+        left join {CATALOG}.ducklake_delete_file as deleted
             on known.data_file_id = deleted.data_file_id and deleted.end_snapshot is null
         order by known.data_file_id
         """,  # noqa: S608 - a name of our own

@@ -11,7 +11,8 @@ from pathlib import Path
 
 import duckdb
 
-from orchestration.loading.warehouse import DATABASE, connect
+from orchestration.loading.lake import CATALOG, DATABASE
+from orchestration.loading.warehouse import connect
 from orchestration.settings import Settings
 from orchestration.upkeep.turns import Turns
 
@@ -126,7 +127,7 @@ def remove_unlisted_files(con: duckdb.DuckDBPyConnection, age: timedelta) -> int
     Returns:
         How many.
     """
-    catalog = f"__ducklake_metadata_{DATABASE}.ducklake_files_scheduled_for_deletion"
+    catalog = f"{CATALOG}.ducklake_files_scheduled_for_deletion"
     rows = con.execute(
         f"""
         select file.path, known.path
