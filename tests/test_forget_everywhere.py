@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import landed
 import pytest
 from forget_fixtures import (
     ALICE,
@@ -16,12 +17,15 @@ from forget_fixtures import (
     House,
     copy_of,
     found_in,
+    run_models,
+    track,
     troubles_of,
 )
 
 from orchestration.forget.erase import Erased, forget
 from orchestration.loading import loads
 from orchestration.loading.archive import archives, read_archive
+from orchestration.loading.load import load
 from orchestration.loading.people import USER, Id
 
 pytest_plugins = ("forget_fixtures",)
@@ -161,4 +165,29 @@ def test_to_erase_whoever_is_nowhere_changes_nothing(house: House) -> None:
 
     assert (done.lines, done.files) == (0, 0)
     assert house.hashes() == before
+    assert troubles_of(house) == []
+
+
+def test_a_copy_that_the_models_have_not_seen_is_left_to_them_with_its_whole_load(
+    house: House,
+) -> None:
+    ((shared,),) = house.rows(
+        f"select message_id from segment.track where user_id = '{ALICE}' and properties__price = 3"
+    )
+    landed.land(
+        house.landing,
+        "track",
+        landed.line(track("carl", shared), received_at="2026-11-22T07:00:00.000001Z"),
+        landed.line(track("carl", "of the same load"), received_at="2026-11-22T07:00:00.000002Z"),
+        name="20261122T07-l-1-a-1.ndjson",
+    )
+    load(house.settings)
+
+    forget(house.settings, WHO)
+    run_models(house)
+
+    assert house.rows(
+        "select message_id, user_id from segment.track "
+        f"where message_id in ('{shared}', 'of the same load') order by all"
+    ) == sorted([(shared, "carl"), ("of the same load", "carl")])
     assert troubles_of(house) == []

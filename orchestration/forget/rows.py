@@ -51,7 +51,11 @@ def erase_rows(
 
 
 def _erase_from_final_tables(con: duckdb.DuckDBPyConnection, settings: Settings) -> None:
-    """Take out rows; where an erased copy stood for a message of others, theirs takes its place."""
+    """Take out rows; where an erased copy stood for a message of others, theirs takes its place.
+
+    Theirs from the loads that the table has seen: the models go on from the highest number in it,
+    and one row of a later load would hide all others of that load from them.
+    """
     for call in WITH_TABLE:
         if not _exists(con, settings.schema_name, call):
             continue
@@ -69,6 +73,7 @@ def _erase_from_final_tables(con: duckdb.DuckDBPyConnection, settings: Settings)
             ) as place
             from raw."{call}" anti join erased using (file, line)
             where message_id in (select message_id from {table} where {gone})
+                and load_id <= (select max(_seamline_load_id) from {table})
             group by message_id
             """
         )
