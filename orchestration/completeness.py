@@ -22,6 +22,7 @@ import pyarrow as pa
 from orchestration.columns.rules import rules_in_force
 from orchestration.loading.insert import HOUR, UNKNOWN, known_checksums
 from orchestration.loading.kept_files import read_kept
+from orchestration.loading.lake import tables
 from orchestration.loading.landed_file import parse
 from orchestration.loading.tables import CALLS, REJECTED
 from orchestration.loading.transaction import transaction
@@ -116,12 +117,9 @@ def count_here(con: duckdb.DuckDBPyConnection, settings: Settings, hours: Hours 
 
 def filled_tables(con: duckdb.DuckDBPyConnection, settings: Settings) -> set[str]:
     """The calls whose final table is there and is filled; columns.yml can leave tables out."""
-    found = con.execute(
-        "select table_name from duckdb_tables() where schema_name = ? and table_name in "
-        "(select unnest(?))",
-        [settings.schema_name, list(CALLS)],
-    ).fetchall()
-    return {call for (call,) in found} - set(rules_in_force(con).leave_out_tables)
+    there = tables(con)
+    found = {call for call in CALLS if (settings.schema_name, call) in there}
+    return found - set(rules_in_force(con).leave_out_tables)
 
 
 def _hours_with_news(con: duckdb.DuckDBPyConnection) -> Hours:

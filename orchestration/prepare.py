@@ -5,6 +5,7 @@ from pathlib import Path
 
 from orchestration import dbt, dbt_plugin
 from orchestration.errors import DbtFailedError
+from orchestration.loading.lake import tables, views
 from orchestration.loading.load import Progress, WarehouseBehindError, is_behind, load
 from orchestration.loading.warehouse import connect, create_catalog, create_warehouse
 from orchestration.loading.writer_lock import writer_lock
@@ -59,11 +60,7 @@ def has_all_models(settings: Settings, manifest: Path) -> bool:
         if node["resource_type"] == "model"
     }
     with connect(settings, read_only=True) as con:
-        found = con.execute(
-            "select schema_name, table_name from duckdb_tables() "
-            "union all select schema_name, view_name from duckdb_views() where not internal"
-        ).fetchall()
-    return models <= set(found)
+        return models <= tables(con) | views(con)
 
 
 def load_once(settings: Settings, progress: Progress | None = None) -> str:

@@ -6,6 +6,7 @@ and begin empty ones beside them. So it is refused, and moving is a command.
 
 import duckdb
 
+from orchestration.loading.lake import tables, views
 from orchestration.settings import Settings
 
 _PARTS = ("", "_staging", "_warehouse")
@@ -17,14 +18,14 @@ class SchemaMovedError(Exception):
 
 def other_schemas(con: duckdb.DuckDBPyConnection, schema: str) -> list[str]:
     """Schemas that hold final tables, other than the one that is set."""
-    rows = con.execute(
-        "select tables.schema_name from duckdb_tables() as tables "
-        "join duckdb_views() as views on views.schema_name = tables.schema_name || '_staging' "
-        "where tables.table_name = 'track' and views.view_name = 'stg_segment__track' "
-        "and tables.schema_name <> $1 order by 1",
-        [schema],
-    ).fetchall()
-    return [name for (name,) in rows]
+    staged = views(con)
+    return sorted(
+        other
+        for other, table in tables(con)
+        if table == "track"
+        and other != schema
+        and (f"{other}_staging", "stg_segment__track") in staged
+    )
 
 
 def refuse_another_name(con: duckdb.DuckDBPyConnection, settings: Settings) -> None:

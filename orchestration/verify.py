@@ -20,6 +20,7 @@ from orchestration.loading.archive import FOLDER as ARCHIVE
 from orchestration.loading.archive import DamagedArchiveError, archives, expired, read_archive
 from orchestration.loading.insert import events_table, known_checksums, rejects_table
 from orchestration.loading.kept_files import read_kept
+from orchestration.loading.lake import columns_of
 from orchestration.loading.landed_file import Contents, LandedFile
 from orchestration.loading.load import LOADED, Progress, portions
 from orchestration.loading.tables import CALLS, FOLDERS
@@ -350,9 +351,7 @@ def _verify_table(
 def _changed_rows(con: duckdb.DuckDBPyConnection, settings: Settings, call: str) -> str:
     table = f'"{settings.schema_name}"."{call}"'
     staged = f'"{settings.schema_name}_staging"."stg_segment__{call}"'
-    columns = _columns(con, settings.schema_name, call) & _columns(
-        con, f"{settings.schema_name}_staging", f"stg_segment__{call}"
-    )
+    columns = columns_of(con, table) & columns_of(con, staged)
     same = ", ".join('"' + name.replace('"', '""') + '"' for name in sorted(columns))
     return f"""
         select distinct message_id from (
@@ -361,14 +360,6 @@ def _changed_rows(con: duckdb.DuckDBPyConnection, settings: Settings, call: str)
             select {same} from {staged}
         )
     """
-
-
-def _columns(con: duckdb.DuckDBPyConnection, schema: str, table: str) -> set[str]:
-    rows = con.execute(
-        "select column_name from duckdb_columns() where schema_name = ? and table_name = ?",
-        [schema, table],
-    ).fetchall()
-    return {name for (name,) in rows}
 
 
 def _number(con: duckdb.DuckDBPyConnection, query: str) -> int:

@@ -112,8 +112,8 @@ def test_the_ledger_and_the_journal_know_what_the_files_are_now(aftermath: After
     ledger = aftermath.house.rows("select call || '/' || file, sha256 from raw.landed_file")
     journal: dict[str, str] = {}
     for part in loads.journaled(landing):
-        for load in part:
-            journal |= load.files
+        for one in part:
+            journal |= one.files
 
     assert dict(ledger) == now
     assert journal == now

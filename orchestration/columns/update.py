@@ -10,6 +10,7 @@ from orchestration.columns.documented import CALLS
 from orchestration.columns.placement import Fact, Placement, place
 from orchestration.columns.rules import ColumnRules
 from orchestration.columns.segment_shape import EventName, event_names, shown_columns
+from orchestration.loading.lake import tables
 
 log = logging.getLogger(__name__)
 
@@ -91,11 +92,7 @@ def update_placement(con: duckdb.DuckDBPyConnection, rules: ColumnRules) -> None
 
 def has_tables(con: duckdb.DuckDBPyConnection, schema: str) -> bool:
     """Whether there are final tables in a schema."""
-    found = con.execute(
-        "select 1 from duckdb_tables() where schema_name = ? and table_name in (select unnest(?))",
-        [schema, list(CALLS)],
-    ).fetchone()
-    return found is not None
+    return not tables(con).isdisjoint((schema, call) for call in CALLS)
 
 
 def _facts(con: duckdb.DuckDBPyConnection) -> dict[str, list[Fact]]:

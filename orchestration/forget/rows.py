@@ -14,7 +14,7 @@ from orchestration import completeness
 from orchestration.forget.fields import keep_fields
 from orchestration.forget.files import Bytes, Place
 from orchestration.loading.insert import HOUR, highest_load
-from orchestration.loading.lake import DATABASE
+from orchestration.loading.lake import DATABASE, columns_of, tables
 from orchestration.loading.people import People
 from orchestration.loading.tables import CALLS, REJECTED, WITH_TABLE
 from orchestration.settings import Settings
@@ -56,8 +56,9 @@ def _erase_from_final_tables(con: duckdb.DuckDBPyConnection, settings: Settings)
     Theirs from the loads that the table has seen: the models go on from the highest number in it,
     and one row of a later load would hide all others of that load from them.
     """
+    there = tables(con)
     for call in WITH_TABLE:
-        if not _exists(con, settings.schema_name, call):
+        if (settings.schema_name, call) not in there:
             continue
         table = f'{settings.schema_name}."{call}"'
         gone = f"""
@@ -83,13 +84,14 @@ def _erase_from_final_tables(con: duckdb.DuckDBPyConnection, settings: Settings)
 
 
 def _insert_others(con: duckdb.DuckDBPyConnection, settings: Settings, call: str) -> None:
-    staged = (f"{settings.schema_name}_staging", f"stg_segment__{call}")
-    common = _columns(con, settings.schema_name, call) & _columns(con, *staged)
+    table = f'{settings.schema_name}."{call}"'
+    staged = f'{settings.schema_name}_staging."stg_segment__{call}"'
+    common = columns_of(con, table) & columns_of(con, staged)
     names = ", ".join('"' + name.replace('"', '""') + '"' for name in sorted(common))
     con.execute(
         f"""
-        insert into {settings.schema_name}."{call}" by name
-        select {names} from {staged[0]}."{staged[1]}"
+        insert into {table} by name
+        select {names} from {staged}
         where (message_id, _seamline_file, _seamline_line) in (
             select (message_id, place.file, place.line) from orphaned
         )
@@ -137,13 +139,9 @@ def write_others_anew(con: duckdb.DuckDBPyConnection, settings: Settings) -> Non
 
 def _other_tables(con: duckdb.DuckDBPyConnection, settings: Settings) -> list[tuple[str, str]]:
     """Tables that have rows of no single event."""
-    rows = con.execute(
-        "select schema_name, table_name from duckdb_tables() where database_name = $1 order by all",
-        [DATABASE],
-    ).fetchall()
     done = {("raw", table) for table in (*CALLS, REJECTED)}
     done |= {(settings.schema_name, call) for call in WITH_TABLE}
-    return [row for row in rows if row not in done]
+    return sorted(tables(con) - done)
 
 
 def _update_ledger(con: duckdb.DuckDBPyConnection, files: dict[Place, Bytes]) -> None:
@@ -256,15 +254,3 @@ def _count_again(
         "update raw.completeness set counted_load_id = $1 where counted_load_id > $1",
         [row[0]],
     )
-
-
-def _exists(con: duckdb.DuckDBPyConnection, schema: str, table: str) -> bool:
-    return bool(_columns(con, schema, table))
-
-
-def _columns(con: duckdb.DuckDBPyConnection, schema: str, table: str) -> set[str]:
-    rows = con.execute(
-        "select column_name from duckdb_columns() where schema_name = ? and table_name = ?",
-        [schema, table],
-    ).fetchall()
-    return {name for (name,) in rows}

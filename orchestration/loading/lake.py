@@ -1,7 +1,66 @@
-"""The names under which the lake and its own tables are attached."""
+"""The lake as its own tables describe it.
+
+DuckDB's `duckdb_tables()` and `duckdb_columns()` say the same, but look into the files of every
+table for it: 0.2 to 0.5 s of processor for thirty tables, beside 0.02.
+"""
+
+from collections import defaultdict
+
+import duckdb
 
 DATABASE = "seamline"
-"""The lake: here, in dbt and at the SQL prompt."""
+"""The name under which the lake is attached, here, in dbt and at the SQL prompt."""
 
 CATALOG = f"__ducklake_metadata_{DATABASE}"
-"""The tables that DuckLake describes the lake with, each with the snapshots it holds for."""
+"""That of the tables DuckLake describes it with, each row with the snapshots it is true in."""
+
+
+def tables(con: duckdb.DuckDBPyConnection) -> set[tuple[str, str]]:
+    """Return schema and name of each table, without what an open transaction has made."""
+    return _relations(con, "table")
+
+
+def views(con: duckdb.DuckDBPyConnection) -> set[tuple[str, str]]:
+    """Return schema and name of each view, without what an open transaction has made."""
+    return _relations(con, "view")
+
+
+def _relations(con: duckdb.DuckDBPyConnection, kind: str) -> set[tuple[str, str]]:
+    rows = con.execute(
+        f"""
+        select schema_name, {kind}_name
+        from {CATALOG}.ducklake_{kind} as relation
+        join {CATALOG}.ducklake_schema as owner using (schema_id)
+        where relation.end_snapshot is null and owner.end_snapshot is null
+        """  # noqa: S608 - our own words
+    ).fetchall()
+    return set(rows)
+
+
+def columns_in(con: duckdb.DuckDBPyConnection, schema: str) -> dict[str, set[str]]:
+    """Return the columns of each table of a schema, without what an open transaction has made."""
+    rows = con.execute(
+        f"""
+        select table_name, column_name
+        from {CATALOG}.ducklake_column as known
+        join {CATALOG}.ducklake_table as relation using (table_id)
+        join {CATALOG}.ducklake_schema as owner using (schema_id)
+        where
+            owner.schema_name = $1
+            and known.parent_column is null
+            and known.end_snapshot is null
+            and relation.end_snapshot is null
+            and owner.end_snapshot is null
+        """,  # noqa: S608 - our own words
+        [schema],
+    ).fetchall()
+    found: dict[str, set[str]] = defaultdict(set)
+    for table, column in rows:
+        found[table].add(column)
+    return dict(found)
+
+
+def columns_of(con: duckdb.DuckDBPyConnection, relation: str) -> set[str]:
+    """Return the columns of a table or view, named with its schema and quoted."""
+    con.execute(f"select * from {relation} limit 0")  # noqa: S608 - as the caller quotes it
+    return {name for name, *_ in con.description or ()}

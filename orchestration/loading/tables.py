@@ -2,7 +2,7 @@
 
 import duckdb
 
-from orchestration.loading.lake import CATALOG
+from orchestration.loading.lake import columns_in
 from orchestration.loading.transaction import transaction
 
 CALLS = ("group", "identify", "page", "screen", "track", "alias", "delete")
@@ -119,7 +119,7 @@ COLUMNS = {
 
 def create_raw_tables(con: duckdb.DuckDBPyConnection) -> None:
     """Create the raw tables that are missing, empty, and columns that came with a later version."""
-    known = _known_columns(con)
+    known = columns_in(con, "raw")
     statements = []
     for table, columns in COLUMNS.items():
         has = known.get(table.removeprefix("raw.").strip('"'))
@@ -133,23 +133,3 @@ def create_raw_tables(con: duckdb.DuckDBPyConnection) -> None:
         with transaction(con):
             for statement in ["create schema if not exists raw", *statements]:
                 con.execute(statement)
-
-
-def _known_columns(con: duckdb.DuckDBPyConnection) -> dict[str, set[str]]:
-    """The columns of each raw table, from the lake's own tables.
-
-    duckdb_columns() looks into every table of the lake, which takes a second of some.
-    """
-    rows = con.execute(
-        f"""
-        select table_name, list(column_name)
-        from {CATALOG}.ducklake_column
-        join {CATALOG}.ducklake_table as named using (table_id)
-        join {CATALOG}.ducklake_schema as owner using (schema_id)
-        where schema_name = 'raw' and parent_column is null
-            and ducklake_column.end_snapshot is null
-            and named.end_snapshot is null and owner.end_snapshot is null
-        group by table_name
-        """  # noqa: S608 - a name of our own
-    ).fetchall()
-    return {table: set(columns) for table, columns in rows}

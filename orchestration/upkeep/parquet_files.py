@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import duckdb
 
-from orchestration.loading.lake import CATALOG, DATABASE
+from orchestration.loading.lake import CATALOG, DATABASE, tables
 from orchestration.loading.transaction import transaction
 from orchestration.loading.warehouse import connect
 from orchestration.settings import Settings
@@ -162,11 +162,7 @@ def _count(con: duckdb.DuckDBPyConnection, statement: str) -> int:
 
 
 def _tables(con: duckdb.DuckDBPyConnection) -> list[Table]:
-    rows = con.execute(
-        "select schema_name, table_name from duckdb_tables() where database_name = $1 order by all",
-        [DATABASE],
-    ).fetchall()
-    return [Table(*row) for row in rows]
+    return [Table(*row) for row in sorted(tables(con))]
 
 
 def _files(con: duckdb.DuckDBPyConnection, table: Table) -> list[File]:
