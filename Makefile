@@ -62,7 +62,7 @@ sql: install ## open a SQL prompt on the warehouse
 	@$(BIN)/python -m orchestration sql
 
 test: install-dev $(CLIENTS) ## run all tests
-	@$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder $(PYTEST)
+	@$(BIN)/python -m pytest -n 4 --dist loadfile --no-loadscope-reorder $(PYTEST)
 
 test-long: install-dev ## run the tests that take minutes each
 	@$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder -m long $(PYTEST)

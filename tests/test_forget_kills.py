@@ -64,7 +64,7 @@ STEPS: dict[str, tuple[object, str]] = {
     "step",
     [
         step
-        if step in ("when all files are changed", "after the transaction")
+        if step == "when all files are changed"
         else pytest.param(step, marks=pytest.mark.chaos)
         for step in STEPS
     ],
@@ -105,7 +105,10 @@ def killed_erasures(house: House, times: int, seed: int) -> list[float]:
 @pytest.mark.timeout(900)
 @pytest.mark.parametrize(
     ("times", "seed"),
-    [(2, 7), *(pytest.param(10, seed, marks=pytest.mark.chaos) for seed in range(10))],
+    [
+        pytest.param(2, 7, marks=pytest.mark.long),
+        *(pytest.param(10, seed, marks=pytest.mark.chaos) for seed in range(10)),
+    ],
 )
 def test_killed_at_random_points_it_is_completed_by_the_next(
     house: House, times: int, seed: int

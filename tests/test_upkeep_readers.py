@@ -5,6 +5,7 @@ import subprocess
 import sys
 from datetime import timedelta
 
+import pytest
 from upkeep_fixtures import load_events, soon
 
 from orchestration.settings import ROOT, Settings
@@ -33,6 +34,7 @@ print(reads, flush=True)
 """
 
 
+@pytest.mark.long
 def test_a_reader_in_a_loop_sees_whole_loads_and_no_error(small_lake: Settings) -> None:
     """Each load brings five tracks, so rows and load numbers have to agree in every answer."""
     last = 12 + 2 * ROUNDS

@@ -86,6 +86,7 @@ def test_an_undamaged_house_is_right_with_a_line_per_call(house: Settings) -> No
     assert said[-1] == "Every line is where it has to be, and every message is one row."
 
 
+@pytest.mark.long
 def test_what_waits_or_is_loaded_and_not_moved_is_no_trouble(house: Settings) -> None:
     late_file(house).rename(house.landing / "track" / LATE)
     landed.land(house.landing, "track", event("new"))
@@ -113,6 +114,7 @@ def test_a_flipped_byte_in_an_archive_is_found(house: Settings) -> None:
     assert "20261122T05.tar.zst is damaged" in troubles(house)
 
 
+@pytest.mark.long
 def test_an_archive_that_was_packed_again_without_a_line_is_found(house: Settings) -> None:
     from hashlib import sha256  # noqa: PLC0415
 
@@ -139,12 +141,14 @@ def test_a_file_that_is_gone_is_found(house: Settings) -> None:
     )
 
 
+@pytest.mark.long
 def test_a_file_that_was_never_loaded_is_found(house: Settings) -> None:
     shutil.copy(late_file(house), late_file(house).with_name(NEVER_PACKED))
 
     assert f"{NEVER_PACKED}: not in the ledger, though not waiting" in troubles(house)
 
 
+@pytest.mark.long
 def test_a_file_that_is_in_loaded_and_in_an_archive_is_no_trouble(house: Settings) -> None:
     ((name, data),) = read_archive(archive_of(house))
     (house.landing / "loaded" / "track" / name).write_bytes(data)
@@ -152,51 +156,57 @@ def test_a_file_that_is_in_loaded_and_in_an_archive_is_no_trouble(house: Setting
     assert not troubles(house)
 
 
+CHANGES = [
+    (
+        "delete from raw.track where message_id = 'c'",
+        f"track/{LATE}, line 2, message c: not in the raw tables",
+    ),
+    (
+        "insert into raw.track from raw.track where message_id = 'c'",
+        "line 2, message c: more than once in the raw tables (raw.track)",
+    ),
+    (
+        """update raw.track set payload = '{"messageId": "c"}' where message_id = 'c'""",
+        f"track/{LATE}, line 2, message c: not the same (raw.track)",
+    ),
+    (
+        "update raw.track set source = 'other' where message_id = 'c'",
+        "message c: not the same (raw.track)",
+    ),
+    ("delete from raw.rejected", f"track/{EARLY}, line 2: not in the raw tables"),
+    (
+        "delete from raw.track where message_id = 'big'",
+        "line 1: not in the raw tables",
+    ),
+    ("delete from raw.landed_file", "not in the ledger, though not waiting"),
+    (
+        "delete from segment.track where message_id = 'b'",
+        "track, message b: no row in its table",
+    ),
+    (
+        "insert into segment.track from segment.track where message_id = 'b'",
+        "track, message b: more than one row",
+    ),
+    (
+        "update segment.track set message_id = 'z' where message_id = 'b'",
+        "track, message z: a row without a received copy",
+    ),
+    (
+        "update segment.track set properties__x = 99 where message_id = 'b'",
+        "track, message b: its row is not what the models make of its copy",
+    ),
+    (
+        f"update segment.track set _seamline_file = '{LATE}' where message_id = 'a'",
+        "track, message a: its row is not the first received copy",
+    ),
+]
+
+
 @pytest.mark.parametrize(
     ("sql", "said"),
     [
-        (
-            "delete from raw.track where message_id = 'c'",
-            f"track/{LATE}, line 2, message c: not in the raw tables",
-        ),
-        (
-            "insert into raw.track from raw.track where message_id = 'c'",
-            "line 2, message c: more than once in the raw tables (raw.track)",
-        ),
-        (
-            """update raw.track set payload = '{"messageId": "c"}' where message_id = 'c'""",
-            f"track/{LATE}, line 2, message c: not the same (raw.track)",
-        ),
-        (
-            "update raw.track set source = 'other' where message_id = 'c'",
-            "message c: not the same (raw.track)",
-        ),
-        ("delete from raw.rejected", f"track/{EARLY}, line 2: not in the raw tables"),
-        (
-            "delete from raw.track where message_id = 'big'",
-            "line 1: not in the raw tables",
-        ),
-        ("delete from raw.landed_file", "not in the ledger, though not waiting"),
-        (
-            "delete from segment.track where message_id = 'b'",
-            "track, message b: no row in its table",
-        ),
-        (
-            "insert into segment.track from segment.track where message_id = 'b'",
-            "track, message b: more than one row",
-        ),
-        (
-            "update segment.track set message_id = 'z' where message_id = 'b'",
-            "track, message z: a row without a received copy",
-        ),
-        (
-            "update segment.track set properties__x = 99 where message_id = 'b'",
-            "track, message b: its row is not what the models make of its copy",
-        ),
-        (
-            f"update segment.track set _seamline_file = '{LATE}' where message_id = 'a'",
-            "track, message a: its row is not the first received copy",
-        ),
+        *CHANGES[::7],  # of a raw and of a final row
+        *(pytest.param(*one, marks=pytest.mark.long) for n, one in enumerate(CHANGES) if n % 7),
     ],
 )
 def test_a_change_in_the_warehouse_is_found_and_named(house: Settings, sql: str, said: str) -> None:
@@ -205,6 +215,7 @@ def test_a_change_in_the_warehouse_is_found_and_named(house: Settings, sql: str,
     assert said in troubles(house)
 
 
+@pytest.mark.long
 def test_a_load_that_the_warehouse_has_forgotten_is_found(house: Settings) -> None:
     change(house, "delete from raw.landed_file where load_id = 3")
 
