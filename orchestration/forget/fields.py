@@ -26,6 +26,7 @@ _FILE = "fields.ndjson"
 
 def keep_fields(con: duckdb.DuckDBPyConnection, people: People) -> None:
     """Note the fields of the events in `erased`, in an open transaction, before they go."""
+    known = known_paths(con)
     for call in CALLS:
         con.execute(
             f"""
@@ -34,7 +35,7 @@ def keep_fields(con: duckdb.DuckDBPyConnection, people: People) -> None:
             semi join (from erased where table_name = '{call}') as gone using (file, line)
             """
         )
-        noted = note_fields(con, call, known_paths(con)[call])
+        noted = note_fields(con, call, known[call])
         names = zip(noted["event"].to_pylist(), noted["keys"].to_pylist(), strict=True)
         is_kept = [not _texts_with_an_id(people, event, keys) for event, keys in names]
         con.register("noted", noted.filter(pa.array(is_kept, pa.bool_())))

@@ -1,7 +1,7 @@
 """The lake as its own tables describe it.
 
-DuckDB's `duckdb_tables()` and `duckdb_columns()` say the same, but look into the files of every
-table for it: 0.2 to 0.5 s of processor for thirty tables, beside 0.02.
+DuckDB's `duckdb_tables()` and `duckdb_columns()` say the same, but have every table of the lake
+loaded for it: 0.2 to 0.5 s of processor for thirty tables, beside 0.02.
 """
 
 from collections import defaultdict
