@@ -7,6 +7,8 @@ import landed
 import pytest
 from dbt_fixtures import TABLES, Lake
 
+from orchestration.loading.warehouse import connect
+
 pytest_plugins = ("dbt_fixtures",)
 pytestmark = pytest.mark.timeout(600)
 
@@ -216,6 +218,29 @@ def test_json_columns_are_json_and_every_column_says_what_it_is(loaded: Lake) ->
         "context__user_agent_data__brands",
     }
     assert [(table, name) for table, name, _, comment in columns if not comment] == []
+
+
+def test_a_table_or_view_that_is_made_anew_says_what_it_is(loaded: Lake) -> None:
+    table = (
+        "select comment from duckdb_tables() where schema_name = 'segment' "
+        "and table_name = 'group' union all select comment from duckdb_columns() "
+        "where schema_name = 'segment' and table_name = 'group'"
+    )
+    view = (
+        "select comment from duckdb_views() where schema_name = 'segment_warehouse' "
+        "and view_name = 'groups'"
+    )
+    comments, ((of_view,),) = loaded.rows(table), loaded.rows(view)
+    with connect(loaded.settings) as con:
+        con.execute("create or replace view segment_warehouse.groups as select 1 as other")
+        said = of_view.replace("'", "''")
+        con.execute(f"comment on view segment_warehouse.groups is '{said}'")
+
+    loaded.dbt("run", "--full-refresh", "--select", "group", "groups")
+
+    assert loaded.rows(table) == comments
+    assert loaded.rows(view) == [(of_view,)]
+    assert loaded.rows("select group_id from segment_warehouse.groups limit 1")
 
 
 def test_dbts_unit_tests_hold(loaded: Lake) -> None:

@@ -5,7 +5,8 @@
     #}
     {% set is_wanted = for_relation and config.persist_relation_docs() %}
     {% set are_wanted = for_columns and config.persist_column_docs() %}
-    {% set said = comments_on(relation, are_wanted) if is_wanted or are_wanted else {} %}
+    {% set is_asked = (is_wanted or are_wanted) and is_kept(model) %}
+    {% set said = comments_on(relation, are_wanted) if is_asked else {} %}
     {% if is_wanted and model.description and said.get('') != model.description %}
         {% do run_query(alter_relation_comment(relation, model.description)) %}
     {% endif %}
@@ -32,42 +33,43 @@
 {% endmacro %}
 
 
-{% macro comments_on(relation, with_columns) %}
-    {#
-        Column -> comment, and the relation's own comment under ''. From the lake's own tables:
-        duckdb_tables() and duckdb_columns() look at every table of the lake, 30 times as long.
-    #}
-    {% set lake = '__ducklake_metadata_' ~ relation.database %}
-    {% set query %}
-        with relation as (
-            select schema_id, table_id as id, table_name as name
-            from {{ lake }}.ducklake_table
-            where end_snapshot is null
-            union all
-            select schema_id, view_id as id, view_name as name
-            from {{ lake }}.ducklake_view
-            where end_snapshot is null
-        ),
+{% macro is_kept(model) %}
+    {# Whether this run adds to a table that was there; what is made anew says nothing yet. #}
+    {% set materialized = model.config.materialized %}
+    {% do return(
+        materialized == 'view_set' or (materialized == 'incremental' and not should_full_refresh())
+    ) %}
+{% endmacro %}
 
-        this as (
-            select relation.id
-            from relation
-            inner join {{ lake }}.ducklake_schema as owner on relation.schema_id = owner.schema_id
+
+{% macro comments_on(table, with_columns) %}
+    {#
+        Column -> comment, and the table's own comment under ''. From the lake's own tables, which
+        do not have what an open transaction made: duckdb_tables() and duckdb_columns() have, but
+        they have every table of the lake loaded for it, and take 30 times as long.
+    #}
+    {% set lake = '__ducklake_metadata_' ~ table.database %}
+    {% set query %}
+        with this as (
+            select known.table_id
+            from {{ lake }}.ducklake_table as known
+            inner join {{ lake }}.ducklake_schema as owner on known.schema_id = owner.schema_id
             where
-                owner.end_snapshot is null
-                and owner.schema_name = '{{ relation.schema }}'
-                and relation.name = '{{ relation.identifier }}'
+                known.end_snapshot is null
+                and owner.end_snapshot is null
+                and owner.schema_name = '{{ table.schema }}'
+                and known.table_name = '{{ table.identifier }}'
         )
 
         select '' as column_name, tag.value
         from this
-        inner join {{ lake }}.ducklake_tag as tag on this.id = tag.object_id
+        inner join {{ lake }}.ducklake_tag as tag on this.table_id = tag.object_id
         where tag.end_snapshot is null and tag.key = 'comment'
         {% if with_columns %}
         union all
         select found.column_name, tag.value
         from this
-        inner join {{ lake }}.ducklake_column as found on this.id = found.table_id
+        inner join {{ lake }}.ducklake_column as found on this.table_id = found.table_id
         inner join {{ lake }}.ducklake_column_tag as tag
             on found.table_id = tag.table_id and found.column_id = tag.column_id
         where
