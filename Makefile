@@ -90,7 +90,7 @@ bench-receiver: install-dev ## measure the receiver beside a bare Flask handler 
 bench-tables: install-dev ## measure what very many names of properties cost
 	@$(BIN)/python -m benchmarks.tables $(OPTIONS)
 
-bench-upkeep: install-dev ## measure 5,000 loads with and without upkeep (hours)
+bench-upkeep: install-dev ## measure 5,000 loads with upkeep, and 600 without (two hours)
 	@$(BIN)/python -m benchmarks.upkeep $(OPTIONS)
 bench-import: install-dev ## measure an import beside the bare reading of the same gzip
 	@$(BIN)/python -m benchmarks.imports $(OPTIONS)

@@ -37,6 +37,7 @@ class Row:
 
 FIGURES = {
     "load_ms": "a load, ms",
+    "dbt_s": "a run of the models, s",
     "query_ms": "a query, ms",
     "table_files": "files of the tables",
     "files": "Parquet files on disk",
@@ -126,9 +127,8 @@ def _plot(houses: dict[str, list[Row]]) -> None:
     mpl.rcParams["svg.hashsalt"] = "upkeep"
     from matplotlib import pyplot as plt  # noqa: PLC0415
 
-    shown = {name: title for name, title in FIGURES.items() if name != "megabytes"}
-    figure, axes = plt.subplots(3, 2, figsize=(9, 8), sharex=True, layout="constrained")
-    for axis, (name, title) in zip(axes.flat, shown.items(), strict=True):
+    figure, axes = plt.subplots(4, 2, figsize=(9, 10), sharex=True, layout="constrained")
+    for axis, (name, title) in zip(axes.flat, FIGURES.items(), strict=True):
         for house, rows in houses.items():
             loads = [row.loads for row in rows]
             axis.plot(loads, [getattr(row, name) for row in rows], label=f"{house} upkeep")
