@@ -92,6 +92,7 @@ bench-tables: install-dev ## measure what very many names of properties cost
 
 bench-upkeep: install-dev ## measure 5,000 loads with upkeep, and 600 without (two hours)
 	@$(BIN)/python -m benchmarks.upkeep $(OPTIONS)
+
 bench-import: install-dev ## measure an import beside the bare reading of the same gzip
 	@$(BIN)/python -m benchmarks.imports $(OPTIONS)
 
