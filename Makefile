@@ -61,7 +61,7 @@ rename: install ## move the tables to the schema that SEAMLINE_INTEGRATION_NAME 
 sql: install ## open a SQL prompt on the warehouse
 	@$(BIN)/python -m orchestration sql
 
-test: install-dev $(CLIENTS) ## run all tests
+test: install-dev $(CLIENTS) ## run the tests, but for those that take minutes each
 	@$(BIN)/python -m pytest -n 4 --dist loadfile --no-loadscope-reorder $(PYTEST)
 
 test-long: install-dev ## run the tests that take minutes each
