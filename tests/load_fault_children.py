@@ -25,6 +25,12 @@ def load_files(settings: Settings, tell: Connection) -> None:
     tell.send(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024)
 
 
+def load_and_tell(settings: Settings, tell: Connection) -> None:
+    """Load what is sealed; tell when it begins, and after each transaction how many bytes are in."""
+    tell.send("begins")
+    load(settings, progress=lambda done, _: tell.send(done))
+
+
 def load_and_log(settings: Settings, log: Path, tell: Connection) -> None:
     """Load what is sealed, with what is said of it in a file, a time before each line."""
     logging.basicConfig(

@@ -5,7 +5,7 @@ import time
 
 import pytest
 from fault_report import Report
-from load_fault_children import load_files
+from load_fault_children import load_and_tell
 from load_fault_fixtures import Child, Sent, forms, in_ledger, ledger_faults, sleep_at_random
 
 from orchestration.loading import writer_lock
@@ -31,13 +31,15 @@ def test_killed_at_any_moment_each_file_is_loaded_whole_or_waits(
     sent.land(FILES)
     started = time.monotonic()
     load(settings)
-    seconds = time.monotonic() - started
+    seconds_each = (time.monotonic() - started) / FILES
     half_way = 0
-    for _ in range(kills):
+    for kill in range(kills):
         sent.land(FILES)
         before = in_ledger(settings)
-        child = Child(load_files, settings)
-        sleep_at_random(chance, seconds)
+        child = Child(load_and_tell, settings)
+        for _ in range(kill % FILES):
+            child.told()
+        sleep_at_random(chance, seconds_each)
         child.kill()
 
         assert not writer_lock.is_held(settings)
@@ -46,7 +48,7 @@ def test_killed_at_any_moment_each_file_is_loaded_whole_or_waits(
     load(settings)
 
     assert sent.missing() == {}
-    assert half_way > kills / 10
+    assert half_way >= kills / FILES
     report.add(
         "F11",
         "kill -9 of the load",
