@@ -1,5 +1,6 @@
 """Fixtures every room's tests share."""
 
+import signal
 from pathlib import Path
 
 import hypothesis
@@ -17,6 +18,10 @@ hypothesis.settings.load_profile("unhurried")
 # With every connection DuckDB hashes its extensions to check their signature: half a second of
 # processor. The processes that tests start check it, as ever.
 warehouse.CONFIG["allow_unsigned_extensions"] = True
+
+# Tests stop what they started as ctrl-c does. A shell that starts this in the background has the
+# signal ignored, and every process would inherit that.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 LONGEST_FIRST = (
     "test_whole_road.py",

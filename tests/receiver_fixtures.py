@@ -81,9 +81,9 @@ def payload_of(line: bytes) -> bytes:
 def eventually(holds: Callable[[], bool], seconds: float = 30) -> bool:
     """Wait until something holds; say whether it came to that."""
     deadline = time.monotonic() + seconds
-    while not holds() and time.monotonic() < deadline:
+    while not (held := holds()) and time.monotonic() < deadline:
         time.sleep(0.02)
-    return holds()
+    return held
 
 
 class RunningReceiver:
