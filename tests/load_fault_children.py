@@ -26,7 +26,7 @@ def load_files(settings: Settings, tell: Connection) -> None:
 
 
 def load_and_tell(settings: Settings, tell: Connection) -> None:
-    """Load what is sealed; tell when it begins, and after each transaction how many bytes are in."""
+    """Load what is sealed; tell when it begins, and with each transaction how far it is."""
     tell.send("begins")
     load(settings, progress=lambda done, _: tell.send(done))
 

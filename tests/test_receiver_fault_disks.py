@@ -96,13 +96,14 @@ def test_a_full_disk_refuses_at_once_and_accepts_again_when_there_is_room(
     assert eventually(lambda: len(refused(driver.sent)) > 50, 30)
     answer = running.post("/v1/track", "x" * 4000)
     not_ready = eventually(lambda: ready(running) == 503)
+    elsewhere = tmp_path / "elsewhere"
     freed = time.monotonic()
-    again = eventually(lambda: promises_with_room(driver, freed, small_disk, tmp_path / "elsewhere"))
+    again = eventually(lambda: promises_with_room(driver, freed, small_disk, elsewhere))
     back_after = time.monotonic() - freed
     sent = driver.stop()
-    is_ready = eventually(lambda: is_ready_with_room(running, small_disk, tmp_path / "elsewhere"))
+    is_ready = eventually(lambda: is_ready_with_room(running, small_disk, elsewhere))
     settle(running)
-    move_sealed(small_disk, tmp_path / "elsewhere")
+    move_sealed(small_disk, elsewhere)
 
     assert not_ready
     assert (answer.status_code, answer.json()["code"]) == (503, "disk_full")
@@ -111,7 +112,7 @@ def test_a_full_disk_refuses_at_once_and_accepts_again_when_there_is_room(
     assert is_ready
     slowest = max(one.answered - one.sent for one in refused(sent))
     assert slowest < SEGMENT_GIVES_UP
-    verdict = judge(tmp_path / "elsewhere", sent)
+    verdict = judge(elsewhere, sent)
     assert verdict.faults == {}
     assert not list(small_disk.glob("*/*"))
     report.add(
