@@ -111,36 +111,51 @@ def test_killed_at_a_step_and_resumed_each_event_is_there_once(
     assert [one for one in (settings.landing / "imports").iterdir() if one.is_dir()] == []
 
 
-def killed_again_and_again(folder: Path, settings: Settings, kills: int, rng: random.Random) -> int:
-    """Kill imports at random moments, and load in between; return how many died."""
-    died = 0
+def begin_import(path: Path) -> "subprocess.Popen[bytes]":
+    """Start an import; return once it begins."""
     prelude = f"{SMALL_CHUNKS}\nprint('go', flush=True)"
+    running = subprocess.Popen(
+        command(path, prelude=prelude), cwd=ROOT, env=environment(), stdout=subprocess.PIPE
+    )
+    assert running.stdout
+    assert running.stdout.readline() == b"go\n"
+    return running
+
+
+def seconds_of_an_import(path: Path) -> float:
+    """How long one takes that nobody kills."""
+    running = begin_import(path)
+    started = time.monotonic()
+    running.communicate(timeout=60)
+    return time.monotonic() - started
+
+
+def killed_again_and_again(
+    folder: Path, settings: Settings, kills: int, rng: random.Random, seconds: float
+) -> int:
+    """Kill imports within so many seconds, and load in between; return how many died."""
+    died = 0
     for _ in range(kills):
-        running = subprocess.Popen(
-            command(folder, prelude=prelude),
-            cwd=ROOT,
-            env=environment(),
-            stdout=subprocess.PIPE,
-        )
-        assert running.stdout
-        running.stdout.readline()
-        time.sleep(rng.uniform(0.1, 1.5))
+        running = begin_import(folder)
+        time.sleep(rng.uniform(0, seconds))
         running.kill()
-        running.stdout.close()
-        died += running.wait() == -signal.SIGKILL
+        running.communicate()
+        died += running.returncode == -signal.SIGKILL
         if rng.random() < 0.3:
             loaded_ids(settings)
     return died
 
 
 def test_killed_at_random_moments_and_resumed_each_event_is_there_once(
-    folder: Path, settings: Settings
+    folder: Path, settings: Settings, tmp_path: Path
 ) -> None:
-    assert killed_again_and_again(folder, settings, 4, random.Random(1)) > 0  # noqa: S311
+    timed = write(tmp_path / "timed.gz", events("timed", 750, size=800))
+    seconds = seconds_of_an_import(timed) / 2
+    assert killed_again_and_again(folder, settings, 4, random.Random(1), seconds) > 0  # noqa: S311
 
     assert run_import(folder).returncode == 0
 
-    assert loaded_ids(settings) == IDS
+    assert loaded_ids(settings) == sorted([*IDS, *(f"timed-{n}" for n in range(750))])
 
 
 @pytest.mark.chaos
@@ -149,10 +164,11 @@ def test_killed_100_times_each_event_is_there_once(folder: Path, settings: Setti
     rng = random.Random(2)  # noqa: S311
     ids: list[str] = []
     died = 0
+    seconds = seconds_of_an_import(folder) / 2
     for turn in range(20):
         write(folder / f"turn-{turn}.gz", events(f"turn-{turn}", 600, size=800))
         ids += [f"turn-{turn}-{n}" for n in range(600)]
-        died += killed_again_and_again(folder, settings, 5, rng)
+        died += killed_again_and_again(folder, settings, 5, rng, seconds)
         assert run_import(folder).returncode == 0
 
     assert died >= 50
