@@ -20,6 +20,7 @@ from orchestration.columns.rules import (
 )
 from orchestration.columns.update import create_column_tables, has_tables, update_placement
 from orchestration.loading import warehouse, writer_lock
+from orchestration.loading.durable import NewFiles
 from orchestration.loading.lake import DATABASE
 from orchestration.loading.load import WarehouseBehindError, refuse_if_behind
 from orchestration.loading.tables import create_raw_tables
@@ -98,8 +99,15 @@ class Plugin(BasePlugin):
         config.update(warehouse.CONFIG)
 
     def configure_connection(self, conn: DuckDBPyConnection) -> None:
-        """Load the extensions before dbt attaches."""
+        """Load the extensions before dbt attaches, and give the models what they end with."""
         warehouse.load_extensions(conn)
+        files = NewFiles(Settings().data)
+
+        def sync_new_files() -> bool:
+            files.sync()
+            return True
+
+        conn.create_function("sync_new_files", sync_new_files, [], "BOOLEAN", side_effects=True)
 
 
 def _place_fields(settings: Settings) -> None:

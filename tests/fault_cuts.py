@@ -4,6 +4,7 @@ PYTEST_DONT_REWRITE: tests import this before pytest does, and it asserts nothin
 """
 
 import bisect
+import copy
 import random
 from collections.abc import Iterator
 from pathlib import Path
@@ -20,10 +21,20 @@ def as_of(sent: list[Sent], moment: float) -> list[Sent]:
     return [one if one.answered <= moment else one._replace(status=None) for one in sent]
 
 
-def cuts(shim: Shim, moments: list[float], seed: int, keep: float) -> Iterator[dict[str, bytes]]:
-    """Yield what a power cut at each moment would have left."""
+def cuts(
+    shim: Shim, moments: list[float], seed: int, keep: float, before: Disk | None = None
+) -> Iterator[dict[str, bytes]]:
+    """Yield what a power cut at each moment would have left.
+
+    Args:
+        shim: whose journal says what was done.
+        moments: when, on the monotonic clock, the first one first.
+        seed: of the chance that decides what is kept.
+        keep: how likely each piece is kept that was not synced.
+        before: what was on the disk at the start; nothing, if not given.
+    """
     chance = random.Random(seed)  # noqa: S311
-    disk = Disk(shim.environment["FAULTS_ROOT"])
+    disk = copy.deepcopy(before) or Disk(shim.environment["FAULTS_ROOT"])
     records = list(read_journal(shim.journal))
     done = 0
     for moment in moments:

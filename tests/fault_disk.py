@@ -36,7 +36,7 @@ class Record(NamedTuple):
 
 
 def read_journal(path: Path) -> Iterator[Record]:
-    """Yield what the receiver did to its disk, in the order it was done."""
+    """Yield what was done to the disk, in the order it was done."""
     journal = path.read_bytes()
     at = 0
     while at < len(journal):
@@ -83,7 +83,7 @@ class _File:
 
 
 class Disk:
-    """The landing folder, as it was written and as it is sure to be."""
+    """A folder, as it was written and as it is sure to be."""
 
     def __init__(self, root: str) -> None:
         """Start empty."""
@@ -96,8 +96,19 @@ class Disk:
         self._renamed: list[tuple[str, str | None, _File]] = []
         self._syncing: dict[tuple[int, int, str], list[object]] = {}
 
+    def adopt(self) -> None:
+        """Take what is in the folder now for something that is on the disk."""
+        for path in Path(self._root).rglob("*"):
+            if path.is_dir():
+                self._folders.add(str(path))
+                self._durable_folders.add(str(path))
+            else:
+                file = _File(bytearray(path.read_bytes()))
+                self._files[path.stat().st_ino] = file
+                self._names[str(path)] = self._durable_names[str(path)] = file
+
     def apply(self, record: Record) -> None:
-        """Do what the receiver did."""
+        """Do what the process did."""
         match record.kind:
             case 1:
                 self._files[record.inode] = self._names[record.path] = file = _File()
@@ -152,7 +163,7 @@ class Disk:
         self._renamed = [one for one in self._renamed if one not in done]
 
     def cut(self, chance: random.Random, keep: float) -> dict[str, bytes]:
-        """Return what a power cut now leaves, by path below the landing folder.
+        """Return what a power cut now leaves, by path below the folder.
 
         Args:
             chance: decides what is kept of what was not synced.
@@ -176,12 +187,12 @@ class Disk:
         }
 
 
-def write_out(content: dict[str, bytes], landing: Path) -> None:
-    """Put what a power cut left into a folder, for the receiver that starts afterwards."""
-    landing.mkdir(mode=0o700)
+def write_out(content: dict[str, bytes], folder: Path) -> None:
+    """Put what a power cut left into a new folder, for what starts afterwards."""
+    folder.mkdir(mode=0o700)
     for name, data in content.items():
-        path = landing / name
-        path.parent.mkdir(mode=0o700, exist_ok=True)
+        path = folder / name
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         path.write_bytes(data)
 
 

@@ -44,8 +44,8 @@ class Control(ctypes.Structure):
 class Shim:
     """One shim, for the receivers of one test."""
 
-    def __init__(self, library: Path, folder: Path) -> None:
-        """Prepare its files in a folder; `landing/` below it is the disk that fails."""
+    def __init__(self, library: Path, folder: Path, disk: str = "landing") -> None:
+        """Prepare its files in a folder; one of that name below it is the disk that fails."""
         self.journal = folder / "faults.journal"
         path = folder / "faults.control"
         path.write_bytes(bytes(mmap.PAGESIZE))
@@ -53,7 +53,7 @@ class Shim:
             self.control = Control.from_buffer(mmap.mmap(file.fileno(), mmap.PAGESIZE))
         self.environment = {
             "LD_PRELOAD": str(library),
-            "FAULTS_ROOT": str(folder / "landing"),
+            "FAULTS_ROOT": str(folder / disk),
             "FAULTS_CONTROL": str(path),
             "FAULTS_JOURNAL": str(self.journal),
         }

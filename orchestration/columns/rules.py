@@ -14,6 +14,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 
 from orchestration.columns.documented import ENVELOPE, Documented, documented_fields
 from orchestration.loading.paths import ITEM, Keys, keys_of, path_text
+from orchestration.loading.transaction import transaction
 
 MAX_COLUMNS = 1_000
 
@@ -182,7 +183,6 @@ def rules_in_force(con: duckdb.DuckDBPyConnection) -> ColumnRules:
 
 def put_in_force(con: duckdb.DuckDBPyConnection, rules: ColumnRules) -> None:
     """Keep the rules that the tables are about to be built with."""
-    con.execute("begin")
-    con.execute("delete from columns.rules")
-    con.execute("insert into columns.rules values (?)", [rules.model_dump_json(by_alias=True)])
-    con.execute("commit")
+    with transaction(con):
+        con.execute("delete from columns.rules")
+        con.execute("insert into columns.rules values (?)", [rules.model_dump_json(by_alias=True)])

@@ -11,6 +11,7 @@ from orchestration.columns.placement import Fact, Placement, place
 from orchestration.columns.rules import ColumnRules
 from orchestration.columns.segment_shape import EventName, event_names, shown_columns
 from orchestration.loading.lake import tables
+from orchestration.loading.transaction import transaction
 
 log = logging.getLogger(__name__)
 
@@ -150,8 +151,7 @@ def _replace(con: duckdb.DuckDBPyConnection, table: str, wanted: pa.Table) -> No
         """  # noqa: S608 - names of our own
     ).fetchone()
     if changed and changed[0]:
-        con.execute("begin")
-        con.execute(f"delete from columns.{table}")  # noqa: S608 - as above
-        con.execute(f"insert into columns.{table} by name from wanted")
-        con.execute("commit")
+        with transaction(con):
+            con.execute(f"delete from columns.{table}")  # noqa: S608 - as above
+            con.execute(f"insert into columns.{table} by name from wanted")
     con.unregister("wanted")

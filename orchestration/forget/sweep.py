@@ -10,11 +10,10 @@ import shutil
 import sqlite3
 import time
 from collections.abc import Callable
-from contextlib import closing, suppress
+from contextlib import closing
 from pathlib import Path
 
 from orchestration.errors import ErasureStoppedError
-from orchestration.loading.durable import sync_file, sync_folder
 from orchestration.loading.lake import DATABASE
 from orchestration.loading.warehouse import connect
 from orchestration.settings import Settings
@@ -48,7 +47,6 @@ def sweep(settings: Settings) -> list[str]:
     Raises:
         CatalogReadError: what was deleted is still in the catalog, as somebody reads it.
     """
-    _sync_current_files(settings)
     with connect(settings) as con:
         old = con.execute(
             "select snapshot_id from ducklake_snapshots($1) "
@@ -69,35 +67,6 @@ def sweep(settings: Settings) -> list[str]:
         _narrow_statistics(catalog)
         _empty(settings.catalog, catalog)
     return aside
-
-
-def _sync_current_files(settings: Settings) -> None:
-    """Bring to the disk what is kept, before the files go that it was copied from.
-
-    DuckDB syncs no Parquet file, and an erasure's have other people's rows. All that are listed are
-    synced: who was killed before this may have written some, and one that is on the disk costs
-    next to nothing.
-    """
-    with closing(sqlite3.connect(settings.catalog)) as catalog:
-        current = {
-            Path(path).name
-            for table in ("data_file", "delete_file")
-            for (path,) in catalog.execute(
-                f"select path from ducklake_{table} where end_snapshot is null"
-            )
-        }
-    folders = {settings.data, settings.data.parent}
-    for path in settings.data.rglob("*.parquet"):
-        if path.name in current:
-            sync_file(path)
-            folders |= {path.parent, *path.parent.parents} - set(settings.data.parents)
-    for folder in sorted(folders):
-        sync_folder(folder)
-    # and the catalog that lists them, however SQLite was set to sync a commit
-    sync_file(settings.catalog)
-    with suppress(FileNotFoundError):  # the last reader to go empties and removes it
-        sync_file(settings.catalog.with_name(f"{settings.catalog.name}-wal"))
-    sync_folder(settings.catalog.parent)
 
 
 def _remove_catalogs_aside(settings: Settings) -> list[str]:

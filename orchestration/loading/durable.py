@@ -15,12 +15,12 @@ def write_whole(path: Path, data: bytes) -> None:
     sync_folder(path.parent)
 
 
-def make_folder(path: Path) -> None:
+def make_folder(path: Path, mode: int = 0o700) -> None:
     """Make a folder with those above it, as far as missing, and bring their names to the disk."""
     if path.is_dir():
         return
-    make_folder(path.parent)
-    path.mkdir(exist_ok=True, mode=0o700)
+    make_folder(path.parent, mode)
+    path.mkdir(exist_ok=True, mode=mode)
     sync_folder(path.parent)
 
 
@@ -32,6 +32,36 @@ def sync_file(path: Path) -> None:
 def sync_folder(path: Path) -> None:
     """Bring to the disk the names in a folder."""
     _sync(path, os.O_RDONLY)
+
+
+class NewFiles:
+    """What comes into a folder, or into those below it, from now on."""
+
+    def __init__(self, folder: Path) -> None:
+        """See what is there."""
+        self._folder = folder
+        self._known = self._files()
+
+    def sync(self) -> None:
+        """Bring to the disk what came since the last time: the files, and their names."""
+        files = self._files()
+        new = [Path(path) for path in files - self._known]
+        for path in new:
+            sync_file(path)
+        for folder in {folder for path in new for folder in self._folders_above(path)}:
+            sync_folder(folder)
+        self._known = files
+
+    def _files(self) -> set[str]:
+        return {
+            os.path.join(folder, name)  # noqa: PTH118 - a Path for each costs more than the listing
+            for folder, _, names in os.walk(self._folder)
+            for name in names
+        }
+
+    def _folders_above(self, path: Path) -> list[Path]:
+        below = path.relative_to(self._folder).parents
+        return [self._folder / folder for folder in below]
 
 
 def _sync(path: Path, flags: int) -> None:

@@ -5,6 +5,7 @@ loaded for it: 0.2 to 0.5 s of processor for thirty tables, beside 0.02.
 """
 
 from collections import defaultdict
+from pathlib import Path
 
 import duckdb
 
@@ -13,6 +14,12 @@ DATABASE = "seamline"
 
 CATALOG = f"__ducklake_metadata_{DATABASE}"
 """That of the tables DuckLake describes it with, each row with the snapshots it is true in."""
+
+
+def data_folder(con: duckdb.DuckDBPyConnection) -> Path:
+    """Return the folder of the Parquet files."""
+    (row,) = con.execute("select data_path from ducklake_settings($1)", [DATABASE]).fetchall()
+    return Path(row[0])
 
 
 def tables(con: duckdb.DuckDBPyConnection) -> set[tuple[str, str]]:

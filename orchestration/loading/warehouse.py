@@ -8,6 +8,7 @@ from pathlib import Path
 import duckdb
 from duckdb_extensions import import_extension
 
+from orchestration.loading.durable import make_folder
 from orchestration.loading.lake import DATABASE
 from orchestration.loading.tables import create_raw_tables
 from orchestration.settings import Settings
@@ -79,8 +80,8 @@ def create_catalog(settings: Settings) -> None:
 
     Without it readers and the writer shut each other out (docs/decisions/0002-warehouse.md).
     """
-    settings.data.mkdir(parents=True, exist_ok=True)
-    settings.catalog.parent.mkdir(parents=True, exist_ok=True)
+    for folder in (settings.data, settings.catalog.parent):
+        make_folder(folder, mode=0o777)
     if settings.catalog.exists() and settings.catalog.stat().st_size:
         # opened and closed here, it would lose the locks that DuckDB holds on it in this process
         return

@@ -1,0 +1,39 @@
+"""The power goes while upkeep writes files together and removes old ones: no row goes with it."""
+
+from datetime import timedelta
+from pathlib import Path
+
+from fault_report import Report
+from load_fault_fixtures import forms
+from made_house import house_settings, move_in
+from power_cut import JournalledHouse
+from test_upkeep_kills import UPKEEP
+from upkeep_fixtures import all_hashes, listed_and_missing, soon
+
+from orchestration.settings import Settings
+from orchestration.upkeep.warehouse import keep_small
+
+pytest_plugins = ("fault_report", "fault_shim", "upkeep_fixtures")
+
+
+@forms(short=3, long=30, minutes=30, what="count")
+def test_whenever_the_power_goes_every_row_is_there_and_the_next_upkeep_goes_on(
+    small_lake: Settings, shim_library: Path, tmp_path: Path, report: Report, count: int
+) -> None:
+    before = all_hashes(small_lake)
+    for part in ("landing", "warehouse"):
+        move_in(tmp_path / part, tmp_path / "house" / part)
+    house = JournalledHouse(tmp_path, shim_library)
+    house.run(house_settings(tmp_path / "house"), "-c", UPKEEP)
+    done = 0
+    for folder in house.cuts(count):
+        settings = Settings(
+            landing=folder / "landing", warehouse=house_settings(folder)["SEAMLINE_WAREHOUSE"]
+        )
+
+        assert listed_and_missing(settings) == []
+        assert all_hashes(settings) == before
+        keep_small(soon(settings), timedelta(days=10_000))
+        assert all_hashes(settings) == before
+        done += 1
+    report.add("F04", "power cuts during upkeep", cuts=done, rows_changed=0)
