@@ -20,6 +20,7 @@ import duckdb
 import landed
 import pytest
 import zstandard
+from made_house import once
 
 from orchestration import dbt
 from orchestration.loading.load import load
@@ -197,15 +198,17 @@ def run_models(house: House) -> None:
 @pytest.fixture(scope="session")
 def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A house as it is between two loads: files wait, are loaded, are archived."""
-    folder = tmp_path_factory.mktemp("template")
-    house = house_in(folder)
-    land_everywhere(house.landing)
-    load(house.settings)
-    run_models(house)
-    half_past_five = datetime(2026, 11, 22, 5, 30, tzinfo=UTC)
-    pack_loaded_files(house.settings, half_past_five + REST)
-    land_later(house.landing)
-    return folder
+
+    def make(folder: Path) -> None:
+        house = house_in(folder)
+        land_everywhere(house.landing)
+        load(house.settings)
+        run_models(house)
+        half_past_five = datetime(2026, 11, 22, 5, 30, tzinfo=UTC)
+        pack_loaded_files(house.settings, half_past_five + REST)
+        land_later(house.landing)
+
+    return once(tmp_path_factory, "house-with-alice", make)
 
 
 def copy_of(template: Path, folder: Path) -> House:

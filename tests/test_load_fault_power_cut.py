@@ -54,7 +54,7 @@ def faults(sent: Sent) -> dict[str, object]:
     return found
 
 
-@forms(short=2, long=30, minutes=30, what="count")
+@forms(short=1, long=30, minutes=30, what="count")
 def test_whenever_the_power_goes_the_next_load_has_everything_once(
     sent: Sent,
     shim_library: Path,

@@ -16,7 +16,7 @@ from orchestration.upkeep.warehouse import keep_small
 pytest_plugins = ("fault_report", "fault_shim", "upkeep_fixtures")
 
 
-@forms(short=3, long=30, minutes=30, what="count")
+@forms(short=1, long=30, minutes=30, what="count")
 def test_whenever_the_power_goes_every_row_is_there_and_the_next_upkeep_goes_on(
     small_lake: Settings, shim_library: Path, tmp_path: Path, report: Report, count: int
 ) -> None:

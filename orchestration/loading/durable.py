@@ -43,14 +43,15 @@ class NewFiles:
         self._known = self._files()
 
     def sync(self) -> None:
-        """Bring to the disk what came since the last time: the files, and their names."""
-        files = self._files()
-        new = [Path(path) for path in files - self._known]
+        """Bring to the disk what came: the files, and their names.
+
+        All that came, each time: what another thread still wrote then has grown since.
+        """
+        new = [Path(path) for path in self._files() - self._known]
         for path in new:
             sync_file(path)
         for folder in {folder for path in new for folder in self._folders_above(path)}:
             sync_folder(folder)
-        self._known = files
 
     def _files(self) -> set[str]:
         return {
