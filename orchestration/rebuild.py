@@ -28,7 +28,7 @@ from orchestration.loading.tables import FOLDERS, create_raw_tables
 from orchestration.loading.warehouse import WarehouseUnusableError, connect
 from orchestration.loading.writer_lock import writer_lock
 from orchestration.prepare import run_all_models
-from orchestration.restore import Restored, restore
+from orchestration.restore import Restored, restore, unmark_behind
 from orchestration.settings import SQLITE_CATALOG, Settings
 
 log = logging.getLogger(__name__)
@@ -70,7 +70,7 @@ def rebuild(
             )
         _run_models(beside)
         _take_its_place(settings, beside)
-        load.restoring_mark(settings.landing).unlink(missing_ok=True)
+        unmark_behind(settings)
     return restored
 
 

@@ -20,6 +20,7 @@ from orchestration.loading.landed_file import Contents
 from orchestration.loading.load import Progress, is_behind, portions
 from orchestration.loading.loads import JournaledLoad
 from orchestration.loading.tables import CALLS, create_raw_tables
+from orchestration.loading.transaction import transaction
 from orchestration.loading.warehouse import connect
 from orchestration.loading.writer_lock import writer_lock
 from orchestration.reload import move_again
@@ -61,7 +62,7 @@ def restore_if_behind(settings: Settings, progress: Progress | None = None) -> R
         log.warning("The warehouse lacks loads of the journal: they are loaded again.")
         mark_behind(settings)
         restored = restore(con, settings, progress)
-        load.restoring_mark(settings.landing).unlink()
+        unmark_behind(settings)
         return restored
 
 
@@ -72,13 +73,22 @@ def mark_behind(settings: Settings) -> None:
     sync_folder(mark.parent)
 
 
+def unmark_behind(settings: Settings) -> None:
+    """Take the sign away, where there is one."""
+    mark = load.restoring_mark(settings.landing)
+    if mark.exists():
+        mark.unlink()
+        sync_folder(mark.parent)
+
+
 def restore(
     con: duckdb.DuckDBPyConnection, settings: Settings, progress: Progress | None = None
 ) -> Restored:
     """Load all files of the journal that the ledger lacks, as the loads they belonged to."""
     restored = Restored()
     behind.mark(settings, CALLS)
-    bring_back(con, settings.landing)
+    with transaction(con):
+        bring_back(con, settings.landing)
     gone = {name for archive in expired(settings.landing) for name in archive.files}
     retries = []
     last = loads.last_load(settings.landing)
@@ -90,10 +100,11 @@ def restore(
     for retry in retries:
         if not _is_known(con, retry):
             restored.moved += move_again(con, settings, retry)
-    con.execute(
-        "insert into raw.restored values (?, timezone('UTC', now()), ?, ?)",
-        [last, restored.files, len(restored.missing) + restored.expired],
-    )
+    with transaction(con):
+        con.execute(
+            "insert into raw.restored values (?, timezone('UTC', now()), ?, ?)",
+            [last, restored.files, len(restored.missing) + restored.expired],
+        )
     for file in restored.missing:
         log.error("%s is nowhere: its events are not in the warehouse.", file)
     for file in restored.changed:

@@ -87,12 +87,21 @@ class Sent:
     ids: dict[str, list[str]] = field(default_factory=lambda: {call: [] for call in CALLS})
     files: list[str] = field(default_factory=list)
 
-    def land(self, files: int, lines: int = 5, calls: tuple[str, ...] = CALLS) -> None:
-        """Land that many files of new events, call by call in turn, and one rejected line each."""
+    def land(
+        self, files: int, lines: int = 5, calls: tuple[str, ...] = CALLS, **more: object
+    ) -> None:
+        """Land that many files of new events, call by call in turn, and one rejected line each.
+
+        Args:
+            files: how many.
+            lines: events in each.
+            calls: which calls they are of.
+            more: further fields of each event.
+        """
         for number in range(files):
             call = calls[number % len(calls)]
             ids = [f"{call}-{len(self.ids[call]) + n}" for n in range(lines)]
-            events = [{"type": call, "messageId": message_id, "n": 1} for message_id in ids]
+            events = [{"type": call, "messageId": one, "n": 1} | more for one in ids]
             path = landed.land(
                 self.settings.landing, call, *map(landed.line, events), b"damaged line\n"
             )

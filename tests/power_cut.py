@@ -14,7 +14,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from fault_cuts import cuts
-from fault_disk import Disk, read_journal, write_out
+from fault_disk import CREATE, SYNC_END, Disk, read_journal, write_out
 from fault_shim import Shim
 
 from orchestration.settings import ROOT
@@ -49,6 +49,16 @@ class JournalledHouse:
             stdout=subprocess.DEVNULL,
             check=True,
         )
+
+    def unsynced(self) -> list[str]:
+        """The Parquet files that came and are not sure to be on the disk."""
+        created: dict[int, str] = {}
+        for record in read_journal(self._shim.journal):
+            if record.kind == CREATE and record.path.endswith(".parquet"):
+                created[record.inode] = record.path
+            elif record.kind == SYNC_END:
+                created.pop(record.inode, None)
+        return sorted(path for path in created.values() if Path(path).exists())
 
     def cuts(self, count: int) -> Iterator[Path]:
         """The houses that so many power cuts leave, for each of `KEPT`; at one step or another."""

@@ -53,6 +53,8 @@ def test_whenever_the_power_goes_the_next_erasure_completes_it(
 ) -> None:
     journalled = JournalledHouse(tmp_path, shim_library)
     journalled.run(house.environment, "-m", "orchestration", "forget", *OPTIONS)
+
+    assert journalled.unsynced() == []
     done = 0
     for folder in journalled.cuts(count):
         left = house_in(folder)

@@ -35,12 +35,12 @@ def settings_of(folder: Path, patch: pytest.MonkeyPatch) -> Settings:
 
 @pytest.fixture
 def sent(prepared_house: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Sent:
-    """A house with a few events in all its tables, and more that wait."""
+    """A house with a few events in all its tables, and more that wait, with new names in them."""
     move_in(prepared_house, tmp_path / "house")
     sent = Sent(settings_of(tmp_path / "house", monkeypatch))
     sent.land(len(CALLS))
     load(sent.settings)
-    sent.land(2 * len(CALLS))
+    sent.land(2 * len(CALLS), event="Bought", properties={"products": [{"sku": "a"}]})
     return sent
 
 
@@ -66,6 +66,8 @@ def test_whenever_the_power_goes_the_next_load_has_everything_once(
 ) -> None:
     house = JournalledHouse(tmp_path, shim_library)
     house.run(house_settings(tmp_path / "house"), "-m", "orchestration", "load")
+
+    assert house.unsynced() == []
     done = 0
     for folder in house.cuts(count):
         settings = settings_of(folder, monkeypatch)

@@ -25,6 +25,8 @@ def test_whenever_the_power_goes_every_row_is_there_and_the_next_upkeep_goes_on(
         move_in(tmp_path / part, tmp_path / "house" / part)
     house = JournalledHouse(tmp_path, shim_library)
     house.run(house_settings(tmp_path / "house"), "-c", UPKEEP)
+
+    assert house.unsynced() == []
     done = 0
     for folder in house.cuts(count):
         settings = Settings(

@@ -38,6 +38,7 @@
         {%- call noop_statement('main', 'UNCHANGED') -%} {%- endcall -%}
     {%- endif -%}
     {%- do persist_docs(target, model) -%}
+    {{- run_hooks(post_hooks, inside_transaction=True) -}}
     {%- do adapter.commit() -%}
     {{ return({'relations': [target]}) }}
 {% endmaterialization %}

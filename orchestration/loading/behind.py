@@ -8,6 +8,7 @@ Dagster remembers of it.
 from collections.abc import Iterable
 from pathlib import Path
 
+from orchestration.loading.durable import make_folder, sync_folder
 from orchestration.loading.tables import CALLS
 from orchestration.settings import Settings
 
@@ -15,10 +16,12 @@ _WITHOUT_MODEL = {"delete"}
 
 
 def mark(settings: Settings, calls: Iterable[str]) -> None:
-    """Note that calls are about to get rows."""
+    """Note that calls are about to get rows; a power cut does not take the note away."""
+    folder = _folder(settings)
+    make_folder(folder, mode=0o777)
     for call in set(calls) & (set(CALLS) - _WITHOUT_MODEL):
-        _folder(settings).mkdir(parents=True, exist_ok=True)
-        (_folder(settings) / call).touch()
+        (folder / call).touch()
+    sync_folder(folder)
 
 
 def calls_behind(settings: Settings) -> list[str]:

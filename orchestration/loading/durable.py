@@ -35,7 +35,10 @@ def sync_folder(path: Path) -> None:
 
 
 class NewFiles:
-    """What comes into a folder, or into those below it, from now on."""
+    """The Parquet files that come into a folder, or into those below it, from now on.
+
+    No others: SQLite's locks on a file go when anything of its process closes that file.
+    """
 
     def __init__(self, folder: Path) -> None:
         """See what is there."""
@@ -58,6 +61,7 @@ class NewFiles:
             os.path.join(folder, name)  # noqa: PTH118 - a Path for each costs more than the listing
             for folder, _, names in os.walk(self._folder)
             for name in names
+            if name.endswith(".parquet")
         }
 
     def _folders_above(self, path: Path) -> list[Path]:

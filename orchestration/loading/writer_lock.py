@@ -5,6 +5,7 @@ from contextlib import contextmanager
 
 from filelock import FileLock, Timeout
 
+from orchestration.loading.durable import make_folder
 from orchestration.settings import Settings
 
 
@@ -14,7 +15,7 @@ class WriterBusyError(Exception):
 
 def file_lock(settings: Settings) -> FileLock:
     """The lock file beside the catalog. The kernel frees it when its holder dies."""
-    settings.catalog.parent.mkdir(parents=True, exist_ok=True)
+    make_folder(settings.catalog.parent, mode=0o777)
     return FileLock(settings.catalog.parent / "writer.lock")
 
 
