@@ -3,6 +3,7 @@
 import base64
 import itertools
 import json
+import os
 from pathlib import Path
 from zlib import crc32
 
@@ -46,7 +47,8 @@ def land(landing: Path, call: str, *lines: bytes, name: str | None = None) -> Pa
     """A sealed file of such lines."""
     folder = landing / call
     folder.mkdir(parents=True, exist_ok=True)
-    name = name or f"20261122T052446123456Z-test-1-00000000-{next(_number):06d}.ndjson"
+    # with the process in it: a house that another process has begun may get more
+    name = name or f"20261122T052446123456Z-test-1-{os.getpid():08x}-{next(_number):06d}.ndjson"
     path = folder / name
     path.write_bytes(b"".join(lines))
     return path
