@@ -7,6 +7,7 @@ from typing import Any
 
 from dbt.adapters.duckdb.credentials import Attachment, DuckDBCredentials
 from dbt.adapters.duckdb.plugins import BasePlugin
+from dbt.adapters.duckdb.utils import TargetConfig
 from dbt.flags import get_flags
 from dbt_common.exceptions import DbtRuntimeError
 from duckdb import DuckDBPyConnection
@@ -82,6 +83,7 @@ class Plugin(BasePlugin):
         except BaseException:
             release()  # dbt tries once more, and would wait for itself
             raise
+        self._files = NewFiles(settings.data)
         credentials.attach = [
             Attachment(
                 path=f"ducklake:sqlite:{settings.catalog}",
@@ -99,15 +101,12 @@ class Plugin(BasePlugin):
         config.update(warehouse.CONFIG)
 
     def configure_connection(self, conn: DuckDBPyConnection) -> None:
-        """Load the extensions before dbt attaches, and give the models what they end with."""
+        """Load the extensions before dbt attaches."""
         warehouse.load_extensions(conn)
-        files = NewFiles(Settings().data)
 
-        def sync_new_files() -> bool:
-            files.sync()
-            return True
-
-        conn.create_function("sync_new_files", sync_new_files, [], "BOOLEAN", side_effects=True)
+    def store(self, target_config: TargetConfig) -> None:  # noqa: ARG002 - dbt-duckdb's
+        """Bring to the disk what a model has written; macros/sync_new_files.sql calls it."""
+        self._files.sync()
 
 
 def _place_fields(settings: Settings) -> None:

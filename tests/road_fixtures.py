@@ -16,6 +16,7 @@ from typing import Any
 import httpx
 import made_house
 import psutil
+from users_packages import hide_developers_packages
 
 from orchestration.loading.warehouse import connect
 from orchestration.settings import Settings
@@ -46,7 +47,7 @@ class House:
             "SEAMLINE_PORT": str(self.port),
             "SEAMLINE_DAGSTER_PORT": str(free_port()),
             "DAGSTER_HOME": str(folder / "dagster"),
-        }
+        } | hide_developers_packages(folder / "users")
         self.settings = Settings(
             landing=Path(self.environment["SEAMLINE_LANDING"]),
             warehouse=self.environment["SEAMLINE_WAREHOUSE"],
