@@ -30,6 +30,9 @@ from orchestration.settings import Settings
 
 log = logging.getLogger(__name__)
 
+WRITING = {"build", "retry", "run"}
+"""dbt's commands that build models."""
+
 _held: list[FileLock] = []
 _is_renaming: list[bool] = []
 _is_rebuilding: list[bool] = []
@@ -71,6 +74,7 @@ class Plugin(BasePlugin):
         if credentials is None:
             raise DbtRuntimeError("dbt-duckdb gave the plugin no credentials")
         _refuse_another_schema(settings, credentials)
+        _refuse_more_threads()
         try:
             _held.append(writer_lock.take(settings))
         except writer_lock.WriterBusyError as busy:
@@ -136,6 +140,16 @@ def _place_fields(settings: Settings) -> None:
                 settings.columns,
             )
         update_placement(con, rules)
+
+
+def _refuse_more_threads() -> None:
+    """Models that write at once fail at DuckLake's commit, or crash (docs/decisions/0002)."""
+    flags = get_flags()  # type: ignore[no-untyped-call]
+    if (flags.THREADS or 1) > 1 and flags.WHICH in WRITING:
+        raise DbtRuntimeError(
+            f"dbt writes to the warehouse with one thread, not {flags.THREADS}: leave --threads "
+            "away. Nothing was changed."
+        )
 
 
 def _refuse_another_schema(settings: Settings, credentials: DuckDBCredentials) -> None:
