@@ -43,6 +43,7 @@ class Lake:
             arguments,
             os.environ
             | {
+                "SEAMLINE_LANDING": str(self.settings.landing),
                 "SEAMLINE_WAREHOUSE": self.settings.warehouse,
                 "SEAMLINE_INTEGRATION_NAME": self.settings.integration_name,
                 "SEAMLINE_COLUMNS": str(self.scratch / "columns.yml"),
