@@ -32,11 +32,11 @@ def hide_developers_packages(folder: Path) -> dict[str, str]:
 @cache
 def _developers_modules() -> set[str]:
     users = _locked("requirements.lock")
+    developers = _locked("requirements-dev.lock") - users
     return {
         module
         for module, distributions in packages_distributions().items()
-        if not users & set(map(_normal, distributions))
-        and _locked("requirements-dev.lock") & set(map(_normal, distributions))
+        if (named := set(map(_normal, distributions))) & developers and not named & users
     }
 
 
