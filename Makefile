@@ -2,7 +2,7 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-CLIENTS := tests/clients/node_modules/.package-lock.json
+CLIENTS := tests/receiver/senders/clients/node_modules/.package-lock.json
 LOCK := uv pip compile --universal --python-version 3.11 --generate-hashes \
 	--no-header --no-strip-extras --no-emit-index-url --no-emit-find-links --no-annotate --quiet
 
@@ -120,8 +120,8 @@ $(VENV)/.installed-dev: $(VENV)/.installed requirements-dev.lock
 	@touch $@
 
 # Segment's SDKs for JavaScript; pytest says so when its tests are left out for want of them.
-$(CLIENTS): tests/clients/package-lock.json
-	@if command -v npm >/dev/null; then npm ci --prefix tests/clients --ignore-scripts --silent || true; fi
+$(CLIENTS): tests/receiver/senders/clients/package-lock.json
+	@if command -v npm >/dev/null; then npm ci --prefix tests/receiver/senders/clients --ignore-scripts --silent || true; fi
 
 clean: ## remove the environment and caches, never data
-	rm -rf $(VENV) tests/clients/node_modules .mypy_cache .pytest_cache .ruff_cache dbt_project/target dbt_project/logs logs
+	rm -rf $(VENV) tests/receiver/senders/clients/node_modules .mypy_cache .pytest_cache .ruff_cache dbt_project/target dbt_project/logs logs

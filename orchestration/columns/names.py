@@ -1,7 +1,7 @@
 """From the keys of an event to the names of columns and tables.
 
 Snake case is Segment's own (segmentio/go-snakecase: one expression does the same, see
-tests/test_names.py), `__` between levels and the leading underscore are Stitch's
+tests/columns/test_names.py), `__` between levels and the leading underscore are Stitch's
 (docs/tables/types.md).
 """
 

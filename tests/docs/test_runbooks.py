@@ -1,0 +1,123 @@
+"""The commands of the runbooks, run as written, on a house that is in the trouble they are for."""
+
+import os
+import re
+import shutil
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from orchestration.loading.warehouse import connect
+from orchestration.settings import ROOT, Settings
+from orchestration.verify import verify
+from tests.support import landed
+from tests.support.lake import Lake
+
+pytestmark = [pytest.mark.long, pytest.mark.timeout(1800)]
+
+RUNBOOKS = ROOT / "docs" / "runbooks"
+COMMANDS = re.compile(r"^ *```sh\n(.*?)^ *```$", re.DOTALL | re.MULTILINE)
+
+
+def event(message_id: str) -> bytes:
+    return landed.line({"messageId": message_id, "type": "track", "event": "E"})
+
+
+@pytest.fixture(scope="module")
+def original(built_lake: Lake) -> Lake:
+    """A house with two events and a reject, loaded and modelled."""
+    built_lake.land("track", event("a"), event("b"))
+    too_big = b'{"type":"track","messageId":"big","event":"E"}'
+    built_lake.land("rejected", landed.rejected_line(too_big, reason="too_big"))
+    built_lake.load()
+    built_lake.dbt("run")
+    return built_lake
+
+
+@pytest.fixture
+def house(original: Lake, tmp_path: Path) -> Settings:
+    for part in ("landing", "warehouse"):
+        shutil.copytree(original.scratch / part, tmp_path / part)
+    (tmp_path / ".dagster").mkdir()
+    return Settings(
+        landing=tmp_path / "landing",
+        warehouse=f"ducklake:sqlite:{tmp_path}/warehouse/catalog.sqlite",
+        integration_name="Segment",
+    )
+
+
+def follow(runbook: str, house: Settings) -> str:
+    """Run every command of a runbook in its order; return what they printed."""
+    folder = house.landing.parent
+    printed = ""
+    for commands in COMMANDS.findall((RUNBOOKS / runbook).read_text()):
+        for name in ("landing", "warehouse", ".dagster"):
+            commands = re.sub(rf"(?<![\w./-]){re.escape(name)}\b", str(folder / name), commands)  # noqa: PLW2901
+        done = subprocess.run(
+            ["bash", "-eu", "-c", commands],  # noqa: S607
+            cwd=ROOT,
+            env=os.environ
+            | {
+                "SEAMLINE_LANDING": str(house.landing),
+                "SEAMLINE_WAREHOUSE": house.warehouse,
+                "SEAMLINE_SOURCES": str(folder / "sources.toml"),
+                "SEAMLINE_COLUMNS": str(folder / "columns.yml"),
+                "SEAMLINE_RESERVE_BYTES": "0",
+                "DAGSTER_HOME": str(folder / ".dagster"),
+            },
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 0, f"{commands}\n{done.stdout}"
+        printed += done.stdout
+    return printed
+
+
+def tracks(house: Settings) -> list[tuple[str, ...]]:
+    with connect(house, read_only=True) as con:
+        return con.execute("select * from segment.track order by message_id").fetchall()
+
+
+def change(sql: str) -> Callable[[Settings], None]:
+    def do(house: Settings) -> None:
+        with connect(house) as con:
+            con.execute(sql)
+
+    return do
+
+
+def spoil_catalog(house: Settings) -> None:
+    house.catalog.write_bytes(b"no catalog" * 1000)
+
+
+def land_one_more(house: Settings) -> None:
+    landed.land(house.landing, "track", event("waiting"))
+
+
+@pytest.mark.parametrize(
+    ("runbook", "trouble", "more"),
+    [
+        ("rebuild.md", change("delete from raw.track where message_id = 'a'"), []),
+        ("damaged-catalog.md", spoil_catalog, []),
+        ("replay.md", change("delete from segment.track where message_id = 'a'"), ["big"]),
+        ("disk-full.md", land_one_more, ["waiting"]),
+        ("stopped-sensor.md", land_one_more, ["waiting"]),
+    ],
+)
+def test_after_it_the_house_is_as_it_should_be(
+    house: Settings, runbook: str, trouble: Callable[[Settings], None], more: list[str]
+) -> None:
+    before = tracks(house)
+    trouble(house)
+
+    printed = follow(runbook, house)
+
+    assert "Every line is where it has to be" in printed
+    assert not verify(house).troubles
+    now = tracks(house)
+    assert [row for row in now if row[0] not in more] == before
+    assert sorted(row[0] for row in now) == sorted(["a", "b", *more])

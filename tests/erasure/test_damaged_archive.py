@@ -1,0 +1,34 @@
+"""A damaged archive stops an erasure in one line, and moved aside it does not."""
+
+from pathlib import Path
+
+from orchestration.loading.archive import archives
+from orchestration.loading.load import load
+from orchestration.upkeep.archives import pack_loaded_files
+from tests.support import landed
+from tests.support.forget_house import found_in, house_in, track
+
+GONE = "gone-81d2"
+
+
+def test_a_damaged_archive_stops_it_with_a_line_that_says_what_to_do(tmp_path: Path) -> None:
+    house = house_in(tmp_path / "house", seal_seconds=0.3)
+    landed.land(house.landing, "track", *(landed.line(track(who)) for who in (GONE, "stays")))
+    load(house.settings)
+    pack_loaded_files(house.settings)
+    (packed,) = archives(house.landing, "track")
+    packed.write_bytes(packed.read_bytes()[:-40])
+
+    process = house.command("forget", f"--user-id={GONE}", "--no-suppress")
+    said, _ = process.communicate(timeout=300)
+
+    assert process.returncode == 1
+    (line,) = said.splitlines()
+    assert line.startswith(f"{packed} is damaged: ")
+    assert "by hand" in line
+
+    packed.rename(tmp_path / packed.name)
+    house.run("forget", f"--user-id={GONE}", "--no-suppress")
+
+    assert found_in(tmp_path / "house", GONE) == []
+    assert house.rows("select payload ->> '$.userId' from raw.track") == [("stays",)]

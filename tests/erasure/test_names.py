@@ -1,0 +1,87 @@
+"""Names of fields that hold an id go with an erasure; those that only look like it stay."""
+
+from pathlib import Path
+
+import pytest
+
+from orchestration import dbt
+from orchestration.forget import fields
+from orchestration.forget.erase import forget, forget_notified
+from orchestration.loading.load import load
+from orchestration.loading.people import USER, Id
+from tests.support import landed
+from tests.support.forget_house import House, event, house_in, track
+
+KIM = "kim_77x"
+NAMES = "select distinct call, event, path from raw.field order by all"
+
+
+@pytest.fixture
+def empty(tmp_path: Path) -> House:
+    return house_in(tmp_path, seal_seconds=0.3)
+
+
+@pytest.fixture
+def built(monkeypatch: pytest.MonkeyPatch) -> list[list[str] | None]:
+    """The models that are built; nothing is, as that takes a minute."""
+    asked: list[list[str] | None] = []
+    monkeypatch.setattr(dbt, "run_models", lambda _, names=None, **__: asked.append(names))
+    monkeypatch.setattr(dbt, "failures", lambda _: [])
+    return asked
+
+
+def test_a_short_id_in_a_longer_name_is_none(empty: House, built: list[list[str] | None]) -> None:
+    payload = track("u", used=1, u2="x")
+    landed.land(empty.landing, "track", landed.line(payload), landed.line(track("bob")))
+    load(empty.settings)
+    names = empty.rows(NAMES)
+
+    forget(empty.settings, {Id(USER, "u")}, suppress=False)
+
+    assert empty.rows(NAMES) == names
+    assert ("track", "Seen", "properties.u2") in names
+    kept = empty.rows("select distinct path from raw.erased_field order by all")
+    assert {"userId", "properties.used", "properties.u2"} <= {path for (path,) in kept}
+    assert built == []
+
+
+def test_a_name_that_others_use_too_stays(empty: House, built: list[list[str] | None]) -> None:
+    zoe = "zoë/1"
+    lines = [landed.line(track(who, **{zoe: 1})) for who in (zoe, "bob")]
+    landed.land(empty.landing, "track", *lines)
+    load(empty.settings)
+    names = empty.rows(NAMES)
+
+    forget(empty.settings, {Id(USER, zoe)}, suppress=False)
+
+    assert empty.rows(NAMES) == names
+    assert built == []
+
+
+def test_after_a_death_the_next_erasure_builds_what_is_called_by_the_id(
+    empty: House, built: list[list[str] | None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    identify = event("identify", userId=KIM, traits={KIM: "a", "plain": "b"})
+    landed.land(empty.landing, "identify", landed.line(identify))
+    clicked = event("track", userId=KIM, event=f"Clicked by {KIM}", properties={"x": 1})
+    landed.land(empty.landing, "track", landed.line(clicked))
+    load(empty.settings)
+
+    def die(*_: object) -> None:
+        raise InterruptedError
+
+    with monkeypatch.context() as patched:
+        patched.setattr(fields, "export_fields", die)
+        with pytest.raises(InterruptedError):
+            forget(empty.settings, {Id(USER, KIM)}, suppress=False)
+    assert not [row for row in empty.rows(NAMES) if KIM in str(row)]
+    assert built == []
+
+    forget_notified(empty.settings)
+
+    once = ["stg_segment__identify", "identify", "stg_segment__track", "track"]
+    assert built == [once, None]
+
+    forget(empty.settings, {Id(USER, "nobody")}, suppress=False)
+
+    assert built == [once, None]

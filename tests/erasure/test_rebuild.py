@@ -1,0 +1,80 @@
+"""What is made again from the files after an erasure is what there was."""
+
+import json
+
+import pytest
+
+from orchestration.forget.erase import forget
+from orchestration.loading.load import load
+from orchestration.loading.people import USER, Id
+from orchestration.reload import reload_rejected
+from receiver.events import Limits
+from tests.support import landed
+from tests.support.forget_house import WHO, House, event, found_in, run_models, track, troubles_of
+
+RECORD = "select kind, hash, lines, files from raw.erasure order by all"
+COUNTS = "select call, source, hour, sum(lines) from raw.landed_count group by all order by all"
+LEDGER = "from raw.landed_file order by all"
+FIELDS = "from raw.field order by all"
+PLACES = "from columns.placement order by all"
+
+
+@pytest.mark.long
+@pytest.mark.timeout(1200)
+def test_a_rebuilt_warehouse_is_row_for_row_the_same(house: House) -> None:
+    forget(house.settings, WHO)
+    before = house.hashes()
+    queries = (RECORD, COUNTS, LEDGER, FIELDS, PLACES)
+    asked = [house.rows(query) for query in queries]
+
+    house.run("rebuild")
+
+    assert house.hashes() == before
+    assert [house.rows(query) for query in queries] == asked
+    assert troubles_of(house) == []
+
+
+@pytest.mark.timeout(600)
+def test_what_was_rejected_and_became_an_event_later_is_erased_too(house: House) -> None:
+    events = [track("late-31f0", n=1), track("bob", n=2), track("late-31f0", n=3)]
+    bodies = [json.dumps(one).encode() for one in events]
+    lines = [landed.rejected_line(body, reason="too_big", call="track") for body in bodies]
+    path = landed.land(house.landing, "rejected", *lines)
+    load(house.settings)
+    moved = reload_rejected(house.settings, Limits(event_bytes=2**20, depth=128)).moved
+    run_models(house)
+    assert moved == 3
+
+    forget(house.settings, {Id(USER, "late-31f0")})
+
+    assert found_in(house.settings.catalog.parents[1], "late-31f0") == []
+    assert troubles_of(house) == []
+    ledger = f"select rows, rejected from raw.landed_file where file = '{path.name}' order by all"
+    assert house.rows(ledger) == [(0, 1), (1, -1)]
+
+
+@pytest.mark.long
+@pytest.mark.timeout(1200)
+def test_a_column_that_is_called_by_the_id_goes_with_its_name(house: House) -> None:
+    kim = "kim_77x"
+    landed.land(
+        house.landing,
+        "identify",
+        landed.line(event("identify", userId=kim, traits={kim: "a", "plain": "b"})),
+    )
+    landed.land(
+        house.landing,
+        "track",
+        landed.line(event("track", userId=kim, event=f"Clicked by {kim}", properties={"x": 1})),
+    )
+    house.run("load")
+    assert found_in(house.settings.catalog.parent, kim)
+    query = "select message_id, traits__email from segment.identify where user_id <> 'kim_77x'"
+    others = house.rows(query)
+
+    house.run("forget", f"--user-id={kim}")
+
+    assert found_in(house.settings.catalog.parents[1], kim) == []
+    assert sorted(house.rows(query)) == sorted(others)
+    assert len(others) == 2
+    assert troubles_of(house) == []

@@ -1,0 +1,139 @@
+"""Who was erased and sends again is answered 200, and nothing of it is stored."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from orchestration.forget.erase import forget
+from orchestration.loading import suppressed
+from orchestration.loading.load import load
+from orchestration.loading.people import ANONYMOUS, USER, Id
+from orchestration.loading.suppressed import DamagedListError, allow_again
+from tests.support import landed
+from tests.support.forget_house import House, found_in, house_in
+from tests.support.receiver import RunningReceiver, eventually, new_id
+
+ANNA = "anna-41c7"
+DEVICE = "device-of-anna-9d2b"
+WHO = {Id(USER, ANNA), Id(ANONYMOUS, DEVICE), Id(USER, "4711")}
+
+
+@pytest.fixture
+def empty(tmp_path: Path) -> House:
+    """A house whose landing folder a receiver of this test writes to."""
+    return house_in(tmp_path, seal_seconds=0.3)
+
+
+@pytest.fixture
+def receiver(empty: House, start_receiver: Callable[..., RunningReceiver]) -> RunningReceiver:
+    """A receiver that was there before anybody was erased."""
+    assert empty.landing.parent.exists()
+    return start_receiver(seal_seconds=0.3, workers=2)
+
+
+def last_request(receiver: RunningReceiver) -> dict[str, object]:
+    lines = [json.loads(line) for line in receiver.log.read_text().splitlines() if "{" in line]
+    return [line for line in lines if line.get("event") == "request"][-1]
+
+
+def post(receiver: RunningReceiver, *events: dict[str, object]) -> None:
+    answer = receiver.post("/v1/batch", json.dumps({"batch": events}))
+    assert answer.status_code == 200
+
+
+def test_a_suppressed_person_is_answered_200_and_not_stored(
+    empty: House, receiver: RunningReceiver
+) -> None:
+    post(receiver, {"type": "track", "messageId": new_id(), "userId": ANNA})
+    forget(empty.settings, WHO)
+    kept = new_id()
+
+    post(
+        receiver,
+        {"type": "track", "userId": ANNA},
+        {"type": "page", "anonymousId": DEVICE},
+        {"type": "alias", "userId": "new", "previousId": DEVICE},
+        {"type": "delete", "userId": 4711},
+        {"type": "nonsense", "userId": ANNA},
+        {"type": "track", "userId": "bob", "messageId": kept},
+        {"type": "nonsense", "userId": "bob", "properties": {"userId": ANNA[:-1]}},
+    )
+    log = last_request(receiver)
+    receiver.post("/v1/batch", f'{{"batch":[{{"userId":"{ANNA}"}},}}')
+    broken = last_request(receiver)
+
+    assert (log["events"], log["rejected"], log["suppressed"]) == (2, 1, 5)
+    assert (broken["events"], broken["suppressed"]) == (0, 1)
+    assert receiver.landed(kept)
+    assert eventually(lambda: receiver.open_files() == [])
+    assert found_in(empty.landing, ANNA, DEVICE) == []
+    assert 'seamline_suppressed_total{source="web"} 6.0' in receiver.get("/metrics").text
+
+
+def test_who_is_allowed_again_is_stored_again(empty: House, receiver: RunningReceiver) -> None:
+    forget(empty.settings, WHO)
+    marker = new_id()
+
+    freed = allow_again(empty.landing, [Id(USER, ANNA)])
+
+    def is_stored() -> bool:
+        post(receiver, {"type": "track", "userId": ANNA, "messageId": marker})
+        return bool(receiver.landed(marker))
+
+    assert freed == 1
+    assert eventually(is_stored)
+    post(receiver, {"type": "track", "anonymousId": DEVICE, "userId": "bob"})
+    assert last_request(receiver)["suppressed"] == 1
+
+
+def test_without_suppression_a_person_may_come_back(
+    empty: House, receiver: RunningReceiver
+) -> None:
+    forget(empty.settings, WHO, suppress=False)
+    marker = new_id()
+
+    post(receiver, {"type": "track", "userId": ANNA, "messageId": marker})
+
+    assert receiver.landed(marker)
+
+
+def test_what_landed_on_another_way_is_not_loaded(empty: House) -> None:
+    suppressed.begin(empty.landing, WHO, suppressed=True)
+    bobs = landed.line({"type": "track", "userId": "bob"}, message_id="bobs")
+    annas = landed.line({"type": "track", "userId": ANNA}, message_id="annas")
+    landed.land(empty.landing, "track", bobs, annas, bobs)
+    landed.land(empty.landing, "rejected", landed.rejected_line(b'{"userId":"anna-41c7",'))
+
+    loaded = load(empty.settings)
+
+    assert (loaded.rows["track"], loaded.rejected) == (2, 0)
+    assert empty.rows("select line from raw.track order by line") == [(1,), (3,)]
+    assert found_in(empty.landing.parent, ANNA) == []
+
+
+def test_nothing_is_loaded_while_the_list_cannot_be_read(empty: House) -> None:
+    suppressed.begin(empty.landing, WHO, suppressed=True)
+    (empty.landing / "suppressed" / "list.ndjson").write_bytes(b'{"kind":\n')
+    landed.land(empty.landing, "track", landed.line({"userId": ANNA}, message_id="annas"))
+
+    with pytest.raises(DamagedListError, match="Put it back from a backup"):
+        load(empty.settings)
+
+
+def test_of_a_damaged_list_the_receiver_takes_what_it_can_read(
+    empty: House, receiver: RunningReceiver
+) -> None:
+    suppressed.begin(empty.landing, WHO, suppressed=True)
+    path = empty.landing / "suppressed" / "list.ndjson"
+    path.write_bytes(path.read_bytes() + b"half a li")
+
+    assert eventually(
+        lambda: (
+            receiver.post("/v1/track", json.dumps({"userId": ANNA})).status_code == 200
+            and "suppressed_not_read" in receiver.log.read_text()
+        )
+    )
+    post(receiver, {"type": "track", "userId": ANNA})
+    assert last_request(receiver)["suppressed"] == 1

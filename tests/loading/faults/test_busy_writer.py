@@ -1,0 +1,80 @@
+"""F24: somebody holds the writer's place. A load says so and loses nothing; the next catches up."""
+
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from orchestration.loading import warehouse
+from orchestration.loading.load import load
+from orchestration.settings import Settings
+from tests.support.killed_loads import Child, Sent, ledger_faults, make, waiting
+from tests.support.load_children import hold_the_writers_place, load_files, lock_the_catalog
+
+
+@pytest.fixture
+def holder(settings: Settings) -> Iterator[Child]:
+    """A process that is the writer and does not end."""
+    child = Child(hold_the_writers_place, settings)
+    yield child
+    child.kill()
+
+
+def test_a_load_that_may_not_write_fails_in_one_line_and_the_next_loads_everything(
+    settings: Settings, sent: Sent, holder: Child, tmp_path: Path
+) -> None:
+    sent.land(3)
+
+    status, said = make("load", settings=settings, folder=tmp_path, SEAMLINE_LOCK_SECONDS="0.5")
+
+    assert status == 1
+    assert len(said.splitlines()) == 1
+    assert "SEAMLINE_LOCK_SECONDS" in said
+    assert waiting(settings) == set(sent.files)
+
+    holder.kill()
+    load(settings)
+
+    assert waiting(settings) == set()
+    assert sent.missing() == {}
+
+
+def test_a_load_waits_for_the_writer_before_it_and_goes_on_when_that_one_dies(
+    settings: Settings, sent: Sent, holder: Child
+) -> None:
+    """The kernel frees the place at once: no minute passes, and nobody has to remove a file."""
+    sent.land(3)
+    child = Child(load_files, settings)
+    time.sleep(1)
+    assert waiting(settings) == set(sent.files)
+
+    holder.kill()
+
+    child.ends(settings.lock_seconds / 10)
+    assert sent.missing() == {}
+
+
+def test_a_catalog_that_another_program_has_locked_fails_the_load_and_loses_nothing(
+    settings: Settings, sent: Sent, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Such as SQLite's own prompt, which knows nothing of the writer's place."""
+    load(settings)
+    sent.land(3)
+    options = warehouse.attach_options
+    monkeypatch.setattr(
+        warehouse, "attach_options", lambda of: options(of) | {"meta_busy_timeout": 200}
+    )
+    other = Child(lock_the_catalog, settings)
+
+    with pytest.raises(duckdb.Error, match="locked"):
+        load(settings)
+
+    assert ledger_faults(settings) == {}
+    assert waiting(settings) == set(sent.files)
+
+    other.kill()
+    load(settings)
+
+    assert sent.missing() == {}

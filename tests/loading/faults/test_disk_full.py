@@ -1,0 +1,82 @@
+"""F07: the warehouse's disk is full. What was loaded stays, and the rest waits for room."""
+
+import os
+import random
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from orchestration.loading.landed_file import sealed_files
+from orchestration.loading.load import load
+from orchestration.loading.warehouse import connect
+from orchestration.settings import ROOT, Settings
+from tests.support import landed
+
+EVENTS = 400
+FILES = 30
+BYTES = 3_000
+
+
+def mount(*arguments: str | Path) -> None:
+    subprocess.run(["/bin/mount", *arguments], check=True)
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """The warehouse's folder as a file system of 24 MB of its own."""
+    if os.geteuid() != 0:
+        pytest.skip("ONLY ROOT MAY MOUNT: a warehouse on a really full disk was not tried")
+    folder = tmp_path / "warehouse"
+    folder.mkdir()
+    mount("-t", "tmpfs", "-o", "size=24m", "none", folder)
+    yield folder
+    subprocess.run(["/bin/umount", "-l", folder], check=True)
+
+
+def rows(settings: Settings, sql: str) -> list[tuple[Any, ...]]:
+    with connect(settings, read_only=True) as con:
+        return con.execute(sql).fetchall()
+
+
+def test_a_full_warehouse_keeps_what_it_has_and_loads_the_rest_once_there_is_room(
+    small_disk: Path, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    load(settings)  # makes it, while there is room
+    rng = random.Random(7)  # noqa: S311 - text that does not compress
+    for file in range(FILES):
+        events = [
+            {"type": "track", "messageId": f"{file}-{n}", "text": rng.randbytes(BYTES // 2).hex()}
+            for n in range(EVENTS)
+        ]
+        landed.land(settings.landing, "track", *map(landed.line, events))
+    monkeypatch.setenv("SEAMLINE_LOAD_BYTES", str(EVENTS * BYTES * 4))
+
+    failed = subprocess.run(
+        [sys.executable, "-m", "orchestration", "load"],
+        cwd=ROOT, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+
+    assert failed.returncode == 1
+    assert "No space left" in failed.stderr
+    assert "Traceback" not in failed.stderr
+    waiting = list(sealed_files(settings.landing))
+    ((loaded, ids),) = rows(settings, "select count(*), count(distinct message_id) from raw.track")
+    ((files, in_ledger),) = rows(settings, "select count(*), sum(rows) from raw.landed_file")
+    assert 0 < len(waiting) < FILES
+    assert loaded == ids == in_ledger == files * EVENTS
+    assert files in (FILES - len(waiting), FILES)
+
+    mount("-o", "remount,size=512m", small_disk)
+    load(Settings())
+
+    assert list(sealed_files(settings.landing)) == []
+    assert rows(settings, "select count(*), count(distinct message_id) from raw.track") == [
+        (FILES * EVENTS, FILES * EVENTS)
+    ]
+    assert rows(settings, "select sum(count) from raw.field where path = 'text'") == [
+        (FILES * EVENTS,)
+    ]

@@ -1,0 +1,57 @@
+"""F11: a load that is killed leaves each file loaded whole or waiting, and the next takes them."""
+
+import random
+import time
+
+import pytest
+
+from orchestration.loading import writer_lock
+from orchestration.loading.load import load
+from orchestration.settings import Settings
+from tests.support.fault_report import Report
+from tests.support.killed_loads import Child, Sent, forms, in_ledger, ledger_faults, sleep_at_random
+from tests.support.load_children import load_and_tell
+
+FILES = 4
+ONE_EACH = 1
+"""SEAMLINE_LOAD_BYTES: a transaction for every file, so that kills meet many of them."""
+
+
+@forms(short=4, long=100, minutes=30)
+def test_killed_at_any_moment_each_file_is_loaded_whole_or_waits(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch, report: Report, kills: int
+) -> None:
+    monkeypatch.setenv("SEAMLINE_LOAD_BYTES", str(ONE_EACH))
+    settings = Settings()
+    chance = random.Random(kills)  # noqa: S311
+    sent = Sent(settings)
+    load(settings)
+    sent.land(FILES)
+    started = time.monotonic()
+    load(settings)
+    seconds_each = (time.monotonic() - started) / FILES
+    half_way = 0
+    for kill in range(kills):
+        sent.land(FILES)
+        before = in_ledger(settings)
+        child = Child(load_and_tell, settings)
+        for _ in range(kill % FILES):
+            child.told()
+        sleep_at_random(chance, seconds_each)
+        child.kill()
+
+        assert not writer_lock.is_held(settings)
+        assert ledger_faults(settings) == {}
+        half_way += 0 < len(in_ledger(settings) - before) < len(set(sent.files) - before)
+    load(settings)
+
+    assert sent.missing() == {}
+    assert half_way >= kills / FILES
+    report.add(
+        "F11",
+        "kill -9 of the load",
+        kills=kills,
+        of_these_with_files_loaded_and_files_waiting=half_way,
+        files=len(sent.files),
+        not_loaded_exactly_once=0,
+    )

@@ -1,0 +1,67 @@
+"""F23: people read all the while. No error, no half load, and no load waits for them."""
+
+import time
+
+import pytest
+
+from orchestration.loading.load import load
+from orchestration.loading.warehouse import connect
+from tests.support import landed
+from tests.support.fault_report import Report
+from tests.support.killed_loads import Child, environment
+from tests.support.lake import Lake
+from tests.support.load_children import read_in_a_loop, run_models
+
+pytestmark = pytest.mark.timeout(600)
+
+READERS = 8
+LOADS = 3
+EVENTS = 50
+MODELS = ("stg_segment__track", "track")
+
+
+def land(lake: Lake, name: str) -> None:
+    events = [{"type": "track", "messageId": f"{name}-{n}"} for n in range(EVENTS)]
+    for half in (events[::2], events[1::2]):
+        lake.land("track", *map(landed.line, events[:10]), *map(landed.line, half))
+
+
+def run_dbt(lake: Lake) -> None:
+    assert Child(run_models, environment(lake.settings, lake.scratch), MODELS).ends() == []
+
+
+def test_readers_meet_no_error_and_see_whole_loads_only(lake: Lake, report: Report) -> None:
+    land(lake, "first")
+    lake.load()
+    run_dbt(lake)
+    readers = [Child(read_in_a_loop, lake.settings) for _ in range(READERS)]
+    for number in range(LOADS):
+        land(lake, f"load-{number}")
+        lake.load()
+    run_dbt(lake)
+    told = [reader.stops() for reader in readers]
+
+    assert [wrong for _, wrong in told] == [[]] * READERS
+    assert all(reads > 0 for reads, _ in told)
+    assert lake.rows("select count(*) from segment.track") == [((LOADS + 1) * EVENTS,)]
+    report.add(
+        "F23",
+        f"{READERS} readers during {LOADS} loads and dbt",
+        reads=sum(reads for reads, _ in told),
+        errors=0,
+        half_loads_seen=0,
+    )
+
+
+def test_a_load_does_not_wait_for_a_reader_who_keeps_what_he_saw(lake: Lake) -> None:
+    lake.load()
+    with connect(lake.settings, read_only=True) as con:
+        con.execute("begin")
+        before = con.execute("select count(*) from raw.track").fetchall()
+        land(lake, "meanwhile")
+        started = time.monotonic()
+        load(lake.settings)
+        assert time.monotonic() - started < 60
+        assert con.execute("select count(*) from raw.track").fetchall() == before
+        con.execute("commit")
+        assert con.execute("select count(*) from raw.track").fetchall() != before

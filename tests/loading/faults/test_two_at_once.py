@@ -1,0 +1,39 @@
+"""F28: two receivers and two loads at once in one landing folder. Each file is loaded once."""
+
+from collections import Counter
+from collections.abc import Callable
+
+from orchestration.loading.tables import CALLS
+from orchestration.settings import Settings
+from tests.support.fault_driver import Driver
+from tests.support.fault_report import Report
+from tests.support.killed_loads import Child, ledger_faults, query, waiting
+from tests.support.load_children import load_again_and_again
+from tests.support.receiver import RunningReceiver, eventually
+
+StartReceiver = Callable[..., RunningReceiver]
+
+EVENTS = 400
+ALL_IDS = " union all ".join(f'select message_id from raw."{call}"' for call in CALLS)
+
+
+def test_what_two_receivers_land_and_two_loads_take_is_loaded_once(
+    start_receiver: StartReceiver, settings: Settings, report: Report
+) -> None:
+    receivers = [start_receiver(workers=1, seal_seconds=0.3) for _ in range(2)]
+    loads = [Child(load_again_and_again, settings) for _ in range(2)]
+    drivers = [Driver(running, senders=2, batch=4, seed=n) for n, running in enumerate(receivers)]
+    assert eventually(lambda: sum(len(driver.sent) for driver in drivers) > EVENTS, 60)
+    sent = [one for driver in drivers for one in driver.stop()]
+    assert [running.stop() for running in receivers] == [0, 0]
+    loaded = [child.stops() for child in loads]
+
+    assert waiting(settings) == set()
+    assert ledger_faults(settings) == {}
+    files = list((settings.landing / "loaded").glob("*/*.ndjson"))
+    assert len(files) == len({path.name for path in files}) == sum(loaded)
+    assert list(settings.landing.glob("**/*.conflict")) == []
+    copies = Counter(one.message_id for one in sent if one.promised)
+    rows = Counter(one for (one,) in query(settings, ALL_IDS))
+    assert copies <= rows
+    report.add("F28", "two receivers, two loads", files=len(files), promised=copies.total(), lost=0)

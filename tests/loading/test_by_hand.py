@@ -1,0 +1,82 @@
+"""Loading and asking by hand, without Dagster: `make load` and `make sql`."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from orchestration.settings import Settings
+from tests.support import landed
+from tests.support.made_house import move_in
+
+pytestmark = pytest.mark.timeout(600)
+
+ROOT = Path(__file__).parents[2]
+
+
+def _orchestration(*arguments: str, stdin: str = "") -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "orchestration", *arguments],
+        input=stdin,
+        capture_output=True,
+        text=True,
+        timeout=500,
+        check=False,
+        cwd=ROOT,
+    )
+
+
+def test_one_pass_loads_what_is_sealed_and_the_prompt_shows_it(settings: Settings) -> None:
+    event = {"messageId": "m", "type": "track", "event": "Song Played", "userId": 12}
+    landed.land(settings.landing, "track", landed.line(event), landed.line(event))
+    landed.land(settings.landing, "page", b"damaged\n")
+
+    loading = _orchestration("load")
+
+    assert loading.returncode == 0, loading.stderr
+    last_line = loading.stdout.splitlines()[-1]
+    assert last_line == "Loaded 2 files: 2 track; 1 rejected, see raw.rejected"
+    asked = _orchestration("sql", stdin=".mode csv\nselect message_id, event, user_id from track;")
+    assert asked.returncode == 0, asked.stderr
+    assert asked.stdout.splitlines()[-1] == "m,Song Played,12"
+
+
+def test_the_prompt_cannot_write(settings: Settings, prepared_house: Path) -> None:
+    move_in(prepared_house, settings.catalog.parent.parent)
+
+    asked = _orchestration("sql", stdin="delete from track;")
+
+    assert "read-only" in asked.stderr
+
+
+def test_without_a_warehouse_the_prompt_says_what_makes_one(settings: Settings) -> None:
+    asked = _orchestration("sql")
+
+    assert asked.returncode == 1
+    assert asked.stderr == (
+        f"There is no warehouse at {settings.catalog} yet (SEAMLINE_WAREHOUSE). "
+        "`make run` or `make load` makes it.\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("setting", "value", "said"),
+    [
+        ("SEAMLINE_WAREHOUSE", "postgres://elsewhere", "SEAMLINE_WAREHOUSE: Value error, must be"),
+        ("SEAMLINE_INTEGRATION_NAME", "123", "SEAMLINE_INTEGRATION_NAME: Value error, must hold"),
+        ("SEAMLINE_DAGSTER_PORT", "0", "SEAMLINE_DAGSTER_PORT: Input should be greater"),
+        ("SEAMLINE_WAREHOUSE", "ducklake:sqlite:/proc/x/c.sqlite", "cannot be used: No such"),
+    ],
+)
+def test_a_setting_that_cannot_work_is_one_line_that_names_it(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch, setting: str, value: str, said: str
+) -> None:
+    assert settings
+    monkeypatch.setenv(setting, value)
+
+    loading = _orchestration("load")
+
+    assert loading.returncode == 1
+    assert said in loading.stderr
+    assert len(loading.stderr.splitlines()) == 1

@@ -1,0 +1,84 @@
+"""A damaged line is kept with its reason and touches no other."""
+
+import pytest
+
+from orchestration.loading.landed_file import is_too_deep
+from orchestration.loading.load import load
+from orchestration.loading.warehouse import connect
+from orchestration.settings import Settings
+from tests.support import landed
+
+GOOD = landed.line({"messageId": "good", "type": "track"})
+LATER = landed.line({"messageId": "later", "type": "track"})
+
+pytestmark = pytest.mark.usefixtures("made_warehouse")
+
+
+def _flipped(line: bytes, at: int) -> bytes:
+    return line[:at] + bytes([line[at] ^ 1]) + line[at + 1 :]
+
+
+@pytest.mark.parametrize(
+    ("damaged", "reason"),
+    [
+        (_flipped(GOOD, 60), "crc"),
+        (_flipped(GOOD, 16), "crc"),
+        (b'{"v":2' + GOOD[6:], "unknown_version"),
+        (b"\x00" * 512 + b"\n", "no_envelope"),
+        (b"anything else\n", "no_envelope"),
+        (landed.sealed(',"message_id":"a"}'), "no_payload"),
+        (landed.sealed(',"message_id":1,"payload":{}}'), "no_envelope"),
+        (landed.line('{"a":' * 20_000 + "1" + "}" * 20_000, message_id="deep"), "too_deep"),
+        (landed.line('{"a":NULL}', message_id="json"), "bad_json"),
+        (landed.line("{}", message_id="when", received_at="yesterday"), "bad_json"),
+    ],
+)
+def test_a_damaged_line_goes_to_rejected_and_its_neighbours_are_loaded(
+    settings: Settings, damaged: bytes, reason: str
+) -> None:
+    path = landed.land(settings.landing, "track", GOOD, damaged, LATER)
+
+    load(settings)
+
+    with connect(settings, read_only=True) as con:
+        rows = con.execute("select message_id, line from raw.track order by line").fetchall()
+        rejects = con.execute("select reason, call, file, line from raw.rejected").fetchall()
+    assert rows == [("good", 1), ("later", 3)]
+    assert rejects == [(reason, "track", path.name, 2)]
+
+
+def test_what_the_receiver_rejected_is_a_row_with_its_bytes(settings: Settings) -> None:
+    landed.land(settings.landing, "rejected", landed.rejected_line(b"\xff{", reason="not_utf8"))
+
+    loaded = load(settings)
+
+    with connect(settings, read_only=True) as con:
+        rows = con.execute("select source, reason, body, received_at from raw.rejected").fetchall()
+    assert loaded.rejected == 1
+    assert [(source, reason, body) for source, reason, body, _ in rows] == [
+        ("web", "not_utf8", b"\xff{")
+    ]
+
+
+def test_an_empty_file_and_one_of_empty_lines_are_loaded_as_nothing(settings: Settings) -> None:
+    landed.land(settings.landing, "track")
+    landed.land(settings.landing, "track", b"\n\n")
+
+    loaded = load(settings)
+
+    assert (loaded.files, loaded.rows["track"], loaded.rejected) == (2, 0, 0)
+
+
+@pytest.mark.parametrize(
+    ("text", "deep"),
+    [
+        (b"[" * 128 + b"]" * 128, False),
+        (b"[" * 129 + b"]" * 129, True),
+        (b"[" * 129, True),
+        (b'{"a":"' + b"[" * 500 + b'"}', False),
+        (b'{"a\\"[":"' + b"{" * 500 + b'\\\\"}', False),
+        (b"[{},{}]" * 200, False),
+    ],
+)
+def test_depth_is_counted_outside_strings(text: bytes, *, deep: bool) -> None:
+    assert is_too_deep(text) is deep

@@ -1,0 +1,204 @@
+"""What a load notes of the fields it brings."""
+
+import json
+from typing import Any
+
+import pytest
+
+from orchestration.loading import fields
+from orchestration.loading.load import load
+from orchestration.loading.warehouse import connect
+from orchestration.settings import Settings
+from tests.support import landed
+
+pytestmark = pytest.mark.usefixtures("made_warehouse")
+
+
+def land(settings: Settings, *events: Any, call: str = "track") -> None:
+    lines = [
+        landed.line(json.dumps(event) if not isinstance(event, str) else event, message_id="m")
+        for event in events
+    ]
+    landed.land(settings.landing, call, *lines)
+
+
+def seen(settings: Settings, where: str = "true") -> list[tuple[Any, ...]]:
+    with connect(settings, read_only=True) as con:
+        return con.execute(
+            f"select path, type, count from raw.field where {where} order by path, type"
+        ).fetchall()
+
+
+def test_every_path_is_noted_with_its_types(settings: Settings) -> None:
+    land(settings, {"a": {"b": 1}}, {"a": {"b": "x"}}, {"a": {"b": 1.5}}, {"a": True}, {"a": None})
+    load(settings)
+
+    assert seen(settings) == [
+        ("a", "boolean", 1),
+        ("a", "object", 3),
+        ("a.b", "bigint", 1),
+        ("a.b", "double", 1),
+        ("a.b", "string", 1),
+    ]
+
+
+def test_a_load_adds_to_what_was_counted(settings: Settings) -> None:
+    for _ in range(3):
+        land(settings, {"a": 1}, {"a": 2})
+        load(settings)
+
+    assert seen(settings) == [("a", "bigint", 6)]
+
+
+def test_a_file_that_comes_again_is_not_counted_again(settings: Settings) -> None:
+    path = landed.land(settings.landing, "track", landed.line({"a": 1}, message_id="m"))
+    data = path.read_bytes()
+    load(settings)
+    path.write_bytes(data)
+    load(settings)
+
+    assert seen(settings) == [("a", "bigint", 1)]
+
+
+def test_the_first_place_stays_the_first(settings: Settings) -> None:
+    land(settings, {"a": 1}, {"b": 1})
+    load(settings)
+    land(settings, {"b": 2})
+    load(settings)
+
+    with connect(settings, read_only=True) as con:
+        rows = con.execute(
+            "select path, first_load_id, first_line, last_load_id from raw.field order by path"
+        ).fetchall()
+    assert rows == [("a", 1, 1, 1), ("b", 1, 2, 2)]
+
+
+def test_elements_of_an_array_are_noted_each_with_its_type(settings: Settings) -> None:
+    land(
+        settings,
+        {"properties": {"products": [{"price": 1}, {"price": "2"}, 3], "mixed": [1, "a", None]}},
+    )
+    load(settings)
+
+    assert seen(settings, "path like 'properties.%'") == [
+        ("properties.mixed", "array", 1),
+        ("properties.mixed[]", "bigint", 1),
+        ("properties.mixed[]", "string", 1),
+        ("properties.products", "array", 1),
+        ("properties.products[]", "bigint", 1),
+        ("properties.products[]", "object", 1),
+        ("properties.products[].price", "bigint", 1),
+        ("properties.products[].price", "string", 1),
+    ]
+
+
+def test_an_integer_of_more_than_64_bits_is_text(settings: Settings) -> None:
+    numbers = {
+        "9223372036854775807": "bigint",
+        "-9223372036854775808": "bigint",
+        "9223372036854775808": "string",
+        "18446744073709551616": "string",
+        "123456789012345678901234567890": "string",
+        "1.0": "double",
+        "1e3": "double",
+        "0": "bigint",
+    }
+    land(settings, *(f'{{"n{place}": {number}}}' for place, number in enumerate(numbers)))
+    load(settings)
+
+    assert [kind for _, kind, _ in seen(settings)] == list(numbers.values())
+
+
+def test_numbers_above_and_below_zero_in_one_array_are_whole_numbers(settings: Settings) -> None:
+    land(settings, {"d": [1, -1]}, {"p": [{"lat": 1}, {"lat": -1}]})
+    load(settings)
+
+    assert seen(settings) == [
+        ("d", "array", 1),
+        ("d[]", "bigint", 1),
+        ("p", "array", 1),
+        ("p[]", "object", 1),
+        ("p[].lat", "bigint", 1),
+    ]
+
+
+def test_a_name_with_a_nul_in_it_is_not_listed(settings: Settings) -> None:
+    land(settings, '{"event": "a\\u0000b", "properties": {"p": 1}}')
+    load(settings)
+
+    with connect(settings, read_only=True) as con:
+        assert con.execute("select distinct event from raw.field").fetchall() == [(None,)]
+
+
+def test_ids_in_the_place_of_keys_are_no_fields(settings: Settings) -> None:
+    land(
+        settings,
+        {"stock": {str(n): {"quantity": n} for n in range(500)} | {"unit": "kg"}},
+        {"7": 1},
+    )
+    load(settings)
+
+    assert seen(settings) == [
+        ("stock", "map", 1),
+        ("stock", "object", 1),
+        ("stock.unit", "string", 1),
+    ]
+
+
+def test_properties_are_noted_event_by_event(settings: Settings) -> None:
+    land(
+        settings,
+        {"event": "Bought", "properties": {"price": 1}, "context": {"ip": "x"}},
+        {"event": "Sold", "properties": {"price": 2}, "context": {"ip": "x"}},
+        {"event": 5, "properties": {"price": 3}},
+    )
+    load(settings)
+
+    with connect(settings, read_only=True) as con:
+        rows = con.execute(
+            "select event, path, count from raw.field "
+            "where path in ('properties.price', 'context.ip') order by all"
+        ).fetchall()
+    assert rows == [
+        ("Bought", "properties.price", 1),
+        ("Sold", "properties.price", 1),
+        (None, "context.ip", 2),
+        (None, "properties.price", 1),
+    ]
+
+
+def test_names_of_events_without_end_are_listed_together(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(fields, "MAX_EVENTS", 3)
+    for first in (0, 2):
+        events = [{"event": f"Viewed {n}", "properties": {"p": 1}} for n in range(first, first + 4)]
+        land(settings, *events)
+        load(settings)
+
+    with connect(settings, read_only=True) as con:
+        rows = con.execute(
+            "select event, count from raw.field where path = 'properties.p' order by all"
+        ).fetchall()
+    assert rows == [("Viewed 0", 1), ("Viewed 1", 1), ("Viewed 2", 2), (None, 4)]
+    assert "More than 3 names of events" in caplog.text
+
+
+def test_fields_without_end_are_listed_up_to_a_number(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(fields, "MAX_FIELDS", 10)
+    land(settings, *({"type": "track", f"p{n:03d}": n} for n in range(100)))
+    load(settings)
+    land(settings, {"type": "track", "a": 1, "p000": 1})
+    load(settings)
+
+    paths = [path for path, _, _ in seen(settings)]
+    assert paths == ["p000", "p001", "p002", "p003", "p004", "p005", "p006", "p007", "p008", "type"]
+
+
+def test_what_is_no_object_has_no_fields(settings: Settings) -> None:
+    land(settings, "[1, 2]", '"text"', "null", "1", "{}")
+    load(settings)
+
+    assert seen(settings) == []

@@ -1,0 +1,121 @@
+"""One row per message_id, the first received copy wins, however the files came in."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+
+from tests.support import landed
+from tests.support.lake import TABLES, Lake
+
+pytestmark = pytest.mark.timeout(600)
+
+MESSAGES = 40
+
+
+def copy(call: str, number: int, second: int, note: str) -> bytes:
+    """A received copy of a message; the note tells it from the others."""
+    payload = {
+        "type": call,
+        "messageId": f"{call}-{number}",
+        "userId": f"u{number}",
+        "channel": note,
+        "context": {"ip": "10.0.0.1", "page": {"url": f"https://example.com/{number}"}},
+    }
+    return landed.line(payload, received_at=f"2026-11-22T05:00:{second:02d}.{number:06d}Z")
+
+
+@dataclass
+class History:
+    """The final tables after each step, and how often the lake was written to."""
+
+    tables: list[dict[str, list[tuple[Any, ...]]]] = field(default_factory=list)
+    snapshots: list[int] = field(default_factory=list)
+
+
+FIRST, AGAIN, EARLIER, NOTHING_NEW, FULL_REFRESH = range(5)
+
+
+@pytest.fixture(scope="module")
+def history(lake: Lake) -> History:
+    """Loads and runs, one after the other, and in the end a full refresh."""
+    history = History()
+
+    def run(*arguments: str) -> None:
+        lake.load()
+        lake.dbt("run", "--select", "staging", *TABLES, *arguments)
+        history.tables.append(lake.tables())
+        history.snapshots.append(lake.snapshots())
+
+    for call in TABLES:  # each message twice in one file, the later copy first
+        lines = [copy(call, n, 30, "second") for n in range(MESSAGES)]
+        lake.land(call, *lines, *(copy(call, n, 20, "first") for n in range(MESSAGES)))
+    run()
+
+    for call in TABLES:  # the same once more, in two files of one load
+        for second in (40, 50):
+            lake.land(call, *(copy(call, n, second, "again") for n in range(MESSAGES)))
+    run()
+
+    for call in TABLES:  # received before all others but left behind by a process that died
+        lines = [copy(call, n, 10, "earlier") for n in range(0, MESSAGES, 4)]
+        lake.land(call, *lines, *(copy(call, n, 55, "new") for n in range(MESSAGES, MESSAGES + 5)))
+    run()
+
+    run()
+    run("--full-refresh")
+    return history
+
+
+def notes(lake_rows: list[tuple[Any, ...]], lake: Lake, table: str) -> dict[str, str]:
+    """message_id → note of the copy that is the row."""
+    names = [name for name, *_ in lake.rows(f'describe segment."{table}"')]
+    key, note = names.index("message_id"), names.index("channel")
+    return {row[key]: row[note] for row in lake_rows}
+
+
+@pytest.mark.parametrize("table", TABLES)
+def test_of_the_copies_in_one_load_the_first_received_is_the_row(
+    history: History, lake: Lake, table: str
+) -> None:
+    assert notes(history.tables[FIRST][table], lake, table) == {
+        f"{table}-{n}": "first" for n in range(MESSAGES)
+    }
+
+
+def test_sending_the_same_again_changes_nothing(history: History) -> None:
+    assert history.tables[AGAIN] == history.tables[FIRST]
+
+
+@pytest.mark.parametrize("table", TABLES)
+def test_an_earlier_copy_that_is_loaded_later_takes_the_place_of_the_row(
+    history: History, lake: Lake, table: str
+) -> None:
+    expected = {f"{table}-{n}": "first" if n % 4 else "earlier" for n in range(MESSAGES)}
+    expected |= {f"{table}-{n}": "new" for n in range(MESSAGES, MESSAGES + 5)}
+
+    assert notes(history.tables[EARLIER][table], lake, table) == expected
+
+
+def test_a_table_changes_in_one_snapshot(history: History) -> None:
+    """Its deletes and inserts together: no reader ever misses a row that is being replaced."""
+    load = 1
+    assert history.snapshots[EARLIER] - history.snapshots[AGAIN] == load + len(TABLES)
+
+
+def test_a_run_with_nothing_new_writes_nothing(history: History) -> None:
+    assert history.tables[NOTHING_NEW] == history.tables[EARLIER]
+    assert history.snapshots[NOTHING_NEW] == history.snapshots[EARLIER]
+
+
+def test_built_in_increments_or_in_one_go_the_tables_are_the_same(history: History) -> None:
+    assert history.tables[FULL_REFRESH] == history.tables[EARLIER]
+
+
+def test_dbts_own_tests_hold(history: History, lake: Lake) -> None:
+    """Those that read whole tables, on these tables."""
+    assert history.tables
+    printed = lake.dbt("test", "--select", "tag:full_scan")
+
+    assert "ERROR=0" in printed
+    assert "no_row_lost" in printed

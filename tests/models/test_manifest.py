@@ -1,0 +1,40 @@
+"""The manifest that Dagster makes its assets from: always whole, whoever writes it at once."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from orchestration import dbt
+from orchestration.settings import ROOT, Settings
+from tests.support.made_house import move_in
+
+pytestmark = pytest.mark.timeout(600)
+
+WRITE = "from orchestration import dbt; from orchestration.settings import Settings; "
+WRITE += "print(dbt.write_manifest(Settings()))"
+
+
+def test_processes_that_need_it_at_once_all_read_it_whole(settings: Settings) -> None:
+    """Webserver, daemon and a run may all find it missing or old."""
+    writers = [
+        subprocess.Popen([sys.executable, "-c", WRITE], cwd=ROOT, stdout=subprocess.PIPE, text=True)
+        for _ in range(3)
+    ]
+    printed = {writer.communicate()[0].splitlines()[-1] for writer in writers}
+    (path,) = printed
+
+    assert path == str(dbt.write_manifest(settings))
+    assert "model.seamline.track" in json.loads((settings.dagster_home / path).read_text())["nodes"]
+
+
+def test_a_run_leaves_it_alone(settings: Settings, prepared_house: Path) -> None:
+    """What dbt writes it writes in place: a reader could see half of it, and a kill leave half."""
+    move_in(prepared_house, settings.dagster_home.parent)
+    manifest = dbt.write_manifest(settings)
+    before = manifest.stat()
+    dbt.run_models(settings, ["stg_segment__track"])
+
+    assert manifest.stat().st_mtime_ns == before.st_mtime_ns

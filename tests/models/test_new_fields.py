@@ -1,0 +1,196 @@
+"""Fields that come with later loads: columns appear, and nothing that was there changes."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+
+from orchestration.loading.warehouse import connect
+from tests.support import landed
+from tests.support.lake import Lake
+
+pytestmark = pytest.mark.timeout(600)
+
+TABLES = ("track", "identify")
+MODELS = ("stg_segment__track+", "stg_segment__identify+", "field")
+SCHEMAS = ("segment", "segment_warehouse")
+
+
+def copy(call: str, number: int, second: int, bag: dict[str, Any], **more: Any) -> bytes:
+    """A received copy of a message, with properties or traits."""
+    payload = {
+        "type": call,
+        "messageId": f"{call}-{number}",
+        "userId": f"u{number}",
+        "event": f"Event {number % 3}",
+        "traits" if call == "identify" else "properties": bag,
+        **more,
+    }
+    return landed.line(payload, received_at=f"2026-11-22T05:00:{second:02d}.{number:06d}Z")
+
+
+@dataclass
+class Tables:
+    """Everything people see, by column name; and the type of each column."""
+
+    rows: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
+    types: dict[str, dict[str, str]] = field(default_factory=dict)
+
+
+def snapshot(lake: Lake) -> Tables:
+    found = Tables()
+    with connect(lake.settings, read_only=True) as con:
+        relations = con.execute(
+            "select * from (select schema_name, table_name from duckdb_tables() "
+            "union all select schema_name, view_name from duckdb_views()) "
+            "where schema_name in (select unnest($1))",
+            [list(SCHEMAS)],
+        ).fetchall()
+        for schema, name in relations:
+            table = f'{schema}."{name}"'
+            answer = con.execute(f"from {table}")
+            names = [column for column, *_ in answer.description]
+            rows = [dict(sorted(zip(names, row, strict=True))) for row in answer.fetchall()]
+            found.rows[table] = sorted(rows, key=repr)
+            found.types[table] = {column: str(kind) for column, kind, *_ in answer.description}
+    return found
+
+
+@dataclass
+class History:
+    """The tables after each step."""
+
+    steps: list[Tables] = field(default_factory=list)
+    snapshots: list[int] = field(default_factory=list)
+
+
+FIRST, SECOND, NOTHING_NEW, FULL_REFRESH = range(4)
+
+
+@pytest.fixture(scope="module")
+def history(lake: Lake) -> History:
+    """Two loads, each run; a run with nothing new; everything anew from raw."""
+    history = History()
+
+    def run(*arguments: str) -> None:
+        lake.load()
+        lake.dbt("run", "--select", *MODELS, *arguments)
+        history.steps.append(snapshot(lake))
+        history.snapshots.append(lake.snapshots())
+
+    for call in TABLES:
+        lake.land(
+            call,
+            *(copy(call, n, 20, {"price": 1.5, "size": n, "tags": ["a"]}) for n in range(20)),
+            *(copy(call, n, 30, {"price": 2, "size": -1}) for n in range(20)),  # later copies
+        )
+    run()
+    for call in TABLES:  # another type, new fields, a name that folds to one that is there
+        bags: list[dict[str, Any]] = [
+            {"price": "expensive", "size": "XL", "Price": 7, "box": {"w": 1}},
+            {"price": 3, "size": 2.5, "tags": "none", "box": "flat"},
+            {"size": True, "tags": [{"name": "b"}], "box": {"w": "wide", "5": 5}},
+        ]
+        lake.land(call, *(copy(call, n, 40, bags[(n - 20) % 3], email="x") for n in range(20, 50)))
+        lake.land(  # copies of messages that are there: one received before, the others after
+            call,
+            copy(call, 0, 10, {"price": 0.5, "early": True}),
+            *(copy(call, n, 50, {"size": "again"}) for n in range(1, 20)),
+        )
+    run()
+    run()
+    run("--full-refresh")
+    return history
+
+
+def test_built_in_increments_or_in_one_go_the_rows_are_the_same(history: History) -> None:
+    """Of every table and view, row by row, by the columns' names."""
+    increments, anew = history.steps[NOTHING_NEW], history.steps[FULL_REFRESH]
+
+    assert increments.types == anew.types
+    for table, rows in increments.rows.items():
+        assert rows == anew.rows[table], table
+
+
+def test_a_column_keeps_its_type_and_its_rows_when_others_come(history: History) -> None:
+    first, second = history.steps[FIRST], history.steps[SECOND]
+    for table, types in first.types.items():
+        assert types.items() <= second.types[table].items()
+    for table in TABLES:
+        before = {row["message_id"]: row for row in first.rows[f'segment."{table}"']}
+        after = {row["message_id"]: row for row in second.rows[f'segment."{table}"']}
+        for key in set(before) - {f"{table}-0"}:
+            assert before[key].items() <= after[key].items()
+
+
+@pytest.mark.parametrize(("table", "bag"), [("track", "properties"), ("identify", "traits")])
+def test_new_types_and_new_fields_have_columns(history: History, table: str, bag: str) -> None:
+    types = history.steps[SECOND].types[f'segment."{table}"']
+
+    assert {
+        f"{bag}__price": "DOUBLE",
+        f"{bag}__price__string": "VARCHAR",
+        f"{bag}__size": "BIGINT",
+        f"{bag}__size__double": "DOUBLE",
+        f"{bag}__size__boolean": "BOOLEAN",
+        f"{bag}__size__string": "VARCHAR",
+        f"{bag}__tags": "JSON",
+        f"{bag}__tags__string": "VARCHAR",
+        f"{bag}__box": "VARCHAR",
+        f"{bag}__box__json": "JSON",
+        f"{bag}__box__w": "BIGINT",
+        f"{bag}__box__w__string": "VARCHAR",
+        "email": "VARCHAR",
+    }.items() <= types.items()
+
+
+@pytest.mark.parametrize(("table", "bag"), [("track", "properties"), ("identify", "traits")])
+def test_each_value_is_in_the_column_of_its_type(history: History, table: str, bag: str) -> None:
+    rows = {row["message_id"]: row for row in history.steps[SECOND].rows[f'segment."{table}"']}
+    names = ("price", "price__string", "size", "size__double", "size__boolean", "size__string")
+    names += ("tags", "tags__string", "box", "box__json", "box__w", "box__w__string")
+
+    def values(number: int) -> dict[str, Any]:
+        row = rows[f"{table}-{number}"]
+        found = {name: row[f"{bag}__{name}"] for name in names}
+        return {name: value for name, value in found.items() if value is not None}
+
+    # `Price` is read as `price` where that has no value of the type
+    assert values(20) == {
+        "price": 7.0,
+        "price__string": "expensive",
+        "size__string": "XL",
+        "box__w": 1,
+    }
+    assert values(21) == {"price": 3.0, "size__double": 2.5, "tags__string": "none", "box": "flat"}
+    assert values(22) == {
+        "size__boolean": True,
+        "tags": '[{"name":"b"}]',
+        "box__w__string": "wide",
+        "box__json": '{"w":"wide","5":5}',
+    }
+    assert values(0) == {"price": 0.5}
+
+
+def test_a_child_table_has_the_columns_of_later_elements(history: History) -> None:
+    rows = history.steps[SECOND].rows['segment."track__properties__tags"']
+
+    assert {(row["value"], row["name"]) for row in rows} == {("a", None), (None, "b")}
+
+
+def test_a_new_event_has_its_relation_at_the_next_run(history: History) -> None:
+    assert 'segment_warehouse."event_1"' in history.steps[FIRST].rows
+
+
+def test_a_run_with_nothing_new_writes_nothing(history: History) -> None:
+    assert history.snapshots[NOTHING_NEW] == history.snapshots[SECOND]
+
+
+def test_found_columns_say_where_they_come_from(history: History, lake: Lake) -> None:
+    assert history.steps
+    ((comment,),) = lake.rows(
+        "select comment from duckdb_columns() where schema_name = 'segment' "
+        "and table_name = 'track' and column_name = 'properties__price__string'"
+    )
+
+    assert "properties.price" in comment

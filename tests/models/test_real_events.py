@@ -1,0 +1,281 @@
+"""Events as real senders send them become the rows they have to be, under everybody's names."""
+
+import re
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from orchestration.loading.warehouse import connect
+from orchestration.settings import ROOT
+from tests.support import landed
+from tests.support.lake import TABLES, Lake
+from tests.support.real_events import EVENTS, RECEIVED_AT, WEB_ROW, at
+
+pytestmark = pytest.mark.timeout(600)
+
+RECEIPT = ("_sdc_", "_seamline_")
+
+
+@pytest.fixture(scope="module")
+def loaded(built_lake: Lake) -> Lake:
+    """All of them, in one load."""
+    for table in TABLES:
+        lines = [
+            landed.line(event, received_at=RECEIVED_AT)
+            for event, _ in EVENTS
+            if event["type"] == table
+        ]
+        built_lake.land(table, *lines)
+    built_lake.load()
+    built_lake.dbt("run")
+    return built_lake
+
+
+def without_nulls(lake: Lake, query: str) -> list[dict[str, Any]]:
+    """Rows as dictionaries, without nulls and without how the row came here."""
+    names = [name for name, *_ in lake.rows(f"describe {query}")]
+    return [
+        {
+            name: value
+            for name, value in zip(names, row, strict=True)
+            if value is not None and not name.startswith(RECEIPT)
+        }
+        for row in lake.rows(query)
+    ]
+
+
+@pytest.mark.parametrize(("event", "expected"), EVENTS, ids=lambda one: one.get("messageId", ""))
+def test_an_event_is_the_row_it_has_to_be(
+    loaded: Lake, event: dict[str, Any], expected: dict[str, Any]
+) -> None:
+    query = f"from segment.\"{event['type']}\" where message_id = '{event['messageId']}'"
+    (row,) = without_nulls(loaded, query)
+
+    assert row == {"message_id": event["messageId"], "type": event["type"], **expected}
+
+
+def test_an_array_of_objects_is_a_table(loaded: Lake) -> None:
+    rows = loaded.rows(
+        "select _sdc_source_key_message_id, _sdc_level_0_id, product_id, price, quantity, "
+        "category_name from segment.track__properties__products order by all"
+    )
+
+    assert rows == [
+        ("web-order", 0, "p1", 19.0, 1, "Hats"),
+        ("web-order", 1, "p2", 8.5, None, None),
+    ]
+
+
+def test_an_array_in_an_objects_array_is_a_table_below_it(loaded: Lake) -> None:
+    rows = loaded.rows(
+        "select _sdc_source_key_message_id, _sdc_level_0_id, _sdc_level_1_id, value "
+        "from segment.track__properties__products__tags order by all"
+    )
+
+    assert rows == [("web-order", 1, 0, "new"), ("web-order", 1, 1, "sale")]
+
+
+def test_odd_names_make_tables_and_relations_like_any_other(loaded: Lake) -> None:
+    assert loaded.rows("select c_d from segment.track__properties__a_b") == [(4,)]
+    assert loaded.rows("select id, drop_table_track from segment_warehouse.it_s_1_0") == [
+        ("odd-names", 3)
+    ]
+
+
+def test_an_array_of_scalars_is_a_table_of_values(loaded: Lake) -> None:
+    assert loaded.rows(
+        "select _sdc_source_key_message_id, value from segment.page__properties__keywords"
+    ) == [("web-page", "hat"), ("web-page", "cap")]
+    assert loaded.rows("select value from segment.track___metadata__bundled") == [("Segment.io",)]
+
+
+def test_every_field_that_was_seen_is_listed_with_its_column(loaded: Lake) -> None:
+    rows = loaded.rows(
+        "select event, path, type, status, column_name, column_type, count from segment.field "
+        "where call = 'track' and path in ('properties.revenue', 'properties.availability', "
+        "'properties.address', 'userId') and (event = 'Order Completed' or event is null) "
+        "order by path, type"
+    )
+
+    done = "Order Completed"
+    assert rows == [
+        (done, "properties.address", "object", "nested", None, None, 1),
+        (done, "properties.address", "string", "column", "properties__address", "varchar", 1),
+        (done, "properties.availability", "map", "column", "properties__availability", "json", 1),
+        (done, "properties.availability", "object", "nested", None, None, 1),
+        (
+            done,
+            "properties.revenue",
+            "double",
+            "column",
+            "properties__revenue__double",
+            "double",
+            1,
+        ),
+        (done, "properties.revenue", "string", "column", "properties__revenue", "varchar", 1),
+        (None, "userId", "bigint", "column", "user_id", "varchar", 1),
+        (None, "userId", "string", "column", "user_id", "varchar", 2),
+    ]
+
+
+STITCH = {
+    "page": """
+        _sdc_batched_at _sdc_received_at _sdc_sequence _sdc_table_version anonymous_id channel
+        message_id received_at sent_at timestamp type user_id version context__campaign__camp
+        context__campaign__content context__campaign__medium context__campaign__name
+        context__campaign__source context__campaign__term context__ip context__library__name
+        context__library__version context__page__path context__page__referrer context__page__search
+        context__page__title context__page__url context__user_agent properties__path
+        properties__referrer properties__search properties__title properties__url
+    """,
+    "screen": """
+        _sdc_batched_at _sdc_received_at _sdc_sequence _sdc_table_version anonymous_id channel
+        message_id received_at sent_at timestamp type user_id version name context__app__build
+        context__app__name context__app__namespace context__app__version
+        context__device__ad_tracking_enabled context__device__advertising_id context__device__id
+        context__device__manufacturer context__device__model context__device__type context__ip
+        context__library__name context__library__version context__locale
+        context__network__bluetooth context__network__carrier context__network__cellular
+        context__network__wifi context__os__name context__os__version context__screen__height
+        context__screen__width context__timezone context__traits__plan properties__variation
+    """,
+    "identify": """
+        _sdc_batched_at _sdc_received_at _sdc_sequence _sdc_table_version anonymous_id channel
+        message_id received_at sent_at timestamp type user_id version context__active
+        traits__email traits__created_at traits__company__name traits__credit_available
+    """,
+    "track": """
+        _sdc_batched_at _sdc_received_at _sdc_sequence _sdc_table_version anonymous_id channel
+        message_id received_at sent_at timestamp type user_id version event
+        context__integration__name context__integration__version properties__order_id
+        properties__total properties__revenue
+    """,
+    "alias": """
+        _sdc_batched_at _sdc_received_at _sdc_sequence _sdc_table_version anonymous_id channel
+        message_id received_at sent_at timestamp type user_id version previous_id
+    """,
+    "track__properties__products": """
+        _sdc_batched_at _sdc_level_0_id _sdc_received_at _sdc_sequence _sdc_source_key_message_id
+        _sdc_table_version price quantity
+    """,
+    "_sdc_rejected": "_sdc_rejected_at table_name reason record",
+}
+
+
+@pytest.mark.parametrize("table", STITCH)
+def test_a_table_has_the_columns_that_stitch_gave_it(loaded: Lake, table: str) -> None:
+    """Those of a schema that Stitch made in 2018; beside ours there are more."""
+    names = {name for name, *_ in loaded.rows(f'describe segment."{table}"')}
+
+    assert set(STITCH[table].split()) - names == set()
+
+
+PAGES = """
+    id anonymous_id user_id received_at sent_at timestamp url path title search referrer
+    context_campaign_source context_campaign_medium context_campaign_name context_campaign_term
+    context_campaign_content context_ip context_user_agent
+"""
+
+
+def test_pages_has_the_columns_that_packages_for_segment_warehouses_read(loaded: Lake) -> None:
+    names = {name for name, *_ in loaded.rows("describe segment_warehouse.pages")}
+
+    assert set(PAGES.split()) - names == set()
+
+
+def test_segments_shape_has_one_underscore_and_no_prefix(loaded: Lake) -> None:
+    (row,) = without_nulls(loaded, "from segment_warehouse.pages")
+    for name in ("uuid_ts", "loaded_at"):
+        assert isinstance(row.pop(name), datetime)
+
+    assert row == {
+        **{name.replace("__", "_"): value for name, value in WEB_ROW.items()},
+        "id": "web-page",
+        "anonymous_id": "a1",
+        "name": "Hats",
+        "category": "Catalogue",
+        "timestamp": at("2026-11-22T05:24:46.5"),
+        "received_at": at("2026-11-22T05:24:46.5"),
+        "path": "/hats",
+        "referrer": "",
+        "search": "",
+        "title": "Hats",
+        "url": "https://shop.example/hats",
+        "keywords": '["hat","cap"]',
+    }
+
+
+def test_an_event_has_a_relation_with_its_own_properties_only(loaded: Lake) -> None:
+    names = {name for name, *_ in loaded.rows("describe segment_warehouse.order_completed")}
+    rows = loaded.rows(
+        "select id, event, event_text, order_id, total, revenue, revenue_double, address_city "
+        "from segment_warehouse.order_completed order by id desc"
+    )
+
+    assert "cold_start" not in names
+    done = ("order_completed", "Order Completed")
+    assert rows == [
+        ("web-order", *done, "50314b8e", 27.5, "39.95", None, "London"),
+        ("segment-order", *done, "a77", 30.0, None, 39.95, None),
+    ]
+
+
+def test_tracks_has_every_event_and_no_property(loaded: Lake) -> None:
+    names = {name for name, *_ in loaded.rows("describe segment_warehouse.tracks")}
+    events = loaded.rows("select event, event_text from segment_warehouse.tracks order by all")
+
+    assert not [name for name in names if name in {"revenue", "total", "order_id"}]
+    assert events == [
+        ("application_opened", "Application Opened"),
+        ("it_s_1_0", 'It\'s {{ 1 / 0 }}; "$$" %} -- \\'),
+        ("order_completed", "Order Completed"),
+        ("order_completed", "Order Completed"),
+        ("product_viewed", "Product Viewed"),
+        ("product_viewed", "Product Viewed"),
+        ("signed_in", "Signed In"),
+    ]
+
+
+def test_users_and_accounts_have_the_latest_known_traits(loaded: Lake) -> None:
+    """A later call that says nothing of a trait leaves it as it was."""
+    users = loaded.rows(
+        "select id, email, age, age_string, credit_available, credit_available_double, "
+        "unsubscribed from segment_warehouse.users"
+    )
+    accounts = loaded.rows("select id, name, employees, plan from segment_warehouse.accounts")
+
+    assert users == [("u1", "p@shop.example", 34, "thirty-four", 5, 5.5, False)]
+    assert accounts == [("g1", "Initech", 329, "enterprise")]
+
+
+PAGES_WITH_SQL = [
+    *sorted((ROOT / "docs" / "tables").glob("*.md")),
+    ROOT / "docs" / "moving-from-stitch.md",
+    ROOT / "docs" / "moving-from-segment-warehouses.md",
+]
+
+
+def queries_on(page: Path) -> list[str]:
+    """The statements that a page shows for our tables; `-- before` are those of others."""
+    blocks = re.findall(r"^ *```sql\n(.*?)^ *```", page.read_text(), re.MULTILINE | re.DOTALL)
+    statements = [one.strip() for block in blocks for one in block.split(";\n") if one.strip()]
+    return [one for one in statements if not one.startswith("-- before")]
+
+
+@pytest.mark.parametrize("page", PAGES_WITH_SQL, ids=lambda page: page.stem)
+def test_every_query_in_the_docs_runs(
+    loaded: Lake, page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Beside tables that were exported from Stitch and from Segment Warehouses."""
+    monkeypatch.chdir(tmp_path)
+    with connect(loaded.settings, read_only=True) as con:
+        for folder, table in (
+            ("stitch_history/page", "segment.page"),
+            ("segment_history/pages", "segment_warehouse.pages"),
+        ):
+            Path(folder).mkdir(parents=True)
+            con.execute(f"copy (from {table}) to '{folder}/old.parquet'")
+        for query in queries_on(page):
+            con.execute(query.replace("stitch_segment.", "segment.").removesuffix(";"))

@@ -1,0 +1,276 @@
+"""F21, F33, F38: clients that vanish, dawdle, flood or poison a batch cost only themselves."""
+
+import http.client
+import json
+import random
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime, timedelta
+from typing import Any
+
+import psutil
+import pytest
+
+from tests.support.fault_driver import (
+    begin,
+    connect,
+    judge,
+    make_event,
+    make_events,
+    post_events,
+    settle,
+    status,
+)
+from tests.support.fault_report import Report
+from tests.support.receiver import SEGMENT_GIVES_UP, WEB, RunningReceiver, eventually, new_id
+
+StartReceiver = Callable[..., RunningReceiver]
+
+
+def seconds_of(work: Callable[[], object]) -> float:
+    started = time.monotonic()
+    work()
+    return time.monotonic() - started
+
+
+def test_a_client_that_leaves_before_its_answer_may_come_again_with_the_same_event(
+    start_receiver: StartReceiver,
+) -> None:
+    running = start_receiver(seal_seconds=0.3)
+    events = make_events(40)
+    for number, event in enumerate(events):
+        with begin(running, len(event.body)) as connection:
+            # Half of them leave in the middle of the body, the others right behind it.
+            connection.sendall(event.body if number % 2 else event.body[:-5])
+    sent = post_events(running, events)
+    settle(running)
+
+    assert {one.status for one in sent} == {200}
+    assert judge(running.landing, sent).faults == {}
+
+
+@pytest.fixture(scope="module")
+def single(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningReceiver]:
+    """A receiver of one worker, where one request could hold up all, with short limits."""
+    running = RunningReceiver(
+        tmp_path_factory.mktemp("single"),
+        workers=1,
+        seal_seconds=60,
+        body_seconds=1.5,
+        body_bytes=20_000_000,
+        bodies_bytes=30_000_000,
+    )
+    yield running
+    running.kill()
+
+
+def test_a_body_that_drips_has_a_deadline(single: RunningReceiver) -> None:
+    with begin(single, 1000) as connection:
+        started = time.monotonic()
+        with ThreadPoolExecutor(1) as pool:
+            answer = pool.submit(status, connection)
+            while not answer.done() and time.monotonic() < started + 10:
+                connection.sendall(b"x")
+                time.sleep(0.1)
+
+            assert answer.result() == 408
+        assert 1 < time.monotonic() - started < 30
+
+
+def test_headers_that_drip_have_a_deadline(single: RunningReceiver) -> None:
+    with connect(single) as connection:
+        connection.sendall(b"POST /v1/track HTTP/1.1\r\n")
+        started = time.monotonic()
+        while time.monotonic() < started + 60:
+            try:
+                connection.sendall(b"X: y\r\n")
+            except OSError:
+                break
+            time.sleep(0.1)
+
+        assert time.monotonic() - started < 30
+
+
+SENDS_FOR_EVER = """
+import socket, sys, time
+port, how, authorization = int(sys.argv[1]), sys.argv[2], sys.argv[3]
+connection = socket.create_connection(("127.0.0.1", port))
+lines = ["POST /v1/track HTTP/1.1", "Host: x", f"Authorization: {authorization}", how, "", ""]
+connection.sendall("\\r\\n".join(lines).encode())
+data = bytes(1 << 20)
+if "chunked" in how:
+    data = b"100000\\r\\n" + data + b"\\r\\n"
+ends = time.monotonic() + 30
+try:
+    while time.monotonic() < ends:
+        connection.sendall(data)
+except OSError:
+    sys.exit(0)
+sys.exit("nobody stopped it")
+"""
+
+
+@pytest.mark.parametrize("how", [f"Content-Length: {10**12}", "Transfer-Encoding: chunked"])
+@pytest.mark.parametrize("authorization", [WEB["Authorization"], "Basic bm9ib2R5Og=="])
+def test_a_client_that_never_stops_sending_is_cut_off_and_holds_nobody_up(
+    single: RunningReceiver, how: str, authorization: str
+) -> None:
+    command = [sys.executable, "-c", SENDS_FOR_EVER, str(single.port), how, authorization]
+    client = subprocess.Popen(command)
+    waits = []
+    while client.poll() is None:
+        waits.append(seconds_of(lambda: single.get("/health/live")))
+        time.sleep(0.02)
+
+    assert client.returncode == 0
+    assert max(waits) < SEGMENT_GIVES_UP
+    assert waits  # somebody else was answered before the cut
+
+
+def test_a_client_that_sends_all_of_a_refused_body_first_gets_its_answer(
+    single: RunningReceiver,
+) -> None:
+    with begin(single, 25_000_000) as connection:
+        connection.sendall(bytes(25_000_000))
+
+        assert status(connection) == 413
+
+
+def test_bodies_that_are_too_much_together_are_refused_and_cost_no_more_memory(
+    single: RunningReceiver,
+) -> None:
+    (worker,) = map(psutil.Process, single.workers())
+    before = worker.memory_info().rss
+    connections = [begin(single, 12_000_000) for _ in range(8)]
+    try:
+        with ThreadPoolExecutor(8) as pool:
+            for connection in connections:
+                pool.submit(connection.sendall, bytes(11_000_000))
+        grown = worker.memory_info().rss - before
+        small = post_events(single, make_events(3))
+        statuses = {status(connection) for connection in connections}
+    finally:
+        for connection in connections:
+            connection.close()
+
+    assert statuses == {408, 503}
+    assert grown < 100_000_000
+    assert {one.status for one in small} <= {200, 503}
+    assert eventually(lambda: post_events(single, make_events(1))[0].promised)
+
+
+def test_a_large_batch_holds_up_others_for_less_than_segment_waits(
+    start_receiver: StartReceiver,
+) -> None:
+    running = start_receiver(workers=1)
+    event = make_event(random.Random(1), size=8000).body  # noqa: S311
+    batch = b'{"batch":[%b]}' % b",".join([event] * 4000)
+    with ThreadPoolExecutor(1) as pool:
+        answer = pool.submit(running.post, "/v1/batch", batch, timeout=60)
+        waits = []
+        while not answer.done():
+            waits.append(seconds_of(lambda: running.get("/health/live")))
+            time.sleep(0.01)
+
+    assert answer.result().status_code == 200
+    assert max(waits) < SEGMENT_GIVES_UP
+
+
+POISONS = {
+    "bad_json": [b'{"type":"track",}', b"{'a':1}", b'{"type":"track","n":NaN}', b'{"a":01}'],
+    "not_utf8": [b'{"type":"track","x":"\xff"}'],
+    "not_object": [b"1", b'"text"', b"null", b"[1]", b"true"],
+    "too_deep": [b'{"type":"track","x":' + b"[" * 200 + b"]" * 200 + b"}"],
+    "duplicate_key": [b'{"type":"track","messageId":"a","messageId":"b"}'],
+    "no_type": [b"{}", b'{"event":"x"}'],
+    "unknown_type": [b'{"type":"explode"}', b'{"type":7}'],
+    "bad_message_id": [b'{"type":"track","messageId":7}', b'{"type":"track","messageId":""}'],
+    "too_big": [b'{"type":"track","x":"' + b"x" * 1_100_000 + b'"}'],
+}
+
+
+def rejected_as(server: RunningReceiver, body: bytes) -> list[dict[str, Any]]:
+    """Return the rejected lines with exactly that body, in the order they came."""
+    found = [line for line in server.rejected(body) if line["body"] == body]
+    return sorted(found, key=lambda line: str(line["received_at"]))
+
+
+@pytest.mark.parametrize("reason", sorted(POISONS))
+def test_a_poisoned_event_costs_none_of_the_3999_around_it(
+    server: RunningReceiver, reason: str
+) -> None:
+    chance = random.Random(reason)  # noqa: S311
+    for poison in POISONS[reason]:
+        marker = new_id()
+        good = [b'{"type":"track","messageId":"%b-%d"}' % (marker.encode(), n) for n in range(3999)]
+        place = chance.randrange(4000)
+        before = len(rejected_as(server, poison))
+        batch = b",".join([*good[:place], poison, *good[place:]])
+
+        answer = server.post("/v1/batch", b'{"batch":[%b]}' % batch)
+
+        assert answer.status_code == 200
+        landed = [line for line in server.lines("track") if marker.encode() in line]
+        rejected = rejected_as(server, poison)
+        assert len({json.loads(line)["message_id"] for line in landed}) == len(landed) == 3999
+        assert len(rejected) == before + 1
+        assert rejected[-1]["reason"] == reason
+        # Its place in the batch is in its time: the events of a request are a microsecond apart.
+        times = sorted(datetime.fromisoformat(json.loads(line)["received_at"]) for line in landed)
+        first = times[0] if place else times[0] - timedelta(microseconds=1)
+        found = datetime.fromisoformat(rejected[-1]["received_at"])
+        assert found == first + timedelta(microseconds=place)
+
+
+def flood(running: RunningReceiver, ends: float) -> int:
+    """Send wrongly signed requests as fast as they are refused; return how many."""
+    count = 0
+    connection = http.client.HTTPConnection("127.0.0.1", running.port, timeout=30)
+    body = b'{"type":"track","messageId":"forged"}'
+    while time.monotonic() < ends:
+        connection.request("POST", "/webhooks/signed", body, {"X-Signature": "0" * 40})
+        answer = connection.getresponse()
+        answer.read()
+        assert answer.status == 401
+        count += 1
+    return count
+
+
+@pytest.mark.parametrize(
+    "seconds",
+    [
+        pytest.param(2, id="short"),
+        pytest.param(20, id="long", marks=pytest.mark.chaos),
+    ],
+)
+def test_a_flood_of_wrong_signatures_lands_nothing_and_delays_nobody(
+    start_receiver: StartReceiver, report: Report, seconds: int
+) -> None:
+    running = start_receiver(seal_seconds=0.3)
+    ends = time.monotonic() + seconds
+    sent = []
+    with ThreadPoolExecutor(4) as pool:
+        floods = [pool.submit(flood, running, ends) for _ in range(4)]
+        while time.monotonic() < ends:
+            sent += post_events(running, make_events(1))
+            time.sleep(0.01)
+    settle(running)
+
+    forged = sum(one.result() for one in floods)
+    waits = sorted(one.answered - one.sent for one in sent)
+    p99 = waits[len(waits) * 99 // 100]
+    assert {one.status for one in sent} == {200}
+    assert judge(running.landing, sent).faults == {}
+    assert forged > len(sent)  # it was a flood
+    assert p99 < SEGMENT_GIVES_UP
+    report.add(
+        "F21",
+        "wrong signatures",
+        per_second=forged // seconds,
+        landed=0,
+        good_promised=len(sent),
+        p99_of_good=f"{p99 * 1000:.0f} ms",
+    )

@@ -1,0 +1,175 @@
+"""Bodies that are cut, too large, or packed in ways that are not what they seem."""
+
+import gzip
+import json
+import socket
+import time
+import zlib
+from collections.abc import Callable, Iterator
+
+import psutil
+import pytest
+
+from tests.support.attack import cpu_seconds, cpu_seconds_of_unpacking
+from tests.support.receiver import SEGMENT_GIVES_UP, WEB, RunningReceiver, new_id
+
+AUTHORIZED = b"Authorization: " + WEB["Authorization"].encode() + b"\r\n"
+GZIP = WEB | {"Content-Encoding": "gzip"}
+LIMIT = 1_000_000
+
+
+@pytest.fixture(scope="module")
+def small(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningReceiver]:
+    """A receiver with a small limit."""
+    running = RunningReceiver(
+        tmp_path_factory.mktemp("small"), body_bytes=LIMIT, batch_events=100, workers=1
+    )
+    yield running
+    running.kill()
+
+
+def raw(running: RunningReceiver, headers: bytes, body: bytes) -> bytes:
+    """Send bytes as they are, end the sending side, and return the first line of the answer."""
+    with socket.create_connection(("127.0.0.1", running.port), timeout=10) as connection:
+        connection.sendall(b"POST /v1/track HTTP/1.1\r\nHost: x\r\n" + AUTHORIZED + headers)
+        connection.sendall(b"\r\n" + body)
+        connection.shutdown(socket.SHUT_WR)
+        return connection.makefile("rb").readline()
+
+
+def event() -> tuple[bytes, str]:
+    message_id = new_id()
+    return json.dumps({"messageId": message_id}).encode(), message_id
+
+
+def test_a_body_shorter_than_announced_is_400_and_lands_nothing(server: RunningReceiver) -> None:
+    body, message_id = event()
+
+    answer = raw(server, b"Content-Length: 500\r\n", body)
+
+    assert b" 400 " in answer
+    assert not server.landed(message_id)
+
+
+@pytest.mark.parametrize("cut", [b"", b"\r\n", b"\r\n5\r\nab", b"\r\n0\r\n", b"\r\nzz\r\n"])
+def test_a_chunked_body_that_is_cut_is_400_and_lands_nothing(
+    server: RunningReceiver, cut: bytes
+) -> None:
+    body, message_id = event()
+
+    answer = raw(server, b"Transfer-Encoding: chunked\r\n", b"%x\r\n%b" % (len(body), body) + cut)
+
+    assert b" 400 " in answer
+    assert not server.landed(message_id)
+
+
+def test_a_chunked_body_lands(server: RunningReceiver) -> None:
+    body, message_id = event()
+    chunked = b"%x\r\n%b\r\n0\r\n\r\n" % (len(body), body)
+
+    assert b" 200 " in raw(server, b"Transfer-Encoding: chunked\r\n", chunked)
+    assert server.landed(message_id)
+
+
+def test_an_empty_body_is_400(server: RunningReceiver) -> None:
+    assert server.post("/v1/track", b"").status_code == 400
+
+
+def test_a_body_announced_over_the_limit_is_413_before_it_is_sent(small: RunningReceiver) -> None:
+    with socket.create_connection(("127.0.0.1", small.port), timeout=10) as connection:
+        connection.sendall(b"POST /v1/track HTTP/1.1\r\nHost: x\r\n" + AUTHORIZED)
+        connection.sendall(b"Content-Length: %d\r\n\r\n" % (LIMIT + 1))
+
+        assert b" 413 " in connection.makefile("rb").readline()
+
+
+def test_a_chunked_body_over_the_limit_is_413_and_not_cut(small: RunningReceiver) -> None:
+    def pieces() -> Iterator[bytes]:
+        for _ in range(20):
+            yield b" " * 100_000
+
+    answer = small.post("/v1/track", pieces())
+
+    assert (answer.status_code, answer.json()["code"]) == (413, "too_large")
+
+
+def test_a_body_at_the_limit_lands(small: RunningReceiver) -> None:
+    body, message_id = event()
+
+    assert small.post("/v1/track", body + b" " * (LIMIT - len(body))).status_code == 200
+    assert small.landed(message_id)
+
+
+def test_a_gzip_bomb_is_413_before_it_is_unpacked_and_costs_little_memory(
+    small: RunningReceiver,
+) -> None:
+    packer = zlib.compressobj(wbits=31)
+    bomb = b"".join(packer.compress(bytes(1 << 20)) for _ in range(500)) + packer.flush()
+    (worker,) = map(psutil.Process, small.workers())
+    before = worker.memory_info().rss
+    cpu_before = cpu_seconds(small)
+
+    answer = small.post("/v1/track", bomb, headers=GZIP)
+    cost = cpu_seconds(small) - cpu_before
+
+    assert answer.status_code == 413
+    assert cost < cpu_seconds_of_unpacking(bomb) / 2  # a 500th of it is to be unpacked
+    assert worker.memory_info().rss - before < 32 << 20
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [lambda data: data[:-4], lambda data: data + b"x", lambda data: data[:20] + b"\0" + data[21:]],
+)
+def test_damaged_gzip_is_kept_as_it_came(
+    server: RunningReceiver, damage: Callable[[bytes], bytes]
+) -> None:
+    sent = damage(gzip.compress(event()[0]))
+
+    answer = server.post("/v1/track", sent, headers=GZIP)
+
+    assert answer.status_code == 200
+    assert [(line["reason"], line["body"]) for line in server.rejected(sent)] == [
+        ("bad_gzip", sent)
+    ]
+
+
+@pytest.mark.parametrize("encoding", ["br", "zstd", "gzip, gzip", "deflate"])
+def test_an_unknown_encoding_is_415(server: RunningReceiver, encoding: str) -> None:
+    answer = server.post("/v1/track", b"{}", headers=WEB | {"Content-Encoding": encoding})
+
+    assert answer.status_code == 415
+
+
+def test_more_events_than_a_request_may_hold_are_413(small: RunningReceiver) -> None:
+    batch = b'{"batch":[' + b",".join([b'{"type":"page"}'] * 101) + b"]}"
+
+    answer = small.post("/v1/batch", batch)
+
+    assert (answer.status_code, answer.json()["code"]) == (413, "too_many")
+
+
+def test_shared_fields_that_would_multiply_are_413(small: RunningReceiver) -> None:
+    events = b",".join([b'{"type":"page"}'] * 99)
+    batch = b'{"batch":[%b],"context":{"x":"%b"}}' % (events, b"x" * 50_000)
+
+    assert small.post("/v1/batch", batch).status_code == 413
+
+
+def test_half_sent_bodies_hold_nobody_up(small: RunningReceiver) -> None:
+    body, message_id = event()
+    connections = []
+    try:
+        for _ in range(100):
+            connection = socket.create_connection(("127.0.0.1", small.port), timeout=10)
+            connection.sendall(b"POST /v1/track HTTP/1.1\r\nHost: x\r\n" + AUTHORIZED)
+            connection.sendall(b"Content-Length: 500\r\n\r\n{")
+            connections.append(connection)
+        started = time.monotonic()
+
+        assert small.post("/v1/track", body).status_code == 200
+        assert time.monotonic() - started < SEGMENT_GIVES_UP
+        assert small.landed(message_id)
+    finally:
+        for connection in connections:
+            connection.close()

@@ -1,0 +1,109 @@
+"""`make reload-rejected`: what could not be loaded is tried again."""
+
+import json
+import os
+import subprocess
+import sys
+from typing import Any
+
+import pytest
+
+from orchestration.reload import reload_rejected
+from orchestration.settings import ROOT
+from receiver.events import Limits
+from tests.support import landed
+from tests.support.lake import Lake
+
+pytestmark = pytest.mark.timeout(600)
+
+GENEROUS = Limits(event_bytes=1_000_000, depth=128)
+STRICT = Limits(event_bytes=50, depth=128)
+
+BIG = {"type": "track", "messageId": "big", "event": "Big", "properties": {"text": "x" * 100}}
+NO_ID = {"type": "identify", "userId": "u1", "traits": {"text": "y" * 100}}
+
+
+def counts(lake: Lake) -> dict[str, int]:
+    """Rows per raw table, and what the ledger says of them."""
+    found: dict[str, Any] = {}
+    for table in ("track", "identify", "rejected"):
+        ((found[table],),) = lake.rows(f"select count(*) from raw.{table}")
+    ((found["rows"], found["in ledger as rejected"]),) = lake.rows(
+        "select sum(rows)::bigint, sum(rejected)::bigint from raw.landed_file"
+    )
+    return found
+
+
+@pytest.fixture(scope="module")
+def house(built_lake: Lake) -> Lake:
+    """Two events that were too big, and two bodies that are no event and never will be."""
+    lake = built_lake
+    lake.land(
+        "rejected",
+        landed.rejected_line(json.dumps(BIG).encode(), reason="too_big", call="track"),
+        landed.rejected_line(json.dumps(NO_ID).encode(), reason="too_big", call="identify"),
+        landed.rejected_line(b'{"type": ', reason="bad_json"),
+        landed.rejected_line(b"\xff\xfe", reason="not_utf8", call="track"),
+    )
+    lake.land("track", landed.line({"messageId": "good", "type": "track"}))
+    lake.load()
+    lake.dbt("run", "--select", "_sdc_rejected")
+    return lake
+
+
+def test_what_could_not_be_loaded_is_listed_as_stitch_lists_it(house: Lake) -> None:
+    rows = house.rows("select table_name, reason, record from segment._sdc_rejected order by all")
+
+    assert rows == [
+        ("identify", "too_big", json.dumps(NO_ID)),
+        ("track", "not_utf8", "\\xFF\\xFE"),
+        ("track", "too_big", json.dumps(BIG)),
+        (None, "bad_json", '{"type": '),
+    ]
+
+
+def test_under_the_same_limits_nothing_changes(house: Lake) -> None:
+    before = counts(house)
+    done = reload_rejected(house.settings, STRICT)
+
+    assert (done.tried, done.moved) == (4, 0)
+    assert counts(house) == before
+
+
+def test_what_is_an_event_now_moves_to_its_table(house: Lake) -> None:
+    environment = os.environ | {
+        "SEAMLINE_LANDING": str(house.settings.landing),
+        "SEAMLINE_WAREHOUSE": house.settings.warehouse,
+        "SEAMLINE_COLUMNS": str(house.scratch / "columns.yml"),
+        "DAGSTER_HOME": str(house.scratch / "dagster"),
+    }
+    done = subprocess.run(
+        [sys.executable, "-m", "orchestration", "replay", "--rejected"],
+        env=environment, cwd=ROOT, capture_output=True, text=True, check=True,
+    )  # fmt: skip
+
+    assert "Moved 2 of 4 rejected records; left: 1 bad_json, 1 not_utf8" in done.stdout
+    assert counts(house) == {
+        "track": 2,
+        "identify": 1,
+        "rejected": 2,
+        "rows": 3,
+        "in ledger as rejected": 2,
+    }
+    assert house.rows(
+        "select message_id, event, properties__text, received_at, _sdc_batched_at is not null "
+        "from segment.track where message_id = 'big'"
+    ) == house.rows(
+        "select 'big', 'Big', repeat('x', 100), timestamp '2026-11-22 05:24:46.123456', true"
+    )
+    ((user, length),) = house.rows("select user_id, length(message_id) from segment.identify")
+    assert user == "u1"
+    assert length > 20  # a hash of its bytes, as it has none
+
+
+def test_a_second_time_moves_nothing(house: Lake) -> None:
+    before = counts(house)
+    done = reload_rejected(house.settings, GENEROUS)
+
+    assert (done.tried, done.moved) == (2, 0)
+    assert counts(house) == before

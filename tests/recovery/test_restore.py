@@ -1,0 +1,229 @@
+"""A warehouse that is lost is made again from the files, row for row, without a hand."""
+
+import shutil
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+import pytest
+
+from orchestration import restore as restore_module
+from orchestration.dbt import run_models
+from orchestration.errors import DbtFailedError
+from orchestration.loading.archive import hours_to_pack, pack_hour
+from orchestration.loading.insert import known_checksums
+from orchestration.loading.load import WarehouseBehindError, is_restoring, load
+from orchestration.loading.tables import COLUMNS
+from orchestration.loading.warehouse import connect, create_warehouse
+from orchestration.raw_assets import raw_tables
+from orchestration.reload import reload_rejected
+from orchestration.restore import restore_if_behind
+from orchestration.sensor import is_warehouse_lost
+from orchestration.settings import Settings
+from receiver.events import Limits
+from tests.support import landed
+
+HOURS = ("20261122T05", "20261122T06", "20261122T07")
+OF_ITS_TIME = {"raw.restored", "raw.completeness"}
+
+Tables = dict[str, list[tuple[Any, ...]]]
+
+
+def tables(settings: Settings) -> Tables:
+    """Every row of every raw table."""
+    with connect(settings, read_only=True) as con:
+        return {
+            table: con.execute(f"select * from {table} order by all").fetchall()
+            for table in COLUMNS
+            if table not in OF_ITS_TIME
+        }
+
+
+def land(settings: Settings, call: str, hour: str, *lines: bytes) -> Path:
+    name = f"{hour}2446123456Z-test-1-00000000-{len(lines):06d}.ndjson"
+    return landed.land(settings.landing, call, *lines, name=f"{name[:-7]}{call}.ndjson")
+
+
+def event(message_id: str, **more: object) -> bytes:
+    return landed.line({"messageId": message_id, "type": "track", **more})
+
+
+@pytest.fixture
+def filled(settings: Settings) -> Settings:
+    """A house with three loads, a retried reject, and archives of the first hours."""
+    land(settings, "track", HOURS[0], event("a", properties={"x": 1}), b"damaged\n", event("b"))
+    too_big = b'{"type":"track","messageId":"big","properties":{"y":"z"}}'
+    land(settings, "rejected", HOURS[0], landed.rejected_line(too_big, reason="too_big"))
+    load(settings)
+    land(settings, "track", HOURS[1], event("a", properties={"x": "text"}))
+    land(settings, "identify", HOURS[1], landed.line({"messageId": "i"}))
+    load(settings)
+    assert reload_rejected(settings, Limits(2**20, 128)).moved == 1
+    pack(settings)
+    land(settings, "track", HOURS[2], event("c"))
+    load(settings)
+    return settings
+
+
+def pack(settings: Settings) -> None:
+    """Pack all that is loaded."""
+    with connect(settings, read_only=True) as con:
+        for call, hour, paths in hours_to_pack(settings.landing, datetime(2027, 1, 1, tzinfo=UTC)):
+            known = known_checksums(con, [path.name for path in paths])
+            assert not pack_hour(settings.landing, call, hour, paths, known)
+
+
+def lose(settings: Settings) -> None:
+    shutil.rmtree(settings.catalog.parent)
+
+
+def test_a_warehouse_that_was_deleted_is_the_same_again(filled: Settings) -> None:
+    before = tables(filled)
+    lose(filled)
+
+    restored = restore_if_behind(filled)
+
+    assert restored is not None
+    assert (restored.files, restored.moved, restored.missing) == (5, 1, [])
+    assert tables(filled) == before
+
+
+def test_an_older_copy_of_the_warehouse_gets_what_it_lacks(
+    settings: Settings, tmp_path: Path
+) -> None:
+    land(settings, "track", HOURS[0], event("a"))
+    load(settings)
+    shutil.copytree(settings.catalog.parent, tmp_path / "backup")
+    land(settings, "track", HOURS[1], event("b"))
+    load(settings)
+    before = tables(settings)
+    lose(settings)
+    shutil.copytree(tmp_path / "backup", settings.catalog.parent)
+
+    restore_if_behind(settings)
+
+    assert tables(settings) == before
+
+
+def test_nothing_is_loaded_into_a_warehouse_that_lacks_loads(filled: Settings) -> None:
+    before = tables(filled)
+    lose(filled)
+    new = land(filled, "page", HOURS[2], landed.line({"messageId": "p"}))
+
+    with pytest.raises(WarehouseBehindError, match="lacks loads"):
+        load(filled)
+    assert new.exists()
+    restore_if_behind(filled)
+    load(filled)
+
+    now = tables(filled)
+    assert [row[0] for row in now.pop('raw."page"')] == ["p"]
+    assert now['raw."track"'] == before['raw."track"']
+
+
+def test_no_record_is_moved_in_a_warehouse_that_lacks_loads(filled: Settings) -> None:
+    lose(filled)
+
+    with pytest.raises(WarehouseBehindError, match="lacks loads"):
+        reload_rejected(filled, Limits(2**20, 128))
+
+
+def test_no_model_runs_on_a_warehouse_that_is_only_half_there(filled: Settings) -> None:
+    lose(filled)
+    create_warehouse(filled)
+
+    with pytest.raises(DbtFailedError, match="lacks loads"):
+        run_models(filled, ["stg_segment__track"])
+
+
+def test_after_a_death_in_the_middle_it_goes_on(
+    filled: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = tables(filled)
+    lose(filled)
+    small = filled.model_copy(update={"load_bytes": 1})
+    insert = restore_module.insert_files
+    done: list[object] = []
+
+    def dies_at_the_fourth(*arguments: Any) -> Any:
+        if len(done) == 3:
+            raise OSError("died")
+        done.append(arguments)
+        return insert(*arguments)
+
+    monkeypatch.setattr(restore_module, "insert_files", dies_at_the_fourth)
+    with pytest.raises(OSError, match="died"):
+        restore_if_behind(small)
+    assert is_restoring(filled.landing)
+    monkeypatch.undo()
+
+    restore_if_behind(small)
+
+    assert not is_restoring(filled.landing)
+    assert tables(filled) == before
+
+
+def test_a_file_that_is_nowhere_is_named_and_all_others_are_loaded(
+    filled: Settings, caplog: pytest.LogCaptureFixture
+) -> None:
+    (last,) = (filled.landing / "loaded" / "track").glob("*.ndjson")
+    last.unlink()
+    lose(filled)
+
+    restored = restore_if_behind(filled)
+
+    assert restored is not None
+    assert restored.missing == [f"track/{last.name}"]
+    assert f"{last.name} is nowhere" in caplog.text
+    assert restore_if_behind(filled) is None
+    land(filled, "track", "20261122T08", event("d"))
+    assert load(filled).load_ids == [5]
+
+
+def test_an_archive_that_is_damaged_is_named_and_all_others_are_loaded(
+    filled: Settings, caplog: pytest.LogCaptureFixture
+) -> None:
+    archive = filled.landing / "archive" / "identify" / f"{HOURS[1]}.tar.zst"
+    archive.write_bytes(archive.read_bytes()[:-20])
+    lose(filled)
+
+    restored = restore_if_behind(filled)
+
+    assert restored is not None
+    assert (restored.files, len(restored.missing)) == (4, 1)
+    assert f"{archive} is damaged" in caplog.text
+
+
+def test_the_sensor_sees_that_it_is_lost(filled: Settings) -> None:
+    assert not is_warehouse_lost(filled)
+
+    lose(filled)
+
+    assert is_warehouse_lost(filled)
+
+
+def test_a_start_leaves_the_work_to_the_first_run(filled: Settings) -> None:
+    lose(filled)
+    create_warehouse(filled)
+
+    restore_module.mark_behind(filled)
+
+    assert is_warehouse_lost(filled)
+    assert restore_if_behind(filled) is not None
+    assert not is_warehouse_lost(filled)
+
+
+def test_a_run_makes_it_again_and_the_next_one_goes_on(filled: Settings) -> None:
+    before = tables(filled)
+    lose(filled)
+    new = land(filled, "page", HOURS[2], landed.line({"messageId": "p"}))
+
+    first = dg.materialize([raw_tables], raise_on_error=False)
+    assert not first.success
+    assert new.exists()
+    assert tables(filled) == before
+    second = dg.materialize([raw_tables])
+
+    assert second.success
+    assert not new.exists()

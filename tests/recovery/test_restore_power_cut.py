@@ -1,0 +1,47 @@
+"""The power goes after a warehouse was made again: what was made is there, its past too."""
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from orchestration.forget.erase import forget
+from orchestration.loading.load import load
+from tests.support.forget_house import WHO, House, house_in, run_models, troubles_of
+from tests.support.power_cut import JournalledHouse
+
+
+def keep(_: House) -> None:
+    """Leave the warehouse where it is."""
+
+
+def lose(house: House) -> None:
+    """Remove the whole warehouse."""
+    shutil.rmtree(house.settings.catalog.parent)
+
+
+@pytest.mark.parametrize(
+    ("prepare", "command"),
+    [
+        pytest.param(keep, "rebuild", id="by make rebuild", marks=pytest.mark.long),
+        pytest.param(lose, "load", id="by the load that finds it lost"),
+    ],
+)
+def test_a_warehouse_that_was_made_again_survives_it(
+    house: House,
+    shim_library: Path,
+    tmp_path: Path,
+    prepare: Callable[[House], None],
+    command: str,
+) -> None:
+    forget(house.settings, WHO, suppress=False)
+    prepare(house)
+    journalled = JournalledHouse(tmp_path, shim_library)
+    journalled.run(house.environment, "-m", "orchestration", command)
+
+    assert journalled.unsynced() == []
+    left = house_in(journalled.cut_at_the_end())
+    load(left.settings)
+    run_models(left)
+    assert troubles_of(left) == []

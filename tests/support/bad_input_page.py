@@ -1,0 +1,50 @@
+"""docs/bad-inputs.md, made of the tests: `python -m tests.support.bad_input_page` does it."""
+
+import importlib
+from collections.abc import Iterator
+from pathlib import Path
+
+PAGE = Path(__file__).parents[2] / "docs" / "bad-inputs.md"
+MODULES = ("signatures", "http", "json", "events", "limits", "loading")
+
+TABLE = "| | input | answer |\n|---|---|---|\n"
+
+
+def rows() -> list[tuple[str, str, str]]:
+    """Return number, input and answer of every test, in the order of the numbers."""
+    found = [row for name in MODULES for row in _rows_of(f"tests.receiver.bad_inputs.test_{name}")]
+    return sorted(dict.fromkeys(found), key=lambda row: row[0])
+
+
+def _rows_of(module_name: str) -> Iterator[tuple[str, str, str]]:
+    module = importlib.import_module(module_name)
+    for case in getattr(module, "CASES", ()):
+        yield case.number, case.input, case.answer
+    for name, test in vars(module).items():
+        if name.startswith("test_"):
+            yield from map(_of_mark, _marks(test))
+
+
+def _marks(test: object) -> Iterator[tuple[object, ...]]:
+    for mark in getattr(test, "pytestmark", ()):
+        if mark.name == "bad_input":
+            yield mark.args
+        elif mark.name == "parametrize":
+            for one in mark.args[1]:
+                yield from (m.args for m in getattr(one, "marks", ()) if m.name == "bad_input")
+
+
+def _of_mark(arguments: tuple[object, ...]) -> tuple[str, str, str]:
+    number, what, answer = map(str, arguments)
+    return number, what, answer
+
+
+def page() -> str:
+    """Return the page as it has to be: what stands above the table is written by hand."""
+    escaped = (tuple(text.replace("|", "\\|").replace("\n", " ") for text in row) for row in rows())
+    head = PAGE.read_text().partition(TABLE)[0]
+    return head + TABLE + "".join(f"| {' | '.join(row)} |\n" for row in escaped)
+
+
+if __name__ == "__main__":
+    PAGE.write_text(page())

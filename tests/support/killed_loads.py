@@ -1,0 +1,247 @@
+"""A load that is killed, and the judge of what it leaves behind.
+
+The oracle: for each file in the ledger the raw tables have exactly the rows that the ledger says,
+each line once; no row is of a file that the ledger does not know; a file is either in the ledger
+or still waits.
+"""
+
+import contextlib
+import multiprocessing
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from functools import cache
+from multiprocessing.context import ForkServerProcess
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pytest
+
+from orchestration.loading import warehouse
+from orchestration.loading.lake import DATABASE
+from orchestration.loading.landed_file import sealed_files
+from orchestration.loading.tables import CALLS
+from orchestration.settings import ROOT, Settings
+from tests.support import landed
+
+_forks = multiprocessing.get_context("forkserver")
+# A fork of a process that has imported everything begins at once, so kills cost no imports.
+_forks.set_forkserver_preload(["orchestration.dbt", "orchestration.loading.load", "dbt.cli.main"])
+
+
+class Child:
+    """A process that does one thing of load_fault_children, and can be killed while it does."""
+
+    def __init__(self, target: Callable[..., None], *arguments: object) -> None:
+        """Start it, and return once it begins."""
+        self.pipe, theirs = _forks.Pipe()
+        self.process: ForkServerProcess = _forks.Process(
+            target=target, args=(*arguments, theirs), daemon=True
+        )
+        self.process.start()
+        theirs.close()
+        assert self.told() == "begins"
+
+    def told(self, seconds: float = 120) -> Any:
+        """What it tells next."""
+        assert self.pipe.poll(seconds), "nothing was told"
+        return self.pipe.recv()
+
+    def kill(self, *, group: bool = False) -> None:
+        """SIGKILL, to its process group if it leads one; return once it is gone."""
+        assert self.process.pid is not None
+        if group:
+            with contextlib.suppress(ProcessLookupError):  # it was done just before
+                os.killpg(self.process.pid, signal.SIGKILL)
+        else:
+            self.process.kill()
+        self.process.join(30)
+
+    def ends(self, seconds: float = 120) -> Any:
+        """What it tells last; it has to end well."""
+        with contextlib.closing(self.pipe):
+            last = self.told(seconds)
+            self.process.join(60)
+        assert self.process.exitcode == 0
+        return last
+
+    def stops(self) -> Any:
+        """Tell it to stop; return what it tells then."""
+        self.pipe.send("stop")
+        return self.ends()
+
+
+@dataclass
+class Sent:
+    """Events that were landed by hand, and the files they are in."""
+
+    settings: Settings
+    ids: dict[str, list[str]] = field(default_factory=lambda: {call: [] for call in CALLS})
+    files: list[str] = field(default_factory=list)
+
+    def land(
+        self, files: int, lines: int = 5, calls: tuple[str, ...] = CALLS, **more: object
+    ) -> None:
+        """Land that many files of new events, call by call in turn, and one rejected line each.
+
+        Args:
+            files: how many.
+            lines: events in each.
+            calls: which calls they are of.
+            more: further fields of each event.
+        """
+        for number in range(files):
+            call = calls[number % len(calls)]
+            ids = [f"{call}-{len(self.ids[call]) + n}" for n in range(lines)]
+            events = [{"type": call, "messageId": one, "n": 1} | more for one in ids]
+            path = landed.land(
+                self.settings.landing, call, *map(landed.line, events), b"damaged line\n"
+            )
+            self.ids[call] += ids
+            self.files.append(path.name)
+
+    def missing(self) -> dict[str, object]:
+        """What was landed and is not loaded exactly once; empty once all is."""
+        with opened(self.settings) as con:
+            faults = _ledger_faults(con)
+            for call in CALLS:
+                rows = con.execute(f'select message_id from raw."{call}"').fetchall()
+                if sorted(one for (one,) in rows) != sorted(self.ids[call]):
+                    faults[call] = f"{len(rows)} rows of {len(self.ids[call])} events"
+            files = con.execute("select file from raw.landed_file").fetchall()
+            if sorted(one for (one,) in files) != sorted(self.files):
+                faults["files"] = f"{len(files)} in the ledger of {len(self.files)}"
+            # counted in the same transactions
+            counted = con.execute("select sum(count) from raw.field where path = 'n'").fetchall()
+            if counted != [(sum(map(len, self.ids.values())),)]:
+                faults["counted"] = counted
+        return faults
+
+
+_ROWS = " union all ".join(f'select file, line from raw."{call}"' for call in CALLS)
+
+_DIFFERENCES = f"""
+    with
+    loaded as (
+        select file, count(*) as rows, count(distinct line) as lines from ({_ROWS}) group by file
+    ),
+    rejected as (
+        select file, count(*) as rows, count(distinct line) as lines
+        from raw.rejected group by file
+    ),
+    ledger as (
+        select file, sum(rows) as rows, sum(rejected) as rejected, count(*) as times
+        from raw.landed_file group by file
+    )
+    select file, ledger.times, ledger.rows, loaded.rows, loaded.lines, ledger.rejected,
+        rejected.rows, rejected.lines
+    from ledger full join loaded using (file) full join rejected using (file)
+    where ledger.times is distinct from 1
+        or coalesce(loaded.rows, 0) <> ledger.rows or coalesce(loaded.lines, 0) <> ledger.rows
+        or coalesce(rejected.rows, 0) <> ledger.rejected
+        or coalesce(rejected.lines, 0) <> ledger.rejected
+"""
+
+
+@cache
+def _session() -> duckdb.DuckDBPyConnection:
+    """One for all questions: loading the extensions takes half a second."""
+    con = duckdb.connect(config=warehouse.CONFIG)
+    warehouse.load_extensions(con)
+    con.execute("set TimeZone = 'UTC'")
+    return con
+
+
+@contextlib.contextmanager
+def opened(settings: Settings) -> Iterator[duckdb.DuckDBPyConnection]:
+    """The warehouse, opened anew for reading, as after a restart; closed at the end."""
+    con = _session()
+    con.execute(warehouse.attach_sql(settings, read_only=True))
+    con.execute(f"use {DATABASE}")
+    try:
+        yield con
+    finally:
+        con.execute("use memory")
+        con.execute(f"detach {DATABASE}")
+
+
+def _ledger_faults(con: duckdb.DuckDBPyConnection) -> dict[str, object]:
+    found = con.execute(_DIFFERENCES).fetchall()
+    return {"ledger and rows differ": found} if found else {}
+
+
+def ledger_faults(settings: Settings) -> dict[str, object]:
+    """Where ledger, rows and rejects do not agree; empty if they do."""
+    with opened(settings) as con:
+        return _ledger_faults(con)
+
+
+def in_ledger(settings: Settings) -> set[str]:
+    """The names of the files that are loaded."""
+    return {name for (name,) in query(settings, "select file from raw.landed_file")}
+
+
+def query(settings: Settings, sql: str) -> list[tuple[Any, ...]]:
+    """Ask the warehouse."""
+    with opened(settings) as con:
+        return con.execute(sql).fetchall()
+
+
+def waiting(settings: Settings) -> set[str]:
+    """The names of the files that wait."""
+    return {file.name for file in sealed_files(settings.landing)}
+
+
+def environment(settings: Settings, folder: Path) -> dict[str, str]:
+    """What a process of this house finds in its environment."""
+    return {
+        "SEAMLINE_LANDING": str(settings.landing),
+        "SEAMLINE_WAREHOUSE": settings.warehouse,
+        "SEAMLINE_WAREHOUSE_DATA": str(settings.data),
+        "SEAMLINE_COLUMNS": str(settings.columns),
+        "SEAMLINE_INTEGRATION_NAME": settings.integration_name,
+        "SEAMLINE_LOCK_SECONDS": str(settings.lock_seconds),
+        "DAGSTER_HOME": str(settings.dagster_home),
+        "DBT_LOG_PATH": str(folder / "logs"),
+    }
+
+
+def make(*arguments: str, settings: Settings, folder: Path, **more: str) -> tuple[int, str]:
+    """Run `python -m orchestration`, as `make` does; return its status and what it said of it."""
+    done = subprocess.run(
+        [sys.executable, "-m", "orchestration", *arguments],
+        cwd=ROOT,
+        env=os.environ | environment(settings, folder) | more,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+        check=False,
+    )
+    return done.returncode, done.stderr
+
+
+def sleep_at_random(chance: random.Random, seconds: float) -> None:
+    """Let a process get to any point of what takes it so long."""
+    time.sleep(chance.uniform(0, seconds))
+
+
+def forms(short: int, long: int, minutes: int, what: str = "kills") -> Any:
+    """How often a fault is injected: in `make test`, and in `make chaos`."""
+    return pytest.mark.parametrize(
+        what,
+        [
+            pytest.param(short, id="short"),
+            pytest.param(long, id="long", marks=[pytest.mark.chaos, _minutes(minutes)]),
+        ],
+    )
+
+
+def _minutes(minutes: int) -> pytest.MarkDecorator:
+    return pytest.mark.timeout(60 * minutes)

@@ -1,0 +1,193 @@
+"""Small files become few, and no row changes, nor any row of the past."""
+
+import itertools
+import threading
+import time
+
+import pytest
+
+from orchestration.loading.load import load
+from orchestration.loading.warehouse import connect
+from orchestration.loading.writer_lock import writer_lock
+from orchestration.settings import Settings
+from orchestration.upkeep import parquet_files
+from orchestration.upkeep.parquet_files import MB, File, choose, rewrite_small_files
+from tests.support.small_lake import (
+    all_hashes,
+    files,
+    load_events,
+    past,
+    snapshots,
+    table_files,
+)
+
+
+def _files(*sizes: int) -> list[File]:
+    return [File(f"{number}.parquet", size, 0) for number, size in enumerate(sizes)]
+
+
+def test_the_files_of_many_loads_become_one_and_rows_stay(small_lake: Settings) -> None:
+    before = all_hashes(small_lake)
+    assert len(table_files(small_lake, "raw", "track")) > 10
+
+    done = rewrite_small_files(small_lake)
+
+    assert [
+        len(table_files(small_lake, "raw", table)) for table in ("track", "page", "landed_file")
+    ] == [
+        1,
+        1,
+        1,
+    ]
+    assert all_hashes(small_lake) == before
+    assert done.files_after < done.files_before
+
+
+def test_a_second_time_there_is_nothing_to_do(small_lake: Settings) -> None:
+    rewrite_small_files(small_lake)
+    before = snapshots(small_lake)
+
+    assert rewrite_small_files(small_lake).rewrites == 0
+    assert snapshots(small_lake) == before
+
+
+def test_every_snapshot_of_the_past_has_the_same_rows(small_lake: Settings) -> None:
+    before = past(small_lake)
+
+    rewrite_small_files(small_lake)
+    load_events(small_lake, 1_000)
+    rewrite_small_files(small_lake)
+
+    after = past(small_lake)
+    assert {snapshot: after[snapshot] for snapshot in before} == before
+
+
+def test_files_from_before_a_new_column_are_written_together_with_later_ones(
+    small_lake: Settings,
+) -> None:
+    """DuckLake's own merge leaves a file per set of columns that the table has had."""
+    with connect(small_lake) as con:
+        con.execute("alter table raw.track add column added varchar")
+    load_events_with_column(small_lake)
+
+    rewrite_small_files(small_lake)
+
+    assert len(table_files(small_lake, "raw", "track")) == 1
+
+
+def load_events_with_column(small_lake: Settings) -> None:
+    with connect(small_lake) as con, writer_lock(small_lake):
+        con.execute(
+            "insert into raw.track by name select * replace ('new' as added) from raw.track limit 3"
+        )
+
+
+def test_deleted_rows_leave_their_files(small_lake: Settings) -> None:
+    rewrite_small_files(small_lake)
+    with connect(small_lake) as con:
+        con.execute("delete from raw.track where line > 2")
+    before = all_hashes(small_lake)
+
+    rewrite_small_files(small_lake)
+
+    with connect(small_lake, read_only=True) as con:
+        (row,) = con.execute(
+            "select delete_file from ducklake_list_files('seamline', 'track', schema => 'raw')"
+        ).fetchall()
+    assert row == (None,)
+    assert all_hashes(small_lake) == before
+
+
+def test_a_transaction_that_was_open_before_sees_its_rows_until_it_ends(
+    small_lake: Settings,
+) -> None:
+    """Also of a table that it had not looked at yet, where DuckLake's own merge loses rows."""
+    query = "select count(*), sum(line), min(file), max(file) from raw.track"
+    with connect(small_lake, read_only=True) as con:
+        before = con.execute(query).fetchall()
+    with connect(small_lake, read_only=True) as reader:
+        reader.execute("begin")
+        reader.execute("from raw.page").fetchall()
+        load_events(small_lake, 1_000)
+        rewrite_small_files(small_lake)
+
+        assert reader.execute(query).fetchall() == before
+
+
+def test_a_load_that_waits_goes_between_two_tables(
+    small_lake: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each rewrite is made to take half a second; the load waits for one of them, not for all."""
+    original = parquet_files.rewrite_once
+    began, ended = threading.Event(), []
+
+    def slow(*arguments: object) -> list[File]:
+        began.set()
+        time.sleep(0.5)
+        done = original(*arguments)
+        ended.append(time.monotonic())
+        return done
+
+    monkeypatch.setattr(parquet_files, "rewrite_once", slow)
+    upkeep = threading.Thread(target=rewrite_small_files, args=(small_lake,))
+    upkeep.start()
+    began.wait()
+    load(small_lake)
+    loaded = time.monotonic()
+    upkeep.join()
+
+    assert len(ended) > 1
+    assert loaded < ended[-1]
+
+
+def test_nothing_is_left_on_disk_that_is_not_listed(small_lake: Settings) -> None:
+    rewrite_small_files(small_lake)
+
+    with connect(small_lake, read_only=True) as con:
+        rows = con.execute(
+            "select parse_filename(path) from __ducklake_metadata_seamline.ducklake_data_file"
+        ).fetchall()
+    assert {path.name for path in files(small_lake)} == {name for (name,) in rows}
+
+
+def test_two_small_files_are_written_together_and_one_is_left_alone() -> None:
+    assert choose(_files(1000, 2000)) == _files(1000, 2000)
+    assert choose(_files(1000)) == []
+
+
+def test_larger_files_wait_until_there_are_some() -> None:
+    assert choose(_files(*[2 * MB] * 5)) == []
+    assert len(choose(_files(*[2 * MB] * 6))) == 6
+    assert choose(_files(*[40 * MB] * 50)) == []
+
+
+def test_one_transaction_stays_small() -> None:
+    chosen = choose(_files(*[20 * MB] * 30))
+
+    assert sum(file.bytes for file in chosen) <= 64 * MB
+    assert len(choose(_files(*[10] * 5000))) == 1000
+
+
+def test_a_large_file_is_rewritten_when_a_quarter_of_it_is_deleted() -> None:
+    assert choose([File("a.parquet", 50 * MB, 0.2)]) == []
+    assert choose([File("a.parquet", 50 * MB, 0.3)]) == [File("a.parquet", 50 * MB, 0.3)]
+
+
+def test_a_row_is_written_about_once_per_tier_however_many_loads_follow() -> None:
+    """Ten thousand loads of 60 kB: as bytes, with no warehouse."""
+    sizes: list[int] = []
+    written = 0
+    for load_number in itertools.count(1):
+        sizes.append(60_000)
+        if load_number % 300 == 0:
+            while chosen := choose(_files(*sizes)):
+                taken = {int(file.path.removesuffix(".parquet")) for file in chosen}
+                total = sum(file.bytes for file in chosen)
+                sizes = [size for place, size in enumerate(sizes) if place not in taken]
+                sizes.append(total)
+                written += total
+        if load_number == 10_000:
+            break
+
+    assert written < 3.5 * 60_000 * 10_000
+    assert len(sizes) < 120
