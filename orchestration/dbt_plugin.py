@@ -143,7 +143,10 @@ def _place_fields(settings: Settings) -> None:
 
 
 def _refuse_more_threads() -> None:
-    """Models that write at once fail at DuckLake's commit, or crash (docs/decisions/0002)."""
+    """Models that write at once fail at DuckLake's commit, or crash.
+
+    docs/decisions/0002-warehouse.md says more.
+    """
     flags = get_flags()  # type: ignore[no-untyped-call]
     if (flags.THREADS or 1) > 1 and flags.WHICH in WRITING:
         raise DbtRuntimeError(
