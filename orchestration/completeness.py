@@ -7,6 +7,8 @@ is inserted; `loaded` and `rejected` in the raw tables; `waiting` in the landing
     received = loaded + rejected + waiting
     loaded = rows + duplicate
 
+A copy whose load the models of its call have not had yet is not loaded, but waits.
+
 Only hours with news are counted again: those of new loads, of what waits, and of copies whose
 message has come once more.
 """
@@ -20,6 +22,7 @@ import duckdb
 import pyarrow as pa
 
 from orchestration.columns.rules import rules_in_force
+from orchestration.loading import behind
 from orchestration.loading.insert import HOUR, UNKNOWN, known_checksums
 from orchestration.loading.kept_files import read_kept
 from orchestration.loading.lake import tables
@@ -81,6 +84,7 @@ def count_here(con: duckdb.DuckDBPyConnection, settings: Settings, hours: Hours 
     if not hours:
         return
     filled = filled_tables(con, settings)
+    lacked = {call: load for call, load in behind.first_lacked(settings).items() if call in filled}
     con.register("counted_hours", pa.table({"hour": pa.array(hours, pa.timestamp("us"))}))
     con.register("waiting", _waiting_table(waiting))
     con.execute("delete from raw.completeness where hour in (from counted_hours)")
@@ -92,7 +96,8 @@ def count_here(con: duckdb.DuckDBPyConnection, settings: Settings, hours: Hours 
             union all by name select call, source, hour, lines as received, lines as waiting
             from waiting
             union all by name {_rejected()}
-            {"".join(_loaded(call, settings, hours, call in filled) for call in CALLS)}
+            {"".join(_loaded(call, settings, hours, filled, lacked.get(call)) for call in CALLS)}
+            {"".join(_not_modelled(call, hours, load) for call, load in lacked.items())}
         )
         select
             call, source, hour,
@@ -103,7 +108,10 @@ def count_here(con: duckdb.DuckDBPyConnection, settings: Settings, hours: Hours 
             sum(rows)::bigint as rows,
             sum(duplicate)::bigint as duplicate,
             timezone('UTC', now()) as counted_at,
-            (select coalesce(max(load_id), 0) from raw.landed_file) as counted_load_id
+            (
+                select least(coalesce(max(load_id), 0), {min(lacked.values(), default=2**62) - 1})
+                from raw.landed_file
+            ) as counted_load_id
         from counts
         where hour in (from counted_hours)
         group by call, source, hour
@@ -162,15 +170,34 @@ def _rejected() -> str:
     """
 
 
-def _loaded(call: str, settings: Settings, hours: Hours, is_filled: bool) -> str:
-    """Each loaded copy of some hours: is it the row of its message, or is another?"""
+def _not_modelled(call: str, hours: Hours, load: int) -> str:
+    """The copies that the models of a call may lack: its tables show them after the next run."""
+    return f"""
+        union all by name
+        select '{call}' as call, source, hour, 1 as waiting
+        from ({_copies(call, hours)}) where load_id >= {load}
+    """
+
+
+def _copies(call: str, hours: Hours) -> str:
     begin, end = min(hours), max(hours) + timedelta(hours=1)
-    copies = f"""
-        select message_id, coalesce(source, '{UNKNOWN}') as source, {HOUR} as hour, file, line
+    return f"""
+        select message_id, coalesce(source, '{UNKNOWN}') as source, {HOUR} as hour, file, line,
+            load_id
         from raw."{call}"
         where received_at >= timestamp '{begin}' and received_at < timestamp '{end}'
     """
-    if not is_filled:
+
+
+def _loaded(
+    call: str, settings: Settings, hours: Hours, filled: set[str], lacked: int | None
+) -> str:
+    """Each loaded copy of some hours: is it the row of its message, or is another?"""
+    begin, end = min(hours), max(hours) + timedelta(hours=1)
+    copies = _copies(call, hours)
+    if lacked is not None:
+        copies += f" and load_id < {lacked}"
+    if call not in filled:
         return f"""
             union all by name
             select '{call}' as call, source, hour, 1 as loaded from ({copies})

@@ -15,10 +15,9 @@ from dbt.artifacts.schemas.run import RunResult
 from dbt.cli.main import dbtRunner
 from filelock import FileLock
 
-from orchestration import completeness, dbt_plugin
+from orchestration import back_off, completeness, dbt_plugin
 from orchestration.errors import DbtFailedError
 from orchestration.loading import behind, warehouse
-from orchestration.loading.tables import CALLS
 from orchestration.settings import ROOT, Settings
 
 PROJECT_DIR = ROOT / "dbt_project"
@@ -61,6 +60,8 @@ def run_models(
 ) -> list[RunResult]:
     """Bring models up to date with the raw tables, and count what became of every line.
 
+    A model that fails takes nothing from the others: what they did counts, and is noted.
+
     Args:
         settings: Where the warehouse is.
         select: Names of models; all of them if there are none.
@@ -81,14 +82,15 @@ def run_models(
     try:
         results = list(_invoke(settings, arguments))
         # before another writer adds what the models have not seen
-        if not failures(results):
-            if not is_replay:
-                behind.clear(settings, names or CALLS)
-            with warehouse.connect(settings) as con:
-                if is_replay or full_refresh:
-                    completeness.count_all(con, settings)
-                else:
-                    completeness.count(con, settings)
+        done = {result.node.name for result in results if result.status == "success"}
+        back_off.note(settings, done, {result.node.name for result in results} - done)
+        if not is_replay:
+            behind.clear(settings, done)
+        with warehouse.connect(settings) as con:
+            if is_replay or full_refresh:
+                completeness.count_all(con, settings)
+            else:
+                completeness.count(con, settings)
         return results
     finally:
         dbt_plugin.release()

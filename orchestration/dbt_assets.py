@@ -1,5 +1,6 @@
 """The dbt models as assets, downstream of the raw tables and in the same run."""
 
+import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -9,9 +10,14 @@ from dbt.artifacts.schemas.run import RunResult
 
 from orchestration import dbt
 from orchestration.loading.warehouse import connect
+from orchestration.sensor import FAILED_MODELS
 from orchestration.settings import ROOT, Settings
 
 MANIFEST = dbt.write_manifest(Settings())
+
+
+OWN_FOLDERS = {"staging", "segment", "warehouse"}
+"""The folders of the project's own models; those in others are the user's."""
 
 
 class Translator(DagsterDbtTranslator):
@@ -38,7 +44,7 @@ class Translator(DagsterDbtTranslator):
     dagster_dbt_translator=Translator(),
 )
 def models(context: dg.AssetExecutionContext) -> Iterator[dg.MaterializeResult[None]]:
-    """Run the selected models."""
+    """Run the selected models; those that went well are materialized, whatever became of others."""
     settings = Settings()
     selected = {key.path[-1]: key for key in context.selected_asset_keys}
     results = dbt.run_models(settings, selected)
@@ -49,6 +55,9 @@ def models(context: dg.AssetExecutionContext) -> Iterator[dg.MaterializeResult[N
             )
     failed = dbt.failures(results)
     if failed:
+        # the sensor tells by it that all else of the run was done
+        names = sorted(result.node.name for result in results if result.status != "success")
+        context.instance.add_run_tags(context.run_id, {FAILED_MODELS: ", ".join(names)[:250]})
         raise dg.Failure("\n".join(failed))
 
 
@@ -60,3 +69,13 @@ def _metadata(settings: Settings, result: RunResult) -> dict[str, Any]:
             row = con.execute(f"select count(*) from {table}").fetchone()  # noqa: S608 - our own
         metadata["dagster/row_count"] = row[0] if row else 0
     return metadata
+
+
+def own_models() -> set[dg.AssetKey]:
+    """The models that come with the project, without those that a user has added."""
+    nodes = json.loads(MANIFEST.read_bytes())["nodes"].values()
+    return {
+        dg.AssetKey([node["schema"], node["name"]])
+        for node in nodes
+        if node["resource_type"] == "model" and node["fqn"][1] in OWN_FOLDERS
+    } & set(models.keys)

@@ -5,8 +5,9 @@ import dagster as dg
 from orchestration.completeness_asset import completeness
 from orchestration.dbt_assets import models
 from orchestration.forget_asset import erase_hourly, erasure, erasure_job
+from orchestration.load_job import load_job
 from orchestration.raw_assets import raw_tables
-from orchestration.sensor import load_job, sealed_files
+from orchestration.sensor import sealed_files
 from orchestration.upkeep_assets import every_hour, upkeep_assets, upkeep_job
 
 defs = dg.Definitions(

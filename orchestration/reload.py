@@ -127,7 +127,7 @@ def _move_chosen(
         Contents(LandedFile(Path(name), call), 0, "", lines, Rejects(), load_id)
         for (name, call), lines in by_file.items()
     ]
-    behind.mark(settings, (call for _, call in by_file))
+    behind.mark(settings, (call for _, call in by_file), load_id)
     return len(records), _insert(con, portion, load_id, loaded_at) if portion else 0
 
 

@@ -14,7 +14,7 @@ from orchestration.forget.past import bring_back
 from orchestration.loading import behind, landed_file, load, loads
 from orchestration.loading.archive import expired
 from orchestration.loading.durable import sync_folder
-from orchestration.loading.insert import insert_files, known_checksums
+from orchestration.loading.insert import highest_load, insert_files, known_checksums
 from orchestration.loading.kept_files import read_kept
 from orchestration.loading.landed_file import Contents
 from orchestration.loading.load import Progress, is_behind, portions
@@ -86,7 +86,7 @@ def restore(
 ) -> Restored:
     """Load all files of the journal that the ledger lacks, as the loads they belonged to."""
     restored = Restored()
-    behind.mark(settings, CALLS)
+    behind.mark(settings, CALLS, highest_load(con) + 1)
     with transaction(con):
         bring_back(con, settings.landing)
     gone = {name for archive in expired(settings.landing) for name in archive.files}

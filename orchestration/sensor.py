@@ -1,9 +1,13 @@
 """When to load: one sensor looks for sealed files and asks for one run."""
 
+import itertools
 import time
+from datetime import UTC, datetime
+from typing import NamedTuple
 
 import dagster as dg
 
+from orchestration import back_off
 from orchestration.loading import behind, landed_file, writer_lock
 from orchestration.loading.load import is_restoring
 from orchestration.loading.loads import last_load
@@ -27,18 +31,18 @@ _WITHOUT_SUCCESS = {dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.CANCELED}
 UPKEEP = "upkeep"
 """The group of the assets that have a schedule of their own."""
 
-RETRY_SECONDS = 30
-"""The pause after a failed run, so that one that cannot succeed does not run all the time."""
+FAILED_MODELS = "seamline/failed_models"
+"""The tag of a run that failed for nothing but these models."""
 
-load_job = dg.define_asset_job(
-    "load",
-    selection=dg.AssetSelection.all() - dg.AssetSelection.groups(UPKEEP),
-    description="Load what is sealed, bring the models up to date, count what became of each line.",
-)
+LOAD = "load"
+"""The job's name."""
+
+_LOOKED_AT = 20
+"""Runs that are asked for to see how many failed one after the other."""
 
 
 @dg.sensor(
-    job=load_job,
+    job_name=LOAD,
     minimum_interval_seconds=5,
     default_status=dg.DefaultSensorStatus.RUNNING,
     description="Asks for a run when there are sealed files and no run is on its way.",
@@ -53,18 +57,65 @@ def sealed_files(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg.Sk
     running = runs_on_their_way(context.instance, settings)
     if running:
         return dg.SkipReason(f"Run {running[0]} is on its way; it, or the next, loads the rest.")
-    failed = failed_seconds_ago(context.instance)
-    if failed is not None and failed < RETRY_SECONDS:
-        return dg.SkipReason(f"The last run failed; another is tried after {RETRY_SECONDS} s.")
-    if failed is not None:
+    failures = failures_in_a_row(context.instance)
+    if failures is not None:
+        due = failures.ended + back_off.pause(failures.number)
+        if time.time() < due:
+            return dg.SkipReason(
+                f"Run {failures.run_id} failed, as did {failures.number - 1} before it. The next "
+                f"try is at {_clock(due)}: the pause doubles with each failure, up to "
+                f"{back_off.LONGEST_SECONDS // 60} minutes. Nothing is lost meanwhile."
+            )
+        # over everything: what it had loaded may not be in the models yet
         return dg.SensorResult(run_requests=[dg.RunRequest()])
     if is_warehouse_lost(settings):
         return dg.SensorResult(run_requests=[dg.RunRequest()])
+    return _what_is_new(settings)
+
+
+def _what_is_new(settings: Settings) -> dg.SensorResult | dg.SkipReason:
+    """Ask for what waits and its models, without those that rest after a failure of their own."""
+    from orchestration.completeness_asset import (  # noqa: PLC0415 - reads the manifest
+        ACCOUNTED_FOR,
+        COMPLETENESS,
+    )
+    from orchestration.dbt_assets import own_models  # noqa: PLC0415
+
+    own = {key.path[-1]: key for key in own_models()}
+    failing = {
+        name: model for name, model in back_off.failing_models(settings).items() if name in own
+    }
+    resting = {name for name, model in failing.items() if time.time() < model.due}
     folders = landed_file.waiting_folders(settings.landing)
-    folders += behind.calls_behind(settings)  # loaded by a process that died before dbt
-    if not folders:
-        return dg.SkipReason(f"No sealed file waits in {settings.landing}.")
-    return dg.SensorResult(run_requests=[dg.RunRequest(asset_selection=_with_models(folders))])
+    # loaded by a process that died before dbt
+    folders += [
+        call for call in behind.calls_behind(settings) if call in own and call not in failing
+    ]
+    again = {own[name] for name in failing.keys() - resting}
+    if not folders and not again:
+        return dg.SkipReason(f"No sealed file waits in {settings.landing}.{_why(failing)}")
+    wanted = _with_models(folders) if folders else set()
+    wanted = wanted - {own[name] for name in resting} | again | {COMPLETENESS}
+    return dg.SensorResult(
+        run_requests=[
+            dg.RunRequest(asset_selection=sorted(wanted), asset_check_keys=[ACCOUNTED_FOR])
+        ]
+    )
+
+
+def _why(failing: dict[str, back_off.Failing]) -> str:
+    """What rests, and until when, in a sentence."""
+    if not failing:
+        return ""
+    names = ", ".join(
+        f"{name} (failed {model.times} times; the next try is at {_clock(model.due)})"
+        for name, model in sorted(failing.items())
+    )
+    return f" Of the models these rest, as they failed, and all others go on: {names}."
+
+
+def _clock(seconds: float) -> str:
+    return f"{datetime.fromtimestamp(seconds, UTC):%H:%M:%S} UTC"
 
 
 def is_warehouse_lost(settings: Settings) -> bool:
@@ -74,39 +125,54 @@ def is_warehouse_lost(settings: Settings) -> bool:
     return not settings.catalog.exists() and last_load(settings.landing) > 0
 
 
-def failed_seconds_ago(instance: dg.DagsterInstance) -> float | None:
-    """How long ago the last load run ended without success; None if it did not.
+class Failures(NamedTuple):
+    """The load's newest runs, as far as all of them failed."""
 
-    What it had loaded is in the raw tables, and the models may lack it: a run over everything
-    brings them up to date.
+    number: int
+    run_id: str
+    """The newest of them."""
+    ended: float
+    """When it did, in seconds since 1970."""
+
+
+def failures_in_a_row(instance: dg.DagsterInstance) -> Failures | None:
+    """How often the load has failed since it last did what it can; None if it did not.
+
+    A run in which nothing but models failed has done that: these rest by themselves.
     """
-    records = instance.get_run_records(dg.RunsFilter(job_name=load_job.name), limit=1)
-    if not records or records[0].dagster_run.status not in _WITHOUT_SUCCESS:
+    records = instance.get_run_records(dg.RunsFilter(job_name=LOAD), limit=_LOOKED_AT)
+    failed = list(itertools.takewhile(_could_do_nothing, records))
+    if not failed:
         return None
-    return time.time() - records[0].update_timestamp.timestamp()
+    newest = failed[0]
+    return Failures(len(failed), newest.dagster_run.run_id, newest.update_timestamp.timestamp())
 
 
-def _with_models(folders: list[str]) -> list[dg.AssetKey]:
-    """The raw tables with news, what could not be used, and the models that read them."""
-    from orchestration.completeness_asset import COMPLETENESS  # noqa: PLC0415 - reads the manifest
-    from orchestration.dbt_assets import models  # noqa: PLC0415
+def _could_do_nothing(record: dg.RunRecord) -> bool:
+    run = record.dagster_run
+    return run.status in _WITHOUT_SUCCESS and FAILED_MODELS not in run.tags
 
-    raw = {raw_key(folder) for folder in [*folders, REJECTED]}
-    wanted = set(raw)
+
+def _with_models(folders: list[str]) -> set[dg.AssetKey]:
+    """The raw tables with news, what could not be used, and our models that read them."""
+    from orchestration.dbt_assets import models, own_models  # noqa: PLC0415 - reads the manifest
+
+    wanted = {raw_key(folder) for folder in [*folders, REJECTED]}
+    own = [spec for spec in models.specs if spec.key in own_models()]
     grown = True
     while grown:
         more = {
             spec.key
-            for spec in models.specs
+            for spec in own
             if spec.key not in wanted and wanted & {dep.asset_key for dep in spec.deps}
         }
         wanted |= more
         grown = bool(more)
-    return sorted({*wanted, COMPLETENESS})
+    return wanted
 
 
 def runs_on_their_way(
-    instance: dg.DagsterInstance, settings: Settings, job: str = "load"
+    instance: dg.DagsterInstance, settings: Settings, job: str = LOAD
 ) -> list[str]:
     """The ids of a job's runs that have not ended, after failing those that have died.
 

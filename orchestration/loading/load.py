@@ -157,7 +157,7 @@ def _load_portion(
         load_id = next_load_id(con, landing)
         for contents in new:
             contents.load_id = load_id
-        behind.mark(settings, {contents.file.call for contents in new})
+        behind.mark(settings, {contents.file.call for contents in new}, load_id)
         unusable = insert_files(con, new, {load_id: datetime.now(UTC).replace(tzinfo=None)})
         loads.catch_up(con, landing)
         loaded.load_ids.append(load_id)

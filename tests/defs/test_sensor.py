@@ -7,9 +7,11 @@ import dagster as dg
 import pytest
 
 from orchestration import sensor
+from orchestration.back_off import FIRST_SECONDS
 from orchestration.definitions import defs
+from orchestration.load_job import load_job
 from orchestration.loading.writer_lock import writer_lock
-from orchestration.sensor import load_job, sealed_files
+from orchestration.sensor import sealed_files
 from orchestration.settings import Settings
 from tests.support import landed
 
@@ -110,7 +112,7 @@ def test_a_failed_run_is_followed_by_one_over_everything_after_a_pause(
 
     assert isinstance(tick(instance), dg.SkipReason)
 
-    later = time.time() + sensor.RETRY_SECONDS + 1
+    later = time.time() + FIRST_SECONDS + 1
     monkeypatch.setattr(time, "time", lambda: later)
     result = tick(instance)
 

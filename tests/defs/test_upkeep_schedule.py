@@ -8,9 +8,9 @@ import pytest
 
 from orchestration import sensor
 from orchestration.definitions import defs
+from orchestration.load_job import load_job
 from orchestration.loading.warehouse import create_warehouse
 from orchestration.prepare import prepare_dagster_home
-from orchestration.sensor import load_job
 from orchestration.settings import Settings
 from orchestration.upkeep_assets import every_hour, upkeep_assets, upkeep_job
 

@@ -1,0 +1,106 @@
+"""What the models of a call have not had yet waits: it is neither loaded nor lost."""
+
+import pytest
+
+from orchestration.columns.update import create_column_tables
+from orchestration.completeness import count, troubles
+from orchestration.loading import behind
+from orchestration.loading.load import load
+from orchestration.loading.warehouse import connect
+from orchestration.settings import Settings
+from tests.support import landed
+
+KEPT = "message_id, received_at as _sdc_received_at, file as _seamline_file, line as _seamline_line"
+
+
+@pytest.fixture
+def house(made_warehouse: Settings) -> Settings:
+    """A house with the final tables of two calls, as far as they matter here."""
+    with connect(made_warehouse) as con:
+        create_column_tables(con)
+        con.execute("create schema segment")
+        for call in ("track", "page"):
+            con.execute(f"create table segment.{call} as select {KEPT} from raw.{call}")
+    return made_warehouse
+
+
+def land(settings: Settings, call: str, message_id: str, hour: int = 5) -> None:
+    received = f"2026-11-22T{hour:02}:24:46.123456Z"
+    event = landed.line({"messageId": message_id}, received_at=received)
+    landed.land(settings.landing, call, event)
+
+
+def model(settings: Settings, *calls: str) -> None:
+    """What a run of some models does; one row per message, of the first copy."""
+    with connect(settings) as con:
+        for call in calls:
+            con.execute(
+                f"create or replace table segment.{call} as select {KEPT} from raw.{call} qualify "
+                "row_number() over (partition by message_id order by received_at) = 1"
+            )
+        behind.clear(settings, calls)
+        count(con, settings)
+
+
+def sums(settings: Settings) -> dict[tuple[str, int], tuple[int, ...]]:
+    """Call and hour → received, loaded, waiting, rows, duplicate; they hold."""
+    with connect(settings, read_only=True) as con:
+        assert troubles(con, settings) == []
+        rows = con.execute(
+            "select call, hour(hour), received, loaded, waiting, rows, duplicate "
+            "from raw.completeness"
+        ).fetchall()
+    return {(call, hour): tuple(numbers) for call, hour, *numbers in rows}
+
+
+def test_a_run_of_other_models_between_a_load_and_its_own_raises_no_alarm(house: Settings) -> None:
+    land(house, "track", "t")
+    land(house, "page", "p")
+    load(house)
+
+    model(house, "page")
+
+    assert sums(house) == {("page", 5): (1, 1, 0, 1, 0), ("track", 5): (1, 0, 1, None, None)}
+
+
+def test_once_its_models_have_run_it_is_loaded_and_older_hours_are_counted_again(
+    house: Settings,
+) -> None:
+    land(house, "track", "t", hour=7)
+    load(house)
+    model(house, "track", "page")
+    assert sums(house) == {("track", 7): (1, 1, 0, 1, 0)}
+
+    land(house, "track", "t", hour=5)
+    load(house)
+    model(house, "page")
+    assert sums(house)["track", 7] == (1, 1, 0, 1, 0)
+
+    model(house, "track")
+
+    assert sums(house) == {("track", 5): (1, 1, 0, 1, 0), ("track", 7): (1, 1, 0, 0, 1)}
+
+
+def test_a_row_that_is_lost_is_still_found_while_other_loads_wait(house: Settings) -> None:
+    land(house, "track", "lost")
+    load(house)
+    model(house, "track", "page")
+    land(house, "track", "waits")
+    load(house)
+    with connect(house) as con:
+        con.execute("delete from segment.track where message_id = 'lost'")
+        count(con, house)
+
+        (trouble,) = troubles(con, house)
+
+    assert "1 loaded, but 0 rows + 0 duplicates" in str(trouble)
+
+
+def test_the_oldest_load_that_models_lack_stays_in_the_mark(house: Settings) -> None:
+    for message_id in ("a", "b", "c"):
+        land(house, "track", message_id)
+        load(house)
+
+    assert behind.first_lacked(house) == {"track": 1}
+    model(house, "page")
+    assert sums(house) == {("track", 5): (3, 0, 3, None, None)}
