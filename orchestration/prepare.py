@@ -11,7 +11,7 @@ from orchestration.loading.warehouse import connect, create_catalog, create_ware
 from orchestration.loading.writer_lock import writer_lock
 from orchestration.reload import reload_rejected
 from orchestration.restore import mark_behind, restore_if_behind
-from orchestration.schema_name import drop_others, refuse_another_name
+from orchestration.schema_name import drop_others, other_relations, refuse_another_name
 from orchestration.settings import ROOT, Settings
 from orchestration.upkeep.archives import pack_loaded_files
 from orchestration.upkeep.warehouse import keep_small
@@ -110,7 +110,8 @@ def upkeep_once(settings: Settings) -> str:
     from orchestration.upkeep import dagster_storage  # noqa: PLC0415
 
     prepare_dagster_home(settings)
-    create_catalog(settings)
+    with writer_lock(settings):
+        create_catalog(settings)
     packed = pack_loaded_files(settings)
     done = keep_small(settings)
     with DagsterInstance.from_config(str(settings.dagster_home)) as instance:
@@ -140,8 +141,10 @@ def rename_schema(settings: Settings) -> str:
         run_all_models(settings)
     with writer_lock(settings), connect(settings) as con:
         gone = drop_others(con, settings)
+        left = other_relations(con, settings)
     moved = f"moved from {', '.join(gone)}" if gone else "were there already"
-    return f"The tables are in {settings.schema_name} ({moved})"
+    stay = f". Of yours, as they were: {', '.join(left)}" if left else ""
+    return f"The tables are in {settings.schema_name} ({moved}){stay}"
 
 
 def run_all_models(settings: Settings) -> None:

@@ -25,15 +25,20 @@ from orchestration.loading.durable import sync_folder
 from orchestration.loading.insert import known_checksums
 from orchestration.loading.load import Progress
 from orchestration.loading.tables import FOLDERS, create_raw_tables
-from orchestration.loading.warehouse import WarehouseUnusableError, connect
+from orchestration.loading.warehouse import (
+    WarehouseMissingError,
+    WarehouseUnusableError,
+    connect,
+)
 from orchestration.loading.writer_lock import writer_lock
 from orchestration.prepare import run_all_models
 from orchestration.restore import Restored, restore, unmark_behind
+from orchestration.schema_name import other_relations
 from orchestration.settings import SQLITE_CATALOG, Settings
 
 log = logging.getLogger(__name__)
 
-_PARTS = ("-wal", "-shm", "")
+_LOGS = ("-wal", "-shm")
 
 
 def rebuild(
@@ -56,6 +61,7 @@ def rebuild(
     with writer_lock(settings):
         shutil.rmtree(beside.catalog.parent, ignore_errors=True)
         _complete_journal(settings)
+        _refuse_to_lose_others(settings)
         with connect(beside) as con:
             create_raw_tables(con)
             restored = restore(con, beside, progress)
@@ -82,6 +88,22 @@ def _complete_journal(settings: Settings) -> None:
             loads.catch_up(con, settings.landing)
     except (duckdb.Error, WarehouseUnusableError) as error:
         log.warning("The old warehouse cannot be read, and is not asked: %s", error)
+
+
+def _refuse_to_lose_others(settings: Settings) -> None:
+    """Refuse while the old warehouse, if it can be read, has tables that no file has."""
+    try:
+        with connect(settings, read_only=True) as con:
+            others = other_relations(con, settings)
+    except (duckdb.Error, WarehouseMissingError, WarehouseUnusableError):
+        return
+    if others:
+        raise RebuildRefusedError(
+            f"The warehouse has {len(others)} tables and views that are not Seamline's and cannot "
+            f"be made from the files; the first: {', '.join(others[:3])}. Nothing was changed. "
+            "Copy what you need to files of your own (`copy … to 'x.parquet'`), drop these "
+            "relations, and run it again; then create them from the files."
+        )
 
 
 def _not_loaded(con: duckdb.DuckDBPyConnection, settings: Settings) -> Iterator[str]:
@@ -123,20 +145,23 @@ def _run_models_here(beside: Settings) -> None:
 
 
 def _take_its_place(settings: Settings, beside: Settings) -> None:
-    """Rename the new catalog to the old one's name, and the old one aside.
+    """Give the old catalog a second name, and the new one its first, in one step.
 
-    Where a death leaves no catalog in between, the next load makes it again from the files.
+    At no moment is there none: whoever connects gets the old one or the new one.
     """
     _empty_log(beside.catalog)
     with suppress(sqlite3.DatabaseError):  # damaged: the reason for all this
         _empty_log(settings.catalog)
     aside = f"{settings.catalog.name}.before-{datetime.now(UTC):%Y%m%dT%H%M%SZ}"
-    for part in _PARTS:
+    for path in settings.data.rglob("*.parquet"):
+        path.touch()  # orphans from now on, which go in a day, when nobody reads them any more
+    if settings.catalog.exists():
+        # by a second name, so that there is a catalog at any moment, and nobody makes one
+        os.link(settings.catalog, settings.catalog.with_name(aside))
+    for part in _LOGS:
         old = Path(f"{settings.catalog}{part}")
         if old.exists():
             old.rename(old.with_name(f"{aside}{part}"))
-    for path in settings.data.rglob("*.parquet"):
-        path.touch()  # orphans from now on, which go in a day, when nobody reads them any more
     beside.catalog.rename(settings.catalog)
     sync_folder(settings.catalog.parent)
     shutil.rmtree(beside.catalog.parent)

@@ -4,6 +4,7 @@ What is one moves from `raw.rejected` to the table of its call, in one transacti
 which it was received and the file and line it came in. The models then take it like any other.
 """
 
+import re
 from collections import Counter, defaultdict
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -28,6 +29,8 @@ from receiver.events import Event, Limits, check_event
 from receiver.shared_fields import NOTHING_SHARED
 
 _AT_ONCE = 500
+
+_TOKEN = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"|[\[\]{},]', re.DOTALL)
 
 _NO_LIMITS = Limits(event_bytes=2**62, depth=MAX_DEPTH)
 
@@ -181,11 +184,28 @@ def _insert(
 
 def _without_write_key(payload: bytes) -> bytes:
     """The event without the key that some SDKs put into it; all else stays byte for byte."""
-    if b'"writeKey"' not in payload:
+    members = []
+    depth = 0
+    start = 0
+    for token in _TOKEN.finditer(payload):
+        if token[0] in b"{[":
+            depth += 1
+            start = token.end() if depth == 1 else start
+        elif depth == 1 and token[0] in b",}":
+            members.append(payload[start : token.start()])
+            start = token.end()
+        if token[0] in b"}]":
+            depth -= 1
+    kept = [member for member in members if not _is_write_key(member)]
+    if len(kept) == len(members):
         return payload
-    members = msgspec.json.decode(payload, type=dict[str, msgspec.Raw])
-    members.pop("writeKey", None)
-    return msgspec.json.encode(members)
+    first = payload.index(b"{") + 1
+    return payload[:first] + b",".join(kept) + payload[payload.rindex(b"}") :]
+
+
+def _is_write_key(member: bytes) -> bool:
+    name = _TOKEN.search(member)
+    return name is not None and name[0] != b":" and msgspec.json.decode(name[0]) == "writeKey"
 
 
 def _count(con: duckdb.DuckDBPyConnection, table: str) -> int:

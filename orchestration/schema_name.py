@@ -50,7 +50,26 @@ def drop_others(con: duckdb.DuckDBPyConnection, settings: Settings) -> list[str]
         The names whose schemas are gone.
     """
     others = other_schemas(con, settings.schema_name)
+    kinds = {"table": tables(con), "view": views(con)}
     for schema in others:
         for part in reversed(_PARTS):
-            con.execute(f'drop schema if exists "{schema}{part}" cascade')
+            left = False
+            for kind in ("view", "table"):
+                for owner, name in sorted(kinds[kind]):
+                    if owner != f"{schema}{part}":
+                        continue
+                    if (f"{settings.schema_name}{part}", name) in kinds[kind]:
+                        con.execute(f'drop {kind} "{owner}"."{name.replace(chr(34), chr(34) * 2)}"')
+                    else:
+                        left = True  # not one of ours: it has no successor
+            if not left:
+                con.execute(f'drop schema if exists "{schema}{part}"')
     return others
+
+
+def other_relations(con: duckdb.DuckDBPyConnection, settings: Settings) -> list[str]:
+    """The tables and views that a user has made in schemas of their own."""
+    own = {"raw", "columns", *(f"{settings.schema_name}{part}" for part in _PARTS)}
+    return sorted(
+        f"{schema}.{name}" for schema, name in tables(con) | views(con) if schema not in own
+    )

@@ -5,7 +5,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, ByteSize, Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -50,6 +50,7 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(
         env_prefix="SEAMLINE_",
         env_file=ROOT / ".env",
+        env_ignore_empty=True,
         extra="ignore",
         frozen=True,
         validate_default=True,
@@ -78,7 +79,7 @@ class Settings(BaseSettings):
     dagster_home: RootedPath = Field(default=Path(".dagster"), validation_alias="DAGSTER_HOME")
     """Dagster's own folder: its runs, events and sensor ticks."""
 
-    load_bytes: Annotated[int, Field(ge=1)] = 128 * 1024 * 1024
+    load_bytes: Annotated[ByteSize, Field(ge=1)] = ByteSize(128 * 1024 * 1024)
     """How many bytes of landed files one transaction takes at most (a larger file goes alone)."""
 
     seal_seconds: Annotated[float, Field(gt=0)] = 2

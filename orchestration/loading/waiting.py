@@ -2,6 +2,7 @@
 
 import re
 from collections import Counter
+from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 
@@ -24,13 +25,14 @@ _START = len("20261122T05")
 
 
 def waiting_files(landing: Path) -> list[Path]:
-    """The files that are sealed or being written, in the folders of the calls."""
-    return sorted(
-        path
-        for folder in FOLDERS
-        for pattern in ("*.ndjson", "*.ndjson.open")
-        for path in (landing / folder).glob(pattern)
-    )
+    """The files that are sealed or being written, in the folders of the calls, each once."""
+    found = {}
+    # first the open ones: what is sealed between the two looks is then seen twice, not never
+    for pattern in ("*.ndjson.open", "*.ndjson"):
+        for folder in FOLDERS:
+            for path in (landing / folder).glob(pattern):
+                found[folder, path.name.removesuffix(".open")] = path
+    return sorted(found.values())
 
 
 def count_lines(paths: list[Path]) -> Counter[Key]:
@@ -41,10 +43,7 @@ def count_lines(paths: list[Path]) -> Counter[Key]:
     """
     counted: Counter[Key] = Counter()
     for path in paths:
-        try:
-            data = path.read_bytes()
-        except FileNotFoundError:
-            data = path.with_suffix("").read_bytes()  # sealed since it was listed
+        data = _read(path)
         folder = path.parent.name
         begun = _hour_of(path.name)
         for _, hour, _, source, call in _LINE.findall(data):
@@ -54,6 +53,14 @@ def count_lines(paths: list[Path]) -> Counter[Key]:
                 datetime.strptime(hour.decode(), "%Y-%m-%dT%H") if hour else begun,  # noqa: DTZ007
             ] += 1
     return counted
+
+
+def _read(path: Path) -> bytes:
+    """A file that was listed: sealed since then perhaps, or removed, as it held no whole line."""
+    for name in (path.name, path.name.removesuffix(".open")):
+        with suppress(FileNotFoundError):
+            return path.with_name(name).read_bytes()
+    return b""
 
 
 def _hour_of(name: str) -> datetime:

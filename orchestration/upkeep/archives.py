@@ -47,6 +47,8 @@ def pack_loaded_files(settings: Settings, now: datetime | None = None) -> Packed
     for call, hour, paths in hours_to_pack(settings.landing, now - REST):
         # in a turn of its own, for an erasure rewrites the same files
         with turns.turn():
+            # another upkeep may have packed some since they were listed
+            paths = [path for path in paths if path.exists()]  # noqa: PLW2901
             with connect(settings) as con:
                 known = known_checksums(con, [path.name for path in paths])
             try:

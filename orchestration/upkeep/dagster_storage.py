@@ -6,7 +6,7 @@ first and the run last, so that what is killed halfway is found and finished the
 
 import sqlite3
 import time
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -91,9 +91,10 @@ def _remove_leftovers(instance: dg.DagsterInstance, settings: Settings) -> int:
     for file in _events(settings).glob("*.db*"):
         run_id = file.name.partition(".")[0]
         is_of_a_run = run_id not in ("", _INDEX) and file.name.endswith(_FILE_SUFFIXES)
-        if is_of_a_run and file.stat().st_mtime < long_ago and not instance.has_run(run_id):
-            file.unlink(missing_ok=True)
-            removed += 1
+        with suppress(FileNotFoundError):  # a log that Dagster has closed since
+            if is_of_a_run and file.stat().st_mtime < long_ago and not instance.has_run(run_id):
+                file.unlink()
+                removed += 1
     return removed
 
 

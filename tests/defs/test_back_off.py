@@ -9,7 +9,7 @@ import pytest
 
 from orchestration import back_off, dbt
 from orchestration.back_off import FIRST_SECONDS, LONGEST_SECONDS
-from orchestration.completeness_asset import ACCOUNTED_FOR, COMPLETENESS, completeness
+from orchestration.completeness_asset import COMPLETENESS, completeness
 from orchestration.load_job import OWN, load_job
 from orchestration.loading import behind
 from orchestration.loading.warehouse import connect
