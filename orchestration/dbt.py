@@ -15,10 +15,11 @@ from dbt.artifacts.schemas.run import RunResult
 from dbt.cli.main import dbtRunner
 from filelock import FileLock
 
-from orchestration import completeness, dbt_plugin
+from orchestration import completeness
 from orchestration.errors import DbtFailedError
 from orchestration.loading import behind, warehouse
 from orchestration.loading.tables import CALLS
+from orchestration.loading.writer_lock import writer_lock
 from orchestration.settings import ROOT, Settings
 
 PROJECT_DIR = ROOT / "dbt_project"
@@ -72,15 +73,16 @@ def run_models(
 
     Raises:
         DbtFailedError: dbt could not start on the models.
+        WriterBusyError: another writer did not finish in time; nothing was changed.
     """
     names = list(select)
     # its artifacts are for nobody: writing them takes a second of each run
     arguments = ["run", "--no-write-json", *(["--select", *names] if names else [])]
     if full_refresh:
         arguments.append("--full-refresh")
-    try:
+    # one turn for all, before another writer adds what the models have not seen
+    with writer_lock(settings):
         results = list(_invoke(settings, arguments))
-        # before another writer adds what the models have not seen
         if not failures(results):
             if not is_replay:
                 behind.clear(settings, names or CALLS)
@@ -89,9 +91,7 @@ def run_models(
                     completeness.count_all(con, settings)
                 else:
                     completeness.count(con, settings)
-        return results
-    finally:
-        dbt_plugin.release()
+    return results
 
 
 def forget_statements(settings: Settings) -> None:
