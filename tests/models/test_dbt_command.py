@@ -1,7 +1,8 @@
 """Which dbt commands write, and that the lock holds whatever the profile says."""
 
+import fcntl
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import SimpleNamespace
@@ -81,26 +82,18 @@ class Session:
     def writes_unlocked(self) -> bool:
         """Whether a command that writes gets by while somebody else is the writer."""
         before = self.lake.snapshots()
-        with ExitStack() as stack:
-            stack.enter_context(another_writer(self.lake.settings))
+        with another_writer(self.lake.settings):
             said = self.dbt("run", "--select", "alias")
         assert said is None or "Another process has been writing" in said
         return said is None or self.lake.snapshots() != before
 
 
-class another_writer:  # noqa: N801 - a context manager, read as a function
+@contextmanager
+def another_writer(settings: Settings) -> Iterator[None]:
     """Somebody else who is the writer: to the kernel, another opening of the lock's file."""
-
-    def __init__(self, settings: Settings) -> None:
-        from orchestration.loading.writer_lock import file_lock
-
-        self.lock = file_lock(settings)
-
-    def __enter__(self) -> None:
-        self.lock.acquire(timeout=0)
-
-    def __exit__(self, *_: object) -> None:
-        self.lock.release()
+    with (settings.catalog.parent / "writer.lock").open("a") as file:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        yield
 
 
 @pytest.fixture
