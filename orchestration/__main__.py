@@ -2,6 +2,8 @@
 
 import logging
 import os
+import signal
+import subprocess
 import sys
 from collections.abc import Callable
 from datetime import datetime
@@ -225,15 +227,27 @@ def rename(settings: Settings) -> None:
 def sql(settings: Settings) -> None:
     """Become DuckDB's own prompt with the lake attached and the final tables' schema selected."""
     warehouse.connect(settings, read_only=True).close()  # says so if there is nothing to read
+    catalog = warehouse.catalog_to_open(settings, read_only=True)
     start = [
         f"set extension_directory = '{warehouse.EXTENSION_DIRECTORY}';",
         *(f"load {extension};" for extension in warehouse.EXTENSIONS),
         "set TimeZone = 'UTC';",
-        f"{warehouse.attach_sql(settings, read_only=True)};",
+        f"{warehouse.attach_sql(settings, catalog.path, read_only=True)};",
         f"use {DATABASE}.{settings.schema_name};",
     ]
     prompt = str(Path(sys.executable).with_name("duckdb"))
-    os.execv(prompt, [prompt, "-cmd", " ".join(start)])  # noqa: S606 - our own environment's
+    arguments = [prompt, "-cmd", " ".join(start)]
+    if catalog.folder is None:
+        os.execv(prompt, arguments)  # noqa: S606 - our own environment's
+    click.echo(
+        f"You may only read {settings.catalog}: this prompt shows the warehouse as it is now. "
+        "Open it again to see what has come.",
+        err=True,
+    )
+    signal.signal(signal.SIGINT, lambda *_: None)  # Ctrl-C is the prompt's
+    status = subprocess.run(arguments, check=False).returncode
+    catalog.remove_copy()
+    sys.exit(status)
 
 
 if __name__ == "__main__":

@@ -15,9 +15,10 @@ from dbt.artifacts.schemas.run import RunResult
 from dbt.cli.main import dbtRunner
 from filelock import FileLock
 
-from orchestration import back_off, completeness, dbt_plugin
+from orchestration import back_off, completeness
 from orchestration.errors import DbtFailedError
 from orchestration.loading import behind, warehouse
+from orchestration.loading.writer_lock import writer_lock
 from orchestration.settings import ROOT, Settings
 
 PROJECT_DIR = ROOT / "dbt_project"
@@ -73,15 +74,16 @@ def run_models(
 
     Raises:
         DbtFailedError: dbt could not start on the models.
+        WriterBusyError: another writer did not finish in time; nothing was changed.
     """
     names = list(select)
     # its artifacts are for nobody: writing them takes a second of each run
     arguments = ["run", "--no-write-json", *(["--select", *names] if names else [])]
     if full_refresh:
         arguments.append("--full-refresh")
-    try:
+    # one turn for all, before another writer adds what the models have not seen
+    with writer_lock(settings):
         results = list(_invoke(settings, arguments))
-        # before another writer adds what the models have not seen
         done = {result.node.name for result in results if result.status == "success"}
         back_off.note(settings, done, {result.node.name for result in results} - done)
         if not is_replay:
@@ -91,9 +93,7 @@ def run_models(
                 completeness.count_all(con, settings)
             else:
                 completeness.count(con, settings)
-        return results
-    finally:
-        dbt_plugin.release()
+    return results
 
 
 def forget_statements(settings: Settings) -> None:

@@ -3,7 +3,7 @@
 import json
 from pathlib import Path
 
-from orchestration import dbt, dbt_plugin
+from orchestration import dbt, dbt_command
 from orchestration.errors import DbtFailedError
 from orchestration.loading.lake import tables, views
 from orchestration.loading.load import Progress, WarehouseBehindError, is_behind, load
@@ -137,7 +137,7 @@ def rename_schema(settings: Settings) -> str:
     Returns:
         What happened, in a line.
     """
-    with dbt_plugin.renaming():
+    with dbt_command.renaming():
         run_all_models(settings)
     with writer_lock(settings), connect(settings) as con:
         gone = drop_others(con, settings)

@@ -17,7 +17,7 @@ from pathlib import Path
 
 import duckdb
 
-from orchestration import dbt_plugin
+from orchestration import dbt_command
 from orchestration.errors import RebuildRefusedError
 from orchestration.loading import load, loads
 from orchestration.loading.archive import DamagedArchiveError, archives, read_archive
@@ -140,7 +140,7 @@ def _run_models_here(beside: Settings) -> None:
     os.environ["SEAMLINE_WAREHOUSE_DATA"] = str(beside.data)
     os.environ["SEAMLINE_COLUMNS"] = str(beside.columns)
     os.environ["SEAMLINE_LANDING"] = str(beside.landing)
-    with dbt_plugin.rebuilding():
+    with dbt_command.rebuilding():
         run_all_models(beside)
 
 

@@ -2,12 +2,14 @@
 
 import sqlite3
 import sys
+import weakref
 from contextlib import closing
 from pathlib import Path
 
 import duckdb
 from duckdb_extensions import import_extension
 
+from orchestration.loading.catalog_copy import Catalog, CatalogBusyError, copy_of, may_open
 from orchestration.loading.durable import make_folder
 from orchestration.loading.lake import DATABASE
 from orchestration.loading.tables import create_raw_tables
@@ -38,7 +40,8 @@ def connect(settings: Settings, *, read_only: bool = False) -> duckdb.DuckDBPyCo
     Args:
         settings: Where it is.
         read_only: For readers, who then can neither write nor create it. Any number of them may
-            read while the one writer writes.
+            read while the one writer writes. Who may only read the files reads the warehouse as
+            it is now, in a copy of its catalog.
 
     Returns:
         A DuckDB connection with the lake attached and selected as `seamline`, in UTC.
@@ -49,16 +52,13 @@ def connect(settings: Settings, *, read_only: bool = False) -> duckdb.DuckDBPyCo
     """
     if not read_only:
         create_catalog(settings)
-    elif not settings.catalog.exists():
-        raise WarehouseMissingError(
-            f"There is no warehouse at {settings.catalog} yet (SEAMLINE_WAREHOUSE). "
-            "`make run` or `make load` makes it."
-        )
+    catalog = catalog_to_open(settings, read_only=read_only)
     con = duckdb.connect(config=CONFIG)
+    weakref.finalize(con, catalog.remove_copy)
     load_extensions(con)
     con.execute("set TimeZone = 'UTC'")
     try:
-        con.execute(attach_sql(settings, read_only=read_only))
+        con.execute(attach_sql(settings, catalog.path, read_only=read_only))
     except duckdb.Error as error:
         raise WarehouseUnusableError(
             f"{settings.catalog} cannot be opened: {error}. Nothing was changed: what waits stays "
@@ -66,6 +66,35 @@ def connect(settings: Settings, *, read_only: bool = False) -> duckdb.DuckDBPyCo
         ) from error
     con.execute(f"use {DATABASE}")
     return con
+
+
+def catalog_to_open(settings: Settings, *, read_only: bool) -> Catalog:
+    """The catalog itself, or a copy of it for those who may only read it.
+
+    Raises:
+        WarehouseMissingError: `read_only`, and nothing has been loaded yet.
+        WarehouseUnusableError: `read_only`, and it cannot be read.
+    """
+    if not read_only:
+        return Catalog(settings.catalog)
+    try:
+        if may_open(settings.catalog):
+            return Catalog(settings.catalog)
+        return copy_of(settings.catalog)
+    except FileNotFoundError:
+        raise WarehouseMissingError(
+            f"There is no warehouse at {settings.catalog} yet (SEAMLINE_WAREHOUSE). "
+            "`make run` or `make load` makes it."
+        ) from None
+    except PermissionError as error:
+        raise WarehouseUnusableError(
+            f"{error.filename} may not be read: {error.strerror}. Whoever queries the warehouse "
+            f"has to be let read {settings.catalog.parent} and all that is in it (docs/dbt.md)."
+        ) from error
+    except (CatalogBusyError, sqlite3.DatabaseError, OSError) as error:
+        raise WarehouseUnusableError(
+            f"{settings.catalog} cannot be opened: {error}. Nothing was changed."
+        ) from error
 
 
 def load_extensions(con: duckdb.DuckDBPyConnection) -> None:
@@ -109,12 +138,12 @@ def attach_options(settings: Settings) -> dict[str, str | int | bool]:
     }
 
 
-def attach_sql(settings: Settings, *, read_only: bool = False) -> str:
-    """The ATTACH statement."""
+def attach_sql(settings: Settings, catalog: Path | None = None, *, read_only: bool = False) -> str:
+    """The ATTACH statement, of the catalog or of another file in its place."""
     options = [f"{name} {_literal(value)}" for name, value in attach_options(settings).items()]
     if read_only:
         options.append("read_only")
-    address = _literal(f"ducklake:sqlite:{settings.catalog}")
+    address = _literal(f"ducklake:sqlite:{catalog or settings.catalog}")
     return f"attach {address} as {DATABASE} ({', '.join(options)})"
 
 

@@ -1,0 +1,91 @@
+"""The catalog for those who may not write beside it: a copy of their own, of one moment.
+
+SQLite cannot open a catalog with a write-ahead log without files of its own beside it; and those
+that somebody else than the owner makes would shut the owner out.
+"""
+
+import os
+import shutil
+import sqlite3
+import tempfile
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+_TRIES = 50
+_LOG_HEADER_BYTES = 32
+
+
+class CatalogBusyError(Exception):
+    """The catalog changed each time while it was read."""
+
+
+@dataclass(frozen=True)
+class Catalog:
+    """A catalog to open, and the folder that goes with it if it is a copy."""
+
+    path: Path
+    folder: TemporaryDirectory[str] | None = None
+
+    def remove_copy(self) -> None:
+        """Remove the copy; a catalog that is none stays."""
+        if self.folder:
+            self.folder.cleanup()
+
+
+def may_open(catalog: Path) -> bool:
+    """Whether we may let SQLite open a catalog where it lies: its owner may, and root."""
+    is_ours = os.geteuid() in (0, catalog.stat().st_uid)
+    return is_ours and os.access(catalog.parent, os.W_OK) and os.access(catalog, os.W_OK)
+
+
+def copy_of(catalog: Path) -> Catalog:
+    """Copy a catalog with its log, as they were at one moment; only its reader sees the copy.
+
+    A write-ahead log only grows until it is written into the catalog. So if catalog and head of
+    the log are the same before and after, what lies between them belongs together.
+
+    Raises:
+        CatalogBusyError: it changed each time.
+        OSError: it cannot be read.
+        sqlite3.DatabaseError: it is no catalog, or damaged.
+    """
+    folder = TemporaryDirectory(prefix="seamline-", dir=tempfile.gettempdir())
+    copied = Path(folder.name) / catalog.name
+    log, copied_log = Path(f"{catalog}-wal"), Path(f"{copied}-wal")
+    for _ in range(_TRIES):
+        head = _head(log)
+        shutil.copyfile(catalog, copied)
+        copied_log.unlink(missing_ok=True)
+        if head:
+            try:
+                shutil.copyfile(log, copied_log)
+            except FileNotFoundError:
+                continue
+        if _is_same(catalog, copied) and _head(log) == head:
+            break
+    else:
+        folder.cleanup()
+        raise CatalogBusyError(f"{catalog} changed {_TRIES} times while it was read")
+    with closing(sqlite3.connect(copied)) as connection:
+        connection.execute("pragma wal_checkpoint(truncate)")
+    return Catalog(copied, folder)
+
+
+def _head(log: Path) -> bytes:
+    try:
+        with log.open("rb") as file:
+            return file.read(_LOG_HEADER_BYTES)
+    except FileNotFoundError:
+        return b""
+
+
+def _is_same(one: Path, other: Path) -> bool:
+    with one.open("rb") as left, other.open("rb") as right:
+        while True:
+            ours, theirs = left.read(1 << 20), right.read(1 << 20)
+            if ours != theirs:
+                return False
+            if not ours:
+                return True

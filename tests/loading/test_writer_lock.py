@@ -1,0 +1,84 @@
+"""Whoever waits for the writer in vain is told who that is."""
+
+import json
+import os
+from pathlib import Path
+
+import pytest
+
+from orchestration.loading import writer_lock
+from orchestration.loading.writer_lock import WriterBusyError, file_lock, is_held
+from orchestration.settings import Settings
+
+
+@pytest.fixture
+def impatient(settings: Settings) -> Settings:
+    return settings.model_copy(update={"lock_seconds": 0.1})
+
+
+def wait_in_vain(settings: Settings) -> str:
+    with pytest.raises(WriterBusyError) as busy, writer_lock.writer_lock(settings):
+        pass
+    return str(busy.value)
+
+
+def test_the_holder_is_named_with_its_process_its_command_and_since_when(
+    impatient: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sys.argv", ["/opt/.venv/bin/dbt", "run", "--full-refresh"])
+    with writer_lock.writer_lock(impatient):
+        pass
+    signature = json.loads((impatient.catalog.parent / "writer.lock").read_text())
+    other = file_lock(impatient)
+    with other:
+        said = wait_in_vain(impatient)
+
+    assert f"dbt run, process {os.getpid()}, since {signature['since']}" in said
+
+
+def test_a_lock_that_says_nothing_is_named_by_its_file(impatient: Settings) -> None:
+    other = file_lock(impatient)
+    with other:
+        said = wait_in_vain(impatient)
+
+    assert f"it holds {impatient.catalog.parent / 'writer.lock'}" in said
+
+
+@pytest.mark.parametrize(
+    ("arguments", "command"),
+    [
+        (["/x/orchestration/__main__.py", "forget", "--user-id=ann"], "orchestration forget"),
+        (["/x/bin/dagster", "api", "grpc"], "dagster api"),
+        (["/x/own_script.py", "ann"], "own_script.py"),
+        (["/x/bin/dbt", "--quiet", "run"], "dbt"),
+        (["-c"], "-c"),
+        ([""], "python"),
+    ],
+)
+def test_a_command_is_named_without_what_may_name_a_person(
+    impatient: Settings, monkeypatch: pytest.MonkeyPatch, arguments: list[str], command: str
+) -> None:
+    monkeypatch.setattr("sys.argv", arguments)
+    with writer_lock.writer_lock(impatient):
+        signature = json.loads((impatient.catalog.parent / "writer.lock").read_text())
+
+    assert signature["command"] == command
+
+
+def test_the_writer_stays_the_writer_until_its_outermost_block_ends(impatient: Settings) -> None:
+    with writer_lock.writer_lock(impatient):
+        with writer_lock.writer_lock(impatient):
+            pass
+        assert is_held(impatient)
+    assert not is_held(impatient)
+
+
+def test_a_writer_that_cannot_sign_goes_on(
+    impatient: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def disk_full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(Path, "write_text", disk_full)
+    with writer_lock.writer_lock(impatient):
+        assert is_held(impatient)

@@ -1,0 +1,146 @@
+"""Which dbt commands write, and that the lock holds whatever the profile says."""
+
+import fcntl
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+import yaml
+from dbt.adapters.duckdb.connections import DuckDBConnectionManager
+from dbt.cli.main import cli, dbtRunner
+from dbt_common.exceptions import DbtRuntimeError
+
+from orchestration import dbt_command
+from orchestration.loading.writer_lock import is_held, writer_lock
+from orchestration.settings import ROOT, Settings
+from tests.support.lake import Lake
+
+WRITERS = {"build", "clone", "retry", "run", "run-operation", "seed", "snapshot"}
+
+
+@pytest.mark.parametrize("command", sorted(set(cli.commands) | {"generate", "serve"}))
+def test_every_command_of_dbt_reads_but_those_that_build(command: str) -> None:
+    flags = SimpleNamespace(WHICH=command, STORE_FAILURES=False)
+
+    assert dbt_command.writes(flags) == (command in WRITERS)
+
+
+def test_a_test_that_stores_failures_writes() -> None:
+    assert dbt_command.writes(SimpleNamespace(WHICH="test", STORE_FAILURES=True))
+
+
+@pytest.mark.parametrize("threads", [2, 4])
+def test_more_threads_than_one_are_refused(threads: int) -> None:
+    with pytest.raises(DbtRuntimeError, match=f"with one thread, not {threads}"):
+        dbt_command.refuse_more_threads(threads)
+
+
+@pytest.mark.parametrize(
+    ("path", "attached", "plugin", "is_ours"),
+    [
+        (":memory:", [], ["orchestration.dbt_plugin"], True),
+        (":memory:", ["ducklake:sqlite:{catalog}"], [], True),
+        (":memory:", ["ducklake:sqlite:warehouse/catalog.sqlite"], [], True),
+        ("ducklake:sqlite:{catalog}", [], [], True),
+        ("/elsewhere/own.duckdb", ["other.duckdb"], ["gsheet"], False),
+    ],
+)
+def test_another_project_waits_its_turn_if_its_profile_leads_here(
+    settings: Settings, path: str, attached: list[str], plugin: list[str], is_ours: bool
+) -> None:
+    credentials = SimpleNamespace(
+        path=path.format(catalog=settings.catalog),
+        attach=[SimpleNamespace(path=one.format(catalog=settings.catalog)) for one in attached],
+        plugins=[SimpleNamespace(module=module) for module in plugin],
+    )
+
+    assert dbt_command.uses_warehouse(credentials, settings) == is_ours
+
+
+@dataclass
+class Session:
+    """A process in which one dbt command follows another, as in a notebook."""
+
+    lake: Lake
+    profiles: Path
+
+    def dbt(self, *arguments: str) -> str | None:
+        """Run a command; return what went wrong."""
+        outcome = dbtRunner().invoke(
+            [
+                *arguments,
+                *("--project-dir", str(ROOT / "dbt_project"), "--quiet"),
+                *("--profiles-dir", str(self.profiles), "--target-path", str(self.lake.target)),
+                *("--log-path", str(self.profiles), "--no-write-json"),
+            ]
+        )
+        return None if outcome.success else str(outcome.exception)
+
+    def writes_unlocked(self) -> bool:
+        """Whether a command that writes gets by while somebody else is the writer."""
+        before = self.lake.snapshots()
+        with another_writer(self.lake.settings):
+            said = self.dbt("run", "--select", "alias")
+        assert said is None or "Another process has been writing" in said
+        return said is None or self.lake.snapshots() != before
+
+
+@contextmanager
+def another_writer(settings: Settings) -> Iterator[None]:
+    """Somebody else who is the writer: to the kernel, another opening of the lock's file."""
+    with (settings.catalog.parent / "writer.lock").open("a") as file:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        yield
+
+
+@pytest.fixture
+def session(built_lake: Lake, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Session]:
+    """With a profile whose target has another name and whose path is the right one."""
+    settings = built_lake.settings
+    for name, value in {
+        "SEAMLINE_LANDING": str(settings.landing),
+        "SEAMLINE_WAREHOUSE": settings.warehouse,
+        "SEAMLINE_COLUMNS": str(tmp_path / "columns.yml"),
+        "SEAMLINE_LOCK_SECONDS": "0.2",
+    }.items():
+        monkeypatch.setenv(name, value)
+    profiles = yaml.safe_load((ROOT / "profiles.yml").read_text())
+    profile = profiles["seamline"]
+    own = profile["outputs"].pop(profile["target"])
+    own["attach"][0] |= {
+        "path": settings.warehouse,
+        "options": {
+            "data_path": f"{settings.data}/",
+            "override_data_path": True,
+            "data_inlining_row_limit": 0,
+            "meta_busy_timeout": 10_000,
+        },
+    }
+    profile |= {"target": "mine", "outputs": {"mine": own}}
+    (tmp_path / "profiles.yml").write_text(yaml.safe_dump(profiles))
+    yield Session(built_lake, tmp_path)
+    DuckDBConnectionManager.close_all_connections()
+
+
+def test_commands_follow_each_other_in_one_process_and_each_gives_the_lock_back(
+    session: Session,
+) -> None:
+    settings = session.lake.settings
+
+    assert session.dbt("run", "--select", "alias") is None
+    assert not is_held(settings)
+    assert not session.writes_unlocked()
+    assert session.dbt("show", "--inline", "select 1") is None
+    assert not session.writes_unlocked()
+    with another_writer(settings):
+        assert session.dbt("show", "--inline", "select 1") is None
+    with writer_lock(settings):
+        assert session.dbt("run", "--select", "alias") is None
+        assert is_held(settings)
+    before = session.lake.snapshots()
+    for command in ("run", "snapshot"):
+        assert "one thread" in str(session.dbt(command, "--threads", "4"))
+    assert (session.lake.snapshots(), is_held(settings)) == (before, False)
