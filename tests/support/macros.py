@@ -25,7 +25,10 @@ def macros() -> Mapping[str, Callable[..., Any]]:
         raise MacroReturn(value)
 
     def called(name: str) -> Callable[..., Any]:
-        return lambda *args, **kwargs: found[name](*args, **kwargs)
+        def call(*args: Any, **kwargs: Any) -> Any:  # looked up late: it may be found later
+            return found[name](*args, **kwargs)
+
+        return call
 
     def dispatch(name: str, *_: str) -> Callable[..., Any]:
         return found.get(f"duckdb__{name}") or found[f"default__{name}"]
