@@ -12,33 +12,47 @@
     - Without sent_at there is no lag to take off: an SDK's time is then kept as given (a
       historical import sends no sent_at). Without any time, the event happened when it came.
 
-    A time that cannot be read is as good as none.
+    A time that cannot be read is as good as none, and so is a receipt or a `timestamp`, given or
+    computed, that cannot be true: before 1990, or more than five minutes after the receipt. A
+    device whose clock was wrong when it sent, and right when the event happened, gives such times
+    (docs/decisions/0022-times-by-our-own-grammar.md).
 #}
 
 {% macro clock_readings(clocks) -%}
+    {%- set given = clocks.get('timestamp', 'null') -%}
     {%- set receipt = clocks.get('receivedAt', 'null') -%}
     {%- set original = clocks.get('originalTimestamp', 'null') -%}
     {{ receipt }} is null and {{ original }} is null as is_direct,
-        {{ utc_timestamp(clocks.get('timestamp', 'null')) }} as given_at,
+        {{ utc_timestamp(given) }} as given_at,
         {{ utc_timestamp(original) }} as original_at,
         {{ utc_timestamp('sent_at') }} as device_sent_at,
-        coalesce({{ utc_timestamp(receipt) }}, received_at) as first_received_at
+        {{ utc_timestamp(receipt) }} as receipt_at
 {%- endmacro %}
 
 
 {% macro event_times() -%}
+    {%- set received = 'coalesce(' ~ believable('receipt_at', 'received_at') ~ ', received_at)' -%}
     {%- set device_at = 'case when is_direct then given_at else original_at end' -%}
-    {%- set lag = 'device_sent_at - ' ~ device_at -%}
+    {%- set computed = received ~ ' - (device_sent_at - ' ~ device_at ~ ')' -%}
     coalesce(
-            case when not is_direct then given_at end,
-            {{ within_the_calendar('first_received_at - (' ~ lag ~ ')') }},
-            case when is_direct then given_at end,
-            first_received_at
+            case when not is_direct then {{ believable('given_at', received) }} end,
+            {{ believable(computed, received) }},
+            case when is_direct then {{ believable('given_at', received) }} end,
+            {{ received }}
         ) as timestamp,
         {{ device_at }} as original_timestamp,
         device_sent_at as sent_at,
-        first_received_at as received_at
+        {{ received }} as received_at
 {%- endmacro %}
+
+
+{% macro believable(time, receipt) %}
+    {# A time that can be true of an event that was received then. #}
+    {% do return(
+        'case when ' ~ time ~ " between timestamp '1990-01-01 00:00:00' and " ~ receipt
+        ~ " + interval '5 minutes' then " ~ time ~ ' end'
+    ) %}
+{% endmacro %}
 
 
 {% macro within_the_calendar(time) %}
@@ -53,22 +67,67 @@
 
 {% macro utc_timestamp(text) %}
     {#
-        A time as senders write it, in UTC; null where it is none. Understood: ISO 8601 with any
-        offset (none is UTC), unpadded, to the nanosecond (cut to the microsecond), and Go's
+        A time as senders write it, in UTC; null where it is none. Understood: ISO 8601, extended
+        or basic, with any offset (none is UTC), to any fraction of a second (cut to the
+        microsecond), also unpadded, and Go's
         `2020-05-09 23:54:49.209808489 +0000 UTC m=+70366.298768264`. A bare number is no time:
-        seconds and milliseconds cannot be told apart for good.
+        seconds and milliseconds cannot be told apart for good. Nor is a zone's name alone.
     #}
     {% do return(adapter.dispatch('utc_timestamp')(text)) %}
 {% endmacro %}
 
 {% macro duckdb__utc_timestamp(text) %}
-    {# `epoch` and `infinity` are times to DuckDB: ask for the four digits of a year first #}
-    {% set iso = "case when " ~ text ~ " like '____-%' then " ~ text ~ " end" %}
-    {% set go = "regexp_replace(" ~ iso ~ ", '^(\\S+ \\S+) ([+-]\\d{4}) .*$', '\\1\\2')" %}
-    {# a cast to timestamp would drop the offset; in timestamptz it counts #}
-    {% set time =
-        "(coalesce(try_cast(" ~ iso ~ " as timestamptz), try_cast(" ~ go ~ " as timestamptz))"
-        ~ " at time zone 'UTC')"
+    {#
+        DuckDB's cast to timestamptz is not asked: it keeps a zone that one row names for the rows
+        behind it. Its cast to timestamp knows no zones. Almost all texts are of the plain form,
+        which is told quickly; all others are taken apart.
+    #}
+    {% if text == 'null' %}
+        {% do return('cast(null as timestamp)') %}
+    {% endif %}
+    {% set plain = '[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-5][0-9]([.][0-9]{1,9})?' %}
+    {% set offset = '(?:\\s*(?:[Zz]|UTC|GMT|([+-])(0[0-9]|1[0-8])(?::?([0-5][0-9]))?)'
+        ~ '(?:\\[[^\\]]*\\]|\\s+[A-Za-z0-9+-]{1,6}(?:\\s+m=[+-][0-9.]+)?)?)?'
     %}
-    {% do return(within_the_calendar(time)) %}
+    {% set extended = '([0-9]{4})-([0-9]{1,2})-([0-9]{1,2})(?:(?:[Tt]|\\s+)([0-9]{1,2}):'
+        ~ '([0-9]{2})(?::([0-9]{2})(?:[.,]([0-9]+))?)?' ~ offset ~ ')?'
+    %}
+    {% set basic = '([0-9]{4})([0-9]{2})([0-9]{2})[Tt]([0-9]{2})([0-9]{2})'
+        ~ '(?:([0-9]{2})(?:[.,]([0-9]+))?)?' ~ offset
+    %}
+    {% set parts = "['year', 'month', 'day', 'hour', 'minute', 'second', 'fraction',"
+        ~ " 'sign', 'hours', 'minutes']"
+    %}
+    {% set taken_apart = 'case when ' ~ text ~ " like '%-%' and not regexp_matches(" ~ text
+        ~ ", '^\\s*[0-9]{8}') then regexp_extract(" ~ text ~ ", '^\\s*" ~ extended ~ "\\s*$', "
+        ~ parts ~ ') else regexp_extract(' ~ text ~ ", '^\\s*" ~ basic ~ "\\s*$', " ~ parts ~ ') end'
+    %}
+    {% set local = "try_cast(concat(part.year, '-', part.month, '-', part.day, ' ',"
+        ~ " if(part.hour = '', '00:00', part.hour || ':' || part.minute), ':',"
+        ~ " case part.second when '' then '00' when '60' then '59' else part.second end,"
+        ~ " if(part.fraction = '', '', '.' || left(part.fraction, 6))) as timestamp)"
+    %}
+    {% set east = "coalesce(try_cast(part.sign || '1' as integer), 0) * (60"
+        ~ " * coalesce(try_cast(part.hours as integer), 0)"
+        ~ " + coalesce(try_cast(part.minutes as integer), 0))"
+    %}
+    {% set shift = '- to_minutes(' ~ east ~ ") + to_seconds(if(part.second = '60', 1, 0))" %}
+    {# a list of one, so that what is found is named and not worked out again #}
+    {% set read = 'list_transform(list_transform([' ~ taken_apart ~ '], lambda part: ' ~ local ~ ' '
+        ~ shift ~ '), lambda moment: ' ~ within_the_calendar('moment') ~ ')[1]'
+    %}
+    {% set as_written = 'try_cast(' ~ text ~ ' as timestamp)' %}
+    {% set minutes = '(60 * try_cast(substr(' ~ text ~ ', -5, 2) as integer) + try_cast(right('
+        ~ text ~ ', 2) as integer))'
+    %}
+    {% set shifted = as_written ~ ' - to_minutes(case when substr(' ~ text ~ ", -6, 1) = '-' then -"
+        ~ minutes ~ ' else ' ~ minutes ~ ' end)'
+    %}
+    {% do return(
+        'case when ' ~ text ~ ' is null then null when regexp_full_match(' ~ text ~ ", '" ~ plain
+        ~ "Z?') then " ~ within_the_calendar(as_written)
+        ~ ' when regexp_full_match(' ~ text ~ ", '" ~ plain
+        ~ "[+-](0[0-9]|1[0-8]):[0-5][0-9]') then " ~ within_the_calendar(shifted)
+        ~ ' else ' ~ read ~ ' end'
+    ) %}
 {% endmacro %}

@@ -241,7 +241,7 @@ EVENTS: list[tuple[dict[str, Any], dict[str, Any]]] = [
         {
             "anonymous_id": "a4",
             "event": "Application Opened",
-            "timestamp": at("0001-01-01T00:00:00"),
+            "timestamp": at("2026-11-22T05:24:46.5"),
             "original_timestamp": at("0001-01-01T00:00:00"),
             "received_at": at("2026-11-22T05:24:46.5"),
             "email": "p@shop.example",

@@ -1,0 +1,135 @@
+"""Times as senders write them are read row by row, and none is later than its receipt."""
+
+import duckdb
+import pytest
+
+from tests.support.macros import macros
+
+TEN = "2026-11-20 10:00:00"
+READ = {
+    "2026-11-20T10:00:00Z": TEN,
+    "2026-11-20T10:00Z": TEN,
+    "2026-11-20T10:00": TEN,
+    "20261120T100000Z": TEN,
+    "20261120T1000Z": TEN,
+    "20261120T120000.5+0200": "2026-11-20 10:00:00.5",
+    "2026-11-20T10:00:00,000Z": TEN,
+    "2026-11-20t10:00:00z": TEN,
+    "2026-11-20 10:00:00": TEN,
+    "2026-11-20 10:00:00 UTC": TEN,
+    " 2026-11-20T10:00:00Z ": TEN,
+    "2026-11-20T12:00:00+02": TEN,
+    "2026-11-20T12:00:00+0200": TEN,
+    "2026-11-20T12:00:00+02:00": TEN,
+    "2026-11-20T04:30:00-05:30": TEN,
+    "2026-11-20T10:00:00-00:00": TEN,
+    "2026-11-20T19:00:00+09:00[Asia/Tokyo]": TEN,
+    "2026-12-31T23:59:60Z": "2027-01-01 00:00:00",
+    "2026-11-20T24:00:00Z": "2026-11-21 00:00:00",
+    "2026-11-20": "2026-11-20 00:00:00",
+    "2015-2-02T0:30:08.276Z": "2015-02-02 00:30:08.276",
+    "2020-05-09 23:54:49.209808489 +0200 CEST": "2020-05-09 21:54:49.209808",
+    "2020-05-09 23:54:49.209808489 +0000 UTC m=+70366.298768264": "2020-05-09 23:54:49.209808",
+} | {
+    f"2026-11-20T10:00:00.{'123456789'[:digits]}Z": f"{TEN}.{'123456'[:digits]}"
+    for digits in range(1, 10)
+}
+NO_TIMES = [
+    "2026-11-20T10:00:00 Asia/Tokyo",  # no offset: what it is changes with the zone's own rules
+    "2026-11-20T10:00:00+25:00",
+    "2026-11-20T10:00:61Z",
+    "2026-02-30T10:00:00Z",
+    "2024-13-45",
+    "0000-01-01T00:00:00Z",
+    "0001-01-01T00:00:00+01:00",
+    "+275760-09-13T00:00:00.000Z",
+    "1700000000",
+    "1700000000000",
+    "20261120",
+    "epoch",
+    "infinity",
+    "now",
+    "yesterday",
+    "",
+    "2026-11-20T10:00:00Z\0",
+]
+
+
+def times(*texts: str) -> list[str | None]:
+    with duckdb.connect() as con:
+        con.execute("set TimeZone = 'UTC'")
+        read = macros()["utc_timestamp"]("written")
+        rows = con.execute(
+            f"select ({read})::varchar from (select unnest($1::varchar[]) as written)", [texts]
+        ).fetchall()
+    return [time for (time,) in rows]
+
+
+def test_a_time_is_read_in_every_form_that_senders_use() -> None:
+    assert dict(zip(READ, times(*READ), strict=True)) == READ
+
+
+def test_what_is_no_time_is_null() -> None:
+    assert dict(zip(NO_TIMES, times(*NO_TIMES), strict=True)) == dict.fromkeys(NO_TIMES)
+
+
+def test_a_time_does_not_depend_on_the_rows_around_it() -> None:
+    texts = [*READ, *NO_TIMES]
+    alone = [times(text)[0] for text in texts]
+
+    for poison in ("2026-11-20T10:00:00 Asia/Tokyo", "2026-11-20T10:00:00 America/New_York"):
+        among = times(*(one for text in texts for one in (poison, text)))
+        assert among[1::2] == alone
+
+
+RECEIVED = "2026-11-20 10:00:00"
+NOW = "2026-11-20T10:00:00Z"
+
+
+@pytest.mark.parametrize(
+    ("clocks", "sent_at", "expected"),
+    [
+        pytest.param({"timestamp": NOW}, "1970-01-01T00:00:00Z", RECEIVED, id="sent in 1970"),
+        pytest.param({"timestamp": NOW}, "2083-01-01T00:00:00Z", RECEIVED, id="sent in 2083"),
+        pytest.param(
+            {"timestamp": "1970-01-01T00:00:00Z"},
+            "1970-01-01T00:01:00Z",
+            "2026-11-20 09:59:00",
+            id="a clock that is wrong all the time",
+        ),
+        pytest.param({"timestamp": "1970-01-01T00:00:00Z"}, NOW, RECEIVED, id="happened in 1970"),
+        pytest.param({"timestamp": "2083-01-01T00:00:00Z"}, None, RECEIVED, id="given in 2083"),
+        pytest.param(
+            {"timestamp": "2019-01-01T00:00:00Z"}, NOW, "2019-01-01 00:00:00", id="an import"
+        ),
+        pytest.param(
+            {"timestamp": "2083-01-01T00:00:00Z", "originalTimestamp": NOW, "receivedAt": NOW},
+            "1970-01-01T00:00:00Z",
+            RECEIVED,
+            id="corrected by Segment into the future",
+        ),
+        pytest.param(
+            {"timestamp": NOW, "originalTimestamp": NOW, "receivedAt": "2083-01-01T00:00:00Z"},
+            NOW,
+            RECEIVED,
+            id="received in the future",
+        ),
+        pytest.param(
+            {"timestamp": "2026-11-20T10:04:00Z"}, None, "2026-11-20 10:04:00", id="within minutes"
+        ),
+    ],
+)
+def test_no_event_happened_after_its_receipt_or_absurdly_long_before(
+    clocks: dict[str, str], sent_at: str | None, expected: str
+) -> None:
+    readings = macros()["clock_readings"]({name: f'"{name}"' for name in clocks})
+    given = ", ".join(f"'{text}' as \"{name}\"" for name, text in clocks.items())
+    with duckdb.connect() as con:
+        row = con.execute(
+            f"select timestamp::varchar, received_at::varchar from ("
+            f"select {macros()['event_times']()} from (select *, {readings} from (select {given}, "
+            f"timestamp '{RECEIVED}' as received_at, $1::varchar as sent_at)))",
+            [sent_at],
+        ).fetchone()
+
+    assert row == (expected, RECEIVED)
