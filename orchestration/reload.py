@@ -17,7 +17,14 @@ import pyarrow as pa
 from orchestration.loading import behind, loads
 from orchestration.loading.fields import FieldNotes
 from orchestration.loading.insert import HOUR, UNKNOWN, insert_events
-from orchestration.loading.landed_file import MAX_DEPTH, Contents, LandedFile, Lines, Rejects
+from orchestration.loading.landed_file import (
+    MAX_DEPTH,
+    Contents,
+    LandedFile,
+    Lines,
+    Rejects,
+    without_nul,
+)
 from orchestration.loading.load import next_load_id, refuse_if_behind
 from orchestration.loading.loads import JournaledLoad
 from orchestration.loading.tables import CALLS, create_raw_tables
@@ -120,9 +127,9 @@ def _move_chosen(
         event = check_event(bytes(body), NOTHING_SHARED, call if call in CALLS else None, limits)
         if isinstance(event, Event) and received_at is not None:
             lines = by_file[name, event.call]
-            lines.message_id.append(event.message_id)
+            lines.message_id.append(without_nul(event.message_id))
             lines.received_at.append(received_at)
-            lines.sent_at.append(event.sent_at or sent_at)
+            lines.sent_at.append(without_nul(event.sent_at) if event.sent_at else sent_at)
             lines.source.append(source)
             lines.payload.append(_without_write_key(event.payload).decode())
             lines.line.append(number)

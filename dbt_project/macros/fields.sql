@@ -97,7 +97,11 @@
         value is there; where it is read as JSON, each type that was seen is picked out of it. The
         row of a documented field that says no type stands for all types, and then for none.
     #}
-    {% if field.is_hashed %}
+    {% if read and field.path in ids() and (field.is_declared or field.read_as != 'json') %}
+        {% set text = read if field.read_as != 'json' else json_read_as(read, 'varchar') %}
+        {% set id = blank_as_null(text) %}
+        {% do return(hashed(id) if field.is_hashed else id) %}
+    {% elif field.is_hashed %}
         {% do return(hashed(read if field.read_as != 'json' else json_text(read))) %}
     {% elif field.read_as != 'json' or field.column_type == 'json' and field.is_declared %}
         {% do return(read) %}
@@ -106,6 +110,12 @@
     {% elif field.type %}
         {% do return(json_value_of(read, field.type, field.column_type)) %}
     {% endif %}
+{% endmacro %}
+
+
+{% macro ids() %}
+    {# The fields that say whose an event is. #}
+    {% do return(['userId', 'anonymousId', 'groupId', 'previousId', 'context.groupId']) %}
 {% endmacro %}
 
 

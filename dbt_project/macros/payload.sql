@@ -10,6 +10,7 @@
         parsed:      the select expressions for it, as `fields` and `others`
         expressions: path -> where its value is then
     #}
+    {% set json = without_nul(json) %}
     {% set together = {} %}
     {% set apart = {} %}
     {% set expressions = {} %}
@@ -34,6 +35,39 @@
         {% do parsed.append(json_to_list(json, apart.values()) ~ ' as others') %}
     {% endif %}
     {% do return({'parsed': parsed, 'expressions': expressions}) %}
+{% endmacro %}
+
+
+{% macro without_nul(json) %}
+    {#
+        A document in which no string and no key has a NUL: each is the character for what cannot
+        be shown. DuckLake writes what a query looks for, a user's too, into SQL of its own, and a
+        NUL would end that. The payload in `raw` keeps it, as `\u0000`.
+    #}
+    {% do return(adapter.dispatch('without_nul')(json)) %}
+{% endmacro %}
+
+{% macro duckdb__without_nul(json) %}
+    {# an escaped backslash in front of `u0000` is none of it: set aside, as no JSON has a chr(1) #}
+    {% set text = 'cast(' ~ json ~ ' as varchar)' %}
+    {% set apart = "replace(" ~ text ~ ", '\\\\', chr(1))" %}
+    {% set cleaned = "replace(" ~ apart ~ ", '\\u0000', '\\ufffd')" %}
+    {% do return(
+        "case when contains(" ~ text ~ ", '\\u0000') "
+        ~ "then cast(replace(" ~ cleaned ~ ", chr(1), '\\\\') as json) else " ~ json ~ " end"
+    ) %}
+{% endmacro %}
+
+
+{% macro blank_as_null(text) %}
+    {# An id of nothing but white space and what cannot be seen is nobody's. #}
+    {% do return(adapter.dispatch('blank_as_null')(text)) %}
+{% endmacro %}
+
+{% macro duckdb__blank_as_null(text) %}
+    {% set blank = "'[\\s\\p{Z}\\p{Cc}\\p{Cf}\\x{FFFD}]*'" %}
+    {% set is_blank = 'regexp_full_match(' ~ text ~ ', ' ~ blank ~ ')' %}
+    {% do return('case when not ' ~ is_blank ~ ' then ' ~ text ~ ' end') %}
 {% endmacro %}
 
 
@@ -212,7 +246,7 @@
         '[0-9]{4}-[0-9]{2}(-[0-9]{2}.*)?',
         '[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}',
         '[0-9a-fA-F]{16,}',
-        '.*[@\\x00].*',
+        '.*[@\\x00\\x{FFFD}].*',
         '\\[\\]',
     ] %}
     {% do return(patterns | join('|')) %}

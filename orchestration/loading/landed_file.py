@@ -180,9 +180,9 @@ def _add_event(contents: Contents, line: bytes, number: int) -> None:
     except (msgspec.DecodeError, UnicodeDecodeError):
         raise DamagedLineError("no_envelope") from None
     lines = contents.lines
-    lines.message_id.append(envelope.message_id)
+    lines.message_id.append(without_nul(envelope.message_id))
     lines.received_at.append(envelope.received_at)
-    lines.sent_at.append(envelope.sent_at)
+    lines.sent_at.append(envelope.sent_at and without_nul(envelope.sent_at))
     lines.source.append(envelope.source)
     lines.payload.append(text)
     lines.line.append(number)
@@ -194,14 +194,22 @@ def _add_rejected(contents: Contents, line: bytes, number: int) -> None:
     except (msgspec.DecodeError, UnicodeDecodeError):
         raise DamagedLineError("no_envelope") from None
     rejects = contents.rejects
-    rejects.message_id.append(envelope.message_id)
+    rejects.message_id.append(envelope.message_id and without_nul(envelope.message_id))
     rejects.received_at.append(envelope.received_at)
-    rejects.sent_at.append(envelope.sent_at)
+    rejects.sent_at.append(envelope.sent_at and without_nul(envelope.sent_at))
     rejects.source.append(envelope.source)
     rejects.call.append(envelope.call)
     rejects.reason.append(envelope.reason)
     rejects.body.append(envelope.body)
     rejects.line.append(number)
+
+
+def without_nul(text: str) -> str:
+    r"""A text as a table may hold it: each NUL as JSON writes it, `\u0000`.
+
+    DuckLake writes what a query looks for into SQL of its own, and a NUL would end that.
+    """
+    return text.replace("\0", "\\u0000")
 
 
 def is_too_deep(text: bytes, limit: int = MAX_DEPTH) -> bool:
