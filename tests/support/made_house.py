@@ -2,8 +2,6 @@
 
 import os
 import shutil
-import subprocess
-import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
@@ -11,7 +9,8 @@ import pytest
 from filelock import FileLock
 
 from orchestration.loading.warehouse import create_warehouse
-from orchestration.settings import ROOT, Settings
+from orchestration.settings import Settings
+from tests.support.forked import run_command
 
 
 def shared_folder(factory: pytest.TempPathFactory) -> Path:
@@ -79,9 +78,15 @@ def move_in(made: Path, folder: Path) -> None:
 
 def run_orchestration(command: str, house: Mapping[str, str]) -> None:
     """Run `python -m orchestration` to its good end."""
-    done = subprocess.run(
-        [sys.executable, "-m", "orchestration", command],
-        cwd=ROOT, env=os.environ | house, capture_output=True, text=True, check=False,
-    )  # fmt: skip
+    done = run_command([command], os.environ | house)
     if done.returncode:
         pytest.fail(done.stdout + done.stderr)
+
+
+def plain_environment() -> dict[str, str]:
+    """This process's environment without settings of the house the tests run in."""
+    return {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith(("SEAMLINE_", "DAGSTER_"))
+    }

@@ -14,8 +14,8 @@ from tests.support.load_children import read_in_a_loop, run_models
 
 pytestmark = pytest.mark.timeout(600)
 
-READERS = 8
-LOADS = 3
+READERS = 3
+LOADS = 2
 EVENTS = 50
 MODELS = ("stg_segment__track", "track")
 

@@ -17,6 +17,7 @@ EVENTS = 400
 ALL_IDS = " union all ".join(f'select message_id from raw."{call}"' for call in CALLS)
 
 
+@pytest.mark.long
 def test_what_two_receivers_land_and_two_loads_take_is_loaded_once(
     start_receiver: StartReceiver, settings: Settings, report: Report
 ) -> None:
