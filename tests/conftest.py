@@ -47,7 +47,7 @@ def pytest_report_header() -> str:
 @pytest.fixture
 def chance() -> random.Random:
     """What chooses where a fault strikes; the same with the same TEST_SEED."""
-    print(f"TEST_SEED={os.environ['TEST_SEED']}")
+    print(f"TEST_SEED={os.environ['TEST_SEED']}")  # noqa: T201 - shown where a test fails
     return random.Random(os.environ["TEST_SEED"])  # noqa: S311 - places, no secrets
 
 

@@ -98,7 +98,7 @@ def _serve() -> None:
 
     answers = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)
-    assert (dbt_plugin, prepare, verify)  # imported, as a command would
+    assert all((dbt_plugin, prepare, verify))  # imported, as a command would
     warehouse.CONFIG["allow_unsigned_extensions"] = True  # as in conftest.py
     with tempfile.TemporaryDirectory() as folder:
         where = ["--target-path", folder, "--log-path", folder]

@@ -3,6 +3,8 @@
 from collections import Counter
 from collections.abc import Callable
 
+import pytest
+
 from orchestration.loading.tables import CALLS
 from orchestration.settings import Settings
 from tests.support.fault_driver import Driver
