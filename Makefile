@@ -64,7 +64,7 @@ sql: install ## open a SQL prompt on the warehouse
 test: install-dev $(CLIENTS) ## run the tests, but for what takes long
 	@$(BIN)/python -m pytest -n 3 --dist loadfile $(PYTEST)
 
-test-long: install-dev ## run the tests that take minutes each
+test-long: install-dev ## run the tests that take long
 	@$(BIN)/python -m pytest -n 2 --dist loadfile -m long $(PYTEST)
 
 chaos: install-dev ## kill receiver, load, dbt and Dagster hundreds of times, fail each disk operation
