@@ -61,11 +61,11 @@ rename: install ## move the tables to the schema that SEAMLINE_INTEGRATION_NAME 
 sql: install ## open a SQL prompt on the warehouse
 	@$(BIN)/python -m orchestration sql
 
-test: install-dev $(CLIENTS) ## run the tests, but for those that take minutes each
-	@$(BIN)/python -m pytest -n 4 --dist loadfile --no-loadscope-reorder $(PYTEST)
+test: install-dev $(CLIENTS) ## run the tests, but for what takes long
+	@$(BIN)/python -m pytest -n 3 --dist loadfile $(PYTEST)
 
-test-long: install-dev ## run the tests that take minutes each
-	@$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder -m long $(PYTEST)
+test-long: install-dev ## run the tests that take long
+	@$(BIN)/python -m pytest -n 2 --dist loadfile -m long $(PYTEST)
 
 chaos: install-dev ## kill receiver, load, dbt and Dagster hundreds of times, fail each disk operation
 	@$(BIN)/python -m pytest -m chaos -q

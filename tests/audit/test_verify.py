@@ -95,6 +95,29 @@ def test_what_waits_or_is_loaded_and_not_moved_is_no_trouble(house: Settings) ->
     assert verified.waiting["track"] == 2
 
 
+def test_what_is_damaged_at_once_is_all_found(house: Settings) -> None:
+    """One look for what the long tests damage one by one."""
+    late_file(house).write_bytes(late_file(house).read_bytes().replace(b'"x": 3', b'"x": 4'))
+    data = archive_of(house).read_bytes()
+    archive_of(house).write_bytes(data[:80] + bytes([data[80] ^ 1]) + data[81:])
+    shutil.copy(late_file(house), late_file(house).with_name(NEVER_PACKED))
+    change(house, "delete from raw.rejected")
+    change(house, "delete from segment.track where message_id = 'b'")
+    change(house, "update segment.track set properties__x = 99 where message_id = 'c'")
+
+    said = troubles(house)
+
+    assert f"{LATE}: not the bytes that were loaded" in said
+    assert f"track/{LATE}, line 2" in said
+    assert "20261122T05.tar.zst is damaged" in said
+    assert f"{NEVER_PACKED}: not in the ledger, though not waiting" in said
+    assert "neither in loaded/ nor in archive/" in said
+    assert "the ledger says 1 rejected, and the raw tables have 0" in said
+    assert "track, message b: no row in its table" in said
+    assert "track, message c: its row is not what the models make of its copy" in said
+
+
+@pytest.mark.long
 def test_a_flipped_byte_in_a_loaded_file_is_found(house: Settings) -> None:
     data = late_file(house).read_bytes()
     late_file(house).write_bytes(data.replace(b'"x": 3', b'"x": 4'))
@@ -105,6 +128,7 @@ def test_a_flipped_byte_in_a_loaded_file_is_found(house: Settings) -> None:
     assert f"track/{LATE}, line 2" in said
 
 
+@pytest.mark.long
 def test_a_flipped_byte_in_an_archive_is_found(house: Settings) -> None:
     data = archive_of(house).read_bytes()
     archive_of(house).write_bytes(data[:80] + bytes([data[80] ^ 1]) + data[81:])
@@ -131,6 +155,7 @@ def test_an_archive_that_was_packed_again_without_a_line_is_found(house: Setting
     assert f"track/{EARLY}, line 3, message b: not in the file" in said
 
 
+@pytest.mark.long
 def test_a_file_that_is_gone_is_found(house: Settings) -> None:
     late_file(house).unlink()
 
@@ -200,13 +225,8 @@ CHANGES = [
 ]
 
 
-@pytest.mark.parametrize(
-    ("sql", "said"),
-    [
-        *CHANGES[::7],  # of a raw and of a final row
-        *(pytest.param(*one, marks=pytest.mark.long) for n, one in enumerate(CHANGES) if n % 7),
-    ],
-)
+@pytest.mark.long
+@pytest.mark.parametrize(("sql", "said"), CHANGES)
 def test_a_change_in_the_warehouse_is_found_and_named(house: Settings, sql: str, said: str) -> None:
     change(house, sql)
 

@@ -1,5 +1,6 @@
 """The power goes during an erasure: others keep their rows, and the next one completes it."""
 
+import random
 from pathlib import Path
 
 import pytest
@@ -45,16 +46,22 @@ def test_what_stays_is_synced_while_what_goes_is_still_there(
     assert {path.parent for path in files} | {house.settings.data} <= synced
 
 
+@pytest.mark.long
 @forms(short=1, long=20, minutes=60, what="count")
 def test_whenever_the_power_goes_the_next_erasure_completes_it(
-    house: House, shim_library: Path, tmp_path: Path, report: Report, count: int
+    house: House,
+    shim_library: Path,
+    tmp_path: Path,
+    report: Report,
+    chance: random.Random,
+    count: int,
 ) -> None:
     journalled = JournalledHouse(tmp_path, shim_library)
     journalled.run(house.environment, "-m", "orchestration", "forget", *OPTIONS)
 
     assert journalled.unsynced() == []
     done = 0
-    for folder in journalled.cuts(count):
+    for folder in journalled.cuts(count, chance):
         left = house_in(folder)
 
         forget(left.settings, WHO)

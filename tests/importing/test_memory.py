@@ -64,6 +64,7 @@ def test_a_stream_of_300_mb_takes_no_more_memory_than_one_of_40(
     assert journal["landed"] == {"track": number}
 
 
+@pytest.mark.long
 def test_a_bomb_of_one_line_takes_as_much_memory_as_a_line_may(
     settings: Settings, tmp_path: Path
 ) -> None:

@@ -1,5 +1,6 @@
 """Loading and asking by hand, without Dagster: `make load` and `make sql`."""
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -8,6 +9,7 @@ import pytest
 
 from orchestration.settings import Settings
 from tests.support import landed
+from tests.support.forked import run_command
 from tests.support.made_house import move_in
 
 pytestmark = pytest.mark.timeout(600)
@@ -15,9 +17,9 @@ pytestmark = pytest.mark.timeout(600)
 ROOT = Path(__file__).parents[2]
 
 
-def _orchestration(*arguments: str, stdin: str = "") -> subprocess.CompletedProcess[str]:
+def _prompt(stdin: str = "") -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, "-m", "orchestration", *arguments],
+        [sys.executable, "-m", "orchestration", "sql"],
         input=stdin,
         capture_output=True,
         text=True,
@@ -27,17 +29,20 @@ def _orchestration(*arguments: str, stdin: str = "") -> subprocess.CompletedProc
     )
 
 
-def test_one_pass_loads_what_is_sealed_and_the_prompt_shows_it(settings: Settings) -> None:
+def test_one_pass_loads_what_is_sealed_and_the_prompt_shows_it(
+    settings: Settings, prepared_house: Path
+) -> None:
+    move_in(prepared_house, settings.catalog.parent.parent)
     event = {"messageId": "m", "type": "track", "event": "Song Played", "userId": 12}
     landed.land(settings.landing, "track", landed.line(event), landed.line(event))
     landed.land(settings.landing, "page", b"damaged\n")
 
-    loading = _orchestration("load")
+    loading = run_command(["load"], os.environ)
 
     assert loading.returncode == 0, loading.stderr
     last_line = loading.stdout.splitlines()[-1]
     assert last_line == "Loaded 2 files: 2 track; 1 rejected, see raw.rejected"
-    asked = _orchestration("sql", stdin=".mode csv\nselect message_id, event, user_id from track;")
+    asked = _prompt(".mode csv\nselect message_id, event, user_id from track;")
     assert asked.returncode == 0, asked.stderr
     assert asked.stdout.splitlines()[-1] == "m,Song Played,12"
 
@@ -45,13 +50,13 @@ def test_one_pass_loads_what_is_sealed_and_the_prompt_shows_it(settings: Setting
 def test_the_prompt_cannot_write(settings: Settings, prepared_house: Path) -> None:
     move_in(prepared_house, settings.catalog.parent.parent)
 
-    asked = _orchestration("sql", stdin="delete from track;")
+    asked = _prompt("delete from track;")
 
     assert "read-only" in asked.stderr
 
 
 def test_without_a_warehouse_the_prompt_says_what_makes_one(settings: Settings) -> None:
-    asked = _orchestration("sql")
+    asked = _prompt()
 
     assert asked.returncode == 1
     assert asked.stderr == (
@@ -75,7 +80,7 @@ def test_a_setting_that_cannot_work_is_one_line_that_names_it(
     assert settings
     monkeypatch.setenv(setting, value)
 
-    loading = _orchestration("load")
+    loading = run_command(["load"], os.environ)
 
     assert loading.returncode == 1
     assert said in loading.stderr

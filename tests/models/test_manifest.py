@@ -17,6 +17,7 @@ WRITE = "from orchestration import dbt; from orchestration.settings import Setti
 WRITE += "print(dbt.write_manifest(Settings()))"
 
 
+@pytest.mark.long
 def test_processes_that_need_it_at_once_all_read_it_whole(settings: Settings) -> None:
     """Webserver, daemon and a run may all find it missing or old."""
     writers = [

@@ -5,7 +5,7 @@ import pytest
 from tests.support.lake import Lake
 
 
-@pytest.mark.parametrize("command", ["run", "build"])
+@pytest.mark.parametrize("command", ["run", pytest.param("build", marks=pytest.mark.long)])
 def test_models_are_not_built_by_more_threads_than_one(built_lake: Lake, command: str) -> None:
     before = built_lake.snapshots()
 

@@ -2,17 +2,16 @@
 
 import json
 import os
-import subprocess
-import sys
 from typing import Any
 
 import pytest
 
 from orchestration.reload import reload_rejected
-from orchestration.settings import ROOT
 from receiver.events import Limits
 from tests.support import landed
+from tests.support.forked import run_command
 from tests.support.lake import Lake
+from tests.support.made_house import house_settings
 
 pytestmark = pytest.mark.timeout(600)
 
@@ -71,17 +70,9 @@ def test_under_the_same_limits_nothing_changes(house: Lake) -> None:
 
 
 def test_what_is_an_event_now_moves_to_its_table(house: Lake) -> None:
-    environment = os.environ | {
-        "SEAMLINE_LANDING": str(house.settings.landing),
-        "SEAMLINE_WAREHOUSE": house.settings.warehouse,
-        "SEAMLINE_COLUMNS": str(house.scratch / "columns.yml"),
-        "DAGSTER_HOME": str(house.scratch / "dagster"),
-    }
-    done = subprocess.run(
-        [sys.executable, "-m", "orchestration", "replay", "--rejected"],
-        env=environment, cwd=ROOT, capture_output=True, text=True, check=True,
-    )  # fmt: skip
+    done = run_command(["replay", "--rejected"], os.environ | house_settings(house.scratch))
 
+    assert done.returncode == 0, done.stderr
     assert "Moved 2 of 4 rejected records; left: 1 bad_json, 1 not_utf8" in done.stdout
     assert counts(house) == {
         "track": 2,

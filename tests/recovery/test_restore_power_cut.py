@@ -25,7 +25,7 @@ def lose(house: House) -> None:
     ("prepare", "command"),
     [
         pytest.param(keep, "rebuild", id="by make rebuild", marks=pytest.mark.long),
-        pytest.param(lose, "load", id="by the load that finds it lost"),
+        pytest.param(lose, "load", id="by the load that finds it lost", marks=pytest.mark.long),
     ],
 )
 def test_a_warehouse_that_was_made_again_survives_it(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import subprocess
 import sys
-import time
 from typing import TYPE_CHECKING
 
 import pytest
@@ -36,13 +35,18 @@ def test_the_processes_of_a_dead_stack_are_waited_for(tmp_path: Path) -> None:
     lines: list[str] = []
     with only_stack(tmp_path, say) as lock:
         left = subprocess.Popen(
-            [sys.executable, "-c", "import time; time.sleep(1.5)"], pass_fds=[lock]
+            [sys.executable, "-c", "input()"], pass_fds=[lock], stdin=subprocess.PIPE
         )
     dead = subprocess.Popen([sys.executable, "-c", ""])
     dead.wait()
     (tmp_path / NAME).write_text(str(dead.pid))
-    began = time.monotonic()
-    with only_stack(tmp_path, lines.append):
-        assert time.monotonic() - began > 0.5
-    left.wait()
+
+    def say_and_let_it_end(line: str) -> None:
+        assert left.poll() is None
+        lines.append(line)
+        assert left.stdin is not None
+        left.stdin.close()
+
+    with only_stack(tmp_path, say_and_let_it_end):
+        left.wait(timeout=60)
     assert lines == ["Waiting for the processes of the last run to end …"]

@@ -4,7 +4,6 @@ import base64
 import io
 import itertools
 import json
-import os
 import shutil
 import subprocess
 import sys
@@ -26,6 +25,8 @@ from orchestration.loading.warehouse import connect
 from orchestration.settings import ROOT, Settings
 from orchestration.verify import verify
 from tests.support import landed
+from tests.support.forked import run_command
+from tests.support.made_house import plain_environment
 
 TABLES = ("alias", "group", "identify", "page", "screen", "track")
 
@@ -77,11 +78,10 @@ class House:
 
     def command(self, *arguments: str, **popen: Any) -> subprocess.Popen[str]:
         """Start `python -m orchestration` on this house."""
-        plain = {k: v for k, v in os.environ.items() if not k.startswith(("SEAMLINE_", "DAGSTER"))}
         return subprocess.Popen(
             [sys.executable, "-m", "orchestration", *arguments],
             cwd=ROOT,
-            env=plain | self.environment,
+            env=plain_environment() | self.environment,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
@@ -90,10 +90,9 @@ class House:
 
     def run(self, *arguments: str) -> str:
         """Run it; it has to succeed."""
-        process = self.command(*arguments)
-        said, _ = process.communicate(timeout=600)
-        assert process.returncode == 0, said
-        return said
+        done = run_command(arguments, plain_environment() | self.environment)
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout + done.stderr
 
 
 def house_in(folder: Path, seal_seconds: float = 2) -> House:

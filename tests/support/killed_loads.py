@@ -10,8 +10,6 @@ import multiprocessing
 import os
 import random
 import signal
-import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -27,8 +25,9 @@ from orchestration.loading import warehouse
 from orchestration.loading.lake import DATABASE
 from orchestration.loading.landed_file import sealed_files
 from orchestration.loading.tables import CALLS
-from orchestration.settings import ROOT, Settings
+from orchestration.settings import Settings
 from tests.support import landed
+from tests.support.forked import run_command
 
 _forks = multiprocessing.get_context("forkserver")
 # A fork of a process that has imported everything begins at once, so kills cost no imports.
@@ -214,16 +213,7 @@ def environment(settings: Settings, folder: Path) -> dict[str, str]:
 
 def make(*arguments: str, settings: Settings, folder: Path, **more: str) -> tuple[int, str]:
     """Run `python -m orchestration`, as `make` does; return its status and what it said of it."""
-    done = subprocess.run(
-        [sys.executable, "-m", "orchestration", *arguments],
-        cwd=ROOT,
-        env=os.environ | environment(settings, folder) | more,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-        text=True,
-        check=False,
-    )
+    done = run_command(arguments, os.environ | environment(settings, folder) | more)
     return done.returncode, done.stderr
 
 

@@ -11,7 +11,7 @@ from orchestration.loading.load import load
 from orchestration.loading.warehouse import connect
 from orchestration.settings import Settings
 from tests.support import landed
-from tests.support.forked_dbt import run_dbt
+from tests.support.forked import run_dbt
 from tests.support.made_house import move_in
 
 TABLES = ("alias", "group", "identify", "page", "screen", "track")
@@ -62,11 +62,11 @@ class Lake:
         with connect(self.settings, read_only=True) as con:
             return con.execute(sql, parameters).fetchall()
 
-    def tables(self) -> dict[str, list[tuple[Any, ...]]]:
-        """Every row of every final table, every column."""
+    def tables(self, names: tuple[str, ...] = TABLES) -> dict[str, list[tuple[Any, ...]]]:
+        """Every row of the final tables, every column."""
         return {
             table: self.rows(f'select * from segment."{table}" order by message_id')
-            for table in TABLES
+            for table in names
         }
 
     def snapshots(self) -> int:

@@ -79,9 +79,19 @@ def move_in(made: Path, folder: Path) -> None:
 
 def run_orchestration(command: str, house: Mapping[str, str]) -> None:
     """Run `python -m orchestration` to its good end."""
+    # a process of its own: dbt's parser waits for ever in a fork of a process that has parsed
     done = subprocess.run(
         [sys.executable, "-m", "orchestration", command],
         cwd=ROOT, env=os.environ | house, capture_output=True, text=True, check=False,
     )  # fmt: skip
     if done.returncode:
         pytest.fail(done.stdout + done.stderr)
+
+
+def plain_environment() -> dict[str, str]:
+    """This process's environment without settings of the house the tests run in."""
+    return {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith(("SEAMLINE_", "DAGSTER_"))
+    }

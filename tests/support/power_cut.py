@@ -57,13 +57,17 @@ class JournalledHouse:
                 created.pop(record.inode, None)
         return sorted(path for path in created.values() if Path(path).exists())
 
-    def cuts(self, count: int) -> Iterator[Path]:
-        """The houses that so many power cuts leave, for each of `KEPT`; at one step or another."""
-        chance = random.Random(count)  # noqa: S311
+    def cuts(self, count: int, chance: random.Random) -> Iterator[Path]:
+        """The houses that so many power cuts leave, each at one step or another.
+
+        Args:
+            count: how many, for each of `KEPT`; one is for one of them.
+            chance: chooses the steps, and what stays of them.
+        """
         steps = [record.moment for record in read_journal(self._shim.journal)]
-        for keep in KEPT:
+        for keep in KEPT if count > 1 else [chance.choice(KEPT)]:
             moments = sorted(chance.choices(steps, k=count))
-            left = cuts(self._shim, moments, count, keep, self._before)
+            left = cuts(self._shim, moments, chance.randrange(10_000), keep, self._before)
             for number, content in enumerate(left):
                 folder = self._folder / f"cut-{keep}-{number}"
                 write_out(content, folder)

@@ -1,7 +1,6 @@
 """A house of the test's own: the whole stack, really started, in a folder and on free ports."""
 
 import json
-import os
 import signal
 import socket
 import subprocess
@@ -9,7 +8,7 @@ import sys
 import threading
 import time
 import tomllib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +18,7 @@ import psutil
 from orchestration.loading.warehouse import connect
 from orchestration.settings import ROOT, Settings
 from tests.support import made_house
+from tests.support.made_house import plain_environment
 from tests.support.users_packages import hide_developers_packages
 
 TABLES = ("group", "identify", "page", "screen", "track")
@@ -219,12 +219,3 @@ while True:
         self.join(timeout=10)
         assert self.process.stderr is not None
         return self.process.stderr.read()
-
-
-def plain_environment() -> Mapping[str, str]:
-    """This process's environment without settings of the house the tests run in."""
-    return {
-        name: value
-        for name, value in os.environ.items()
-        if not name.startswith(("SEAMLINE_", "DAGSTER_"))
-    }

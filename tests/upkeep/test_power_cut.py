@@ -1,5 +1,6 @@
 """The power goes while upkeep writes files together and removes old ones: no row goes with it."""
 
+import random
 from datetime import timedelta
 from pathlib import Path
 
@@ -15,7 +16,12 @@ from tests.upkeep.test_kills import UPKEEP
 
 @forms(short=1, long=30, minutes=30, what="count")
 def test_whenever_the_power_goes_every_row_is_there_and_the_next_upkeep_goes_on(
-    small_lake: Settings, shim_library: Path, tmp_path: Path, report: Report, count: int
+    small_lake: Settings,
+    shim_library: Path,
+    tmp_path: Path,
+    report: Report,
+    chance: random.Random,
+    count: int,
 ) -> None:
     before = all_hashes(small_lake)
     for part in ("landing", "warehouse"):
@@ -25,7 +31,7 @@ def test_whenever_the_power_goes_every_row_is_there_and_the_next_upkeep_goes_on(
 
     assert house.unsynced() == []
     done = 0
-    for folder in house.cuts(count):
+    for folder in house.cuts(count, chance):
         settings = Settings(
             landing=folder / "landing", warehouse=house_settings(folder)["SEAMLINE_WAREHOUSE"]
         )

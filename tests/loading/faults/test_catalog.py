@@ -40,7 +40,7 @@ def warehouse_of_a_killed_load(
     return settings.catalog.parent
 
 
-@forms(short=15, long=300, minutes=20, what="times")
+@forms(short=5, long=300, minutes=20, what="times")
 @pytest.mark.parametrize("damage", [cut, flip])
 def test_with_a_damaged_log_the_catalog_opens_with_whole_loads_only(
     settings: Settings,
@@ -69,7 +69,7 @@ def test_with_a_damaged_log_the_catalog_opens_with_whole_loads_only(
     report.add("F14", f"write-ahead log: {damage.__name__}", places=len(places), half_loads=0)
 
 
-@pytest.mark.parametrize("size", [100, 4096])
+@pytest.mark.parametrize("size", [pytest.param(100, marks=pytest.mark.long), 4096])
 def test_a_catalog_that_is_no_database_is_said_in_one_line(
     settings: Settings, sent: Sent, tmp_path: Path, size: int
 ) -> None:

@@ -12,7 +12,7 @@ from tests.support.load_children import run_models
 
 pytestmark = pytest.mark.timeout(600)
 
-MESSAGES = 300
+MESSAGES = 100
 FIRST_DAY = datetime(2026, 9, 1, tzinfo=UTC)
 LATEST_COPY = timedelta(days=60)
 LOADS = 2
@@ -40,6 +40,7 @@ def run_dbt(lake: Lake, **flags: str) -> None:
     assert Child(run_models, house | flags, MODELS).ends() == []
 
 
+@pytest.mark.long
 def test_in_whatever_order_copies_come_the_first_received_is_the_row(lake: Lake) -> None:
     chance = random.Random(15)  # noqa: S311
     copies = {number: copies_of(number, chance) for number in range(MESSAGES)}

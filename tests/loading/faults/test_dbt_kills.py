@@ -95,6 +95,7 @@ def start(lake: Lake, **flags: str) -> Child:
     return child
 
 
+@pytest.mark.long
 @forms(short=2, long=50, minutes=30)
 def test_killed_at_any_moment_each_model_is_as_before_or_after_and_the_next_run_is_right(
     lake: Lake, report: Report, kills: int

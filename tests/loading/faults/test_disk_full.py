@@ -42,6 +42,7 @@ def rows(settings: Settings, sql: str) -> list[tuple[Any, ...]]:
         return con.execute(sql).fetchall()
 
 
+@pytest.mark.long
 def test_a_full_warehouse_keeps_what_it_has_and_loads_the_rest_once_there_is_room(
     small_disk: Path, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:

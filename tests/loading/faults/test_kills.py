@@ -17,7 +17,7 @@ ONE_EACH = 1
 """SEAMLINE_LOAD_BYTES: a transaction for every file, so that kills meet many of them."""
 
 
-@forms(short=4, long=100, minutes=30)
+@forms(short=1, long=100, minutes=30)
 def test_killed_at_any_moment_each_file_is_loaded_whole_or_waits(
     settings: Settings, monkeypatch: pytest.MonkeyPatch, report: Report, kills: int
 ) -> None:

@@ -26,6 +26,7 @@ def event(message_id: str, **properties: object) -> dict[str, object]:
     return {"type": "track", "messageId": message_id, "event": "Big", "properties": properties}
 
 
+@pytest.mark.long
 def test_a_property_of_1_mib_and_an_event_of_10_mib_are_rows_with_every_byte(
     lake: Lake, report: Report
 ) -> None:

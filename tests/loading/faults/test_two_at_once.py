@@ -3,6 +3,8 @@
 from collections import Counter
 from collections.abc import Callable
 
+import pytest
+
 from orchestration.loading.tables import CALLS
 from orchestration.settings import Settings
 from tests.support.fault_driver import Driver
@@ -17,6 +19,7 @@ EVENTS = 400
 ALL_IDS = " union all ".join(f'select message_id from raw."{call}"' for call in CALLS)
 
 
+@pytest.mark.long
 def test_what_two_receivers_land_and_two_loads_take_is_loaded_once(
     start_receiver: StartReceiver, settings: Settings, report: Report
 ) -> None:

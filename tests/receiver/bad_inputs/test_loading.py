@@ -1,6 +1,7 @@
 """Bad inputs, all the way: whatever a case lands is in the warehouse, byte for byte."""
 
 import http.client
+import os
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -21,7 +22,8 @@ from tests.receiver.bad_inputs import (
     test_signatures,
 )
 from tests.support.attack import KEY, Case, Line, bad_input, each, expected_lines, send
-from tests.support.made_house import house_settings, move_in, run_orchestration
+from tests.support.forked import run_dbt
+from tests.support.made_house import house_settings, move_in
 from tests.support.receiver import RunningReceiver, new_id
 
 pytestmark = pytest.mark.timeout(600)
@@ -35,6 +37,11 @@ MODULES = (
 )
 LANDING = [case for module in MODULES for case in module.CASES if case.lines]
 REPLAYED = '{"type":"track","messageId":"replayed","event":"Replayed"}'
+
+
+MODELS = [
+    f"{kind}{call}" for call in ("track", "page", "identify") for kind in ("stg_segment__", "")
+]
 
 
 class Outcome(NamedTuple):
@@ -86,7 +93,9 @@ def outcome(tmp_path_factory: pytest.TempPathFactory, prepared_house: Path) -> I
     house = house_settings(folder)
     settings = Settings(landing=running.landing, warehouse=house["SEAMLINE_WAREHOUSE"])
     load(settings)
-    run_orchestration("load", house)
+    environment = os.environ | house | {"DBT_TARGET_PATH": str(folder / "dagster/dbt/target")}
+    status, said = run_dbt(["run", "--select", *MODELS], environment, folder / "dbt")
+    assert status == 0, said
     with connect(settings, read_only=True) as con:
         yield Outcome(con, expected, raw_lines(con), ids)
     running.kill()
