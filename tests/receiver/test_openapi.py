@@ -17,7 +17,7 @@ from receiver.settings import ROOT, Settings
 from receiver.sources import Sources
 from receiver.state import receiver_of
 from tests.support.attack import Watch
-from tests.support.receiver import SOURCES, WEB, RunningReceiver, basic
+from tests.support.receiver import SOURCES, WEB, AppReceiver, basic
 
 PATH = ROOT / "receiver" / "openapi.yaml"
 DOCUMENT = yaml.safe_load(PATH.read_text())
@@ -63,8 +63,8 @@ def test_every_route_is_described_and_every_description_is_a_route(tmp_path: Pat
     assert described == routes(tmp_path)
 
 
-def test_the_document_is_served(server: RunningReceiver) -> None:
-    answer = server.get("/openapi.yaml")
+def test_the_document_is_served(app: AppReceiver) -> None:
+    answer = app.get("/openapi.yaml")
 
     assert answer.headers["Content-Type"] == "application/yaml"
     assert answer.content == PATH.read_bytes()
@@ -84,13 +84,13 @@ def credentials(path: str) -> dict[str, str]:
 @schema.parametrize()
 @settings(max_examples=15, deadline=None, suppress_health_check=list(HealthCheck))
 def test_the_receiver_does_what_the_document_says(
-    case: schemathesis.Case, server: RunningReceiver
+    case: schemathesis.Case, app: AppReceiver
 ) -> None:
     if "name" in case.path_parameters:
         case.path_parameters["name"] = "hooks"
 
     case.call_and_validate(
-        base_url=server.url,
+        base_url=app.url,
         headers=credentials(case.path),
         # What is wrong in an event is kept and answered 200: no bad input has to be refused.
         excluded_checks=[negative_data_rejection],
@@ -98,5 +98,5 @@ def test_the_receiver_does_what_the_document_says(
     )
 
 
-def test_the_receiver_is_unharmed_by_all_that(server: RunningReceiver) -> None:
-    Watch(server).must_be_unharmed()
+def test_the_receiver_is_unharmed_by_all_that(app: AppReceiver) -> None:
+    Watch(app).must_be_unharmed()
