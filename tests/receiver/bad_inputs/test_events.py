@@ -3,7 +3,7 @@
 import json
 
 from tests.support.attack import Case, Line, each, event, lands, must_come_of, rejected
-from tests.support.receiver import WEB, AppReceiver
+from tests.support.receiver import WEB, AppReceiver, Landing
 
 ODD_NAMES = {
     "empty": "",
@@ -109,8 +109,8 @@ CASES = [
 
 
 @each(CASES)
-def test_an_odd_event_lands_as_it_came_or_with_its_reason(case: Case, app: AppReceiver) -> None:
-    must_come_of(case, app)
+def test_an_odd_event_lands_as_it_came_or_with_its_reason(case: Case, receiver: Landing) -> None:
+    must_come_of(case, receiver)
 
 
 def test_an_event_without_an_id_has_the_same_one_when_it_comes_again(

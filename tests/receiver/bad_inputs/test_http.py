@@ -28,6 +28,7 @@ from tests.support.receiver import (
     SEGMENT_GIVES_UP,
     SOURCES,
     AppReceiver,
+    Landing,
     Refusal,
     RunningReceiver,
     new_id,
@@ -164,14 +165,9 @@ CASES = [
 ]  # fmt: skip
 
 
-@each([case for case in CASES if case.wire])
-def test_nothing_on_the_wire_lands_but_a_whole_request(case: Case, server: RunningReceiver) -> None:
-    must_come_of(case, server)
-
-
-@each([case for case in CASES if not case.wire])
-def test_an_odd_request_lands_or_is_refused(case: Case, app: AppReceiver) -> None:
-    must_come_of(case, app)
+@each(CASES)
+def test_no_request_lands_but_a_whole_one(case: Case, receiver: Landing) -> None:
+    must_come_of(case, receiver)
 
 
 def test_a_405_says_what_is_allowed(app: AppReceiver) -> None:

@@ -22,7 +22,7 @@ from tests.support.attack import (
     must_come_of,
     refused,
 )
-from tests.support.receiver import SOURCES, AppReceiver, Refusal, basic
+from tests.support.receiver import SOURCES, AppReceiver, Landing, Refusal, basic
 
 SIGNED = "/webhooks/signed"
 SIGNED_KEY = basic("signed-key")
@@ -153,8 +153,8 @@ CASES = [
 
 
 @each(CASES)
-def test_only_who_proves_himself_lands(case: Case, app: AppReceiver) -> None:
-    must_come_of(case, app)
+def test_only_who_proves_himself_lands(case: Case, receiver: Landing) -> None:
+    must_come_of(case, receiver)
 
 
 @bad_input("B01", "any wrong credential", "the same 401, with the same body")
