@@ -11,24 +11,24 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from orchestration.loading.people import USER, Id
 from orchestration.loading.suppressed import begin
-from tests.support.receiver import ROOT, AppReceiver, eventually, new_id
+from tests.support.receiver import ROOT, RunningReceiver, eventually, new_id
 
 PAGE = (ROOT / "docs/operate-receiver.md").read_text()
 CODES = r"(?:RequestRefusedError\(\s*\d+,|NotLandedError\(|Trouble\(|_UnusableError\()\s*\"(\w+)\""
 
 
-def test_every_metric_is_documented(app: AppReceiver) -> None:
+def test_every_metric_is_documented(server: RunningReceiver) -> None:
     shut_out = '{"type":"track","integrations":{"All":false}}'
-    app.post("/v1/batch", f'{{"batch":[{{"type":"track"}},{{"type":"?"}},{shut_out}]}}')
+    server.post("/v1/batch", f'{{"batch":[{{"type":"track"}},{{"type":"?"}},{shut_out}]}}')
     erased = f"erased-{new_id()}"
-    begin(app.landing, [Id(USER, erased)], suppressed=True)
+    begin(server.landing, [Id(USER, erased)], suppressed=True)
 
     def is_suppressed() -> bool:
-        app.post("/v1/track", f'{{"userId":"{erased}"}}')
-        return "seamline_suppressed_total" in app.get("/metrics").text
+        server.post("/v1/track", f'{{"userId":"{erased}"}}')
+        return "seamline_suppressed_total" in server.get("/metrics").text
 
     assert eventually(is_suppressed)
-    families = text_string_to_metric_families(app.get("/metrics").text)
+    families = text_string_to_metric_families(server.get("/metrics").text)
     shown = {family.name for family in families if family.name.startswith("seamline_")}
     documented = re.findall(r"`(seamline_\w+?)(?:_total)?(?:\{[^}]*\})?`", PAGE)
 

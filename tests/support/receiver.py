@@ -6,6 +6,7 @@ A test talks to both in the same way.
 """
 
 import base64
+import http.client
 import io
 import json
 import os
@@ -17,10 +18,10 @@ import threading
 import time
 import uuid
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import redirect_stderr
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
+from unittest.mock import patch
 from urllib.parse import unquote_to_bytes
 
 import httpx
@@ -179,6 +180,42 @@ class Landing:
         """Return the process ids that have to stay the same, whatever is sent."""
         raise NotImplementedError
 
+    def connect(self, timeout: float = 30) -> "http.client.HTTPConnection | _NoConnection":
+        """Return a connection for one request after the other."""
+        return http.client.HTTPConnection("127.0.0.1", self.port, timeout=timeout)
+
+    def kill(self) -> None:
+        """End it."""
+        raise NotImplementedError
+
+
+class _Read(NamedTuple):
+    """An answer, as `http.client` gives it."""
+
+    status: int
+    body: bytes
+
+    def read(self) -> bytes:
+        return self.body
+
+
+class _NoConnection:
+    """What `http.client.HTTPConnection` would be to an application without a server."""
+
+    def __init__(self, client: httpx.Client) -> None:
+        self._client = client
+        self._answer = _Read(0, b"")
+
+    def request(self, method: str, path: str, body: bytes, headers: dict[str, str]) -> None:
+        answer = self._client.request(method, path, content=body, headers=headers)
+        self._answer = _Read(answer.status_code, answer.content)
+
+    def getresponse(self) -> _Read:
+        return self._answer
+
+    def close(self) -> None:
+        pass
+
 
 class AppReceiver(Landing):
     """The application in this process, without a server: what is sent really lands."""
@@ -197,10 +234,13 @@ class AppReceiver(Landing):
         self.landing, self.port = self.settings.landing, self.settings.port
         self.log = folder / "log"
         self._stderr = self.log.open("a")
-        self.log_here()
+        with redirect_stderr(self._stderr):
+            configure_logs()
+        # Who logs looks anew where to: this process is not one receiver's alone.
+        self._logs = structlog.get_config() | {"cache_logger_on_first_use": False}
         _forget_probe()
-        self.app = create_app(self.settings)
-        self.log_here()
+        with patch("receiver.configure_logs", self.log_here):
+            self.app = create_app(self.settings)
         self.committer = receiver_of(self.app).committer
         self.fatal = threading.Event()
         self.committer._on_fatal = self.fatal.set  # noqa: SLF001 - it would end the tests
@@ -208,14 +248,21 @@ class AppReceiver(Landing):
 
     def log_here(self) -> None:
         """Let the log's lines come into this one's file: a process has one log."""
-        with redirect_stderr(self._stderr):
-            configure_logs()
-        structlog.configure(cache_logger_on_first_use=False)
+        structlog.configure(**self._logs)
 
     def processes(self) -> list[int]:
         """Return none: there is this one."""
         assert self.committer.refusal() is None
         return []
+
+    def connect(self, timeout: float = 30) -> _NoConnection:
+        """Return what may be used as a connection."""
+        del timeout
+        return _NoConnection(self.http)
+
+    def kill(self) -> None:
+        """Seal everything, and end: an application is never killed alone."""
+        self.close()
 
     def close(self) -> None:
         """Seal everything, and end."""
@@ -438,38 +485,6 @@ def refusal(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Refusal:
         return str(stopped.value)
 
     return refuse
-
-
-class Load:
-    """Senders that post one event after the other, and remember what was acknowledged."""
-
-    def __init__(self, running: RunningReceiver, senders: int = 8) -> None:
-        """Start sending."""
-        self._running = running
-        self._stopped = False
-        self._pool = ThreadPoolExecutor(senders)
-        self._sent = [self._pool.submit(self._send) for _ in range(senders)]
-
-    def _send(self) -> list[str]:
-        acknowledged = []
-        while not self._stopped:
-            message_id = new_id()
-            body = json.dumps({"messageId": message_id, "event": "Loaded"})
-            try:
-                answer = self._running.post("/v1/track", body)
-            except httpx.TransportError:
-                time.sleep(0.01)
-                continue
-            if answer.status_code == httpx.codes.OK:
-                acknowledged.append(message_id)
-        return acknowledged
-
-    def stop(self) -> set[str]:
-        """Stop sending; return the ids that were answered 200."""
-        self._stopped = True
-        acknowledged = {one for sent in self._sent for one in sent.result()}
-        self._pool.shutdown()
-        return acknowledged
 
 
 def landed_ids(landing: Path) -> set[str]:
