@@ -13,7 +13,7 @@ check: export SEAMLINE_WAREHOUSE_DATA := $(CHECK)/data
 check: export DAGSTER_HOME := $(CHECK)/dagster
 
 .DEFAULT_GOAL := help
-.PHONY: help demo run receiver load verify rebuild replay rename sql test test-long chaos fuzz check bench-receiver bench-tables lock install install-dev clean upkeep bench-upkeep import bench-import forget unsuppress
+.PHONY: help demo run receiver load verify rebuild replay rename sql test test-integration test-long chaos fuzz check bench-receiver bench-tables lock install install-dev clean upkeep bench-upkeep import bench-import forget unsuppress
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -66,6 +66,9 @@ test: install-dev $(CLIENTS) ## run the tests, but for what takes long
 
 test-long: install-dev ## run the tests that take long
 	@$(BIN)/python -m pytest -n 2 --dist loadfile -m long $(PYTEST)
+
+test-integration: install-dev $(CLIENTS) ## run the tests that want a browser, Node, nginx or an object store
+	@$(BIN)/python -m pytest -n 2 --dist loadfile -m integration $(PYTEST)
 
 chaos: install-dev ## kill receiver, load, dbt and Dagster hundreds of times, fail each disk operation
 	@$(BIN)/python -m pytest -m chaos -q

@@ -61,6 +61,7 @@ class Server(BaseApplication):  # type: ignore[misc]
             "secure_scheme_headers": {},
             "forwarder_headers": "",
             "graceful_timeout": 20,
+            "keepalive": settings.keepalive_seconds,
             "timeout": 60,
             "umask": 0o077,
             "limit_request_line": 8190,  # gunicorn's most: a pixel has its event in the address

@@ -16,6 +16,7 @@ pytest.register_assert_rewrite("tests.support")
 pytest_plugins = [
     "tests.support.fault_report",
     "tests.support.fault_shim",
+    "tests.support.integration",
     "tests.support.lake",
     "tests.support.made_house",
     "tests.support.receiver",

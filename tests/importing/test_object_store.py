@@ -10,6 +10,8 @@ from tests.support.importing import events, parsed, payloads, run_import, run_pr
 from tests.support.object_store import Bucket
 from tests.support.receiver import free_port
 
+pytestmark = pytest.mark.integration
+
 EVENTS = events("stored", 300, size=500)
 LINES = b"".join(one + b"\n" for one in EVENTS)
 

@@ -2,18 +2,18 @@
 
 from collections.abc import Callable
 
-from tests.support.receiver import RunningReceiver
+from tests.support.receiver import AppReceiver
 
 
-def test_a_receiver_that_can_land_is_live_and_ready(server: RunningReceiver) -> None:
-    assert server.get("/health/live").status_code == 200
-    assert server.get("/health/ready").status_code == 200
+def test_a_receiver_that_can_land_is_live_and_ready(app: AppReceiver) -> None:
+    assert app.get("/health/live").status_code == 200
+    assert app.get("/health/ready").status_code == 200
 
 
 def test_a_disk_below_the_reserve_is_live_and_not_ready(
-    start_receiver: Callable[..., RunningReceiver],
+    make_app: Callable[..., AppReceiver],
 ) -> None:
-    full = start_receiver(reserve_bytes=10**18)
+    full = make_app(reserve_bytes=10**18)
 
     ready = full.get("/health/ready")
     sent = full.post("/v1/track", "{}")

@@ -6,7 +6,7 @@ import re
 import stat
 import zlib
 
-from tests.support.receiver import RunningReceiver, new_id
+from tests.support.receiver import AppReceiver, new_id
 
 LINE = re.compile(
     rb'\{"v":1,"crc":"[0-9a-f]{8}","message_id":"[^"]+",'
@@ -20,43 +20,43 @@ REJECTED_LINE = re.compile(
 NAME = re.compile(r"\d{8}T\d{12}Z-[A-Za-z0-9._]+-\d+-[0-9a-f]{8}-\d{6}\.ndjson(?:\.open)?")
 
 
-def the_line(server: RunningReceiver, marker: str, call: str) -> bytes:
-    (line,) = [line for line in server.lines(call) if marker.encode() in line]
+def the_line(app: AppReceiver, marker: str, call: str) -> bytes:
+    (line,) = app.lines(call, holding=marker)
     return line
 
 
-def test_a_line_has_the_fields_in_their_order(server: RunningReceiver) -> None:
+def test_a_line_has_the_fields_in_their_order(app: AppReceiver) -> None:
     marker = new_id()
-    server.post("/v1/track", json.dumps({"messageId": marker, "sentAt": "2026-11-22"}))
+    app.post("/v1/track", json.dumps({"messageId": marker, "sentAt": "2026-11-22"}))
 
-    assert LINE.fullmatch(the_line(server, marker, "track"))
+    assert LINE.fullmatch(the_line(app, marker, "track"))
 
 
-def test_the_checksum_covers_everything_behind_it(server: RunningReceiver) -> None:
+def test_the_checksum_covers_everything_behind_it(app: AppReceiver) -> None:
     marker = new_id()
-    server.post("/v1/page", json.dumps({"messageId": marker}))
+    app.post("/v1/page", json.dumps({"messageId": marker}))
 
-    line = the_line(server, marker, "page")
+    line = the_line(app, marker, "page")
 
     assert line[23:].startswith(b',"message_id"')
     assert json.loads(line)["crc"] == f"{zlib.crc32(line[23:-1]):08x}"
 
 
-def test_a_rejected_line_has_the_reason_and_the_bytes(server: RunningReceiver) -> None:
+def test_a_rejected_line_has_the_reason_and_the_bytes(app: AppReceiver) -> None:
     body = json.dumps({"type": "nonsense", "messageId": new_id()}).encode()
-    server.post("/v1/batch", b'{"batch":[' + body + b"]}")
+    app.post("/v1/batch", b'{"batch":[' + body + b"]}")
 
-    line = the_line(server, base64.b64encode(body).decode(), "rejected")
+    line = the_line(app, base64.b64encode(body).decode(), "rejected")
 
     assert REJECTED_LINE.fullmatch(line)
     assert line[14:22].decode() == f"{zlib.crc32(line[23:-1]):08x}"
     assert json.loads(line)["reason"] == "unknown_type"
 
 
-def test_files_are_named_by_the_rule_and_closed_to_others(server: RunningReceiver) -> None:
-    server.post("/v1/group", "{}")
+def test_files_are_named_by_the_rule_and_closed_to_others(app: AppReceiver) -> None:
+    app.post("/v1/group", "{}")
 
-    folders = [path for path in server.landing.iterdir() if path.is_dir()]
+    folders = [path for path in app.landing.iterdir() if path.is_dir()]
     files = [path for folder in folders for path in folder.iterdir()]
 
     assert files
@@ -66,11 +66,11 @@ def test_files_are_named_by_the_rule_and_closed_to_others(server: RunningReceive
     assert {stat.S_IMODE(path.stat().st_mode) for path in sealed} <= {0o600}
 
 
-def test_the_events_of_a_request_are_a_microsecond_apart(server: RunningReceiver) -> None:
+def test_the_events_of_a_request_are_a_microsecond_apart(app: AppReceiver) -> None:
     ids = [new_id() for _ in range(3)]
     events = [{"type": "alias", "messageId": one} for one in ids]
-    server.post("/v1/batch", json.dumps({"batch": events}))
+    app.post("/v1/batch", json.dumps({"batch": events}))
 
-    micros = [int(server.landed(one)[0]["received_at"][20:26]) for one in ids]
+    micros = [int(app.landed(one)[0]["received_at"][20:26]) for one in ids]
 
     assert [(after - micros[0]) % 1_000_000 for after in micros] == [0, 1, 2]

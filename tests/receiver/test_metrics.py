@@ -1,9 +1,10 @@
 """Metrics: what all workers have counted, and how the landing folder stands."""
 
+import atexit
 import json
 import os
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -13,15 +14,14 @@ from prometheus_client.parser import text_string_to_metric_families
 from receiver import backlog, metrics_folder
 from receiver.backlog import Backlog, backlog_of
 from receiver.tracking import CALLS_BY_NAME
-from tests.support.receiver import RunningReceiver, eventually, new_id
+from tests.support.receiver import AppReceiver, Landing, RunningReceiver, eventually, new_id
 
 EVENT_ROUTE = f"/v1/<any({','.join(CALLS_BY_NAME)}):name>"
 
-StartReceiver = Callable[..., RunningReceiver]
 Samples = dict[tuple[str, frozenset[str]], float]
 
 
-def samples_of(running: RunningReceiver) -> Samples:
+def samples_of(running: Landing) -> Samples:
     """Return what `/metrics` says: by name and the values of the labels."""
     answer = running.get("/metrics")
     assert answer.headers["Content-Type"].startswith("text/plain")
@@ -41,16 +41,17 @@ def workers_that_answered(running: RunningReceiver) -> set[str]:
     return {path.name.split("-")[2] for path in running.landing.glob("*/*.ndjson*")}
 
 
-@pytest.fixture
-def busy(start_receiver: StartReceiver) -> RunningReceiver:
+@pytest.fixture(scope="module")
+def busy(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningReceiver]:
     """A receiver of two workers, both of which have landed events."""
-    running = start_receiver(seal_seconds=60)
+    running = RunningReceiver(tmp_path_factory.mktemp("busy"), seal_seconds=60, workers=2)
     assert eventually(
         lambda: (
             running.post("/v1/track", "{}").is_success and len(workers_that_answered(running)) == 2
         )
     )
-    return running
+    yield running
+    running.kill()
 
 
 def test_what_workers_count_is_added_up(busy: RunningReceiver) -> None:
@@ -81,9 +82,9 @@ def test_what_workers_count_is_added_up(busy: RunningReceiver) -> None:
 
 
 def test_events_are_counted_once_they_are_on_the_disk_and_not_before(
-    start_receiver: StartReceiver,
+    make_app: Callable[..., AppReceiver],
 ) -> None:
-    full = start_receiver(reserve_bytes=10**18)
+    full = make_app(reserve_bytes=10**18)
     assert full.post("/v1/track", "{}").status_code == 503
 
     samples = samples_of(full)
@@ -105,11 +106,11 @@ def test_a_worker_that_died_takes_no_counts_with_it(busy: RunningReceiver) -> No
     assert value(samples_of(busy), *track) == value(before, *track) + 1
 
 
-def test_the_backlog_is_what_is_sealed_and_not_loaded(start_receiver: StartReceiver) -> None:
-    running = start_receiver(seal_seconds=0.2)
+def test_the_backlog_is_what_is_sealed_and_not_loaded(make_app: Callable[..., AppReceiver]) -> None:
+    running = make_app(seal_seconds=0.05)
     running.post("/v1/track", "{}")
     assert eventually(lambda: value(samples_of(running), "backlog_files", "track") == 1)
-    aged = eventually(lambda: value(samples_of(running), "backlog_age_seconds", "track") > 1)
+    aged = eventually(lambda: value(samples_of(running), "backlog_age_seconds", "track") > 0.1)
     (sealed,) = (running.landing / "track").glob("*.ndjson")
     (running.landing / "loaded" / "track").mkdir(parents=True)
     sealed.rename(running.landing / "loaded" / "track" / sealed.name)
@@ -140,33 +141,46 @@ def test_a_name_of_somebody_else_has_no_age(tmp_path: Path) -> None:
     assert backlog_of(tmp_path) == Backlog(1, 0)
 
 
-def test_metrics_hold_nothing_that_was_sent(server: RunningReceiver) -> None:
+def test_metrics_hold_nothing_that_was_sent(app: AppReceiver) -> None:
     secret = new_id()
-    server.post("/v1/track", json.dumps({"event": secret, "messageId": secret, "type": secret}))
-    server.post(f"/{secret}?{secret}", secret)
-    server.post(f"/webhooks/{secret}", secret)
+    app.post("/v1/track", json.dumps({"event": secret, "messageId": secret, "type": secret}))
+    app.post(f"/{secret}?{secret}", secret)
+    app.post(f"/webhooks/{secret}", secret)
 
-    page = server.get("/metrics").text
+    page = app.get("/metrics").text
 
     assert secret not in page
     assert 'seamline_build_info{python="' in page
 
 
-def test_the_processes_folder_is_private_and_goes_with_them(
-    start_receiver: StartReceiver, tmp_path: Path
-) -> None:
-    prelude = (
-        "from pathlib import Path; import receiver.metrics_folder as of; "
-        f"of._MEMORY = Path({str(tmp_path)!r})"
-    )
-    folder = f"{metrics_folder._PREFIX}*"  # noqa: SLF001
-    killed = start_receiver(prelude)
-    (left,) = tmp_path.glob(folder)
-    killed.kill()
-    running = start_receiver(prelude)
-    (fresh,) = tmp_path.glob(folder)
+def in_a_fork(work: Callable[[], None]) -> int:
+    """Do something in a process of its own; return how that ended."""
+    child = os.fork()
+    if child == 0:
+        work()
+        os._exit(0)
+    return os.waitpid(child, 0)[1]
 
-    assert fresh != left
-    assert fresh.stat().st_mode & 0o777 == 0o700
-    running.stop()
+
+def test_the_processes_folder_is_private_and_goes_with_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(metrics_folder, "_MEMORY", tmp_path)
+    monkeypatch.delenv(metrics_folder.FOLDER_VARIABLE, raising=False)
+    folder = f"{metrics_folder._PREFIX}*"  # noqa: SLF001
+
+    def is_killed() -> None:
+        metrics_folder.prepare_metrics_folder()
+        os.kill(os.getpid(), signal.SIGKILL)
+
+    def lives() -> None:
+        metrics_folder.prepare_metrics_folder()
+        (fresh,) = tmp_path.glob(folder)
+        assert fresh != left
+        assert fresh.stat().st_mode & 0o777 == 0o700
+        atexit._run_exitfuncs()  # noqa: SLF001 - what a process that ends does
+
+    assert in_a_fork(is_killed) == signal.SIGKILL
+    (left,) = tmp_path.glob(folder)
+    assert in_a_fork(lives) == 0
     assert not list(tmp_path.glob(folder))

@@ -31,11 +31,14 @@ from tests.support.receiver import (
     new_id,
 )
 
-pytestmark = pytest.mark.skipif(
-    shutil.which("nginx") is None,
-    reason="nginx is not installed, so docs/nginx/seamline.conf is NOT tested "
-    "(apt-get install nginx-light)",
-)
+pytestmark = [
+    pytest.mark.integration,
+    pytest.mark.skipif(
+        shutil.which("nginx") is None,
+        reason="nginx is not installed, so docs/nginx/seamline.conf is NOT tested "
+        "(apt-get install nginx-light)",
+    ),
+]
 
 AROUND = """
 daemon off; pid {folder}/pid; error_log {folder}/error.log; {user}

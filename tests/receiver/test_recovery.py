@@ -1,19 +1,17 @@
 """Recovery: what a process that died has left is sealed by the next one."""
 
+import errno
 import fcntl
 import os
-import random
-import signal
-import time
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from receiver.envelope import good_line, is_whole
+from receiver.envelope import good_line
 from receiver.landed_file import LandedFile, file_names
 from receiver.recovery import recover
-from tests.support.receiver import Load, RunningReceiver, landed_ids, new_id, whole_lines
+from tests.support.receiver import AppReceiver, eventually, fails_with, whole_lines
 
 
 def line(number: int) -> bytes:
@@ -38,18 +36,6 @@ def test_whole_lines_are_sealed(tmp_path: Path) -> None:
 
     assert files(tmp_path) == {"a.ndjson": line(1) + line(2)}
     assert (recovered.name, recovered.torn) == ("a.ndjson", 0)
-
-
-def test_a_file_cut_anywhere_in_its_last_line_keeps_the_others(tmp_path: Path) -> None:
-    whole = line(1) + line(2)
-    for cut in range(1, len(line(3))):
-        landing = tmp_path / str(cut)
-        landing.mkdir()
-        orphan(landing, whole + line(3)[:cut])
-
-        recover(landing)
-
-        assert files(landing) == {"a.ndjson": whole, "a.ndjson.torn": line(3)[:cut]}
 
 
 @pytest.mark.parametrize(
@@ -140,38 +126,27 @@ def test_recovering_twice_at_once_is_recovering_once(tmp_path: Path) -> None:
     assert len(files(tmp_path)) == 100
 
 
-def test_killing_workers_under_load_loses_nothing_acknowledged(
-    start_receiver: Callable[..., RunningReceiver],
-) -> None:
-    running = start_receiver(seal_seconds=0.5)
-    load = Load(running)
-    for _ in range(3):
-        time.sleep(random.uniform(0.3, 0.6))  # noqa: S311
-        os.kill(random.choice(running.workers()), signal.SIGKILL)  # noqa: S311
-    time.sleep(1)
-    alive_after = running.post("/v1/track", f'{{"messageId":"{new_id()}"}}')
-    acknowledged = load.stop()
-    running.stop()
-
-    assert alive_after.status_code == 200
-    assert len(acknowledged) > 20
-    assert acknowledged - landed_ids(running.landing) == set()
-    assert running.open_files() == []
-    for path in running.landing.glob("*/*.ndjson"):
-        assert all(map(is_whole, path.read_bytes().splitlines(keepends=True)))
-
-
 def test_what_a_killed_receiver_left_is_sealed_at_the_next_start(
-    start_receiver: Callable[..., RunningReceiver],
+    make_app: Callable[..., AppReceiver], tmp_path: Path
 ) -> None:
-    first = start_receiver(seal_seconds=60)
-    message_id = new_id()
-    first.post("/v1/track", f'{{"messageId":"{message_id}"}}')
-    first.kill()
-    left = first.open_files()
+    (tmp_path / "landing").mkdir(mode=0o700)
+    orphan(tmp_path / "landing", line(1) + b"torn")
 
-    second = start_receiver(seal_seconds=60)
+    receiver = make_app()
 
-    assert left
-    assert second.open_files() == []
-    assert message_id in landed_ids(second.landing)
+    assert files(receiver.landing) == {"a.ndjson": line(1), "a.ndjson.torn": b"torn"}
+    assert [one["torn"] for one in receiver.logged("recovered")] == [4]
+
+
+def test_what_could_not_be_recovered_is_tried_again_without_a_restart(
+    make_app: Callable[..., AppReceiver], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "landing").mkdir(mode=0o700)
+    orphan(tmp_path / "landing", line(1))
+    monkeypatch.setattr("receiver.RECOVER_SECONDS", 0.05)
+    with monkeypatch.context() as broken:
+        broken.setattr(Path, "rename", fails_with(errno.EIO))
+        receiver = make_app()
+        assert receiver.open_files()
+
+    assert eventually(lambda: files(receiver.landing) == {"a.ndjson": line(1)})

@@ -7,7 +7,7 @@ import pytest
 
 from receiver.events import Event, Limits, Rejected, check_event
 from receiver.shared_fields import NOTHING_SHARED
-from tests.support.receiver import RunningReceiver, basic, new_id
+from tests.support.receiver import AppReceiver, basic, new_id
 
 LIMITS = Limits(event_bytes=100_000, depth=128)
 
@@ -121,20 +121,20 @@ def test_duckdb_reads_what_is_kept(case: str) -> None:
 @pytest.mark.parametrize(
     "case", sorted(UNUSABLE.keys() - {"nothing", "cut short", "two objects", "too big"})
 )
-def test_one_bad_event_costs_its_batch_nothing_else(server: RunningReceiver, case: str) -> None:
+def test_one_bad_event_costs_its_batch_nothing_else(app: AppReceiver, case: str) -> None:
     item, reason = UNUSABLE[case]
     before, after = new_id(), new_id()
     good = [json.dumps({"type": "page", "messageId": one}).encode() for one in (before, after)]
 
     def rejected() -> int:
-        lines = server.rejected(item)
+        lines = app.rejected(item)
         return [(line["reason"], line["body"]) for line in lines].count((reason, item))
 
     seen = rejected()
-    answer = server.post("/v1/batch", b'{"batch":[%b,%b,%b]}' % (good[0], item, good[1]))
+    answer = app.post("/v1/batch", b'{"batch":[%b,%b,%b]}' % (good[0], item, good[1]))
 
     assert answer.status_code == 200
-    assert [len(server.landed(one)) for one in (before, after)] == [1, 1]
+    assert [len(app.landed(one)) for one in (before, after)] == [1, 1]
     assert rejected() == seen + 1
 
 
@@ -153,31 +153,29 @@ def test_one_bad_event_costs_its_batch_nothing_else(server: RunningReceiver, cas
         (b'{"batch":[{"type":"track","x":"%b"}],"context":"\xff"}', "not_utf8"),
     ],
 )
-def test_a_body_that_is_no_batch_is_kept_whole(
-    server: RunningReceiver, body: bytes, reason: str
-) -> None:
+def test_a_body_that_is_no_batch_is_kept_whole(app: AppReceiver, body: bytes, reason: str) -> None:
     body %= new_id().encode()
 
-    answer = server.post("/v1/batch", body)
+    answer = app.post("/v1/batch", body)
 
     assert answer.status_code == 200
-    (line,) = server.rejected(body)
+    (line,) = app.rejected(body)
     assert (line["reason"], line["body"], line["source"]) == (reason, body, "web")
 
 
 @pytest.mark.parametrize("body", [b'[{"x":"%b"', b'{"x":"%b"', b'"%b"', b"\xfe%b"])
-def test_a_webhook_that_cannot_be_read_is_kept_whole(server: RunningReceiver, body: bytes) -> None:
+def test_a_webhook_that_cannot_be_read_is_kept_whole(app: AppReceiver, body: bytes) -> None:
     body %= new_id().encode()
 
-    answer = server.post("/webhooks/hooks", body, headers=basic("hooks-key"))
+    answer = app.post("/webhooks/hooks", body, headers=basic("hooks-key"))
 
     assert answer.status_code == 200
-    assert [line["body"] for line in server.rejected(body)] == [body]
+    assert [line["body"] for line in app.rejected(body)] == [body]
 
 
-def test_a_rejected_event_knows_the_call_of_its_path(server: RunningReceiver) -> None:
+def test_a_rejected_event_knows_the_call_of_its_path(app: AppReceiver) -> None:
     marker = new_id().encode()
 
-    server.post("/v1/identify", b'{"x":"%b",}' % marker)
+    app.post("/v1/identify", b'{"x":"%b",}' % marker)
 
-    assert [line["call"] for line in server.rejected(marker)] == ["identify"]
+    assert [line["call"] for line in app.rejected(marker)] == ["identify"]

@@ -2,26 +2,14 @@
 
 import os
 import socket
-import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from receiver.settings import ROOT, Settings
 from receiver.sources import write_sources
-from tests.support.receiver import SOURCES, RunningReceiver, free_port, start_process
-
-
-def refusal(folder: Path, prelude: str = "", **settings: object) -> str:
-    """Start a receiver that has to refuse; return what it said."""
-    log = folder / "stderr"
-    process = start_process(folder, prelude, log, **({"port": free_port()} | settings))
-    try:
-        assert process.wait(timeout=20) == 1
-    except subprocess.TimeoutExpired:
-        process.terminate()
-        raise
-    return log.read_text()
+from tests.support.receiver import SOURCES, AppReceiver, Refusal, start_process
 
 
 @pytest.fixture
@@ -31,58 +19,72 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def test_a_taken_port_is_named(folder: Path) -> None:
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        taken.listen()
-        port = taken.getsockname()[1]
+@pytest.fixture
+def taken() -> Iterator[int]:
+    """A port that somebody listens on."""
+    with socket.socket() as listening:
+        listening.bind(("127.0.0.1", 0))
+        listening.listen()
+        yield listening.getsockname()[1]
 
-        said = refusal(folder, port=port)
 
-    assert said == (
-        f"receiver: 127.0.0.1:{port} is taken. "
-        "SEAMLINE_PORT and SEAMLINE_HOST name another address.\n"
+@pytest.mark.usefixtures("folder")
+def test_a_taken_port_is_named(refusal: Refusal, taken: int) -> None:
+    assert refusal(port=taken) == (
+        f"receiver: 127.0.0.1:{taken} is taken. "
+        "SEAMLINE_PORT and SEAMLINE_HOST name another address."
     )
 
 
-def test_missing_sources_are_named(tmp_path: Path) -> None:
-    said = refusal(tmp_path)
+def test_a_process_that_refuses_to_start_says_so_in_a_line_and_ends_with_1(
+    folder: Path, taken: int
+) -> None:
+    process = start_process(folder, "", folder / "stderr", port=taken)
+
+    assert process.wait(timeout=60) == 1
+    said = (folder / "stderr").read_text()
+    assert said.startswith(f"receiver: 127.0.0.1:{taken} is taken.")
+    assert said.count("\n") == 1
+
+
+def test_missing_sources_are_named(tmp_path: Path, refusal: Refusal) -> None:
+    said = refusal()
 
     assert said.startswith(f"receiver: {tmp_path / 'sources.toml'}: No such file or directory.")
     assert "SEAMLINE_SOURCES" in said
-    assert said.count("\n") == 1
+    assert "\n" not in said
 
 
-def test_a_landing_folder_that_cannot_be_written_is_named(folder: Path) -> None:
+def test_a_landing_folder_that_cannot_be_written_is_named(folder: Path, refusal: Refusal) -> None:
     (folder / "file").write_text("")
 
-    said = refusal(folder, landing=folder / "file" / "landing")
+    said = refusal(landing=folder / "file" / "landing")
 
     assert "cannot be written to: Not a directory. SEAMLINE_LANDING" in said
-    assert said.count("\n") == 1
+    assert "\n" not in said
 
 
-def test_a_landing_folder_open_to_everybody_is_refused(folder: Path) -> None:
+def test_a_landing_folder_open_to_everybody_is_refused(folder: Path, refusal: Refusal) -> None:
     (folder / "landing").mkdir()
     (folder / "landing").chmod(0o777)
 
-    said = refusal(folder)
+    said = refusal()
 
     assert "by everybody" in said
-    assert said.count("\n") == 1
+    assert "\n" not in said
 
 
-def test_settings_out_of_range_are_named(folder: Path) -> None:
-    said = refusal(folder, port="http", seal_seconds=0, depth=129)
+def test_settings_out_of_range_are_named(refusal: Refusal) -> None:
+    said = refusal(port="http", seal_seconds=0, depth=129)
 
     assert said.startswith("receiver: SEAMLINE_")
     for name in ("SEAMLINE_PORT: ", "SEAMLINE_SEAL_SECONDS: ", "SEAMLINE_DEPTH: "):
         assert name in said
-    assert said.count("\n") == 1
+    assert "\n" not in said
 
 
-def test_a_landing_folder_is_created_for_its_owner_alone(server: RunningReceiver) -> None:
-    assert server.landing.stat().st_mode & 0o777 == 0o700
+def test_a_landing_folder_is_created_for_its_owner_alone(app: AppReceiver) -> None:
+    assert app.landing.stat().st_mode & 0o777 == 0o700
 
 
 def test_paths_are_relative_to_the_repository(

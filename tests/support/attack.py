@@ -24,6 +24,7 @@ import pytest
 from tests.support.receiver import (
     SEGMENT_GIVES_UP,
     SOURCES,
+    Landing,
     RunningReceiver,
     basic,
     new_id,
@@ -53,7 +54,8 @@ class Case:
     input: str
     status: int
     lines: tuple[Line, ...] = ()
-    body: bytes = b'{"type":"track","messageId":"%ID%"}'
+    body: bytes | Callable[[], bytes] = b'{"type":"track","messageId":"%ID%"}'
+    """What is sent, or what makes it: a body that takes long to make is made when it is sent."""
     headers: Headers | Callable[[bytes], Headers] = field(default_factory=lambda: KEY)
     path: str = "/webhooks/hooks"
     method: str = "POST"
@@ -92,7 +94,9 @@ def lands(number: str, what: str, body: bytes, folder: str = "track", **more: ob
     return Case(number, what, 200, (Line(folder),), body, **more)  # type: ignore[arg-type]
 
 
-def rejected(number: str, what: str, body: bytes, reason: str, **more: object) -> Case:
+def rejected(
+    number: str, what: str, body: bytes | Callable[[], bytes], reason: str, **more: object
+) -> Case:
     """A body that lands whole in `rejected/`."""
     lines = (Line("rejected", None, reason),)
     return Case(number, what, 200, lines, body, **more)  # type: ignore[arg-type]
@@ -121,19 +125,20 @@ class Answer(NamedTuple):
     body: bytes = b""
 
 
-def send(running: RunningReceiver, case: Case, marker: bytes) -> tuple[Answer, bytes]:
+def send(receiver: Landing, case: Case, marker: bytes) -> tuple[Answer, bytes]:
     """Send a case; return the answer and the body as sent."""
-    body = case.body.replace(b"%ID%", marker)
+    body = case.body() if callable(case.body) else case.body
+    body = body.replace(b"%ID%", marker)
     if case.wire is not None:
-        return send_wire(running, case.wire.replace(b"%ID%", marker)), body
+        return send_wire(receiver, case.wire.replace(b"%ID%", marker)), body
     headers = case.headers(body) if callable(case.headers) else case.headers
     pairs = headers.items() if isinstance(headers, Mapping) else headers
     encoded = [(name.encode(), value.encode("latin-1")) for name, value in pairs]
-    answer = running.http.request(case.method, case.path, content=body, headers=encoded)
+    answer = receiver.http.request(case.method, case.path, content=body, headers=encoded)
     return Answer(answer.status_code, answer.headers, answer.content), body
 
 
-def send_wire(running: RunningReceiver, wire: bytes) -> Answer:
+def send_wire(running: Landing, wire: bytes) -> Answer:
     """Send bytes, end the sending side, and read the answer."""
     with socket.create_connection(("127.0.0.1", running.port), timeout=10) as connection:
         with suppress(ConnectionError):  # it may have answered, and closed, before the end
@@ -154,39 +159,41 @@ def send_wire(running: RunningReceiver, wire: bytes) -> Answer:
 class Watch:
     """A receiver's files, log and processes before an attack, to compare with those after it."""
 
-    def __init__(self, running: RunningReceiver) -> None:
+    def __init__(self, receiver: Landing) -> None:
         """Remember how everything stands."""
-        self._running = running
+        self._receiver = receiver
         self._sizes = {_name(path): _current(path).stat().st_size for path in self._paths()}
-        self._log = running.log.stat().st_size
-        self._workers = running.workers()
+        self._log = receiver.log.stat().st_size
+        self._processes = receiver.processes()
 
     def _paths(self) -> list[Path]:
-        return sorted(self._running.landing.glob("*/*.ndjson*"), key=_name)
+        return sorted(self._receiver.landing.glob("*/*.ndjson*"), key=_name)
 
     def new_lines(self) -> list[Line]:
         """Return what has landed since, folder by folder."""
         found = []
         for path in self._paths():
-            data = _current(path).read_bytes()
-            new = data[self._sizes.get(_name(path), 0) :]
+            with _current(path).open("rb") as file:
+                file.seek(self._sizes.get(_name(path), 0))
+                new = file.read()
             found += [_parsed(path.parent.name, line) for line in new.splitlines(keepends=True)]
         return found
 
     def must_be_unharmed(self, answer: Answer | None = None, *sent: str) -> None:
         """Fail unless the receiver lives, has told nothing, and takes the next event at once."""
-        assert self._running.process.poll() is None
-        assert self._running.workers() == self._workers
+        assert self._receiver.processes() == self._processes
         if answer:
             assert b"Traceback" not in answer.body
             assert b".py" not in answer.body
         self._log_must_tell_nothing([*SECRETS, *filter(None, sent)])
         started = time.monotonic()
-        assert self._running.post("/v1/track", "{}").status_code == 200
+        assert self._receiver.post("/v1/track", "{}").status_code == 200
         assert time.monotonic() - started < SEGMENT_GIVES_UP
 
     def _log_must_tell_nothing(self, secrets: list[str]) -> None:
-        text = self._running.log.read_bytes()[self._log :].decode()
+        with self._receiver.log.open("rb") as log:
+            log.seek(self._log)
+            text = log.read().decode()
         for line in map(json.loads, text.splitlines()):
             if line["event"] == "request":
                 assert line.keys() >= REQUEST_FIELDS
@@ -194,11 +201,11 @@ class Watch:
         assert "Traceback" not in text
 
 
-def must_come_of(case: Case, running: RunningReceiver) -> None:
+def must_come_of(case: Case, receiver: Landing) -> None:
     """Send a case; fail unless its answer, its lines and the receiver's state are as they must."""
-    watch = Watch(running)
+    watch = Watch(receiver)
     marker = new_id()
-    answer, body = send(running, case, marker.encode())
+    answer, body = send(receiver, case, marker.encode())
 
     assert answer.status == case.status
     assert sorted(watch.new_lines()) == sorted(expected_lines(case, body, marker))

@@ -15,13 +15,13 @@ import uuid
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import pytest
 
 from orchestration.loading.landed_file import read, sealed_files
 from receiver.recovery import recover
-from tests.support.receiver import WEB, RunningReceiver
+from tests.support.receiver import WEB, Landing, RunningReceiver, eventually
 
 CALLS = ("track", "page", "identify")
 AUTHORIZED = b"Host: x\r\nAuthorization: " + WEB["Authorization"].encode() + b"\r\n"
@@ -78,7 +78,7 @@ class Driver:
 
     def __init__(
         self,
-        running: RunningReceiver,
+        running: Landing,
         senders: int = 4,
         batch: int = 1,
         size: int | None = None,
@@ -108,6 +108,15 @@ class Driver:
             for _ in range(senders)
         ]
 
+    def promised(self, since: float = 0) -> int:
+        """Return how many events were promised of those that were sent since then."""
+        return sum(one.promised for one in list(self.sent) if one.sent > since)
+
+    def promises(self, more: int = 1) -> bool:
+        """Wait until more of the events that are sent from now on are promised."""
+        since = time.monotonic()
+        return eventually(lambda: self.promised(since) >= more)
+
     def stop(self) -> list[Sent]:
         """Stop sending; return what was sent."""
         self._stopped = True
@@ -119,24 +128,21 @@ class Driver:
         return self.sent
 
     def _send_all(self, chance: random.Random) -> None:
-        connection: http.client.HTTPConnection | None = None
+        running, connection = self.running, self.running.connect()
         events: list[Event] = []
         while not self._stopped:
             # As senders do, an event comes again now and then.
             if not events or chance.random() > _COMES_AGAIN:
                 count = chance.randint(1, self._batch)
                 events = [make_event(chance, self._size, self._calls) for _ in range(count)]
-            port = self.running.port
-            if connection is None or connection.port != port:
-                connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
+            if running is not self.running:
+                running, connection = self.running, self.running.connect()
             if not is_promised(connection, events, self.sent):
                 connection.close()
                 time.sleep(_PAUSE)
 
 
-def is_promised(
-    connection: http.client.HTTPConnection, events: list[Event], sent: list[Sent]
-) -> bool:
+def is_promised(connection: Any, events: list[Event], sent: list[Sent]) -> bool:
     """Send events as one request, note what became of it, and say whether it was promised."""
     started = time.monotonic()
     status = None
@@ -158,20 +164,18 @@ def is_promised(
     return sent[-1].promised
 
 
-def post_events(
-    running: RunningReceiver, events: Iterable[Event], timeout: float = 30
-) -> list[Sent]:
+def post_events(running: Landing, events: Iterable[Event], timeout: float = 30) -> list[Sent]:
     """Send events, each in a request and a connection of its own; return what became of them."""
     sent: list[Sent] = []
     for event in events:
-        connection = http.client.HTTPConnection("127.0.0.1", running.port, timeout=timeout)
+        connection = running.connect(timeout)
         is_promised(connection, [event], sent)
         connection.close()
     return sent
 
 
 def post_until_promised(
-    running: RunningReceiver, event: Event | None = None, seconds: float = 30
+    running: Landing, event: Event | None = None, seconds: float = 60
 ) -> list[Sent]:
     """Send an event, or a new one, until it is promised; return every try, or fail the test."""
     event = event or make_events(1)[0]
@@ -185,7 +189,7 @@ def post_until_promised(
     pytest.fail(f"nothing was accepted again: {sent[-1].status}, {running.log.read_text()[-2000:]}")
 
 
-def settle(running: RunningReceiver) -> None:
+def settle(running: Landing) -> None:
     """End a receiver the hard way, and seal what it left, as its successor would."""
     running.kill()
     deadline = time.monotonic() + _LAST_BREATH

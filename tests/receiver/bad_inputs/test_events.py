@@ -3,7 +3,7 @@
 import json
 
 from tests.support.attack import Case, Line, each, event, lands, must_come_of, rejected
-from tests.support.receiver import WEB, RunningReceiver
+from tests.support.receiver import WEB, AppReceiver, Landing
 
 ODD_NAMES = {
     "empty": "",
@@ -109,34 +109,32 @@ CASES = [
 
 
 @each(CASES)
-def test_an_odd_event_lands_as_it_came_or_with_its_reason(
-    case: Case, server: RunningReceiver
-) -> None:
-    must_come_of(case, server)
+def test_an_odd_event_lands_as_it_came_or_with_its_reason(case: Case, receiver: Landing) -> None:
+    must_come_of(case, receiver)
 
 
 def test_an_event_without_an_id_has_the_same_one_when_it_comes_again(
-    server: RunningReceiver,
+    app: AppReceiver,
 ) -> None:
     def ids() -> list[str]:
-        lines = [json.loads(line) for line in server.lines("track") if b"again-and-again" in line]
+        lines = [json.loads(line) for line in app.lines("track") if b"again-and-again" in line]
         return [line["message_id"] for line in lines]
 
     for body in ('{"event":"again-and-again"}', '{"event": "again-and-again"}'):
         for _ in range(2):
-            assert server.post("/v1/track", body, headers=WEB).status_code == 200
+            assert app.post("/v1/track", body, headers=WEB).status_code == 200
 
     assert len(ids()) == 4
     assert len(set(ids())) == 2  # other bytes are another event
 
 
 def test_a_rejected_event_keeps_its_place_in_the_order_of_its_request(
-    server: RunningReceiver,
+    app: AppReceiver,
 ) -> None:
     good = '{"type":"track","messageId":"in-order"}'
 
-    server.post("/v1/batch", f'{{"batch":[{good},"out-of-order",{good}]}}')
+    app.post("/v1/batch", f'{{"batch":[{good},"out-of-order",{good}]}}')
 
-    (between,) = server.rejected(b'"out-of-order"')
-    around = [line["received_at"] for line in server.landed("in-order")]
+    (between,) = app.rejected(b'"out-of-order"')
+    around = [line["received_at"] for line in app.landed("in-order")]
     assert min(around) < between["received_at"] < max(around)

@@ -6,7 +6,7 @@ import pytest
 
 from receiver.json_text import deeper_than
 from tests.support.attack import Case, Line, each, event, lands, must_come_of, rejected
-from tests.support.receiver import WEB, RunningReceiver
+from tests.support.receiver import WEB, Landing
 
 
 def value(text: bytes) -> bytes:
@@ -148,10 +148,8 @@ CASES = [*SYNTAX, *NUMBERS, *KEYS, *DEPTH]
 
 
 @each(CASES)
-def test_only_json_that_all_read_alike_lands_as_an_event(
-    case: Case, server: RunningReceiver
-) -> None:
-    must_come_of(case, server)
+def test_only_json_that_all_read_alike_lands_as_an_event(case: Case, receiver: Landing) -> None:
+    must_come_of(case, receiver)
 
 
 @pytest.mark.parametrize("levels", [129, 200_000])

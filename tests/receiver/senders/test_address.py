@@ -1,34 +1,27 @@
 """`context.ip`: the address of the browser or device an event was made on."""
 
 import json
-from collections.abc import Iterator
-from pathlib import Path
+from collections.abc import Callable
 
 import pytest
 
-from receiver.__main__ import main
-from tests.support.receiver import WEB, RunningReceiver, basic, new_id
+from tests.support.receiver import WEB, AppReceiver, Refusal, basic, new_id
 
 
 @pytest.fixture(scope="module")
-def proxied(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningReceiver]:
+def proxied(make_apps: Callable[..., AppReceiver]) -> AppReceiver:
     """A receiver behind proxies on this machine, in 10.0.0.0/8 and at one IPv6 address."""
-    folder: Path = tmp_path_factory.mktemp("proxied")
-    running = RunningReceiver(
-        folder, workers=1, trusted_proxies="127.0.0.0/8, 10.0.0.0/8,2001:db8::1"
-    )
-    yield running
-    running.kill()
+    return make_apps(trusted_proxies="127.0.0.0/8, 10.0.0.0/8,2001:db8::1")
 
 
 def context_of(
-    running: RunningReceiver, event: dict[str, object], headers: dict[str, str] | None = None
+    receiver: AppReceiver, event: dict[str, object], headers: dict[str, str] | None = None
 ) -> object:
     """Send one event; return the context it landed with."""
     message_id = new_id()
     body = json.dumps(event | {"messageId": message_id})
-    assert running.post("/v1/track", body, headers=WEB | (headers or {})).status_code == 200
-    (line,) = running.landed(message_id)
+    assert receiver.post("/v1/track", body, headers=WEB | (headers or {})).status_code == 200
+    (line,) = receiver.landed(message_id)
     return line["payload"].get("context")
 
 
@@ -66,45 +59,43 @@ MADE_ELSEWHERE = [
 
 @pytest.mark.parametrize("event", MADE_HERE, ids=json.dumps)
 def test_an_event_of_a_browser_or_device_gets_its_address(
-    server: RunningReceiver, event: dict[str, object]
+    app: AppReceiver, event: dict[str, object]
 ) -> None:
     context = event.get("context", {})
 
-    assert context_of(server, event) == context | {"ip": "127.0.0.1"}
+    assert context_of(app, event) == context | {"ip": "127.0.0.1"}
 
 
 @pytest.mark.parametrize("event", MADE_ELSEWHERE, ids=json.dumps)
-def test_an_event_of_a_server_gets_none(server: RunningReceiver, event: dict[str, object]) -> None:
-    assert context_of(server, event) == event.get("context")
+def test_an_event_of_a_server_gets_none(app: AppReceiver, event: dict[str, object]) -> None:
+    assert context_of(app, event) == event.get("context")
 
 
 @pytest.mark.parametrize("own", ["0.0.0.0", "", None, 7])  # noqa: S104
-def test_an_address_the_event_has_stays(server: RunningReceiver, own: object) -> None:
+def test_an_address_the_event_has_stays(app: AppReceiver, own: object) -> None:
     context = {"direct": True, "ip": own}
 
-    assert context_of(server, {"context": context}) == context
+    assert context_of(app, {"context": context}) == context
 
 
 @pytest.mark.parametrize("context", [[], None, "text", 5])
-def test_a_context_that_is_no_object_stays_as_it_is(
-    server: RunningReceiver, context: object
-) -> None:
-    assert context_of(server, {"channel": "browser", "context": context}) == context
+def test_a_context_that_is_no_object_stays_as_it_is(app: AppReceiver, context: object) -> None:
+    assert context_of(app, {"channel": "browser", "context": context}) == context
 
 
-def test_the_address_is_put_in_and_nothing_else_changes(server: RunningReceiver) -> None:
+def test_the_address_is_put_in_and_nothing_else_changes(app: AppReceiver) -> None:
     message_id = new_id()
     head = '{ "messageId":"%s", "n":[1e21,10.0], "context" : { "direct":true'
     tail = ' } ,"s":"\\u00e9\\/" }'
 
-    server.post("/v1/track", head % message_id + tail)
+    app.post("/v1/track", head % message_id + tail)
 
-    (line,) = [line for line in server.lines("track") if message_id.encode() in line]
+    (line,) = app.lines("track", holding=message_id)
     landed = line.decode().partition(',"payload":')[2]
     assert landed == head % message_id + ',"ip":"127.0.0.1"}' + tail[2:] + "}\n"
 
 
-def test_what_a_batch_says_of_all_its_events_counts(server: RunningReceiver) -> None:
+def test_what_a_batch_says_of_all_its_events_counts(app: AppReceiver) -> None:
     ids = [new_id() for _ in range(3)]
     contexts = [{}, {"context": {"direct": False}}, {"context": {"ip": "own"}}]
     batch = {
@@ -115,9 +106,9 @@ def test_what_a_batch_says_of_all_its_events_counts(server: RunningReceiver) -> 
         "context": {"direct": True},
     }
 
-    server.post("/v1/batch", json.dumps(batch))
+    app.post("/v1/batch", json.dumps(batch))
 
-    landed = [server.landed(one)[0]["payload"]["context"] for one in ids]
+    landed = [app.landed(one)[0]["payload"]["context"] for one in ids]
     assert landed == [
         {"direct": True, "ip": "127.0.0.1"},
         {"direct": False},
@@ -125,28 +116,28 @@ def test_what_a_batch_says_of_all_its_events_counts(server: RunningReceiver) -> 
     ]
 
 
-def test_a_batch_that_brings_an_address_keeps_it(server: RunningReceiver) -> None:
+def test_a_batch_that_brings_an_address_keeps_it(app: AppReceiver) -> None:
     message_id = new_id()
     event = {"type": "track", "messageId": message_id, "channel": "browser"}
 
-    server.post("/v1/batch", json.dumps({"batch": [event], "context": {"ip": "shared"}}))
+    app.post("/v1/batch", json.dumps({"batch": [event], "context": {"ip": "shared"}}))
 
-    assert server.landed(message_id)[0]["payload"]["context"] == {"ip": "shared"}
+    assert app.landed(message_id)[0]["payload"]["context"] == {"ip": "shared"}
 
 
-def test_a_webhooks_event_gets_none(server: RunningReceiver) -> None:
+def test_a_webhooks_event_gets_none(app: AppReceiver) -> None:
     message_id = new_id()
     event = {"type": "track", "messageId": message_id, "channel": "browser"}
 
-    server.post("/webhooks/hooks", json.dumps(event), headers=basic("hooks-key"))
+    app.post("/webhooks/hooks", json.dumps(event), headers=basic("hooks-key"))
 
-    assert server.landed(message_id)[0]["payload"] == event
+    assert app.landed(message_id)[0]["payload"] == event
 
 
-def test_nobody_is_believed_who_is_not_trusted(server: RunningReceiver) -> None:
+def test_nobody_is_believed_who_is_not_trusted(app: AppReceiver) -> None:
     headers = {"X-Forwarded-For": "203.0.113.7", "X-Real-IP": "203.0.113.7"}
 
-    context = context_of(server, {"context": {"direct": True}}, headers)
+    context = context_of(app, {"context": {"direct": True}}, headers)
 
     assert context == {"direct": True, "ip": "127.0.0.1"}
 
@@ -169,14 +160,14 @@ def test_nobody_is_believed_who_is_not_trusted(server: RunningReceiver) -> None:
     ],
 )
 def test_a_trusted_proxy_says_where_a_request_came_from(
-    proxied: RunningReceiver, forwarded: str, address: str | None
+    proxied: AppReceiver, forwarded: str, address: str | None
 ) -> None:
     context = context_of(proxied, {"context": {"direct": True}}, {"X-Forwarded-For": forwarded})
 
     assert context == {"direct": True} | ({"ip": address} if address else {})
 
 
-def test_a_trusted_proxy_that_says_nothing_is_the_sender(proxied: RunningReceiver) -> None:
+def test_a_trusted_proxy_that_says_nothing_is_the_sender(proxied: AppReceiver) -> None:
     assert context_of(proxied, {"channel": "browser"}) == {"ip": "127.0.0.1"}
 
 
@@ -191,13 +182,8 @@ def test_a_trusted_proxy_that_says_nothing_is_the_sender(proxied: RunningReceive
         ("public_url", "https://events.example.com/?a=1"),
     ],
 )
-def test_a_setting_that_is_wrong_is_named(
-    monkeypatch: pytest.MonkeyPatch, name: str, value: str
-) -> None:
-    monkeypatch.setenv(f"SEAMLINE_{name.upper()}", value)
+def test_a_setting_that_is_wrong_is_named(refusal: Refusal, name: str, value: str) -> None:
+    said = refusal(**{name: value})
 
-    with pytest.raises(SystemExit) as stopped:
-        main()
-
-    assert f"SEAMLINE_{name.upper()}" in str(stopped.value)
-    assert "secret" not in str(stopped.value)
+    assert f"SEAMLINE_{name.upper()}" in said
+    assert "secret" not in said

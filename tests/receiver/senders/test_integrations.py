@@ -1,20 +1,17 @@
 """`integrations`: an SDK's event that is not for us is counted, and not stored."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable
 
 import pytest
 
-from tests.support.receiver import RunningReceiver, basic, new_id
+from tests.support.receiver import AppReceiver, basic, new_id
 
 
 @pytest.fixture(scope="module")
-def stitch(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningReceiver]:
+def stitch(make_apps: Callable[..., AppReceiver]) -> AppReceiver:
     """A receiver whose integration is called Stitch."""
-    folder = tmp_path_factory.mktemp("stitch")
-    running = RunningReceiver(folder, workers=1, integration_name="Stitch")
-    yield running
-    running.kill()
+    return make_apps(integration_name="Stitch")
 
 
 SHUT_OUT = [
@@ -46,14 +43,9 @@ FOR_US = [
 ]
 
 
-def last_logged(running: RunningReceiver) -> dict[str, object]:
-    lines = [json.loads(line) for line in running.log.read_text().splitlines()]
-    return [line for line in lines if line["event"] == "request"][-1]
-
-
 @pytest.mark.parametrize("integrations", SHUT_OUT, ids=json.dumps)
 def test_an_event_that_shuts_us_out_is_counted_and_not_stored(
-    stitch: RunningReceiver, integrations: object
+    stitch: AppReceiver, integrations: object
 ) -> None:
     message_id = new_id()
     body = {"messageId": message_id, "integrations": integrations}
@@ -62,13 +54,13 @@ def test_an_event_that_shuts_us_out_is_counted_and_not_stored(
 
     assert (answer.status_code, answer.json()) == (200, {"success": True})
     assert not [line for line in stitch.lines() if message_id.encode() in line]
-    logged = last_logged(stitch)
+    logged = stitch.logged()[-1]
     assert (logged["events"], logged["shut_out"], logged["source"]) == (0, 1, "web")
 
 
 @pytest.mark.parametrize("integrations", FOR_US, ids=json.dumps)
 def test_an_event_that_does_not_is_stored_as_it_is(
-    stitch: RunningReceiver, integrations: object
+    stitch: AppReceiver, integrations: object
 ) -> None:
     message_id = new_id()
     body = {"messageId": message_id, "integrations": integrations}
@@ -76,10 +68,10 @@ def test_an_event_that_does_not_is_stored_as_it_is(
     stitch.post("/v1/track", json.dumps(body))
 
     assert stitch.landed(message_id)[0]["payload"] == body
-    assert last_logged(stitch)["shut_out"] == 0
+    assert stitch.logged()[-1]["shut_out"] == 0
 
 
-def test_what_the_batch_says_is_merged_in_first(stitch: RunningReceiver) -> None:
+def test_what_the_batch_says_is_merged_in_first(stitch: AppReceiver) -> None:
     own = {
         "out": {},
         "in by name": {"integrations": {"Stitch": True}},
@@ -94,11 +86,11 @@ def test_what_the_batch_says_is_merged_in_first(stitch: RunningReceiver) -> None
 
     landed = {case for case in own if stitch.landed(ids[case])}
     assert landed == {"in by name", "in by all", "no object"}
-    logged = last_logged(stitch)
+    logged = stitch.logged()[-1]
     assert (logged["events"], logged["shut_out"]) == (3, 2)
 
 
-def test_an_event_that_cannot_be_used_is_rejected_all_the_same(stitch: RunningReceiver) -> None:
+def test_an_event_that_cannot_be_used_is_rejected_all_the_same(stitch: AppReceiver) -> None:
     marker = new_id()
     event = {"type": "nonsense", "x": marker, "integrations": {"All": False}}
 
@@ -107,7 +99,7 @@ def test_an_event_that_cannot_be_used_is_rejected_all_the_same(stitch: RunningRe
     assert stitch.rejected(marker.encode())
 
 
-def test_for_a_webhook_segment_has_filtered_already(stitch: RunningReceiver) -> None:
+def test_for_a_webhook_segment_has_filtered_already(stitch: AppReceiver) -> None:
     message_id = new_id()
     # What Segment's replays carry: named is the webhook, not us.
     event = {"type": "track", "messageId": message_id}
@@ -118,11 +110,11 @@ def test_for_a_webhook_segment_has_filtered_already(stitch: RunningReceiver) -> 
     assert stitch.landed(message_id)[0]["payload"] == event
 
 
-def test_our_name_is_segment_unless_it_is_set(server: RunningReceiver) -> None:
+def test_our_name_is_segment_unless_it_is_set(app: AppReceiver) -> None:
     ids = {name: new_id() for name in ("Segment", "Stitch")}
     for name, one in ids.items():
         body = {"messageId": one, "integrations": {"All": False, name: True}}
-        server.post("/v1/track", json.dumps(body))
+        app.post("/v1/track", json.dumps(body))
 
-    assert server.landed(ids["Segment"])
-    assert not server.landed(ids["Stitch"])
+    assert app.landed(ids["Segment"])
+    assert not app.landed(ids["Stitch"])

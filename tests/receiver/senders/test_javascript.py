@@ -39,11 +39,15 @@ MISSING = [
     }.items()
     if not there
 ]
-if MISSING:
-    pytest.skip(
-        "LEFT OUT, all tests with Segment's JavaScript SDKs: there is no " + ", ".join(MISSING),
-        allow_module_level=True,
-    )
+
+pytestmark = [
+    pytest.mark.integration,
+    pytest.mark.skipif(
+        bool(MISSING),
+        reason="LEFT OUT, all tests with Segment's JavaScript SDKs: there is no "
+        + ", ".join(MISSING),
+    ),
+]
 
 CALLS = {"identify", "page", "group", "alias", "screen", "track"}
 BATCHING = {"strategy": "batching", "config": {"size": 4, "timeout": 300}}

@@ -37,6 +37,7 @@ def test_every_call_of_the_sdk_for_python_lands(
         assert line["sent_at"]
         assert "writeKey" not in line["payload"]
         assert "ip" not in line["payload"]["context"]
+    assert server.landed(ids["track"])[0]["payload"]["properties"] == {"price": 9.5}
 
 
 def test_an_event_with_integrations_of_its_own_is_filtered(server: RunningReceiver) -> None:

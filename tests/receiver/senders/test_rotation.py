@@ -2,19 +2,21 @@
 
 import json
 import threading
-import time
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 
 import httpx
+import pytest
 
-from tests.support.receiver import RunningReceiver, basic, eventually
+from receiver import live_sources
+from tests.support.receiver import AppReceiver, Landing, RunningReceiver, basic, eventually
 
-TAKEN_OVER = 2.0  # seconds after which a change has to hold in every worker
+TAKEN_OVER = 2.0  # seconds after which a change has to hold
 
 
-def sources(*keys: str) -> str:
-    return f'[[source]]\nname = "web"\nwrite_keys = {json.dumps(keys)}\n'
+def sources(*keys: str, name: str = "web") -> str:
+    return f'[[source]]\nname = "{name}"\nwrite_keys = {json.dumps(keys)}\n'
 
 
 def replace(path: Path, text: str) -> None:
@@ -28,9 +30,8 @@ class Sender:
     """Sends with one key after the other, about a hundred times a second."""
 
     def __init__(self, running: RunningReceiver, *keys: str) -> None:
-        """Start sending with the keys that hold now."""
-        self.keys = keys
-        self.answers: dict[str, list[int]] = {}
+        """Start sending."""
+        self.answers: dict[str, list[int]] = {key: [] for key in keys}
         self._running = running
         self._stopped = threading.Event()
         self._threads = [threading.Thread(target=self._send) for _ in range(2)]
@@ -38,22 +39,25 @@ class Sender:
             thread.start()
 
     def _send(self) -> None:
-        number = 0
         while not self._stopped.wait(0.02):
-            number += 1
-            key = self.keys[number % len(self.keys)]
-            answer = self._running.post("/v1/track", "{}", headers=basic(key))
-            self.answers.setdefault(key, []).append(answer.status_code)
+            for key, answers in self.answers.items():
+                answers.append(status_with(self._running, key))
 
-    def stop(self) -> None:
-        """Stop sending."""
+    def stop(self) -> set[int]:
+        """Stop sending; return what was answered."""
         self._stopped.set()
         for thread in self._threads:
             thread.join()
+        return {status for answers in self.answers.values() for status in answers}
 
 
-def status_with(running: RunningReceiver, key: str) -> int:
-    return running.post("/v1/track", "{}", headers=basic(key)).status_code
+def status_with(receiver: Landing, key: str) -> int:
+    return receiver.post("/v1/track", "{}", headers=basic(key)).status_code
+
+
+def have_read(running: RunningReceiver, name: str) -> int:
+    """Return how many workers have read the file that names a source so."""
+    return sum(line["sources"] == [name] for line in running.logged("sources_read"))
 
 
 def test_keys_are_rotated_under_load_without_one_false_401(
@@ -62,94 +66,113 @@ def test_keys_are_rotated_under_load_without_one_false_401(
     path = tmp_path / "sources.toml"
     path.write_text(sources("old"))
     running = start_receiver(workers=2)
-    sender = Sender(running, "old")
+    before = Sender(running, "old")
+    replace(path, sources("old", "new", name="both"))
+    assert eventually(lambda: have_read(running, "both") == 2)
+    meanwhile = Sender(running, "old", "new")
+    assert eventually(lambda: len(meanwhile.answers["new"]) > 10)
+    answered = before.stop() | meanwhile.stop()
+    later = Sender(running, "new")
+    path.write_text(sources("new", name="only-new"))  # in place, as an editor may
+    assert eventually(lambda: have_read(running, "only-new") == 2)
+    after = [status_with(running, "old") for _ in range(10)]  # each worker gets some of them
+    answered |= later.stop()
 
-    replace(path, sources("old", "new"))
-    time.sleep(TAKEN_OVER)
-    sender.keys = ("old", "new")
-    time.sleep(1)
-    sender.keys = ("new",)
-    time.sleep(0.5)
-    path.write_text(sources("new"))  # in place, as an editor may
-    time.sleep(TAKEN_OVER)
-    after = [status_with(running, "old") for _ in range(20)]  # each worker gets some of them
-    sender.stop()
-
-    assert set(sender.answers["old"]) == {httpx.codes.OK}
-    assert set(sender.answers["new"]) == {httpx.codes.OK}
-    assert len(sender.answers["new"]) > 10
+    assert answered == {httpx.codes.OK}
     assert set(after) == {httpx.codes.UNAUTHORIZED}
 
 
+class Clock:
+    """A clock that goes on only when it is told to, and a file that is written by it."""
+
+    def __init__(self, path: Path, text: str) -> None:
+        """Write the file, long ago."""
+        self.path = path
+        self.now = 1e9
+        self.write(text)
+        self.now += 3600
+
+    def write(self, text: str) -> None:
+        """Write the file now."""
+        self.path.write_text(text)
+        self.changed = self.now
+
+    def state_of(self, path: Path) -> live_sources._FileState:
+        """Return the file's state, with its time as by this clock."""
+        state = self._real(path)
+        return state._replace(changed=int(self.changed * 1e9)) if state.changed else state
+
+    _real = staticmethod(live_sources._state_of)  # noqa: SLF001
+
+
+@pytest.fixture
+def clock(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Clock:
+    """The clock that a receiver looks at, and its file, with one key in it: *old*."""
+    clock = Clock(tmp_path / "sources.toml", sources("old"))
+    time = SimpleNamespace(monotonic=lambda: clock.now, time=lambda: clock.now)
+    monkeypatch.setattr(live_sources, "time", time)
+    monkeypatch.setattr(live_sources, "_state_of", clock.state_of)
+    return clock
+
+
 def test_what_cannot_be_used_changes_nothing_and_is_shown(
-    tmp_path: Path, start_receiver: Callable[..., RunningReceiver]
+    clock: Clock, make_app: Callable[..., AppReceiver]
 ) -> None:
-    path = tmp_path / "sources.toml"
-    path.write_text(sources("old"))
-    running = start_receiver(workers=1)
-    sender = Sender(running, "old")
+    receiver = make_app()
     good = {"success": True}
     shown = good | {"warning": "sources_not_read"}
 
-    def ready() -> object:
-        return running.get("/health/ready").json()
+    def ready_in_time() -> object:
+        for _ in range(10):
+            clock.now += TAKEN_OVER / 10
+            assert status_with(receiver, "old") == httpx.codes.OK
+        return receiver.get("/health/ready").json()
 
-    assert ready() == good
+    assert ready_in_time() == good
     for broken in ("[[source", "", "[[source]]\nname = 'secret'\nwrite_key = 'x'"):
-        path.write_text(broken)
-        assert eventually(lambda: ready() == shown), broken
-        path.write_text(sources("old"))
-        assert eventually(lambda: ready() == good), broken
-    path.unlink()
-    assert eventually(lambda: ready() == shown)
-    path.write_text(sources("old"))
-    assert eventually(lambda: ready() == good)
-    sender.stop()
+        clock.write(broken)
+        assert ready_in_time() == shown, broken
+        clock.write(sources("old"))
+        assert ready_in_time() == good, broken
+    clock.path.unlink()
+    assert ready_in_time() == shown
+    clock.write(sources("old"))
+    assert ready_in_time() == good
 
-    assert set(sender.answers["old"]) == {httpx.codes.OK}
-    problems = [
-        line["problem"]
-        for line in map(json.loads, running.log.read_text().splitlines())
-        if line["event"] == "sources_not_read"
-    ]
+    problems = [line["problem"] for line in receiver.logged("sources_not_read")]
     assert len(problems) == 4  # each once, however many requests came meanwhile
     assert all("SEAMLINE_SOURCES" in problem for problem in problems)
 
 
 def test_a_file_that_is_being_written_is_not_read_half_way(
-    tmp_path: Path, start_receiver: Callable[..., RunningReceiver]
+    clock: Clock, make_app: Callable[..., AppReceiver]
 ) -> None:
-    path = tmp_path / "sources.toml"
-    path.write_text(sources("old"))
-    running = start_receiver(workers=1)
-    sender = Sender(running, "old")
+    receiver = make_app()
     first = '[[source]]\nname = "app"\nwrite_keys = ["other"]\n'  # valid, without the old key
 
     for _ in range(3):
-        with path.open("w") as file:
-            file.write(first)
-            file.flush()
-            time.sleep(0.3)
-            file.write(sources("old"))
-        time.sleep(0.3)
-    time.sleep(TAKEN_OVER)
-    assert status_with(running, "other") == httpx.codes.OK
-    sender.stop()
+        clock.write(first)
+        for _ in range(3):
+            clock.now += 0.15
+            assert status_with(receiver, "old") == httpx.codes.OK
+        clock.write(first + sources("old"))
+        clock.now += 0.3
+        assert status_with(receiver, "old") == httpx.codes.OK
+    clock.now += TAKEN_OVER
 
-    assert set(sender.answers["old"]) == {httpx.codes.OK}
+    assert status_with(receiver, "other") == httpx.codes.OK
+    assert status_with(receiver, "old") == httpx.codes.OK
 
 
 def test_a_change_made_while_nobody_sends_holds_for_the_next_request(
-    tmp_path: Path, start_receiver: Callable[..., RunningReceiver]
+    clock: Clock, make_app: Callable[..., AppReceiver]
 ) -> None:
-    path = tmp_path / "sources.toml"
-    path.write_text(sources("old", "new"))
-    running = start_receiver(workers=1)
-    assert status_with(running, "old") == httpx.codes.OK
+    receiver = make_app()
+    assert status_with(receiver, "old") == httpx.codes.OK
 
-    replace(path, sources("new") + 'shared_secrets = ["secret"]\n')
-    time.sleep(TAKEN_OVER)
+    clock.write(sources("new") + 'shared_secrets = ["secret"]\n')
+    clock.now += TAKEN_OVER
 
-    assert status_with(running, "old") == httpx.codes.UNAUTHORIZED
-    webhook = running.post("/webhooks/web", "{}", headers=basic("new"))
+    assert status_with(receiver, "old") == httpx.codes.UNAUTHORIZED
+    webhook = receiver.post("/webhooks/web", "{}", headers=basic("new"))
     assert webhook.status_code == httpx.codes.UNAUTHORIZED  # it has to be signed from now on

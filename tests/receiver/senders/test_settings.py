@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.support.receiver import RunningReceiver
+from tests.support.receiver import AppReceiver
 
 PATHS = ["/v1/projects/web-key/settings", "/projects/web-key/settings"]
 
@@ -14,16 +14,16 @@ def segment_io(answer: object) -> dict[str, str]:
 
 
 @pytest.mark.parametrize("path", PATHS)
-def test_a_browser_on_this_machine_is_sent_here(server: RunningReceiver, path: str) -> None:
-    answer = server.get(path)
+def test_a_browser_on_this_machine_is_sent_here(app: AppReceiver, path: str) -> None:
+    answer = app.get(path)
 
     assert answer.status_code == 200
     assert segment_io(answer) == {
         "apiKey": "web-key",
-        "apiHost": f"127.0.0.1:{server.port}/v1",
+        "apiHost": f"127.0.0.1:{app.port}/v1",
         "protocol": "http",
     }
-    assert answer.json()["metrics"] == {"sampleRate": 0, "host": f"127.0.0.1:{server.port}/v1"}
+    assert answer.json()["metrics"] == {"sampleRate": 0, "host": f"127.0.0.1:{app.port}/v1"}
     assert answer.headers["Access-Control-Allow-Origin"] == "*"
     assert answer.headers["Cache-Control"] == "no-store"
 
@@ -40,40 +40,40 @@ def test_a_browser_on_this_machine_is_sent_here(server: RunningReceiver, path: s
         {"X-Forwarded-For": "203.0.113.7"},
     ],
 )
-def test_a_host_header_is_not_repeated(server: RunningReceiver, headers: dict[str, str]) -> None:
-    answer = server.http.get(PATHS[0], headers=headers)
+def test_a_host_header_is_not_repeated(app: AppReceiver, headers: dict[str, str]) -> None:
+    answer = app.http.get(PATHS[0], headers=headers)
 
     assert answer.status_code in (400, 404)
     assert "evil" not in answer.text
 
 
-def test_a_forwarded_host_is_not_believed(server: RunningReceiver) -> None:
+def test_a_forwarded_host_is_not_believed(app: AppReceiver) -> None:
     headers = {"X-Forwarded-Host": "evil.example", "X-Forwarded-Proto": "https"}
 
-    answer = server.http.get(PATHS[0], headers=headers)
+    answer = app.http.get(PATHS[0], headers=headers)
 
-    assert segment_io(answer)["apiHost"] == f"127.0.0.1:{server.port}/v1"
+    assert segment_io(answer)["apiHost"] == f"127.0.0.1:{app.port}/v1"
 
 
 def test_a_public_url_is_what_everybody_is_told(
-    start_receiver: Callable[..., RunningReceiver],
+    make_app: Callable[..., AppReceiver],
 ) -> None:
-    running = start_receiver(public_url="https://example.com:8443/segment/", workers=1)
+    told_url = make_app(public_url="https://example.com:8443/segment/")
 
     for headers in ({}, {"Host": "evil.example"}, {"X-Forwarded-For": "203.0.113.7"}):
-        told = segment_io(running.http.get(PATHS[0], headers=headers))
+        told = segment_io(told_url.http.get(PATHS[0], headers=headers))
         assert told["apiHost"] == "example.com:8443/segment/v1"
         assert told["protocol"] == "https"
 
 
 @pytest.mark.parametrize("key", ["no-key", "web-key:", "hooks", "%00", "web-key%20"])
-def test_a_key_that_is_nobodys_has_no_settings(server: RunningReceiver, key: str) -> None:
-    answer = server.get(f"/v1/projects/{key}/settings")
+def test_a_key_that_is_nobodys_has_no_settings(app: AppReceiver, key: str) -> None:
+    answer = app.get(f"/v1/projects/{key}/settings")
 
     assert (answer.status_code, answer.json()["success"]) == (404, False)
 
 
-def test_the_key_is_not_logged(server: RunningReceiver) -> None:
-    server.get("/v1/projects/signed-key/settings")
+def test_the_key_is_not_logged(app: AppReceiver) -> None:
+    app.get("/v1/projects/signed-key/settings")
 
-    assert "signed-key" not in server.log.read_text()
+    assert "signed-key" not in app.log.read_text()
