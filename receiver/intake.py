@@ -1,7 +1,7 @@
 """Intake: from a request's events to lines on the disk."""
 
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 from flask import g
 from msgspec import Raw
@@ -17,6 +17,7 @@ from receiver.sources import Source
 from receiver.state import current_receiver
 
 _TURN_BYTES = 2 << 20  # about 10 ms of work
+_ENVELOPE_BYTES = 220  # so that empty events count as well
 
 
 def land_events(
@@ -42,7 +43,10 @@ def land_events(
     limits, suppressed = receiver.limits, receiver.suppression.current()
     _land(
         source,
-        (check_event(bytes(item), shared, path_call, limits, direct, suppressed) for item in items),
+        (
+            check_event(item, shared, path_call, limits, direct, suppressed)
+            for item in _in_turns(items, shared.size)
+        ),
     )
 
 
@@ -59,16 +63,24 @@ def land_unusable(source: Source, reason: str, body: bytes, path_call: str | Non
         _land(source, [Rejected(reason, body, path_call)])
 
 
+def _in_turns(items: Iterable[bytes | Raw], shared_bytes: int) -> Iterator[bytes]:
+    """Yield events, and let other requests run now and then, whatever becomes of the events."""
+    turn = 0
+    for item in items:
+        event = bytes(item)
+        turn += len(event) + shared_bytes + _ENVELOPE_BYTES
+        if turn > _TURN_BYTES:
+            let_others_run()
+            turn = 0
+        yield event
+
+
 def _land(source: Source, checked: Iterable[Event | Rejected | ShutOut | Suppressed]) -> None:
     lines = Lines()
     shut_out = suppressed = 0
     reasons: dict[str, int] = {}
     stamps = received_stamps(time.time_ns() // 1000)
-    turn_ends = _TURN_BYTES
     for one, received_at in zip(checked, stamps, strict=False):
-        if lines.size > turn_ends:
-            let_others_run()
-            turn_ends = lines.size + _TURN_BYTES
         if isinstance(one, Event):
             call, message_id, sent_at, payload = one
             lines.add(call, good_line(message_id, received_at, sent_at, source.name, payload))
