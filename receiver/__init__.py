@@ -56,7 +56,7 @@ def create_app(settings: Settings | None = None, sources: Sources | None = None)
     # Some SDKs end the path with a slash, and some hosts end with one themselves.
     app.url_map.strict_slashes = False
     app.url_map.merge_slashes = False  # it would redirect, and a POST is lost on the way
-    app.wsgi_app = one_slash(app.wsgi_app)  # type: ignore[method-assign]
+    app.wsgi_app = one_slash(app.wsgi_app)  # type: ignore[assignment, method-assign]
     # Not before: prometheus-client looks for the processes' folder when it is imported.
     from receiver import metrics  # noqa: PLC0415
 

@@ -147,8 +147,8 @@ def repeats_a_key(text: bytes, parsed: Mapping[str, Raw]) -> bool:
 def _between_commas(text: bytes, opening: bytes, most: int) -> list[tuple[int, int]] | None:
     """Find what stands between the commas of the outermost brackets; None if they do not close.
 
-    Some senders write a comma too many: where nothing stands is no span. Once there are `most` of them, what follows is not looked at. A text that would take very
-    long is given up.
+    Some senders write a comma too many: where nothing stands is no span. Once there are `most` of
+    them, what follows is not looked at. A text that would take very long is given up.
     """
     start = len(text) - len(text.lstrip(WHITESPACE))
     if text[start : start + 1] != opening:

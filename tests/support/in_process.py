@@ -34,8 +34,7 @@ class InProcess:
         )
 
     def landed(self, *calls: str) -> list[dict[str, Any]]:
-        """Return the landed lines, parsed, in the order of their receipt; rejected bodies as
-        bytes."""
+        """Return the landed lines in the order of their receipt, parsed, bodies as bytes."""
         lines = [json.loads(line) for line in whole_lines(self.landing, *calls)]
         for line in lines:
             if "body" in line:

@@ -7,8 +7,7 @@ from urllib.parse import quote
 
 import pytest
 
-from receiver import intake
-from receiver import auth
+from receiver import auth, intake
 from receiver.sources import Sources
 from tests.support.attack import bad_input
 from tests.support.in_process import InProcess
