@@ -61,6 +61,7 @@ class Server(BaseApplication):  # type: ignore[misc]
             "secure_scheme_headers": {},
             "forwarder_headers": "",
             "graceful_timeout": 20,
+            "keepalive": settings.keepalive_seconds,
             "timeout": 60,
             "umask": 0o077,
             # A browser sends the cookies of its site's own domain, and has room for many.

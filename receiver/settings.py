@@ -85,6 +85,9 @@ class Settings(BaseSettings):
     workers: PositiveInt = 2
     """Processes that receive; one per core is a good start."""
 
+    keepalive_seconds: PositiveInt = 75
+    """How long an idle connection is kept open: longer than balancers and SDKs keep theirs."""
+
     seal_seconds: PositiveFloat = 2
     """Age at which a file that is being written is handed to the loader."""
 
