@@ -11,6 +11,7 @@ from receiver.direct import DirectSender
 from receiver.envelope import good_line, received_stamps, rejected_line
 from receiver.events import Event, Rejected, ShutOut, Suppressed, check_event
 from receiver.lines import Lines
+from receiver.made_up_ids import OfRequest, OfView
 from receiver.native import let_others_run
 from receiver.shared_fields import NOTHING_SHARED, SharedFields
 from receiver.sources import Source
@@ -26,6 +27,8 @@ def land_events(
     shared: SharedFields = NOTHING_SHARED,
     path_call: str | None = None,
     direct: DirectSender | None = None,
+    *,
+    is_view: bool = False,
 ) -> None:
     """Return when every event of a request that is for us is on the disk, good or rejected.
 
@@ -35,19 +38,24 @@ def land_events(
         shared: what the batch says about all of them.
         path_call: the call the request's path names.
         direct: the SDK they came from, if they did not come by way of Segment.
+        is_view: whether the request shows an image, and so is never sent again.
 
     Raises:
         NotLandedError: they have to be sent again.
     """
     receiver = current_receiver()
     limits, suppressed = receiver.limits, receiver.suppression.current()
+    address = direct.address if direct else None
+    ids = OfView() if is_view else OfRequest(source.name, address, time.time())
     _land(
         source,
         (
-            check_event(item, shared, path_call, limits, direct, suppressed)
+            check_event(item, shared, path_call, limits, direct, suppressed, ids)
             for item in _in_turns(items, shared.size)
         ),
     )
+    if ids.made:
+        receiver.metrics.note_made_up_ids(source.name, ids.made)
 
 
 def land_unusable(source: Source, reason: str, body: bytes, path_call: str | None = None) -> None:

@@ -54,7 +54,8 @@ def _land(call: str) -> None:
     if flaw:
         land_unusable(source, flaw, request.query_string, call)
     else:
-        land_events(source, [text], path_call=call, direct=direct_sender(is_device=True))
+        sender = direct_sender(is_device=True)
+        land_events(source, [text], path_call=call, direct=sender, is_view=True)
 
 
 def _event_of(query: MultiDict[str, str]) -> tuple[bytes, str | None]:

@@ -76,7 +76,8 @@ def test_segments_own_sdk_is_understood(server: RunningReceiver) -> None:
 
 def test_an_event_without_an_id_gets_the_same_one_each_time(server: RunningReceiver) -> None:
     marker = new_id()
-    body = json.dumps({"event": marker})
+    event = {"event": marker, "timestamp": "2026-11-22T00:00:00Z"}
+    body = json.dumps(event)
     for _ in range(2):
         server.post("/v1/track", body)
 
@@ -85,7 +86,7 @@ def test_an_event_without_an_id_gets_the_same_one_each_time(server: RunningRecei
     assert len(lines) == 2
     assert len({line["message_id"] for line in lines}) == 1
     assert lines[0]["message_id"].startswith("sha256-")
-    assert lines[0]["payload"] == {"event": marker}
+    assert lines[0]["payload"] == event
 
 
 @pytest.mark.parametrize(

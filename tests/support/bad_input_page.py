@@ -6,7 +6,7 @@ from pathlib import Path
 
 PAGE = Path(__file__).parents[2] / "docs" / "bad-inputs.md"
 MODULES = ("signatures", "http", "json", "events", "limits", "loading")
-REAL_SENDERS = ("bodies", "requests")
+REAL_SENDERS = ("bodies", "requests", "events_without_an_id")
 
 TABLE = "| | input | answer |\n|---|---|---|\n"
 
