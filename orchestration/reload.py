@@ -33,6 +33,7 @@ from orchestration.loading.warehouse import connect
 from orchestration.loading.writer_lock import writer_lock
 from orchestration.settings import Settings
 from receiver.events import Event, Limits, check_event
+from receiver.made_up_ids import OfLine
 from receiver.shared_fields import NOTHING_SHARED
 
 _AT_ONCE = 500
@@ -124,7 +125,9 @@ def _move_chosen(
     ).fetchall()
     by_file: dict[tuple[str, str], Lines] = defaultdict(Lines)
     for name, number, call, source, sent_at, body, received_at in records:
-        event = check_event(bytes(body), NOTHING_SHARED, call if call in CALLS else None, limits)
+        path_call = call if call in CALLS else None
+        ids = OfLine(name, number)
+        event = check_event(bytes(body), NOTHING_SHARED, path_call, limits, ids=ids)
         if isinstance(event, Event) and received_at is not None:
             lines = by_file[name, event.call]
             lines.message_id.append(without_nul(event.message_id))

@@ -23,6 +23,7 @@ from receiver.live_sources import LiveSources
 from receiver.logs import configure_logs, log_requests
 from receiver.native import run_native
 from receiver.open_files import OpenFiles
+from receiver.paths import one_slash
 from receiver.recovery import recover
 from receiver.settings import Settings
 from receiver.sources import Sources, load_sources
@@ -52,9 +53,10 @@ def create_app(settings: Settings | None = None, sources: Sources | None = None)
     threading.Thread(target=_keep_recovering, args=[settings.landing], daemon=True).start()
 
     app = Flask(__name__, static_folder=None)
-    # Some SDKs end the path with a slash; two slashes are another path.
+    # Some SDKs end the path with a slash, and some hosts end with one themselves.
     app.url_map.strict_slashes = False
-    app.url_map.merge_slashes = False
+    app.url_map.merge_slashes = False  # it would redirect, and a POST is lost on the way
+    app.wsgi_app = one_slash(app.wsgi_app)  # type: ignore[assignment, method-assign]
     # Not before: prometheus-client looks for the processes' folder when it is imported.
     from receiver import metrics  # noqa: PLC0415
 

@@ -4,6 +4,7 @@ import base64
 import binascii
 import hmac
 import re
+from itertools import islice
 
 import msgspec
 from msgspec import Raw
@@ -12,6 +13,11 @@ from receiver.errors import unauthorized
 from receiver.sources import Source, Sources
 
 _HEX_SHA1 = re.compile(r"[0-9a-fA-F]{40}")
+# A key in bytes that are no JSON any more. Every repetition is possessive and bounded.
+_KEY_IN_BYTES = re.compile(
+    rb"writeKey[\\\"\']{0,8}+\s{0,64}+[:=]\s{0,64}+[\\\"\']{0,8}+([^\\\"\'\s:,&{}\[\]]{1,512}+)"
+)
+_MOST_KEYS = 10_000
 _decode_text = msgspec.json.Decoder(str).decode
 
 
@@ -57,6 +63,18 @@ def source_of_body(sources: Sources, write_key: Raw | None) -> Source:
     if source is None:
         raise unauthorized()
     return source
+
+
+def source_of_broken(sources: Sources, text: bytes) -> Source | None:
+    """Find the first known write key that stands in a body which cannot be read.
+
+    Args:
+        sources: all senders.
+        text: the bytes; whatever encoding they have, a key is ASCII.
+    """
+    found = _KEY_IN_BYTES.finditer(text.replace(b"\0", b""))  # UTF-16 has one in each letter
+    keys = (sources.with_write_key(one[1]) for one in islice(found, _MOST_KEYS))
+    return next(filter(None, keys), None)
 
 
 def may_be_signed(signature: str | None) -> bool:

@@ -15,6 +15,11 @@ from receiver.native import deadline, let_others_run, run_native
 from receiver.state import current_receiver
 
 _PIECE = 64 * 1024
+# Some senders name the text's encoding, or its type, where the packing belongs.
+_NO_PACKING = frozenset(
+    {"", "identity", "none", "binary", "7bit", "8bit", "utf-8", "utf8", "ascii", "us-ascii"}
+    | {"iso-8859-1", "json", "application/json", "text/plain"}
+)
 _GZIP_MAGIC = b"\x1f\x8b"
 _GZIP_WINDOW = 31  # zlib's number for gzip with the largest window
 _GZIP_MEMBERS = 64  # more than any sender makes
@@ -27,6 +32,8 @@ class Body(NamedTuple):
 
     data: bytes
     flaw: str | None = None
+    readable: bytes = b""
+    """With a flaw: what could be unpacked."""
 
 
 def read_body(request: Request, limit: int) -> Body:
@@ -40,19 +47,24 @@ def read_body(request: Request, limit: int) -> Body:
         RequestRefusedError: 400 cut short or empty, 408 too slow, 413 too large, 415 an unknown
             encoding, 503 too much is being received.
     """
-    encoding = request.headers.get("Content-Encoding", "identity").strip().lower()
-    if encoding not in ("identity", "gzip", "x-gzip", ""):
+    packings = _packings(request.headers.get("Content-Encoding", ""))
+    if packings not in ([], ["gzip"], ["x-gzip"]):
         raise RequestRefusedError(
             415, "unknown_encoding", "Content-Encoding may be gzip or left out."
         )
     data = _read_whole(request, limit)
     g.bytes = len(data)
     # Some senders say gzip and send plain text.
-    packed = encoding not in ("identity", "") and data.startswith(_GZIP_MAGIC)
+    packed = packings and data.startswith(_GZIP_MAGIC)
     body = _unpack(data, limit) if packed else Body(data)
     if not body.data or body.data.isspace():
         raise RequestRefusedError(400, "empty_body", "The request has no body.")
     return body
+
+
+def _packings(header: str) -> list[str]:
+    names = (name.partition(";")[0].strip().lower() for name in header.split(","))
+    return [name for name in names if name not in _NO_PACKING]
 
 
 def _read_whole(request: Request, limit: int) -> bytes:
@@ -100,7 +112,7 @@ def _gunzip(data: bytes, limit: int) -> Body | None:
                 return None
             pieces.append(piece)
     except zlib.error:
-        return Body(data, "bad_gzip")
+        return Body(data, "bad_gzip", b"".join(pieces))
     return Body(b"".join(pieces))
 
 

@@ -1,9 +1,13 @@
 """The client's address: the connection's, or what a proxy we trust says it is."""
 
+import re
 from collections.abc import Sequence
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
 
 from flask import Request
+
+# Some proxies write a port behind an address, brackets around an IPv6 one, quotes around both.
+_WITH_PORT = re.compile(r"\[([^\]]*)\](?::[0-9]{1,5})?|([0-9.]+):[0-9]{1,5}")
 
 
 def client_address(
@@ -32,8 +36,12 @@ def client_address(
 
 def _parsed(text: str) -> IPv4Address | IPv6Address | None:
     """Read one address; a listening socket for both kinds writes IPv4 as a part of IPv6."""
+    text = text.strip().strip('"')
+    if found := _WITH_PORT.fullmatch(text):
+        text = found[1] or found[2]
+    text = text.partition("%")[0]  # the zone says something on the proxy alone
     try:
-        address = ip_address(text.strip())
+        address = ip_address(text)
     except ValueError:
         return None
     return getattr(address, "ipv4_mapped", None) or address

@@ -39,7 +39,7 @@ class DirectSender:
             is_device: whether events that do not say it were made where the request was.
         """
         self._integration = integration
-        self._address = address
+        self.address = address
         self._is_device = is_device
 
     def shuts_us_out(self, event: Mapping[str, object]) -> bool:
@@ -67,14 +67,14 @@ class DirectSender:
         # The key is a credential of the request. Who reads the warehouse needs none.
         if "writeKey" in event:
             payload = without_member(payload, "writeKey")
-        if self._address and self._was_made_there(event):
+        if self.address and self._was_made_there(event):
             payload = self._address_as_shared.merged_into(payload, event)
         return payload
 
     @cached_property
     def _address_as_shared(self) -> SharedFields:
         # Like a batch's own context: an event that has an `ip` keeps it.
-        return SharedFields({"context": msgspec.json.encode({"ip": self._address})})
+        return SharedFields({"context": msgspec.json.encode({"ip": self.address})})
 
     def _was_made_there(self, event: Mapping[str, object]) -> bool:
         """Say whether an event was made where its request came from, and not on a server."""

@@ -5,7 +5,6 @@ strictly, to know that whoever reads the landed file can decode it too; what is 
 its bytes.
 """
 
-import hashlib
 from codecs import iterdecode
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
@@ -16,6 +15,7 @@ from msgspec import Raw
 from receiver.calls import CALLS
 from receiver.direct import DirectSender
 from receiver.json_text import deeper_than, repeats_a_key
+from receiver.made_up_ids import BY_CONTENT, MadeUpIds
 from receiver.shared_fields import SharedFields
 from receiver.suppression import SuppressedPeople
 
@@ -71,6 +71,7 @@ def check_event(
     limits: Limits,
     direct: DirectSender | None = None,
     suppressed: SuppressedPeople | None = None,
+    ids: MadeUpIds = BY_CONTENT,
 ) -> Event | Rejected | ShutOut | Suppressed:
     """Check one event.
 
@@ -81,6 +82,7 @@ def check_event(
         limits: what it may measure.
         direct: the SDK it came from, if it did not come by way of Segment.
         suppressed: whose events are not stored, if anybody's.
+        ids: makes up the id of an event that has none.
 
     Returns:
         The event with the batch's fields in it, or its bytes and the reason against it, or
@@ -90,7 +92,7 @@ def check_event(
     try:
         event = _decode_event(item, limits)
         call = _call_of(event, path_call)
-        message_id = _message_id_of(event, item)
+        message_id = _message_id_of(event, item, ids)
     except _UnusableError as error:
         if suppressed and suppressed.is_in(item):
             return Suppressed(call)
@@ -140,11 +142,10 @@ def _call_of(event: Mapping[str, Any], path_call: str | None) -> str:
     return call
 
 
-def _message_id_of(event: Mapping[str, Any], item: bytes) -> str:
+def _message_id_of(event: Mapping[str, Any], item: bytes, ids: MadeUpIds) -> str:
     message_id = event.get("messageId")
     if message_id is None:
-        # A hash, so that the same event sent again has the same id.
-        return "sha256-" + hashlib.sha256(item).hexdigest()
+        return ids.made_up(event, item)
     if type(message_id) is not str or len(message_id) > MESSAGE_ID_CHARACTERS:
         raise _UnusableError("bad_message_id")
     if not message_id or message_id.isspace():

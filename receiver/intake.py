@@ -1,7 +1,7 @@
 """Intake: from a request's events to lines on the disk."""
 
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 from flask import g
 from msgspec import Raw
@@ -11,12 +11,14 @@ from receiver.direct import DirectSender
 from receiver.envelope import good_line, received_stamps, rejected_line
 from receiver.events import Event, Rejected, ShutOut, Suppressed, check_event
 from receiver.lines import Lines
+from receiver.made_up_ids import OfRequest, OfView
 from receiver.native import let_others_run
 from receiver.shared_fields import NOTHING_SHARED, SharedFields
 from receiver.sources import Source
 from receiver.state import current_receiver
 
 _TURN_BYTES = 2 << 20  # about 10 ms of work
+_ENVELOPE_BYTES = 220  # so that empty events count as well
 
 
 def land_events(
@@ -25,6 +27,8 @@ def land_events(
     shared: SharedFields = NOTHING_SHARED,
     path_call: str | None = None,
     direct: DirectSender | None = None,
+    *,
+    is_view: bool = False,
 ) -> None:
     """Return when every event of a request that is for us is on the disk, good or rejected.
 
@@ -34,16 +38,24 @@ def land_events(
         shared: what the batch says about all of them.
         path_call: the call the request's path names.
         direct: the SDK they came from, if they did not come by way of Segment.
+        is_view: whether the request shows an image, and so is never sent again.
 
     Raises:
         NotLandedError: they have to be sent again.
     """
     receiver = current_receiver()
     limits, suppressed = receiver.limits, receiver.suppression.current()
+    address = direct.address if direct else None
+    ids = OfView() if is_view else OfRequest(source.name, address, time.time())
     _land(
         source,
-        (check_event(bytes(item), shared, path_call, limits, direct, suppressed) for item in items),
+        (
+            check_event(item, shared, path_call, limits, direct, suppressed, ids)
+            for item in _in_turns(items, shared.size)
+        ),
     )
+    if ids.made:
+        receiver.metrics.note_made_up_ids(source.name, ids.made)
 
 
 def land_unusable(source: Source, reason: str, body: bytes, path_call: str | None = None) -> None:
@@ -59,16 +71,24 @@ def land_unusable(source: Source, reason: str, body: bytes, path_call: str | Non
         _land(source, [Rejected(reason, body, path_call)])
 
 
+def _in_turns(items: Iterable[bytes | Raw], shared_bytes: int) -> Iterator[bytes]:
+    """Yield events, and let other requests run now and then, whatever becomes of the events."""
+    turn = 0
+    for item in items:
+        event = bytes(item)
+        turn += len(event) + shared_bytes + _ENVELOPE_BYTES
+        if turn > _TURN_BYTES:
+            let_others_run()
+            turn = 0
+        yield event
+
+
 def _land(source: Source, checked: Iterable[Event | Rejected | ShutOut | Suppressed]) -> None:
     lines = Lines()
     shut_out = suppressed = 0
     reasons: dict[str, int] = {}
     stamps = received_stamps(time.time_ns() // 1000)
-    turn_ends = _TURN_BYTES
     for one, received_at in zip(checked, stamps, strict=False):
-        if lines.size > turn_ends:
-            let_others_run()
-            turn_ends = lines.size + _TURN_BYTES
         if isinstance(one, Event):
             call, message_id, sent_at, payload = one
             lines.add(call, good_line(message_id, received_at, sent_at, source.name, payload))

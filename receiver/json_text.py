@@ -20,6 +20,7 @@ _STRING = rb'"[^"\\]*+(?:\\.[^"\\]*+)*+(?:"|\Z)'  # one without an end goes to t
 _BRACKETS = re.compile(_STRING + rb"|[{}\[\]]", re.DOTALL)
 _STRUCTURE = re.compile(_STRING + rb"|[{}\[\],]", re.DOTALL)
 _KEY = re.compile(rb"[ \t\n\r]*(" + _STRING + rb")[ \t\n\r]*:[ \t\n\r]*", re.DOTALL)
+_BLANK = re.compile(rb"[ \t\n\r]*+")
 _decode_key = msgspec.json.Decoder(str).decode
 _decode_members = msgspec.json.Decoder(dict[str, Raw]).decode
 _MOST_TOKENS = 4_000_000  # a second's work; a batch of 4,000 ordinary events has 700,000
@@ -53,7 +54,7 @@ def deeper_than(text: bytes, limit: int) -> bool:
 
 
 def elements(text: bytes, most: int = sys.maxsize) -> list[bytes] | None:
-    """Cut an array into its elements, valid or not.
+    """Cut an array into its elements, valid or not; commas with nothing between them part nothing.
 
     Args:
         text: the array.
@@ -63,12 +64,9 @@ def elements(text: bytes, most: int = sys.maxsize) -> list[bytes] | None:
         The elements' bytes, or None if the text is not one bracketed array.
     """
     spans = _between_commas(text, b"[", most)
-    if not spans:
+    if spans is None:
         return None
-    parts = [text[start:end].strip(WHITESPACE) for start, end in spans]
-    if parts == [b""]:
-        return []
-    return parts if all(parts) else None
+    return [text[start:end].strip(WHITESPACE) for start, end in spans]
 
 
 def members(text: bytes, most: int = sys.maxsize) -> list[Member] | None:
@@ -82,10 +80,8 @@ def members(text: bytes, most: int = sys.maxsize) -> list[Member] | None:
         The members in their order, or None if the text is not one bracketed object.
     """
     spans = _between_commas(text, b"{", most)
-    if not spans:
+    if spans is None:
         return None
-    if len(spans) == 1 and not text[slice(*spans[0])].strip(WHITESPACE):
-        return []
     found = []
     for start, end in spans:
         key = _KEY.match(text, start, end)
@@ -148,17 +144,17 @@ def repeats_a_key(text: bytes, parsed: Mapping[str, Raw]) -> bool:
     return found is None or len(found) != len(parsed)
 
 
-def _between_commas(text: bytes, opening: bytes, most: int) -> list[tuple[int, int]]:
-    """Find the spans between the commas of the outermost brackets; none if they do not close.
+def _between_commas(text: bytes, opening: bytes, most: int) -> list[tuple[int, int]] | None:
+    """Find what stands between the commas of the outermost brackets; None if they do not close.
 
-    Once there are `most` of them, what follows is not looked at. A text that would take very
-    long is given up.
+    Some senders write a comma too many: where nothing stands is no span. Once there are `most` of
+    them, what follows is not looked at. A text that would take very long is given up.
     """
     start = len(text) - len(text.lstrip(WHITESPACE))
     if text[start : start + 1] != opening:
-        return []
+        return None
     depth = 0
-    spans = []
+    spans: list[tuple[int, int]] = []
     begin = start + 1
     for token in islice(_STRUCTURE.finditer(text, start), _MOST_TOKENS):
         character = text[token.start()]
@@ -167,11 +163,13 @@ def _between_commas(text: bytes, opening: bytes, most: int) -> list[tuple[int, i
         elif character in _CLOSING:
             depth -= 1
             if depth == 0:
-                spans.append((begin, token.start()))
-                return [] if text[token.end() :].strip(WHITESPACE) else spans
+                if _BLANK.fullmatch(text, begin, token.start()) is None:
+                    spans.append((begin, token.start()))
+                return None if text[token.end() :].strip(WHITESPACE) else spans
         elif character == ord(",") and depth == 1:
-            spans.append((begin, token.start()))
+            if _BLANK.fullmatch(text, begin, token.start()) is None:
+                spans.append((begin, token.start()))
             if len(spans) == most:
                 return spans
             begin = token.end()
-    return []
+    return None

@@ -13,6 +13,9 @@ from typing import Any
 import structlog
 from flask import Flask, Response, g, request
 
+from receiver.paths import shown_path
+from receiver.state import receiver_of
+
 _PROCESSORS: list[structlog.typing.Processor] = [
     structlog.stdlib.add_log_level,
     structlog.processors.TimeStamper(fmt="iso", utc=True),
@@ -94,6 +97,7 @@ def log_requests(app: Flask, note_request: Callable[[str | None, int], None]) ->
             "request",
             method=request.method,
             route=route,
+            **({} if route else {"path": _shown(app)}),
             status=response.status_code,
             source=g.get("source"),
             events=g.get("events", 0),
@@ -105,3 +109,7 @@ def log_requests(app: Flask, note_request: Callable[[str | None, int], None]) ->
             duration_ms=round((time.perf_counter() - g.started) * 1000, 2),
         )
         return response
+
+
+def _shown(app: Flask) -> str:
+    return shown_path(request.path, receiver_of(app).live_sources.current())

@@ -52,6 +52,8 @@ class Metrics:
         rejected = counter("seamline_rejected", "Events in rejected/.", ("reason", "source"))
         shut_out = counter("seamline_shut_out", "Events not for this destination.", ("source",))
         suppressed = counter("seamline_suppressed", "Events of suppressed people.", ("source",))
+        made_up = counter("seamline_made_up_ids", "Events that came without an id.", ("source",))
+        self._made_up = cache(lambda source: made_up.labels(source).inc)
         self._suppressed = cache(lambda source: suppressed.labels(source).inc)
         self._shut_out = cache(lambda source: shut_out.labels(source).inc)
         self._request = cache(lambda route, status: requests.labels(route, f"{status}xx").inc)
@@ -104,6 +106,10 @@ class Metrics:
         for reason, number in by_reason.items():
             self._rejected(reason, source)(number)
         self._request_events(sum(by_call.values()) + sum(by_reason.values()))
+
+    def note_made_up_ids(self, source: str, number: int) -> None:
+        """Count events that came without an id, and got one made up."""
+        self._made_up(source)(number)
 
     def note_commit(self, commit: Commit) -> None:
         """Count a commit, and note what waits after it."""

@@ -6,22 +6,23 @@ and a broken image would be seen. The log has the reason.
 
 import base64
 import binascii
+import re
 
 from flask import Blueprint, Response, g, request
 from msgspec import json
 from werkzeug.datastructures import MultiDict
 
-from receiver.auth import source_of_body
 from receiver.batches import read_fields
-from receiver.errors import RequestRefusedError, unauthorized
+from receiver.body import Body
+from receiver.errors import RequestRefusedError
 from receiver.intake import land_events, land_unusable
 from receiver.json_text import WHITESPACE
-from receiver.state import current_receiver
-from receiver.tracking import CALLS_BY_NAME, direct_sender
+from receiver.tracking import CALLS_BY_NAME, direct_sender, source_of_fields
 
 # One transparent pixel.
 _GIF = base64.b64decode("R0lGODlhAQABAIAAAAAAAP///yH5BAEAAAAALAAAAAABAAEAAAIBRAA7")
 
+_BASE64 = re.compile("[A-Za-z0-9+/]*")
 _MOST_LEVELS = 32  # of a parameter's name; what is behind them is one key
 
 bp = Blueprint("pixel", __name__, url_prefix="/v1/pixel")
@@ -49,12 +50,12 @@ def _land(call: str) -> None:
     if call not in CALLS_BY_NAME.values():
         raise RequestRefusedError(404, "not_found", "There is no such call.")
     text, flaw = _event_of(request.args)
-    sources = current_receiver().sources
-    source = source_of_body(sources, read_fields(text).values.get("writeKey"))
+    source = source_of_fields(Body(text, flaw), read_fields(text))
     if flaw:
         land_unusable(source, flaw, request.query_string, call)
     else:
-        land_events(source, [text], path_call=call, direct=direct_sender(is_device=True))
+        sender = direct_sender(is_device=True)
+        land_events(source, [text], path_call=call, direct=sender, is_view=True)
 
 
 def _event_of(query: MultiDict[str, str]) -> tuple[bytes, str | None]:
@@ -71,8 +72,15 @@ def _event_of(query: MultiDict[str, str]) -> tuple[bytes, str | None]:
     try:
         text = base64.b64decode(data + "=" * (-len(data) % 4), validate=True)
     except (binascii.Error, ValueError):  # ValueError: not ASCII
-        raise unauthorized() from None  # nothing that can be read, so no key in it
+        return _readable(data), "bad_base64"
     return text.strip(WHITESPACE), None
+
+
+def _readable(data: str) -> bytes:
+    """Return what can be read of base64 up to where it is broken or cut."""
+    sound = _BASE64.match(data)
+    text = sound[0] if sound else ""
+    return base64.b64decode(text[: len(text) // 4 * 4])
 
 
 def _unfolded(query: MultiDict[str, str]) -> tuple[dict[str, object], str | None]:

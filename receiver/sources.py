@@ -79,6 +79,11 @@ class Sources:
         """
         return self._by_digest.get(hashlib.sha256(key).digest())
 
+    def is_credential(self, text: str) -> bool:
+        """Say whether a text is a write key or a shared secret of anybody."""
+        secrets = (one for source in self._by_name.values() for one in source.shared_secrets)
+        return self.with_write_key(text.encode(errors="replace")) is not None or text in secrets
+
 
 def load_sources(path: Path) -> Sources:
     """Read `sources.toml`.

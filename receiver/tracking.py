@@ -3,8 +3,8 @@
 from flask import Blueprint, Response, request
 
 from receiver.answers import success
-from receiver.auth import source_of_body, source_of_header
-from receiver.batches import read_batch, read_fields, refuse_oversized
+from receiver.auth import source_of_body, source_of_broken, source_of_header
+from receiver.batches import Fields, read_batch, read_fields, refuse_oversized
 from receiver.body import Body, read_body
 from receiver.client_address import client_address
 from receiver.direct import DirectSender
@@ -27,9 +27,7 @@ def event(name: str) -> Response:
     call = CALLS_BY_NAME[name]
     source, body = _receive()
     if source is None:
-        source = source_of_body(
-            current_receiver().sources, read_fields(body.data).values.get("writeKey")
-        )
+        source = source_of_fields(body, read_fields(body.data))
     if body.flaw:
         land_unusable(source, body.flaw, body.data, call)
     else:
@@ -47,7 +45,7 @@ def batch() -> Response:
     source, body = _receive()
     fields = read_fields(body.data)
     if source is None:
-        source = source_of_body(current_receiver().sources, fields.values.get("writeKey"))
+        source = source_of_fields(body, fields)
     receiver = current_receiver()
     most = receiver.settings.batch_events
     events = body.flaw or read_batch(fields, receiver.limits, most)
@@ -77,6 +75,24 @@ def direct_sender(*, is_device: bool = False) -> DirectSender:
     return DirectSender(settings.integration_name, address, is_device=is_device)
 
 
+def source_of_fields(body: Body, fields: Fields) -> Source:
+    """Find the source whose write key stands in a body.
+
+    A body that cannot be read is kept if a known key stands anywhere in it: SDKs take a 401 for
+    the last word, and all its events would be lost.
+
+    Raises:
+        RequestRefusedError: 401, no known key is in it.
+    """
+    sources = current_receiver().sources
+    if "writeKey" in fields.values or not (body.flaw or fields.flaw):
+        return source_of_body(sources, fields.values.get("writeKey"))
+    source = source_of_broken(sources, body.readable or body.data)
+    if source is None:
+        raise unauthorized()
+    return source
+
+
 def _receive() -> tuple[Source | None, Body]:
     """Read a request, as far as its header does not already speak against it."""
     receiver = current_receiver()
@@ -85,7 +101,4 @@ def _receive() -> tuple[Source | None, Body]:
     limit = receiver.settings.body_bytes
     if source is None:  # whoever sends this may be anybody
         limit = min(limit, receiver.settings.keyless_bytes)
-    body = read_body(request, limit)
-    if source is None and body.flaw:
-        raise unauthorized()  # no body that can be read, so no key in it
-    return source, body
+    return source, read_body(request, limit)

@@ -75,8 +75,10 @@ class Worker(GeventWorker):  # type: ignore[misc]
         """Start with no connection."""
         super().__init__(*arguments, **more)
         files, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
-        most = min(self.worker_connections * 9 // 10, files - _SPARE_FILES)
-        self._most_connections = max(1, most)
+        most = self.worker_connections * 9 // 10
+        if files != resource.RLIM_INFINITY:
+            most = max(1, min(most, files - _SPARE_FILES))
+        self._most_connections = most
         self._connections: dict[gevent.Greenlet, Connection] = {}
         self._waiting: dict[Connection, None] = {}  # those that wait longest first
 

@@ -15,6 +15,7 @@ from receiver.importing.reading import Line, read_lines
 from receiver.importing.records import Record, records_of
 from receiver.importing.staging import drop_unnoted, publish, stage
 from receiver.lines import Lines
+from receiver.made_up_ids import OfLine
 from receiver.settings import Settings
 from receiver.suppression import LiveSuppression
 
@@ -122,8 +123,11 @@ def _chunks(
     suppression = LiveSuppression(settings.landing)
     stamps = received_stamps(journal.started + journal.records)
     chunk, begin, end = Lines(), journal.offset, journal.offset
+    name = journal.address.rpartition("/")[2].removesuffix(".gz")
     for line in lines:
-        for record in records_of(line, limits, settings.body_bytes, suppression.current()):
+        ids = OfLine(name, line.end)
+        people = suppression.current()
+        for record in records_of(line, limits, settings.body_bytes, people, ids):
             _add(chunk, record, next(stamps), journal.source)
         end = line.end
         if end - begin >= CHUNK_BYTES or chunk.size >= LANDED_BYTES:

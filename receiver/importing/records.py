@@ -17,6 +17,7 @@ from receiver.events import (
 )
 from receiver.importing.reading import Line
 from receiver.json_text import WHITESPACE
+from receiver.made_up_ids import MadeUpIds
 from receiver.shared_fields import NOTHING_SHARED
 from receiver.suppression import SuppressedPeople
 
@@ -28,7 +29,11 @@ Record = Event | Rejected | ShutOut | Suppressed
 
 
 def records_of(
-    line: Line, limits: Limits, most_bytes: int, suppressed: SuppressedPeople | None
+    line: Line,
+    limits: Limits,
+    most_bytes: int,
+    suppressed: SuppressedPeople | None,
+    ids: MadeUpIds,
 ) -> Iterator[Record]:
     """Check what a line holds: an event, an array of them, `{"batch": [...]}`, or nothing.
 
@@ -37,6 +42,7 @@ def records_of(
         limits: what an event may measure.
         most_bytes: what a line's events may measure once each has what its batch shares.
         suppressed: whose events are not stored, if anybody's.
+        ids: makes up the ids of events that have none.
     """
     text = line.data.strip(WHITESPACE)
     if not text:
@@ -53,12 +59,12 @@ def records_of(
     except RequestRefusedError as refused:
         batch = refused.code
     if batch is None:
-        yield check_event(text, NOTHING_SHARED, None, limits, None, suppressed)
+        yield check_event(text, NOTHING_SHARED, None, limits, None, suppressed, ids)
     elif isinstance(batch, str):
         yield Suppressed() if suppressed and suppressed.is_in(text) else Rejected(batch, text)
     else:
         for item in batch.items:
-            yield check_event(bytes(item), batch.shared, None, limits, None, suppressed)
+            yield check_event(bytes(item), batch.shared, None, limits, None, suppressed, ids)
 
 
 def _batch_of(text: bytes, limits: Limits) -> Batch | str | None:

@@ -61,7 +61,8 @@ def test_what_a_batch_says_once_is_merged_into_its_events(app: AppReceiver) -> N
 
 def test_an_event_without_an_id_gets_the_same_one_each_time(app: AppReceiver) -> None:
     marker = new_id()
-    body = json.dumps({"event": marker})
+    event = {"event": marker, "timestamp": "2026-11-22T00:00:00Z"}
+    body = json.dumps(event)
     for _ in range(2):
         app.post("/v1/track", body)
 
@@ -70,7 +71,7 @@ def test_an_event_without_an_id_gets_the_same_one_each_time(app: AppReceiver) ->
     assert len(lines) == 2
     assert len({line["message_id"] for line in lines}) == 1
     assert lines[0]["message_id"].startswith("sha256-")
-    assert lines[0]["payload"] == {"event": marker}
+    assert lines[0]["payload"] == event
 
 
 @pytest.mark.parametrize(

@@ -6,13 +6,16 @@ from pathlib import Path
 
 PAGE = Path(__file__).parents[2] / "docs" / "bad-inputs.md"
 MODULES = ("signatures", "http", "json", "events", "limits", "loading")
+REAL_SENDERS = ("bodies", "requests", "events_without_an_id")
 
 TABLE = "| | input | answer |\n|---|---|---|\n"
 
 
 def rows() -> list[tuple[str, str, str]]:
     """Return number, input and answer of every test, in the order of the numbers."""
-    found = [row for name in MODULES for row in _rows_of(f"tests.receiver.bad_inputs.test_{name}")]
+    places = [f"bad_inputs.test_{name}" for name in MODULES]
+    places += [f"real_senders.test_{name}" for name in REAL_SENDERS]
+    found = [row for place in places for row in _rows_of(f"tests.receiver.{place}")]
     return sorted(dict.fromkeys(found), key=lambda row: row[0])
 
 
