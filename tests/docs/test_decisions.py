@@ -57,7 +57,7 @@ def test_a_link_leads_to_the_decision_whose_number_it_shows() -> None:
         (name, number, target)
         for name, text in TEXTS.items()
         for number, target in _LINK.findall(text)
-        if not target.partition("decisions/")[2].startswith(number)
+        if not target.rpartition("/")[2].startswith(number)
     }
 
     assert wrong == set()
