@@ -65,7 +65,7 @@ class Server(BaseApplication):  # type: ignore[misc]
             "timeout": 60,
             "umask": 0o077,
             # A browser sends the cookies of its site's own domain, and has room for many.
-            "limit_request_field_size": 65_536,
+            "limit_request_field_size": 32_768,
             "limit_request_line": 8190,  # gunicorn's most: a pixel has its event in the address
             "logconfig_dict": server_logs(),
         }
