@@ -12,6 +12,9 @@ check: export SEAMLINE_WAREHOUSE := ducklake:sqlite:$(CHECK)/catalog.sqlite
 check: export SEAMLINE_WAREHOUSE_DATA := $(CHECK)/data
 check: export DAGSTER_HOME := $(CHECK)/dagster
 
+# Python may keep what it compiles, whatever the shell says: the tests take twice as long without.
+unexport PYTHONDONTWRITEBYTECODE
+
 .DEFAULT_GOAL := help
 .PHONY: help demo run receiver load verify rebuild replay rename sql test test-integration test-long chaos fuzz check bench-receiver bench-tables lock install install-dev clean upkeep bench-upkeep import bench-import forget unsuppress
 

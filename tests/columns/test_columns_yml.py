@@ -101,7 +101,7 @@ def outputs(lake: Lake) -> list[str]:
     printed.append(lake.dbt("run", *some))
     assert columns(lake)["properties__revenue"] == "VARCHAR"
     assert lake.rows("select count(*) from segment.alias") == [(1,)]
-    printed.append(lake.dbt("run", "--full-refresh", *some, "field"))
+    printed.append(lake.dbt("run", "--full-refresh"))
     return printed
 
 

@@ -26,9 +26,14 @@ def load_files(settings: Settings, tell: Connection) -> None:
 
 
 def load_and_tell(settings: Settings, tell: Connection) -> None:
-    """Load what is sealed; tell when it begins, and with each transaction how far it is."""
+    """Load what is sealed; with each transaction tell how far it is, and wait to be let go on."""
+
+    def pause(done: int, _: int) -> None:
+        tell.send(done)
+        tell.recv()
+
     tell.send("begins")
-    load(settings, progress=lambda done, _: tell.send(done))
+    load(settings, progress=pause)
 
 
 def load_and_log(settings: Settings, log: Path, tell: Connection) -> None:
