@@ -67,8 +67,9 @@ test: install-dev $(CLIENTS) ## run the tests, but for those that take minutes e
 test-long: install-dev ## run the tests that take minutes each
 	@$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder -m long $(PYTEST)
 
+# In one process: the cases of schemathesis share one name, and xdist would run one of them.
 test-integration: install-dev $(CLIENTS) ## run the tests that want a browser, Node, nginx or an object store
-	@$(BIN)/python -m pytest -n 2 --dist loadfile -m integration $(PYTEST)
+	@$(BIN)/python -m pytest -m integration $(PYTEST)
 
 chaos: install-dev ## kill receiver, load, dbt and Dagster hundreds of times, fail each disk operation
 	@$(BIN)/python -m pytest -m chaos -q
