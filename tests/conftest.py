@@ -14,6 +14,7 @@ from orchestration.settings import Settings
 pytest.register_assert_rewrite("tests.support")
 
 pytest_plugins = [
+    "tests.support.chance",
     "tests.support.fault_report",
     "tests.support.fault_shim",
     "tests.support.integration",

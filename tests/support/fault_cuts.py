@@ -44,10 +44,14 @@ def cuts(
 def losses(
     shim: Shim, sent: list[Sent], folder: Path, count: int, seed: int = 1, keep: float = 0.0
 ) -> tuple[int, list[object]]:
-    """Cut the power at random moments; return what had been promised, and what was lost of it."""
+    """Cut the power at the end and at random moments before it.
+
+    Returns:
+        What had been promised, and what was lost of it.
+    """
     chance = random.Random(seed)  # noqa: S311
     first, last = sent[0].sent, sent[-1].answered
-    moments = sorted(chance.uniform(first, last) for _ in range(count))
+    moments = [*sorted(chance.uniform(first, last) for _ in range(count - 1)), last]
     promised, found = 0, []
     for number, left in enumerate(cuts(shim, moments, seed, keep)):
         landing = folder / f"cut-{keep}-{number}"

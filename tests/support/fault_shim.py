@@ -43,6 +43,7 @@ class Shim:
 
     def __init__(self, library: Path, folder: Path, disk: str = "landing") -> None:
         """Prepare its files in a folder; one of that name below it is the disk that fails."""
+        self.folder = folder
         self.journal = folder / "faults.journal"
         path = folder / "faults.control"
         path.write_bytes(bytes(mmap.PAGESIZE))
@@ -85,6 +86,14 @@ def shim_library(tmp_path_factory: pytest.TempPathFactory) -> Path:
     command = [compiler, "-std=gnu11", "-O1", "-Wall", "-Wextra", "-Werror", "-fPIC", "-shared"]
     subprocess.run([*command, "-o", library, SOURCE, "-ldl"], check=True, timeout=60)
     return library
+
+
+@pytest.fixture(scope="module")
+def module_shim(shim_library: Path, tmp_path_factory: pytest.TempPathFactory) -> Shim:
+    """A shim for one receiver that a file's tests share."""
+    shim = Shim(shim_library, tmp_path_factory.mktemp("faults"))
+    shim.journal.touch()
+    return shim
 
 
 @pytest.fixture

@@ -17,7 +17,7 @@ import sys
 import threading
 import time
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import redirect_stderr
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -329,12 +329,20 @@ def _environment(request: httpx.Request) -> dict[str, Any]:
 class RunningReceiver(Landing):
     """One `python -m receiver`, and its landing folder."""
 
-    def __init__(self, folder: Path, prelude: str = "", **settings: object) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        prelude: str = "",
+        *,
+        environment: Mapping[str, str] | None = None,
+        **settings: object,
+    ) -> None:
         """Start it, and wait until it is ready.
 
         Args:
             folder: where landing/, sources.toml and the log go.
             prelude: Python that runs in the process before the receiver does.
+            environment: more variables of the process.
             settings: settings other than the defaults of these tests.
         """
         self.landing = folder / "landing"
@@ -344,7 +352,9 @@ class RunningReceiver(Landing):
         if not (folder / "sources.toml").exists():
             write_sources(folder / "sources.toml", SOURCES)
         defaults = {"port": self.port, "reserve_bytes": 0, "workers": 1}
-        self.process = start_process(folder, prelude, self.log, **(defaults | settings))
+        self.process = start_process(
+            folder, prelude, self.log, environment, **(defaults | settings)
+        )
         self._wait_until_live()
 
     def _wait_until_live(self) -> None:
@@ -380,12 +390,17 @@ class RunningReceiver(Landing):
 
 
 def start_process(
-    folder: Path, prelude: str, log: Path, **settings: object
+    folder: Path,
+    prelude: str,
+    log: Path,
+    more: Mapping[str, str] | None = None,
+    **settings: object,
 ) -> subprocess.Popen[bytes]:
     """Start `python -m receiver` with its files in a folder and nothing else of this machine."""
     environment = {k: v for k, v in os.environ.items() if not k.startswith("SEAMLINE_")}
     settings = {"landing": folder / "landing", "sources": folder / "sources.toml"} | settings
     environment |= {f"SEAMLINE_{name.upper()}": str(value) for name, value in settings.items()}
+    environment |= more or {}
     run = "import runpy; runpy.run_module('receiver', run_name='__main__')"
     with log.open("ab") as stderr:
         return subprocess.Popen(

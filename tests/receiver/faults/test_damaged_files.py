@@ -15,9 +15,9 @@ from tests.support.fault_driver import (
     make_events,
     post_events,
 )
-from tests.support.receiver import RunningReceiver
+from tests.support.receiver import AppReceiver
 
-StartReceiver = Callable[..., RunningReceiver]
+MakeApp = Callable[..., AppReceiver]
 
 NAME = "20261122T052446123456Z-test-1-00000000-000001.ndjson"
 LINES = [
@@ -113,8 +113,8 @@ def test_a_file_without_an_event_is_no_event_and_no_crash(tmp_path: Path, data: 
     assert sealed(tmp_path / "sealed", data).lines.message_id == []
 
 
-def test_a_started_receiver_seals_what_can_be_read_of_damaged_files_and_lives(
-    start_receiver: StartReceiver, tmp_path: Path
+def test_a_receiver_seals_at_its_start_what_can_be_read_of_damaged_files_and_lives(
+    make_app: MakeApp, tmp_path: Path
 ) -> None:
     flipped = bytearray(WHOLE)
     flipped[len(LINES[0]) + 70] ^= 4
@@ -123,15 +123,15 @@ def test_a_started_receiver_seals_what_can_be_read_of_damaged_files_and_lives(
         path.rename(path.with_name(f"{number}.ndjson.open"))
     (tmp_path / "landing").chmod(0o700)
 
-    running = start_receiver()
-    sent = post_events(running, make_events(1))
-    running.stop()
+    receiver = make_app()
+    sent = post_events(receiver, make_events(1))
+    receiver.close()
 
-    contents = [read(LandedFile(path, "track")) for path in running.landing.glob("track/?.ndjson")]
+    contents = [read(LandedFile(path, "track")) for path in receiver.landing.glob("track/?.ndjson")]
     assert sorted(len(one.lines.message_id) for one in contents) == [9, 9, 10]
     assert [reason for one in contents for reason in one.rejects.reason] == ["crc"]
-    assert judge(running.landing, sent).lost == set()
-    assert running.open_files() == []
+    assert judge(receiver.landing, sent).lost == set()
+    assert receiver.open_files() == []
 
 
 def of_version(number: int, line: bytes) -> bytes:
@@ -140,20 +140,19 @@ def of_version(number: int, line: bytes) -> bytes:
 
 
 def test_what_a_receiver_of_another_version_left_is_kept_and_named_by_the_loader(
-    start_receiver: StartReceiver, tmp_path: Path
+    make_app: MakeApp, tmp_path: Path
 ) -> None:
     """Old, new, old again: a killed newer one leaves an open file, an older one starts."""
     foreign = [of_version(2, line) for line in LINES[:3]]
     orphan(tmp_path / "landing", b"".join(foreign) + foreign[0][:40])
     (tmp_path / "landing").chmod(0o700)
 
-    running = start_receiver()
-    running.stop()
+    receiver = make_app()
 
-    contents = read(LandedFile(running.landing / "track" / NAME, "track"))
+    contents = read(LandedFile(receiver.landing / "track" / NAME, "track"))
     assert contents.rejects.reason == ["unknown_version"] * 3
     assert [body + b"\n" for body in contents.rejects.body] == foreign
-    (torn,) = running.landing.glob("track/*.torn")
+    (torn,) = receiver.landing.glob("track/*.torn")
     assert torn.read_bytes() == foreign[0][:40]
 
 

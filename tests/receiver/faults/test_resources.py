@@ -65,6 +65,7 @@ def busy_processor() -> Iterator[None]:
         burner.wait()
 
 
+@pytest.mark.chaos
 @pytest.mark.usefixtures("busy_processor")
 def test_starved_of_memory_and_processor_it_refuses_or_starts_anew_and_keeps_its_promises(
     start_receiver: StartReceiver, report: Report
