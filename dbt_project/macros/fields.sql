@@ -97,7 +97,7 @@
         value is there; where it is read as JSON, each type that was seen is picked out of it. The
         row of a documented field that says no type stands for all types, and then for none.
     #}
-    {% if read and field.path in ids() and (field.is_declared or field.read_as != 'json') %}
+    {% if is_read_as_id(read, field) %}
         {% set text = read if field.read_as != 'json' else json_read_as(read, 'varchar') %}
         {% set id = blank_as_null(text) %}
         {% do return(hashed(id) if field.is_hashed else id) %}
@@ -116,6 +116,12 @@
 {% macro ids() %}
     {# The fields that say whose an event is. #}
     {% do return(['userId', 'anonymousId', 'groupId', 'previousId', 'context.groupId']) %}
+{% endmacro %}
+
+
+{% macro is_read_as_id(read, field) %}
+    {% set is_text = field.read_as == 'varchar' or field.is_declared and field.read_as == 'json' %}
+    {% do return(read and field.path in ids() and field.column_type == 'varchar' and is_text) %}
 {% endmacro %}
 
 

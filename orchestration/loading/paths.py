@@ -13,7 +13,7 @@ ID_LIKE = "|".join(  # noqa: FLY002 - a line each
         r"[0-9]{4}-[0-9]{2}(-[0-9]{2}.*)?",  # a month, a day, a time
         r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}",
         r"[0-9a-fA-F]{16,}",
-        r".*[@\x00].*",
+        r".*[@\x00�].*",  # what the models read in the place of a NUL
         r"\[\]",  # what we mean by it would not be what the sender means
     )
 )
