@@ -9,7 +9,7 @@ import pytest
 from orchestration.loading.writer_lock import is_held, writer_lock
 from orchestration.settings import ROOT
 from tests.support import landed
-from tests.support.forked_dbt import run_dbt
+from tests.support.forked import run_dbt
 from tests.support.lake import Lake
 
 PAGE = (ROOT / "docs" / "dbt.md").read_text()

@@ -73,8 +73,14 @@ class Session:
             [
                 *arguments,
                 *("--project-dir", str(ROOT / "dbt_project"), "--quiet"),
-                *("--profiles-dir", str(self.profiles), "--target-path", str(self.lake.target)),
+                *(
+                    "--profiles-dir",
+                    str(self.profiles),
+                    "--target-path",
+                    str(self.profiles / "target"),
+                ),
                 *("--log-path", str(self.profiles), "--no-write-json"),
+                "--no-static-parser",  # its threads are not in what this process forks
             ]
         )
         return None if outcome.success else str(outcome.exception)
