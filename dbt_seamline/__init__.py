@@ -1,6 +1,7 @@
 """What dbt calls at the start of each command: it looks for modules whose names begin with `dbt_`.
 
-Not in the profile, so that no profile can leave it away (docs/decisions/0024-a-writers-lock-lasts-as-long-as-its-command.md).
+Not in the profile, so that no profile can leave it away:
+docs/decisions/0024-a-writers-lock-lasts-as-long-as-its-command.md.
 """
 
 from dbt.plugins.manager import dbtPlugin

@@ -102,7 +102,7 @@ def _serve() -> None:
     warehouse.CONFIG["allow_unsigned_extensions"] = True  # as in conftest.py
     with tempfile.TemporaryDirectory() as folder:
         where = ["--target-path", folder, "--log-path", folder]
-        # a fork would wait for the threads of the static parser for ever, which it does not have
+        # dbt's static parser has threads, which a fork does not have and would wait for
         parse = ["--quiet", "--no-static-parser", "parse"]
         outcome = dbtRunner().invoke([*parse, *where, *PROJECT])
     assert outcome.success, outcome.exception
