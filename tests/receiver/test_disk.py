@@ -3,8 +3,6 @@
 import errno
 import os
 import stat
-import subprocess
-import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -20,8 +18,7 @@ from receiver.errors import NotLandedError
 from receiver.landed_file import LandedFile, file_names
 from receiver.lines import Lines
 from receiver.open_files import OpenFiles
-from receiver.sources import write_sources
-from tests.support.receiver import ROOT, SOURCES, fails_with
+from tests.support.receiver import fails_with
 
 OLD = b'{"n":"old"}\n'
 NEW = b'{"n":"new"}\n'
@@ -34,7 +31,7 @@ class Landing:
         """Start it."""
         self.folder = folder
         self.fatal = threading.Event()
-        settings = {"queue_bytes": 10_000, "queue_events": 100, "commit_seconds": 5} | limits
+        settings = {"queue_bytes": 10_000, "queue_events": 100, "commit_seconds": 60} | limits
         files = OpenFiles(folder, seal_seconds=60, seal_bytes=1 << 30, reserve_bytes=0)
         self.committer = Committer(files, **settings, on_fatal=self.fatal.set)
         self.committer.start()
@@ -70,7 +67,7 @@ class SlowDisk:
 
     def _sync(self, _: int) -> None:
         self.reached.set()
-        self.go.wait(10)
+        self.go.wait(60)
         self.synced += 1
 
 
@@ -80,13 +77,13 @@ def test_landing_returns_only_after_the_sync(
     disk = SlowDisk(monkeypatch)
     with ThreadPoolExecutor() as pool:
         waiting = pool.submit(landing.land, NEW)
-        disk.reached.wait(5)
+        disk.reached.wait(60)
         written_but_not_synced = landing.content()
 
         assert written_but_not_synced == NEW
         assert not waiting.done()
         disk.go.set()
-        waiting.result(5)
+        waiting.result(60)
 
 
 def test_names_and_lines_are_synced_before_landing_returns(
@@ -126,13 +123,13 @@ def test_what_gathers_during_a_sync_shares_the_next_one(
     disk = SlowDisk(monkeypatch)
     with ThreadPoolExecutor(max_workers=20) as pool:
         first = pool.submit(landing.land, OLD)
-        disk.reached.wait(5)
+        disk.reached.wait(60)
         others = [pool.submit(landing.land, NEW) for _ in range(19)]
         while landing.committer._waiting_events < 20:  # noqa: SLF001
             time.sleep(0.001)
         disk.go.set()
         for one in (first, *others):
-            one.result(5)
+            one.result(60)
 
     assert landing.content() == OLD + NEW * 19
     assert disk.synced == 2
@@ -144,14 +141,14 @@ def test_a_full_queue_is_busy_and_what_waits_is_landed(
     disk = SlowDisk(monkeypatch)
     with ThreadPoolExecutor() as pool:
         waiting = pool.submit(landing.land, *[NEW] * 100)
-        disk.reached.wait(5)
+        disk.reached.wait(60)
 
         with pytest.raises(NotLandedError) as refused:
             landing.land(NEW)
 
         assert refused.value.code == landing.committer.refusal() == "busy"
         disk.go.set()
-        waiting.result(5)
+        waiting.result(60)
     landing.land(NEW)
 
 
@@ -250,7 +247,7 @@ def test_a_disk_that_fails_to_sync_ends_the_process_and_leaves_the_file(
         broken.setattr(os, call, fail)
         with pytest.raises(NotLandedError):
             landing.land(NEW)
-        assert landing.fatal.wait(5)
+        assert landing.fatal.wait(60)
         with pytest.raises(NotLandedError):
             landing.land(NEW)
         landing.committer.close()
@@ -270,7 +267,7 @@ def test_a_write_that_cannot_be_taken_back_ends_the_process(
         with pytest.raises(NotLandedError):
             landing.land(NEW)
 
-    assert landing.fatal.wait(5)
+    assert landing.fatal.wait(60)
 
 
 def test_a_file_that_somebody_removed_acknowledges_nothing(landing: Landing) -> None:
@@ -292,39 +289,31 @@ def test_a_bug_in_the_committer_leaves_nobody_waiting(
     monkeypatch.setattr(OpenFiles, "due", lambda _: 1 // 0)
     landing.land(OLD)
 
-    assert landing.fatal.wait(5)
+    assert landing.fatal.wait(60)
     with pytest.raises(NotLandedError):
         landing.land(NEW)
 
 
-def test_a_process_whose_disk_breaks_answers_503_and_exits(tmp_path: Path) -> None:
-    write_sources(tmp_path / "sources.toml", SOURCES)
-    program = """
-import errno, os, time
-from receiver import create_app
-from receiver.settings import Settings
-def broken(descriptor):
-    raise OSError(errno.EIO, "injected")
-os.fdatasync = broken
-client = create_app(Settings(reserve_bytes=0)).test_client()
-print(client.post("/v1/track", json={}, auth=("web-key", "")).status_code, flush=True)
-time.sleep(10)
-"""
-    environment = os.environ | {
-        "SEAMLINE_LANDING": str(tmp_path / "landing"),
-        "SEAMLINE_SOURCES": str(tmp_path / "sources.toml"),
-    }
+def test_a_committer_whose_disk_breaks_ends_its_process(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And a started receiver: `test_a_descriptor_whose_sync_failed_is_never_synced_again`."""
+    ended: list[int] = []
+    has_ended = threading.Event()
+    monkeypatch.setattr(os, "_exit", lambda code: (ended.append(code), has_ended.set()))
+    monkeypatch.setattr("receiver.committer._TIME_TO_ANSWER", 0.01)
+    monkeypatch.setattr(os, "fdatasync", fails_with(errno.EIO))
+    files = OpenFiles(tmp_path, seal_seconds=60, seal_bytes=1 << 30, reserve_bytes=0)
+    committer = Committer(files, queue_bytes=1000, queue_events=10, commit_seconds=5)
+    committer.start()
+    lines = Lines()
+    lines.add("track", NEW)
 
-    ended = subprocess.run(
-        [sys.executable, "-c", program],
-        cwd=ROOT,
-        env=environment,
-        capture_output=True,
-        check=False,
-        timeout=20,
-    )
+    with pytest.raises(NotLandedError):
+        committer.land(lines)
 
-    assert (ended.stdout.strip(), ended.returncode) == (b"503", EXIT_AFTER_IO_ERROR)
+    assert has_ended.wait(60)
+    assert ended == [EXIT_AFTER_IO_ERROR]
 
 
 def test_a_planted_file_is_not_opened(tmp_path: Path) -> None:

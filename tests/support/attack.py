@@ -10,9 +10,7 @@ import json
 import socket
 import time
 import zlib
-from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -232,37 +230,6 @@ def header_values(case: Case, body: bytes) -> list[str]:
     return [*told, case.path.partition("?")[2]]
 
 
-class Flood:
-    """Senders that send one request over and over, each on its own kept-alive connection."""
-
-    def __init__(
-        self, running: RunningReceiver, path: str, headers: Mapping[str, str], senders: int = 4
-    ) -> None:
-        """Start sending."""
-        self._running = running
-        self._request = ("POST", path, b"{}", dict(headers))
-        self._stopped = False
-        self._pool = ThreadPoolExecutor(senders)
-        self._sent = [self._pool.submit(self._send) for _ in range(senders)]
-
-    def _send(self) -> Counter[int]:
-        answers: Counter[int] = Counter()
-        connection = http.client.HTTPConnection("127.0.0.1", self._running.port, timeout=10)
-        while not self._stopped:
-            connection.request(*self._request)
-            response = connection.getresponse()
-            response.read()
-            answers[response.status] += 1
-        connection.close()
-        return answers
-
-    def stop(self) -> Counter[int]:
-        """Stop; return how often each status came."""
-        self._stopped = True
-        self._pool.shutdown()
-        return sum((sent.result() for sent in self._sent), Counter())
-
-
 def waits_of_good_senders(running: RunningReceiver, number: int = 50) -> list[float]:
     """Send good events one after the other; return the seconds each took, the longest last."""
     waits = []
@@ -272,22 +239,6 @@ def waits_of_good_senders(running: RunningReceiver, number: int = 50) -> list[fl
         waits.append(time.monotonic() - started)
         time.sleep(0.02)
     return sorted(waits)
-
-
-def cost_under_flood(
-    running: RunningReceiver, path: str, headers: Mapping[str, str]
-) -> tuple[Counter[int], float, list[float]]:
-    """Flood a receiver with one request while good senders send.
-
-    Returns:
-        How often each status came, the workers' processor time per request of the flood, and the
-        seconds that the good senders waited, the longest last.
-    """
-    before = cpu_seconds(running)
-    flood = Flood(running, path, headers)
-    waits = waits_of_good_senders(running)
-    answered = flood.stop()
-    return answered, (cpu_seconds(running) - before) / answered.total(), waits
 
 
 def cpu_seconds(running: RunningReceiver) -> float:

@@ -5,29 +5,35 @@ import json
 import random
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
-from typing import Any
 
 import psutil
 import pytest
 
+from tests.support.attack import Watch
 from tests.support.fault_driver import (
     begin,
     connect,
-    judge,
     make_event,
     make_events,
     post_events,
-    settle,
     status,
 )
 from tests.support.fault_report import Report
-from tests.support.receiver import SEGMENT_GIVES_UP, WEB, RunningReceiver, eventually, new_id
-
-StartReceiver = Callable[..., RunningReceiver]
+from tests.support.receiver import (
+    SEGMENT_GIVES_UP,
+    WEB,
+    AppReceiver,
+    RunningReceiver,
+    eventually,
+    landed_ids,
+    new_id,
+    payload_of,
+)
 
 
 def seconds_of(work: Callable[[], object]) -> float:
@@ -36,28 +42,11 @@ def seconds_of(work: Callable[[], object]) -> float:
     return time.monotonic() - started
 
 
-def test_a_client_that_leaves_before_its_answer_may_come_again_with_the_same_event(
-    start_receiver: StartReceiver,
-) -> None:
-    running = start_receiver(seal_seconds=0.3)
-    events = make_events(40)
-    for number, event in enumerate(events):
-        with begin(running, len(event.body)) as connection:
-            # Half of them leave in the middle of the body, the others right behind it.
-            connection.sendall(event.body if number % 2 else event.body[:-5])
-    sent = post_events(running, events)
-    settle(running)
-
-    assert {one.status for one in sent} == {200}
-    assert judge(running.landing, sent).faults == {}
-
-
 @pytest.fixture(scope="module")
 def single(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningReceiver]:
     """A receiver of one worker, where one request could hold up all, with short limits."""
     running = RunningReceiver(
         tmp_path_factory.mktemp("single"),
-        workers=1,
         seal_seconds=60,
         body_seconds=1.5,
         body_bytes=20_000_000,
@@ -67,31 +56,47 @@ def single(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningReceiver
     running.kill()
 
 
+def test_a_client_that_leaves_before_its_answer_may_come_again_with_the_same_event(
+    single: RunningReceiver,
+) -> None:
+    events = make_events(40)
+    for number, event in enumerate(events):
+        with begin(single, len(event.body)) as connection:
+            # Half of them leave in the middle of the body, the others right behind it.
+            connection.sendall(event.body if number % 2 else event.body[:-5])
+    sent = post_events(single, events)
+
+    assert {one.status for one in sent} == {200}
+    landed = {payload_of(line) for line in single.lines()}
+    assert {event.body for event in events} <= landed
+
+
 def test_a_body_that_drips_has_a_deadline(single: RunningReceiver) -> None:
     with begin(single, 1000) as connection:
         started = time.monotonic()
         with ThreadPoolExecutor(1) as pool:
             answer = pool.submit(status, connection)
-            while not answer.done() and time.monotonic() < started + 10:
+            while not answer.done() and time.monotonic() < started + 60:
                 connection.sendall(b"x")
                 time.sleep(0.1)
 
             assert answer.result() == 408
-        assert 1 < time.monotonic() - started < 30
+        assert time.monotonic() - started > 1
 
 
 def test_headers_that_drip_have_a_deadline(single: RunningReceiver) -> None:
     with connect(single) as connection:
         connection.sendall(b"POST /v1/track HTTP/1.1\r\n")
         started = time.monotonic()
-        while time.monotonic() < started + 60:
+        is_closed = False
+        while not is_closed and time.monotonic() < started + 60:
             try:
                 connection.sendall(b"X: y\r\n")
             except OSError:
-                break
+                is_closed = True
             time.sleep(0.1)
 
-        assert time.monotonic() - started < 30
+        assert is_closed
 
 
 SENDS_FOR_EVER = """
@@ -163,16 +168,15 @@ def test_bodies_that_are_too_much_together_are_refused_and_cost_no_more_memory(
 
 
 def test_a_large_batch_holds_up_others_for_less_than_segment_waits(
-    start_receiver: StartReceiver,
+    single: RunningReceiver, chance: random.Random
 ) -> None:
-    running = start_receiver(workers=1)
-    event = make_event(random.Random(1), size=8000).body  # noqa: S311
-    batch = b'{"batch":[%b]}' % b",".join([event] * 4000)
+    event = make_event(chance, size=8000).body
+    batch = b'{"batch":[%b]}' % b",".join([event] * 1500)
     with ThreadPoolExecutor(1) as pool:
-        answer = pool.submit(running.post, "/v1/batch", batch, timeout=60)
+        answer = pool.submit(single.post, "/v1/batch", batch)
         waits = []
         while not answer.done():
-            waits.append(seconds_of(lambda: running.get("/health/live")))
+            waits.append(seconds_of(lambda: single.get("/health/live")))
             time.sleep(0.01)
 
     assert answer.result().status_code == 200
@@ -192,45 +196,55 @@ POISONS = {
 }
 
 
-def rejected_as(server: RunningReceiver, body: bytes) -> list[dict[str, Any]]:
-    """Return the rejected lines with exactly that body, in the order they came."""
-    found = [line for line in server.rejected(body) if line["body"] == body]
-    return sorted(found, key=lambda line: str(line["received_at"]))
+@pytest.fixture(scope="module")
+def poisoned(make_apps: Callable[..., AppReceiver]) -> AppReceiver:
+    """A receiver that keeps what it gets in one file: looking through it is quick."""
+    return make_apps(seal_seconds=600)
 
 
+@pytest.mark.parametrize(
+    ("number", "poisons"),
+    [
+        pytest.param(400, 1, id="short"),
+        pytest.param(4000, None, id="long", marks=pytest.mark.long),
+    ],
+)
 @pytest.mark.parametrize("reason", sorted(POISONS))
-def test_a_poisoned_event_costs_none_of_the_3999_around_it(
-    server: RunningReceiver, reason: str
+def test_a_poisoned_event_costs_none_of_those_around_it(
+    poisoned: AppReceiver, chance: random.Random, reason: str, number: int, poisons: int | None
 ) -> None:
-    chance = random.Random(reason)  # noqa: S311
-    for poison in POISONS[reason]:
+    all_of_them = POISONS[reason]
+    for poison in chance.sample(all_of_them, poisons or len(all_of_them)):
         marker = new_id()
-        good = [b'{"type":"track","messageId":"%b-%d"}' % (marker.encode(), n) for n in range(3999)]
-        place = chance.randrange(4000)
-        before = len(rejected_as(server, poison))
-        batch = b",".join([*good[:place], poison, *good[place:]])
+        place = chance.randrange(number)
+        batch = [
+            b'{"type":"track","messageId":"%b-%d"}' % (marker.encode(), n) for n in range(number)
+        ]
+        batch[place] = poison
+        watch = Watch(poisoned)
 
-        answer = server.post("/v1/batch", b'{"batch":[%b]}' % batch)
+        answer = poisoned.post("/v1/batch", b'{"batch":[%b]}' % b",".join(batch))
 
         assert answer.status_code == 200
-        landed = [line for line in server.lines("track") if marker.encode() in line]
-        rejected = rejected_as(server, poison)
-        assert len({json.loads(line)["message_id"] for line in landed}) == len(landed) == 3999
-        assert len(rejected) == before + 1
-        assert rejected[-1]["reason"] == reason
+        (bad,) = [line for line in watch.new_lines() if line.folder == "rejected"]
+        assert (bad.text, bad.reason) == (poison, reason)
+        landed = [json.loads(line) for line in poisoned.lines("track", holding=marker)]
+        assert {line["message_id"] for line in landed} == {
+            f"{marker}-{n}" for n in range(number) if n != place
+        }
         # Its place in the batch is in its time: the events of a request are a microsecond apart.
-        times = sorted(datetime.fromisoformat(json.loads(line)["received_at"]) for line in landed)
+        times = sorted(datetime.fromisoformat(line["received_at"]) for line in landed)
         first = times[0] if place else times[0] - timedelta(microseconds=1)
-        found = datetime.fromisoformat(rejected[-1]["received_at"])
-        assert found == first + timedelta(microseconds=place)
+        (line,) = poisoned.rejected(poison)[-1:]
+        assert datetime.fromisoformat(line["received_at"]) == first + timedelta(microseconds=place)
 
 
-def flood(running: RunningReceiver, ends: float) -> int:
+def flood(running: RunningReceiver, goes_on: Callable[[int], bool]) -> int:
     """Send wrongly signed requests as fast as they are refused; return how many."""
     count = 0
-    connection = http.client.HTTPConnection("127.0.0.1", running.port, timeout=30)
+    connection = http.client.HTTPConnection("127.0.0.1", running.port, timeout=60)
     body = b'{"type":"track","messageId":"forged"}'
-    while time.monotonic() < ends:
+    while goes_on(count):
         connection.request("POST", "/webhooks/signed", body, {"X-Signature": "0" * 40})
         answer = connection.getresponse()
         answer.read()
@@ -240,37 +254,36 @@ def flood(running: RunningReceiver, ends: float) -> int:
 
 
 @pytest.mark.parametrize(
-    "seconds",
+    ("good", "forgeries"),
     [
-        pytest.param(2, id="short"),
-        pytest.param(20, id="long", marks=pytest.mark.chaos),
+        pytest.param(20, 30, id="short"),
+        pytest.param(1000, 3000, id="long", marks=pytest.mark.chaos),
     ],
 )
 def test_a_flood_of_wrong_signatures_lands_nothing_and_delays_nobody(
-    start_receiver: StartReceiver, report: Report, seconds: int
+    single: RunningReceiver, report: Report, good: int, forgeries: int
 ) -> None:
-    running = start_receiver(seal_seconds=0.3)
-    ends = time.monotonic() + seconds
-    sent = []
+    """It goes on for as long as good events are sent, and for so many forgeries at least."""
+    is_over = threading.Event()
     with ThreadPoolExecutor(4) as pool:
-        floods = [pool.submit(flood, running, ends) for _ in range(4)]
-        while time.monotonic() < ends:
-            sent += post_events(running, make_events(1))
-            time.sleep(0.01)
-    settle(running)
+        floods = [
+            pool.submit(flood, single, lambda n: n < forgeries or not is_over.is_set())
+            for _ in range(4)
+        ]
+        sent = post_events(single, make_events(good))
+        is_over.set()
 
     forged = sum(one.result() for one in floods)
     waits = sorted(one.answered - one.sent for one in sent)
-    p99 = waits[len(waits) * 99 // 100]
     assert {one.status for one in sent} == {200}
-    assert judge(running.landing, sent).faults == {}
-    assert forged > len(sent)  # it was a flood
-    assert p99 < SEGMENT_GIVES_UP
+    assert {one.message_id for one in sent} <= landed_ids(single.landing)
+    assert single.landed("forged") == []
+    assert waits[-1] < SEGMENT_GIVES_UP
     report.add(
         "F21",
         "wrong signatures",
-        per_second=forged // seconds,
+        forged=forged,
         landed=0,
         good_promised=len(sent),
-        p99_of_good=f"{p99 * 1000:.0f} ms",
+        p99_of_good=f"{waits[len(waits) * 99 // 100] * 1000:.0f} ms",
     )

@@ -115,9 +115,8 @@ def test_whichever_operation_of_a_started_receiver_fails_no_promise_is_broken(
     running = start_receiver(seal_seconds=0.2)
     sent: list[Sent] = []
     injected = 0
-    for error in (
-        [chance.choice((errno.EIO, errno.ENOSPC))] if places else (errno.EIO, errno.ENOSPC)
-    ):
+    errors = [errno.EIO, errno.ENOSPC]
+    for error in [chance.choice(errors)] if places else errors:
         for number in [chance.randint(1, 12)] if places else count(1):
             sent += fail_one(running, shim, error, number)
             injected += shim.control.injected
