@@ -3,10 +3,14 @@
 import os
 import random
 import signal
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
+from unittest.mock import patch
 
 import hypothesis
 import pytest
+import structlog
 
 from orchestration.loading import warehouse
 from orchestration.settings import Settings
@@ -65,3 +69,15 @@ def settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
     }.items():
         monkeypatch.setenv(name, str(value))
     return Settings()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _uncached_loggers() -> Iterator[None]:
+    """Let whoever logs look anew where to: a test's process is not one receiver's alone."""
+    configure = structlog.configure
+
+    def configured(**how: Any) -> None:
+        configure(**(how | {"cache_logger_on_first_use": False}))
+
+    with patch("structlog.configure", configured):
+        yield

@@ -186,7 +186,7 @@ def test_a_value_that_fits_is_kept_beside_one_that_does_not(loaded: Lake) -> Non
         ("bad-6", "12", 1.1, None, None),
         ("bad-7", None, None, None, None),
         ("bad-12", "c", None, None, None),
-        ("bad-13", "a\0b", None, None, None),
+        ("bad-13", "a\ufffdb", None, None, None),
     } <= set(rows)
 
 
