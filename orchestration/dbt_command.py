@@ -76,8 +76,8 @@ def begin(project: str) -> None:
         DbtRuntimeError: the command may not write, or not now; nothing was changed.
     """
     context = click.get_current_context(silent=True)
-    if context is None:
-        return  # no command: whoever uses dbt as a library may read
+    if context is None or not isinstance(context.obj, dict) or "profile" not in context.obj:
+        return  # no command of dbt's: whoever uses it as a library, as sqlfluff does, may read
     settings = Settings()
     profile: Profile = context.obj["profile"]
     if project != PROJECT and not uses_warehouse(profile.credentials, settings):
