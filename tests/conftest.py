@@ -1,7 +1,5 @@
 """Fixtures every room's tests share."""
 
-import os
-import random
 import signal
 from collections.abc import Iterator
 from pathlib import Path
@@ -38,23 +36,6 @@ warehouse.CONFIG["allow_unsigned_extensions"] = True
 # Tests stop what they started as ctrl-c does. A shell that starts this in the background has the
 # signal ignored, and every process would inherit that.
 signal.signal(signal.SIGINT, signal.default_int_handler)
-
-
-def pytest_configure() -> None:
-    """Choose where faults strike in this run, before its workers start, so that all know it."""
-    os.environ.setdefault("TEST_SEED", str(random.SystemRandom().randrange(10_000)))
-
-
-def pytest_report_header() -> str:
-    """Say how to have the same faults again."""
-    return f"TEST_SEED={os.environ['TEST_SEED']} (where faults strike)"
-
-
-@pytest.fixture
-def chance() -> random.Random:
-    """What chooses where a fault strikes; the same with the same TEST_SEED."""
-    print(f"TEST_SEED={os.environ['TEST_SEED']}")  # noqa: T201 - shown where a test fails
-    return random.Random(os.environ["TEST_SEED"])  # noqa: S311 - places, no secrets
 
 
 @pytest.fixture
