@@ -18,7 +18,6 @@ from orchestration.settings import Settings
 pytest.register_assert_rewrite("tests.support")
 
 pytest_plugins = [
-    "tests.support.chance",
     "tests.support.fault_report",
     "tests.support.fault_shim",
     "tests.support.integration",
@@ -51,10 +50,11 @@ def pytest_report_header() -> str:
 
 
 @pytest.fixture
-def chance() -> random.Random:
-    """What chooses where a fault strikes; the same with the same TEST_SEED."""
-    print(f"TEST_SEED={os.environ['TEST_SEED']}")  # noqa: T201 - shown where a test fails
-    return random.Random(os.environ["TEST_SEED"])  # noqa: S311 - places, no secrets
+def chance(request: pytest.FixtureRequest) -> random.Random:
+    """What chooses where a fault strikes in a test; the same with the same TEST_SEED."""
+    seed = os.environ["TEST_SEED"]
+    print(f"TEST_SEED={seed}")  # noqa: T201 - shown where a test fails
+    return random.Random(f"{seed} {request.node.nodeid}")  # noqa: S311 - places, no secrets
 
 
 @pytest.fixture
