@@ -64,7 +64,7 @@ rename: install ## move the tables to the schema that SEAMLINE_INTEGRATION_NAME 
 sql: install ## open a SQL prompt on the warehouse
 	@$(BIN)/python -m orchestration sql
 
-test: install-dev $(CLIENTS) ## run the tests, but for what takes long
+test: install-dev ## run the tests, but for what takes long
 	@$(BIN)/python -m pytest -n 3 --dist loadfile $(PYTEST)
 
 test-long: install-dev ## run the tests that take long

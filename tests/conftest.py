@@ -1,5 +1,7 @@
 """Fixtures every room's tests share."""
 
+import os
+import random
 import signal
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,7 +18,6 @@ from orchestration.settings import Settings
 pytest.register_assert_rewrite("tests.support")
 
 pytest_plugins = [
-    "tests.support.chance",
     "tests.support.fault_report",
     "tests.support.fault_shim",
     "tests.support.integration",
@@ -36,6 +37,24 @@ warehouse.CONFIG["allow_unsigned_extensions"] = True
 # Tests stop what they started as ctrl-c does. A shell that starts this in the background has the
 # signal ignored, and every process would inherit that.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def pytest_configure() -> None:
+    """Choose where faults strike in this run, before its workers start, so that all know it."""
+    os.environ.setdefault("TEST_SEED", str(random.SystemRandom().randrange(10_000)))
+
+
+def pytest_report_header() -> str:
+    """Say how to have the same faults again."""
+    return f"TEST_SEED={os.environ['TEST_SEED']} (where faults strike)"
+
+
+@pytest.fixture
+def chance(request: pytest.FixtureRequest) -> random.Random:
+    """What chooses where a fault strikes in a test; the same with the same TEST_SEED."""
+    seed = os.environ["TEST_SEED"]
+    print(f"TEST_SEED={seed}")  # noqa: T201 - shown where a test fails
+    return random.Random(f"{seed} {request.node.nodeid}")  # noqa: S311 - places, no secrets
 
 
 @pytest.fixture

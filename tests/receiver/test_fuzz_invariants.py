@@ -27,7 +27,7 @@ SEEDS = [
 ]
 
 unhurried = settings(
-    deadline=None, max_examples=150, suppress_health_check=[HealthCheck.too_slow]
+    deadline=None, max_examples=60, suppress_health_check=[HealthCheck.too_slow]
 )  # other tests may be busy beside
 
 
@@ -119,7 +119,7 @@ def test_duckdb_python_and_msgspec_read_the_same_in_whatever_lands() -> None:
     must_be_read_alike(events)
 
 
-@settings(unhurried, max_examples=30)
+@settings(unhurried, max_examples=10)
 @given(st.lists(spoiled(), min_size=20, max_size=60))
 def test_duckdb_python_and_msgspec_read_the_same_in_spoiled_seeds_that_land(
     seeds: list[bytes],

@@ -95,9 +95,18 @@ class Process:
         return message_id
 
     def end(self) -> None:
-        """End in good order, or leave the files as a process that is gone."""
+        """End in good order; what could not be sealed stays as it is."""
         self.committer.close()
         for file in self.files.all():
+            file.close()
+
+    def die(self, last_words: bytes) -> None:
+        """Leave the files as a process that was killed in the middle of a line."""
+        left = self.files.all()
+        self.files._files.clear()  # noqa: SLF001 - so that nobody seals them
+        self.committer.close()
+        for file in left:
+            file.append(last_words)
             file.close()
 
 

@@ -2,7 +2,6 @@
 
 import json
 import signal
-import socket
 import subprocess
 import sys
 import threading
@@ -19,16 +18,10 @@ from orchestration.loading.warehouse import connect
 from orchestration.settings import ROOT, Settings
 from tests.support import made_house
 from tests.support.made_house import plain_environment
+from tests.support.receiver import free_port
 from tests.support.users_packages import hide_developers_packages
 
 TABLES = ("group", "identify", "page", "screen", "track")
-
-
-def free_port() -> int:
-    with socket.socket() as probing:
-        probing.bind(("127.0.0.1", 0))
-        port: int = probing.getsockname()[1]
-        return port
 
 
 class House:

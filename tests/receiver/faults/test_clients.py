@@ -47,6 +47,7 @@ def single(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningReceiver
     """A receiver of one worker, where one request could hold up all, with short limits."""
     running = RunningReceiver(
         tmp_path_factory.mktemp("single"),
+        "import receiver.worker; receiver.worker._HEADER_SECONDS = 1.5",
         seal_seconds=60,
         body_seconds=1.5,
         body_bytes=20_000_000,
@@ -217,9 +218,8 @@ def test_a_poisoned_event_costs_none_of_those_around_it(
     for poison in chance.sample(all_of_them, poisons or len(all_of_them)):
         marker = new_id()
         place = chance.randrange(number)
-        batch = [
-            b'{"type":"track","messageId":"%b-%d"}' % (marker.encode(), n) for n in range(number)
-        ]
+        start = b'{"type":"track","messageId":"%b-' % marker.encode()
+        batch = [start + b'%d"}' % n for n in range(number)]
         batch[place] = poison
         watch = Watch(poisoned)
 

@@ -66,9 +66,7 @@ def test_whichever_operation_of_a_start_fails_nothing_that_was_left_is_lost_to_i
         landing = tmp_path / str(number)
         left = Process(landing)
         ids = {left.promises("track"), left.promises("page")}
-        for file in left.files.all():  # it is gone: nobody seals them
-            file.append(b"half a line")
-            file.close()
+        left.die(b"half a line")
         with disk.failing(error, number):
             refused += refuses_to_start(landing)
         assert not refuses_to_start(landing)
