@@ -50,7 +50,6 @@ def test_what_a_process_loaded_before_it_died_is_asked_for_though_no_file_waits(
     assert "segment/page" not in asked
 
 
-@pytest.mark.long
 def test_a_run_of_other_models_leaves_it_to_be_done(
     lake: Lake, instance: dg.DagsterInstance
 ) -> None:
