@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator, Mapping
+from functools import cache
 from typing import Any
 
 import dagster as dg
@@ -71,11 +72,13 @@ def _metadata(settings: Settings, result: RunResult) -> dict[str, Any]:
     return metadata
 
 
-def own_models() -> set[dg.AssetKey]:
+@cache
+def own_models() -> frozenset[dg.AssetKey]:
     """The models that come with the project, without those that a user has added."""
     nodes = json.loads(MANIFEST.read_bytes())["nodes"].values()
-    return {
+    own = {
         dg.AssetKey([node["schema"], node["name"]])
         for node in nodes
         if node["resource_type"] == "model" and node["fqn"][1] in OWN_FOLDERS
-    } & set(models.keys)
+    }
+    return frozenset(own & set(models.keys))

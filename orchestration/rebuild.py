@@ -156,7 +156,6 @@ def _take_its_place(settings: Settings, beside: Settings) -> None:
     for path in settings.data.rglob("*.parquet"):
         path.touch()  # orphans from now on, which go in a day, when nobody reads them any more
     if settings.catalog.exists():
-        # by a second name, so that there is a catalog at any moment, and nobody makes one
         os.link(settings.catalog, settings.catalog.with_name(aside))
     for part in _LOGS:
         old = Path(f"{settings.catalog}{part}")

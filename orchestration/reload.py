@@ -4,14 +4,12 @@ What is one moves from `raw.rejected` to the table of its call, in one transacti
 which it was received and the file and line it came in. The models then take it like any other.
 """
 
-import re
 from collections import Counter, defaultdict
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
 import duckdb
-import msgspec
 import pyarrow as pa
 
 from orchestration.loading import behind, loads
@@ -33,12 +31,11 @@ from orchestration.loading.warehouse import connect
 from orchestration.loading.writer_lock import writer_lock
 from orchestration.settings import Settings
 from receiver.events import Event, Limits, check_event
+from receiver.json_text import places, without_member
 from receiver.made_up_ids import OfLine
 from receiver.shared_fields import NOTHING_SHARED
 
 _AT_ONCE = 500
-
-_TOKEN = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"|[\[\]{},]', re.DOTALL)
 
 _NO_LIMITS = Limits(event_bytes=2**62, depth=MAX_DEPTH)
 
@@ -194,28 +191,8 @@ def _insert(
 
 def _without_write_key(payload: bytes) -> bytes:
     """The event without the key that some SDKs put into it; all else stays byte for byte."""
-    members = []
-    depth = 0
-    start = 0
-    for token in _TOKEN.finditer(payload):
-        if token[0] in b"{[":
-            depth += 1
-            start = token.end() if depth == 1 else start
-        elif depth == 1 and token[0] in b",}":
-            members.append(payload[start : token.start()])
-            start = token.end()
-        if token[0] in b"}]":
-            depth -= 1
-    kept = [member for member in members if not _is_write_key(member)]
-    if len(kept) == len(members):
-        return payload
-    first = payload.index(b"{") + 1
-    return payload[:first] + b",".join(kept) + payload[payload.rindex(b"}") :]
-
-
-def _is_write_key(member: bytes) -> bool:
-    name = _TOKEN.search(member)
-    return name is not None and name[0] != b":" and msgspec.json.decode(name[0]) == "writeKey"
+    has_key = any(member.key == "writeKey" for member in places(payload))
+    return without_member(payload, "writeKey") if has_key else payload
 
 
 def _count(con: duckdb.DuckDBPyConnection, table: str) -> int:

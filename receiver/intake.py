@@ -46,7 +46,7 @@ def land_events(
     receiver = current_receiver()
     limits, suppressed = receiver.limits, receiver.suppression.current()
     address = direct.address if direct else None
-    ids = OfView() if is_view else OfRequest(source.name, address, time.time())
+    ids = OfView() if is_view else OfRequest(source.name, address, time.time(), shared.sent_at)
     _land(
         source,
         (

@@ -38,26 +38,30 @@ class ByContent:
 class OfRequest:
     """The ids of one request: it has the same ones when it is sent again at once."""
 
-    def __init__(self, source: str, address: str | None, second: float) -> None:
+    def __init__(
+        self, source: str, address: str | None, second: float, sent_at: str | None = None
+    ) -> None:
         """Start with no event.
 
         Args:
             source: the sender's name.
             address: where the request came from, if that says who made it.
             second: when it was received, in seconds since 1970.
+            sent_at: what the batch says of all its events.
         """
-        self._place = f"{source}\0{address or ''}\0".encode()
+        self._place = f"{source}\0{address or ''}\0{sent_at or ''}\0".encode()
+        self._is_timed = sent_at is not None
         self._minute = b"%d" % (second // 60)
         self._seen: dict[str, int] = {}
         self.made = 0
 
     def made_up(self, event: Mapping[str, Any], item: bytes, /) -> str:
-        """Return the hash of bytes and place, and of the minute for an event without a time.
+        """Return the hash of bytes and place, and of the minute where nothing says a time.
 
         An event that stands in the request once more has its number in it.
         """
         self.made += 1
-        has_time = any(event.get(name) is not None for name in _TIMES)
+        has_time = self._is_timed or any(event.get(name) is not None for name in _TIMES)
         found = _id_of(self._place, b"" if has_time else self._minute, b"\0", item)
         number = self._seen[found] = self._seen.get(found, 0) + 1
         return found if number == 1 else _id_of(found.encode(), b"\0%d" % number)

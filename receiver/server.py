@@ -64,8 +64,10 @@ class Server(BaseApplication):  # type: ignore[misc]
             "keepalive": settings.keepalive_seconds,
             "timeout": 60,
             "umask": 0o077,
-            # A browser sends the cookies of its site's own domain, and has room for many.
-            "limit_request_field_size": 32_768,
+            # A browser sends the cookies of its site's own domain, and has room for many. Together
+            # a connection's headers stay at 1 MB: whoever sends them may be anybody.
+            "limit_request_field_size": 16_384,
+            "limit_request_fields": 64,
             "limit_request_line": 8190,  # gunicorn's most: a pixel has its event in the address
             "logconfig_dict": server_logs(),
         }

@@ -7,7 +7,6 @@ that somebody else than the owner makes would shut the owner out.
 import os
 import shutil
 import sqlite3
-import tempfile
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -51,7 +50,7 @@ def copy_of(catalog: Path) -> Catalog:
         OSError: it cannot be read.
         sqlite3.DatabaseError: it is no catalog, or damaged.
     """
-    folder = TemporaryDirectory(prefix="seamline-", dir=tempfile.gettempdir())
+    folder = TemporaryDirectory(prefix="seamline-")
     copied = Path(folder.name) / catalog.name
     log, copied_log = Path(f"{catalog}-wal"), Path(f"{copied}-wal")
     for _ in range(_TRIES):

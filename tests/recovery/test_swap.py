@@ -73,7 +73,7 @@ def test_a_rename_leaves_what_a_user_has_in_the_old_schema(made_warehouse: Setti
     ("sent", "kept"),
     [
         (b'{ "a" : 1.0 , "writeKey":"k", "b": [1, {"writeKey": 2}] }',
-         b'{ "a" : 1.0 , "b": [1, {"writeKey": 2}] }'),
+         b'{ "a" : 1.0, "b": [1, {"writeKey": 2}] }'),
         (b'{"writeKey":"k"}', b"{}"),
         (b'{"a":"}\\",{", "write\\u004bey" : {"x":[1,2]}}', b'{"a":"}\\",{"}'),
         (b'{"a": 1e5 }', b'{"a": 1e5 }'),

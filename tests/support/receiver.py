@@ -17,6 +17,7 @@ import sys
 import threading
 import time
 import uuid
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import redirect_stderr
 from pathlib import Path
@@ -115,7 +116,7 @@ def eventually(holds: Callable[[], bool], seconds: float = 60) -> bool:
     return held
 
 
-class Landing:
+class Landing(ABC):
     """How a test sends to a receiver, and looks at what has landed.
 
     Attributes:
@@ -176,17 +177,17 @@ class Landing:
         """Return the files that wait for the loader."""
         return list(self.landing.glob("*/*.ndjson"))
 
+    @abstractmethod
     def processes(self) -> list[int]:
         """Return the process ids that have to stay the same, whatever is sent."""
-        raise NotImplementedError
 
     def connect(self, timeout: float = 30) -> "http.client.HTTPConnection | _NoConnection":
         """Return a connection for one request after the other."""
         return http.client.HTTPConnection("127.0.0.1", self.port, timeout=timeout)
 
+    @abstractmethod
     def kill(self) -> None:
         """End it."""
-        raise NotImplementedError
 
 
 class _Read(NamedTuple):

@@ -57,6 +57,19 @@ def test_equal_events_of_a_batch_are_two_and_a_retry_adds_none(inside: InProcess
     assert len(set(inside.ids())) == 4
 
 
+def test_batches_that_say_when_they_were_sent_are_told_apart_by_it(
+    inside: InProcess, at: At
+) -> None:
+    batch = b'{"batch":[%b],"sentAt":"2026-11-22T00:00:0%dZ"}'
+    inside.send("/v1/batch", batch % (CURL, 1))
+    inside.send("/v1/batch", batch % (CURL, 2))
+    at(NOON + 3600)
+    inside.send("/v1/batch", batch % (CURL, 1))  # the first, sent again
+
+    first, second, again = inside.ids()
+    assert first == again != second
+
+
 @bad_input("B98", "the same event without id and time, again", "one within a minute, else two")
 def test_without_a_time_a_retry_at_once_is_one_and_a_later_one_another(
     inside: InProcess, at: At
