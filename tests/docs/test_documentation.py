@@ -9,7 +9,7 @@ from orchestration.settings import Settings as OrchestrationSettings
 from receiver.settings import Settings as ReceiverSettings
 
 ROOT = Path(__file__).resolve().parents[2]
-NOT_OURS = {".venv", "node_modules"}
+NOT_OURS = {".pytest_cache", ".venv", "node_modules"}
 README = (ROOT / "README.md").read_text()
 
 
