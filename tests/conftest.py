@@ -3,6 +3,7 @@
 import os
 import random
 import signal
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -12,10 +13,8 @@ import hypothesis
 import pytest
 import structlog
 
-from orchestration.loading import warehouse
 from orchestration.settings import Settings
-
-pytest.register_assert_rewrite("tests.support")
+from tests.support.duckdb_config import spare_the_processor
 
 pytest_plugins = [
     "tests.support.fault_report",
@@ -30,18 +29,23 @@ pytest_plugins = [
 hypothesis.settings.register_profile("unhurried", deadline=None)
 hypothesis.settings.load_profile("unhurried")
 
-# With every connection DuckDB hashes its extensions to check their signature: half a second of
-# processor. The processes that tests start check it, as ever.
-warehouse.CONFIG["allow_unsigned_extensions"] = True
+spare_the_processor()
 
 # Tests stop what they started as ctrl-c does. A shell that starts this in the background has the
 # signal ignored, and every process would inherit that.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
-def pytest_configure() -> None:
-    """Choose where faults strike in this run, before its workers start, so that all know it."""
+def pytest_configure(config: pytest.Config) -> None:
+    """Choose what the processes of this run share, before they start.
+
+    TEST_SEED says where faults strike; in TEST_RUN_FOLDER is the way to a warm process.
+    """
     os.environ.setdefault("TEST_SEED", str(random.SystemRandom().randrange(10_000)))
+    if "TEST_RUN_FOLDER" not in os.environ:
+        folder = tempfile.TemporaryDirectory(prefix="seamline-tests-")
+        os.environ["TEST_RUN_FOLDER"] = folder.name
+        config.add_cleanup(folder.cleanup)
 
 
 def pytest_report_header() -> str:

@@ -7,14 +7,22 @@ command. The environment of a call is all that it knows of a house.
 
 import json
 import os
+import select
+import signal
+import socket
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Mapping, Sequence
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
+from typing import Any, TextIO
+
+from filelock import FileLock
 
 from orchestration.settings import ROOT
+from tests.support.duckdb_config import spare_the_processor
 
 PROJECT = ("--project-dir", "dbt_project", "--profiles-dir", ".")
 
@@ -62,9 +70,6 @@ def _call(
     output: Path,
     errors: Path,
 ) -> int:
-    server = _server()
-    assert server.stdin is not None
-    assert server.stdout is not None
     call = {
         "command": command,
         "arguments": list(arguments),
@@ -72,51 +77,107 @@ def _call(
         "output": str(output),
         "errors": str(errors),
     }
-    server.stdin.write(json.dumps(call) + "\n")
-    server.stdin.flush()
-    return int(server.stdout.readline())
+    channel = _channel()
+    channel.write(json.dumps(call) + "\n")
+    channel.flush()
+    status = channel.readline()
+    assert status, (_run_folder() / "forked.log").read_text()
+    return int(status)
 
 
 @cache
-def _server() -> subprocess.Popen[str]:
-    """The process to fork from; it ends with this one, which holds its standard input."""
-    return subprocess.Popen(
-        [sys.executable, "-m", __spec__.name if __spec__ else __name__],
-        cwd=ROOT,
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-    )
+def _channel() -> TextIO:
+    """The way to the process to fork from, which all processes of a test run share."""
+    folder = _run_folder()
+    address = folder / "forked"
+    with FileLock(folder / "forked.lock"):
+        try:
+            return _connect(address)
+        except (ConnectionRefusedError, FileNotFoundError):
+            address.unlink(missing_ok=True)
+            with (folder / "forked.log").open("w") as log:
+                subprocess.Popen(
+                    [sys.executable, "-m", __spec__.name if __spec__ else __name__, address],
+                    cwd=ROOT,
+                    stdin=subprocess.DEVNULL,
+                    stdout=log,
+                    stderr=log,
+                    start_new_session=True,  # ctrl-c ends the tests, and they it
+                )
+            while not address.exists():
+                time.sleep(0.01)
+            return _connect(address)
 
 
-def _serve() -> None:
+def _run_folder() -> Path:
+    return Path(os.environ["TEST_RUN_FOLDER"])
+
+
+def _connect(address: Path) -> TextIO:
+    with socket.socket(socket.AF_UNIX) as client:
+        client.connect(str(address))
+        return client.makefile("rw")
+
+
+def _serve(address: str) -> None:
+    """Answer calls until nobody is connected any more."""
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(f"{address}.new")
+        listener.listen()
+        Path(f"{address}.new").rename(address)
+        manifest = _warm_up()
+        signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody asks how the answering ended
+        caller = listener.accept()[0]
+        callers = {caller: caller.makefile()}
+        while callers:
+            for ready in select.select([listener, *callers], [], [])[0]:
+                if ready is listener:
+                    caller = listener.accept()[0]
+                    callers[caller] = caller.makefile()
+                elif call := callers[ready].readline():
+                    if os.fork() == 0:
+                        _answer(ready, json.loads(call), manifest)
+                else:
+                    callers.pop(ready).close()
+                    ready.close()
+
+
+def _warm_up() -> Any:
+    """Import what commands need, and read the project; return dbt's manifest."""
     # here, so that those who only call do not wait for it
     from dbt.cli.main import dbtRunner  # noqa: PLC0415
 
     from orchestration import dbt_plugin, prepare, verify  # noqa: PLC0415
-    from orchestration.loading import warehouse  # noqa: PLC0415
 
-    answers = os.fdopen(os.dup(1), "w")
-    os.dup2(2, 1)
     assert all((dbt_plugin, prepare, verify))  # imported, as a command would
-    warehouse.CONFIG["allow_unsigned_extensions"] = True  # as in conftest.py
+    spare_the_processor()
     with tempfile.TemporaryDirectory() as folder:
         where = ["--target-path", folder, "--log-path", folder]
         # dbt's static parser has threads, which a fork does not have and would wait for
         parse = ["--quiet", "--no-static-parser", "parse"]
         outcome = dbtRunner().invoke([*parse, *where, *PROJECT])
     assert outcome.success, outcome.exception
-    for line in sys.stdin:
-        call = json.loads(line)
-        if (child := os.fork()) == 0:
-            _run(**call)
-        _, status = os.waitpid(child, 0)
-        answers.write(f"{os.waitstatus_to_exitcode(status)}\n")
-        answers.flush()
+    return outcome.result
+
+
+def _answer(caller: socket.socket, call: dict[str, Any], manifest: Any) -> None:
+    """Run one call in a process of its own, and say how it ended."""
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    if (child := os.fork()) == 0:
+        name = call["environment"].get("SEAMLINE_INTEGRATION_NAME", "Segment")
+        _run(**call, manifest=manifest if name == "Segment" else None)
+    _, status = os.waitpid(child, 0)
+    caller.sendall(b"%d\n" % os.waitstatus_to_exitcode(status))
+    os._exit(0)
 
 
 def _run(
-    command: str, arguments: list[str], environment: dict[str, str], output: str, errors: str
+    command: str,
+    arguments: list[str],
+    environment: dict[str, str],
+    output: str,
+    errors: str,
+    manifest: Any,
 ) -> None:
     os.environ.clear()
     os.environ.update(environment)
@@ -129,7 +190,7 @@ def _run(
     os.dup2(nothing, 0)
     status = 1
     try:
-        _command(command)(arguments, prog_name=command)
+        _command(command, arguments, manifest)
     except SystemExit as end:
         status = end.code if isinstance(end.code, int) else 1
     finally:
@@ -138,13 +199,18 @@ def _run(
         os._exit(status)
 
 
-def _command(name: str):  # noqa: ANN202 - click's
-    from dbt.cli.main import cli as dbt  # noqa: PLC0415
+def _command(name: str, arguments: list[str], manifest: Any) -> None:
+    """Run a command, which exits; dbt has the project as it was read, where there is a manifest."""
+    from dbt.cli import main as dbt  # noqa: PLC0415
 
-    from orchestration.__main__ import cli as orchestration  # noqa: PLC0415
+    from orchestration import dbt as own_dbt  # noqa: PLC0415
+    from orchestration.__main__ import cli  # noqa: PLC0415
 
-    return dbt if name == "dbt" else orchestration
+    if name == "dbt":
+        dbt.cli(arguments, prog_name=name, obj={"manifest": manifest, "callbacks": []})
+    own_dbt.dbtRunner = partial(dbt.dbtRunner, manifest)
+    cli(arguments, prog_name=name)
 
 
 if __name__ == "__main__":
-    _serve()
+    _serve(sys.argv[1])
