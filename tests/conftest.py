@@ -48,6 +48,11 @@ def pytest_configure(config: pytest.Config) -> None:
         config.add_cleanup(folder.cleanup)
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the test of the whole stack: with it at the end, one worker would wait for it."""
+    items.sort(key=lambda item: "stack/test_whole_road.py" not in item.nodeid)
+
+
 def pytest_report_header() -> str:
     """Say how to have the same faults again."""
     return f"TEST_SEED={os.environ['TEST_SEED']} (where faults strike)"

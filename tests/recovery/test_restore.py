@@ -23,6 +23,7 @@ from orchestration.sensor import is_warehouse_lost
 from orchestration.settings import Settings
 from receiver.events import Limits
 from tests.support import landed
+from tests.support.made_house import move_in
 
 HOURS = ("20261122T05", "20261122T06", "20261122T07")
 OF_ITS_TIME = {"raw.restored", "raw.completeness"}
@@ -49,9 +50,14 @@ def event(message_id: str, **more: object) -> bytes:
     return landed.line({"messageId": message_id, "type": "track", **more})
 
 
-@pytest.fixture
-def filled(settings: Settings) -> Settings:
+@pytest.fixture(scope="module")
+def three_loads(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A house with three loads, a retried reject, and archives of the first hours."""
+    folder = tmp_path_factory.mktemp("three-loads")
+    settings = Settings(
+        landing=folder / "landing",
+        warehouse=f"ducklake:sqlite:{folder}/warehouse/catalog.sqlite",
+    )
     land(settings, "track", HOURS[0], event("a", properties={"x": 1}), b"damaged\n", event("b"))
     too_big = b'{"type":"track","messageId":"big","properties":{"y":"z"}}'
     land(settings, "rejected", HOURS[0], landed.rejected_line(too_big, reason="too_big"))
@@ -63,6 +69,13 @@ def filled(settings: Settings) -> Settings:
     pack(settings)
     land(settings, "track", HOURS[2], event("c"))
     load(settings)
+    return folder
+
+
+@pytest.fixture
+def filled(settings: Settings, three_loads: Path) -> Settings:
+    """A copy of that house."""
+    move_in(three_loads, settings.landing.parent)
     return settings
 
 

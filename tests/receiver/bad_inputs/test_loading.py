@@ -1,6 +1,5 @@
 """Bad inputs, all the way: whatever a case lands is in the warehouse, byte for byte."""
 
-import http.client
 import os
 from collections import Counter
 from collections.abc import Iterator
@@ -24,7 +23,7 @@ from tests.receiver.bad_inputs import (
 from tests.support.attack import KEY, Case, Line, bad_input, each, expected_lines, send
 from tests.support.forked import run_dbt
 from tests.support.made_house import house_settings, move_in
-from tests.support.receiver import RunningReceiver, new_id
+from tests.support.receiver import AppReceiver, Landing, RunningReceiver, new_id
 
 pytestmark = pytest.mark.timeout(600)
 
@@ -57,13 +56,10 @@ class Outcome(NamedTuple):
         return self.con.execute(query).fetchall()
 
 
-def replay(running: RunningReceiver, times: int) -> None:
-    connection = http.client.HTTPConnection("127.0.0.1", running.port, timeout=10)
+def replay(receiver: Landing, times: int) -> None:
     for _ in range(times):
-        connection.request("POST", "/webhooks/hooks", REPLAYED, dict(KEY))
-        response = connection.getresponse()
-        response.read()
-        assert response.status == 200
+        answer = receiver.http.post("/webhooks/hooks", content=REPLAYED, headers=KEY)
+        assert answer.status_code == 200
 
 
 def raw_lines(con: duckdb.DuckDBPyConnection) -> Counter[Line]:
@@ -78,27 +74,33 @@ def raw_lines(con: duckdb.DuckDBPyConnection) -> Counter[Line]:
 
 @pytest.fixture(scope="module")
 def outcome(tmp_path_factory: pytest.TempPathFactory, prepared_house: Path) -> Iterator[Outcome]:
-    """Every case that lands, sent to a receiver, loaded, and modelled by dbt."""
+    """Every case that lands, sent to the receiver, loaded, and modelled by dbt."""
     folder = tmp_path_factory.mktemp("loading")
     move_in(prepared_house, folder)
-    running = RunningReceiver(folder, workers=1)
     expected, ids = {}, {}
-    for case in LANDING:
-        ids[case.title] = new_id()
-        answer, body = send(running, case, ids[case.title].encode())
-        assert answer.status == case.status
-        expected[case.title] = expected_lines(case, body, ids[case.title])
-    replay(running, 1000)
+
+    def land(receiver: Landing, *cases: Case) -> None:
+        for case in cases:
+            ids[case.title] = new_id()
+            answer, body = send(receiver, case, ids[case.title].encode())
+            assert answer.status == case.status
+            expected[case.title] = expected_lines(case, body, ids[case.title])
+
+    running = RunningReceiver(folder, workers=1)
+    land(running, *(case for case in LANDING if case.wire))
     assert running.stop() == 0
+    app = AppReceiver(folder)
+    land(app, *(case for case in LANDING if not case.wire))
+    replay(app, 1000)
+    app.close()
     house = house_settings(folder)
-    settings = Settings(landing=running.landing, warehouse=house["SEAMLINE_WAREHOUSE"])
+    settings = Settings(landing=app.landing, warehouse=house["SEAMLINE_WAREHOUSE"])
     load(settings)
     environment = os.environ | house | {"DBT_TARGET_PATH": str(folder / "dagster/dbt/target")}
     status, said = run_dbt(["run", "--select", *MODELS], environment, folder / "dbt")
     assert status == 0, said
     with connect(settings, read_only=True) as con:
         yield Outcome(con, expected, raw_lines(con), ids)
-    running.kill()
 
 
 @each(LANDING)
