@@ -156,7 +156,6 @@ def test_what_others_say_of_a_person_stays_and_is_named(house: House) -> None:
     assert done.lines == 1
 
 
-@pytest.mark.long
 def test_to_erase_whoever_is_nowhere_changes_nothing(house: House) -> None:
     before = house.hashes()
 

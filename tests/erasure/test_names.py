@@ -58,7 +58,6 @@ def test_a_name_that_others_use_too_stays(empty: House, built: list[list[str] | 
     assert built == []
 
 
-@pytest.mark.long
 def test_after_a_death_the_next_erasure_builds_what_is_called_by_the_id(
     empty: House, built: list[list[str] | None], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -4,12 +4,14 @@ import gzip
 import json
 import subprocess
 import sys
+import tracemalloc
 from pathlib import Path
 
 import pytest
 
 from orchestration.settings import ROOT, Settings
-from tests.support.importing import command, environment, event, parsed
+from receiver.importing.one_file import CHUNK_BYTES
+from tests.support.importing import command, environment, event, parsed, run_import
 
 pytestmark = pytest.mark.skipif(
     sys.platform != "linux", reason="other kernels do not say how much memory a process had"
@@ -62,6 +64,24 @@ def test_a_stream_of_300_mb_takes_no_more_memory_than_one_of_40(
         if (one := json.loads(path.read_bytes()))["address"].endswith("large.gz")
     ]
     assert journal["landed"] == {"track": number}
+
+
+def test_a_line_that_is_too_big_is_never_whole_in_memory(
+    settings: Settings, tmp_path: Path
+) -> None:
+    """There are pieces of it, and as many as are landed at once: 16 MiB, and their copies."""
+    with gzip.open(tmp_path / "bomb.gz", "wb", compresslevel=1) as file:
+        for _ in range(64):
+            file.write(b"[" * MEBIBYTE)
+
+    tracemalloc.start()
+    result = run_import(tmp_path / "bomb.gz", body_bytes="256KiB")
+    _, most = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+
+    assert result.returncode == 0, result.stderr
+    assert most < 4 * CHUNK_BYTES
+    assert {line["reason"] for line in parsed(settings.landing)} == {"too_big"}
 
 
 @pytest.mark.long

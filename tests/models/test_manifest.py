@@ -3,6 +3,9 @@
 import json
 import subprocess
 import sys
+import time
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -29,6 +32,33 @@ def test_processes_that_need_it_at_once_all_read_it_whole(settings: Settings) ->
 
     assert path == str(dbt.write_manifest(settings))
     assert "model.seamline.track" in json.loads((settings.dagster_home / path).read_text())["nodes"]
+
+
+def test_whoever_finds_it_being_written_waits_for_it(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """There is one file; two that write it at once would leave parts of both."""
+    written = settings.dagster_home / "dbt" / "target" / "manifest.json"
+    at_once = Counter[str]()
+
+    def parse(*_: object) -> None:
+        assert at_once.total() == 0, "two write at once"
+        at_once["writers"] += 1
+        written.parent.mkdir(parents=True, exist_ok=True)
+        with written.open("w") as file:
+            file.write('{"nodes": {"a": {"resource_type": "model", ')
+            file.flush()
+            time.sleep(0.01)  # lets the others run
+            file.write('"schema": "segment"}}}')
+        at_once["writers"] -= 1
+
+    monkeypatch.setattr(dbt, "_invoke", parse)
+    with ThreadPoolExecutor(3) as pool:
+        paths = list(pool.map(dbt.write_manifest, [settings] * 3))
+
+    assert [json.loads(path.read_bytes())["nodes"]["a"]["schema"] for path in paths] == [
+        "segment"
+    ] * 3
 
 
 def test_a_run_leaves_it_alone(settings: Settings, prepared_house: Path) -> None:

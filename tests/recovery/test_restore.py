@@ -1,5 +1,6 @@
 """A warehouse that is lost is made again from the files, row for row, without a hand."""
 
+import os
 import shutil
 from datetime import UTC, datetime
 from pathlib import Path
@@ -240,3 +241,23 @@ def test_a_run_makes_it_again_and_the_next_one_goes_on(filled: Settings) -> None
 
     assert second.success
     assert not new.exists()
+
+
+def test_what_was_made_again_is_on_the_disk_before_it_is_listed(
+    filled: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A power cut after it must find no file listed that is not there whole."""
+    lose(filled)
+    synced: set[str] = set()
+    fsync = os.fsync
+
+    def noted(descriptor: int) -> None:
+        synced.add(str(Path(f"/proc/self/fd/{descriptor}").readlink()))
+        fsync(descriptor)
+
+    monkeypatch.setattr(os, "fsync", noted)
+    restore_if_behind(filled)
+
+    made = [path for path in filled.data.rglob("*") if path.suffix == ".parquet"]
+    assert made
+    assert {str(path) for file in made for path in (file, file.parent)} - synced == set()

@@ -99,7 +99,7 @@ def read_in_a_loop(settings: Settings, tell: Connection) -> None:
     reads = 0
     with connect(settings, read_only=True) as con:
         tell.send("begins")
-        while not tell.poll(0.01):
+        while not tell.poll(0.05):
             con.execute("begin")
             seen = con.execute(_ONE_STATE).fetchall()
             con.execute("commit")

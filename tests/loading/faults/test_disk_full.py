@@ -1,5 +1,6 @@
 """F07: the warehouse's disk is full. What was loaded stays, and the rest waits for room."""
 
+import errno
 import os
 import random
 import subprocess
@@ -10,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from orchestration.loading import durable
 from orchestration.loading.landed_file import sealed_files
 from orchestration.loading.load import load
 from orchestration.loading.warehouse import connect
@@ -40,6 +42,34 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
 def rows(settings: Settings, sql: str) -> list[tuple[Any, ...]]:
     with connect(settings, read_only=True) as con:
         return con.execute(sql).fetchall()
+
+
+def test_without_room_for_it_a_load_says_so_and_its_files_wait(
+    made_warehouse: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for n in range(2):
+        event = {"type": "track", "messageId": f"{n}"}
+        landed.land(made_warehouse.landing, "track", landed.line(event))
+    small = made_warehouse.model_copy(update={"load_bytes": 1})  # a transaction for each file
+    sync = durable.sync_file
+    synced: list[Path] = []
+
+    def full(path: Path) -> None:
+        if synced:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path))
+        synced.append(path)
+        sync(path)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(durable, "sync_file", full)
+        with pytest.raises(OSError, match="No space left"):
+            load(small)
+    waiting = list(sealed_files(made_warehouse.landing))
+    load(small)
+
+    assert len(waiting) in (1, 2)
+    assert rows(made_warehouse, "select message_id from raw.track order by all") == [("0",), ("1",)]
+    assert list(sealed_files(made_warehouse.landing)) == []
 
 
 @pytest.mark.long

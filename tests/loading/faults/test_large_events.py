@@ -26,6 +26,17 @@ def event(message_id: str, **properties: object) -> dict[str, object]:
     return {"type": "track", "messageId": message_id, "event": "Big", "properties": properties}
 
 
+def test_a_property_of_1_mib_is_in_the_warehouse_with_every_byte(lake: Lake) -> None:
+    sent = event("one of 1 MiB", text=text(MB))
+    lake.land("track", landed.line(sent))
+    lake.load()
+    lake.dbt("run", "--select", "stg_segment__track", "track")
+
+    name = "where message_id = 'one of 1 MiB'"
+    assert lake.rows(f"select payload::varchar from raw.track {name}") == [(json.dumps(sent),)]
+    assert lake.rows(f"select properties__text from segment.track {name}") == [(text(MB),)]
+
+
 @pytest.mark.long
 def test_a_property_of_1_mib_and_an_event_of_10_mib_are_rows_with_every_byte(
     lake: Lake, report: Report

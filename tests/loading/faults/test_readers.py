@@ -1,7 +1,5 @@
 """F23: people read all the while. No error, no half load, and no load waits for them."""
 
-import time
-
 import pytest
 
 from orchestration.loading.load import load
@@ -62,9 +60,7 @@ def test_a_load_does_not_wait_for_a_reader_who_keeps_what_he_saw(lake: Lake) -> 
         con.execute("begin")
         before = con.execute("select count(*) from raw.track").fetchall()
         land(lake, "meanwhile")
-        started = time.monotonic()
-        load(lake.settings)
-        assert time.monotonic() - started < 60
+        load(lake.settings)  # if it waited for this reader, it would for ever
         assert con.execute("select count(*) from raw.track").fetchall() == before
         con.execute("commit")
         assert con.execute("select count(*) from raw.track").fetchall() != before

@@ -2,11 +2,14 @@
 
 from collections import Counter
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+from orchestration.loading.load import load
 from orchestration.loading.tables import CALLS
 from orchestration.settings import Settings
+from tests.support import landed
 from tests.support.fault_driver import Driver
 from tests.support.fault_report import Report
 from tests.support.killed_loads import Child, ledger_faults, query, waiting
@@ -19,8 +22,25 @@ EVENTS = 400
 ALL_IDS = " union all ".join(f'select message_id from raw."{call}"' for call in CALLS)
 
 
+def test_what_two_loads_take_at_once_is_loaded_once(made_warehouse: Settings) -> None:
+    for n in range(20):
+        lines = [landed.line({"type": "track", "messageId": f"{n}-{m}"}) for m in range(5)]
+        landed.land(made_warehouse.landing, "track", *lines)
+    small = made_warehouse.model_copy(update={"load_bytes": 1})  # a transaction for each file
+
+    with ThreadPoolExecutor(2) as pool:
+        loaded = list(pool.map(load, [small] * 2))
+
+    assert sum(one.files for one in loaded) == 20
+    assert waiting(made_warehouse) == set()
+    assert ledger_faults(made_warehouse) == {}
+    assert query(made_warehouse, "select count(*), count(distinct message_id) from raw.track") == [
+        (100, 100)
+    ]
+
+
 @pytest.mark.long
-def test_what_two_receivers_land_and_two_loads_take_is_loaded_once(
+def test_what_two_receivers_receivers_land_and_two_loads_take_is_loaded_once(
     start_receiver: StartReceiver, settings: Settings, report: Report
 ) -> None:
     receivers = [start_receiver(workers=1, seal_seconds=0.3) for _ in range(2)]
