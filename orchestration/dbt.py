@@ -15,11 +15,12 @@ from dbt.artifacts.schemas.run import RunResult
 from dbt.cli.main import dbtRunner
 from filelock import FileLock
 
+from landed.settings import ROOT
 from orchestration import back_off, completeness
 from orchestration.errors import DbtFailedError
 from orchestration.loading import behind, warehouse
 from orchestration.loading.writer_lock import writer_lock
-from orchestration.settings import ROOT, Settings
+from orchestration.settings import Settings
 
 PROJECT_DIR = ROOT / "dbt_project"
 

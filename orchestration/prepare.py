@@ -3,19 +3,19 @@
 import json
 from pathlib import Path
 
+from landed.settings import ROOT
 from orchestration import dbt, dbt_command
 from orchestration.errors import DbtFailedError
 from orchestration.loading.lake import tables, views
 from orchestration.loading.load import Progress, WarehouseBehindError, is_behind, load
 from orchestration.loading.warehouse import connect, create_catalog, create_warehouse
 from orchestration.loading.writer_lock import writer_lock
-from orchestration.reload import reload_rejected
+from orchestration.reload import limits_of_today, reload_rejected
 from orchestration.restore import mark_behind, restore_if_behind
 from orchestration.schema_name import drop_others, other_relations, refuse_another_name
-from orchestration.settings import ROOT, Settings
+from orchestration.settings import Settings
 from orchestration.upkeep.archives import pack_loaded_files
 from orchestration.upkeep.warehouse import keep_small
-from receiver.events import Limits
 
 
 def prepare(settings: Settings) -> None:
@@ -86,13 +86,13 @@ def load_once(settings: Settings, progress: Progress | None = None) -> str:
     return line
 
 
-def reload_once(settings: Settings, limits: Limits) -> str:
+def reload_once(settings: Settings) -> str:
     """Try again what was rejected, and run the models.
 
     Returns:
         What happened, in a line.
     """
-    done = reload_rejected(settings, limits)
+    done = reload_rejected(settings, limits_of_today())
     if done.moved:
         run_all_models(settings)
     left = ", ".join(f"{count} {reason}" for reason, count in sorted(done.left.items()))

@@ -92,13 +92,3 @@ def test_a_file_that_was_sealed_or_removed_since_it_was_listed_fails_nothing(
     (folder / "20261122T05-sealed.ndjson").write_bytes(b"line\n")
 
     assert waiting.count_lines([*listed, folder / "20261122T05-loaded.ndjson"]).total() == 1
-
-
-def test_a_setting_that_is_set_to_nothing_is_its_default(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv("SEAMLINE_LANDING", raising=False)
-    default = Settings().landing
-    monkeypatch.setenv("SEAMLINE_LANDING", "")
-    monkeypatch.setenv("SEAMLINE_LOAD_BYTES", "64MiB")
-
-    assert Settings().landing == default
-    assert Settings().load_bytes == 64 * 1024 * 1024
