@@ -62,7 +62,7 @@ def rebuild(
         shutil.rmtree(beside.catalog.parent, ignore_errors=True)
         _complete_journal(settings)
         _refuse_to_lose_others(settings)
-        with connect(beside) as con:
+        with writer_lock(beside), connect(beside) as con:
             create_raw_tables(con)
             restored = restore(con, beside, progress)
             strays = list(_not_loaded(con, settings))

@@ -9,6 +9,7 @@ import pytest
 from orchestration.loading.archive import read_archive, write_archive
 from orchestration.loading.load import load
 from orchestration.loading.warehouse import connect
+from orchestration.loading.writer_lock import writer_lock
 from orchestration.reload import reload_rejected
 from orchestration.settings import Settings
 from orchestration.upkeep.archives import pack_loaded_files
@@ -72,7 +73,7 @@ def late_file(settings: Settings) -> Path:
 
 
 def change(settings: Settings, sql: str) -> None:
-    with connect(settings) as con:
+    with writer_lock(settings), connect(settings) as con:
         con.execute(sql)
 
 

@@ -11,6 +11,7 @@ from orchestration import rebuild as rebuild_module
 from orchestration.errors import RebuildRefusedError
 from orchestration.loading import waiting
 from orchestration.loading.warehouse import connect, create_warehouse
+from orchestration.loading.writer_lock import writer_lock
 from orchestration.rebuild import rebuild
 from orchestration.reload import _without_write_key
 from orchestration.schema_name import drop_others, other_relations
@@ -44,7 +45,7 @@ def test_a_connect_at_any_point_of_the_swap_finds_a_catalog(
 
 
 def test_a_rebuild_refuses_to_lose_a_users_tables(made_warehouse: Settings) -> None:
-    with connect(made_warehouse) as con:
+    with writer_lock(made_warehouse), connect(made_warehouse) as con:
         con.execute("create schema mine")
         con.execute("create table mine.notes as select 1 as note")
 
@@ -56,7 +57,7 @@ def test_a_rebuild_refuses_to_lose_a_users_tables(made_warehouse: Settings) -> N
 
 
 def test_a_rename_leaves_what_a_user_has_in_the_old_schema(made_warehouse: Settings) -> None:
-    with connect(made_warehouse) as con:
+    with writer_lock(made_warehouse), connect(made_warehouse) as con:
         for schema in ("old", "segment"):
             con.execute(f"create schema {schema}; create schema {schema}_staging")
             con.execute(f"create table {schema}.track (message_id varchar)")

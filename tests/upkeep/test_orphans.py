@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from orchestration.loading.warehouse import connect
+from orchestration.loading.writer_lock import writer_lock
 from orchestration.settings import Settings
 from orchestration.upkeep import orphans
 from orchestration.upkeep.orphans import ListedFileError, remove_orphans
@@ -47,7 +48,7 @@ def test_a_young_one_stays(small_lake: Settings) -> None:
 
 def test_with_no_age_it_goes_at_once(small_lake: Settings) -> None:
     orphan = _orphan(small_lake, f"{NAME}.parquet", days=0)
-    with connect(small_lake) as con:
+    with writer_lock(small_lake), connect(small_lake) as con:
         orphans.remove(con, timedelta(0))
 
     assert not orphan.exists()
@@ -85,7 +86,7 @@ def test_a_listed_file_that_is_called_an_orphan_stops_everything(
 
 
 def test_the_catalog_is_asked_for_every_kind_of_file(small_lake: Settings) -> None:
-    with connect(small_lake) as con:
+    with writer_lock(small_lake), connect(small_lake) as con:
         con.execute("delete from raw.track where line = 1")
         names = orphans.listed_names(con)
 
