@@ -113,7 +113,8 @@ def _not_loaded(con: duckdb.DuckDBPyConnection, settings: Settings) -> Iterator[
     for folder in FOLDERS:
         names = [path.name for path in (settings.landing / load.LOADED / folder).glob("*.ndjson")]
         for archive in archives(settings.landing, folder):
-            with suppress(DamagedArchiveError):  # what is behind the damage is missing anyhow
+            # what is behind damage, or has gone, is missing anyhow
+            with suppress(DamagedArchiveError, FileNotFoundError):
                 names += [name for name, _ in read_archive(archive)]
         known = known_checksums(con, names)
         yield from sorted(f"{folder}/{name}" for name in names if name not in known)

@@ -5,6 +5,7 @@ import time
 from datetime import timedelta
 from pathlib import Path
 
+import duckdb
 import pytest
 
 from orchestration.loading.warehouse import connect
@@ -92,3 +93,21 @@ def test_the_catalog_is_asked_for_every_kind_of_file(small_lake: Settings) -> No
 
     assert names == {path.name for path in files(small_lake)}
     assert any("-delete" in name for name in names)
+
+
+def test_an_orphan_that_somebody_removes_meanwhile_is_no_trouble(
+    small_lake: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    by_hand = _orphan(small_lake, f"{NAME}.parquet", days=2)
+    left = _orphan(small_lake, f"tmp_{NAME}.parquet", days=2)
+    listed_names = orphans.listed_names
+
+    def listed_once_it_is_gone(con: duckdb.DuckDBPyConnection) -> set[str]:
+        by_hand.unlink()
+        return listed_names(con)
+
+    monkeypatch.setattr(orphans, "listed_names", listed_once_it_is_gone)
+
+    remove_orphans(small_lake)
+
+    assert not left.exists()
