@@ -12,6 +12,7 @@ from receiver.settings import Settings as ReceiverSettings
 ROOT = Path(__file__).resolve().parents[2]
 NOT_OURS = {".pytest_cache", ".venv", "node_modules"}
 PARTS = (ReceiverSettings, OrchestrationSettings)
+PAGES = sorted(page for page in ROOT.rglob("*.md") if not NOT_OURS & {*page.parts})
 README = (ROOT / "README.md").read_text()
 
 
@@ -19,6 +20,13 @@ def test_every_setting_has_a_row_in_the_readme_and_every_row_is_a_setting() -> N
     documented = set(re.findall(r"^\| `([A-Z_]+)` \|", README, re.MULTILINE))
 
     assert documented == {name for part in PARTS for name in part.names().values()}
+
+
+def test_the_pages_name_no_setting_that_is_none() -> None:
+    settings = {name for part in PARTS for name in part.names().values()}
+    named = {name for page in PAGES for name in re.findall(r"SEAMLINE_[A-Z_]+", page.read_text())}
+
+    assert named <= settings
 
 
 @pytest.mark.parametrize("part", PARTS)
@@ -45,9 +53,7 @@ def test_every_make_target_is_described_and_those_in_the_readme_exist() -> None:
     assert set(re.findall(r"`?make ([a-z-]+)", README)) <= phony
 
 
-@pytest.mark.parametrize(
-    "page", sorted(p for p in ROOT.rglob("*.md") if not NOT_OURS & {*p.parts}), ids=lambda p: p.name
-)
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_every_link_in_the_documentation_leads_somewhere(page: Path) -> None:
     links = re.findall(r"\]\((?!https?:|#)([^)#]+)", page.read_text())
 
