@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from benchmarks import report
-from orchestration.settings import ROOT
+from landed.settings import ROOT
 
 CALLS = ("track",) * 6 + ("page",) * 2 + ("identify", "screen")
 AGENT = "Mozilla/5.0 (Macintosh; Intel Mac OS X 10_15_7) AppleWebKit/537.36 (KHTML, like Gecko)"

@@ -17,9 +17,10 @@ from pathlib import Path
 from zlib import crc32
 
 from benchmarks import report
+from landed.settings import ROOT
 from orchestration.loading.load import load
 from orchestration.loading.warehouse import connect
-from orchestration.settings import ROOT, Settings
+from orchestration.settings import Settings
 
 PAGE = ROOT / "docs" / "benchmarks" / "tables.md"
 PROPERTIES = 10

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from orchestration.settings import ROOT
+from landed.settings import ROOT
 
 PAGE = ROOT / "docs" / "benchmarks" / "upkeep.md"
 CSV = PAGE.with_suffix(".csv")

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import click
 import duckdb
-from pydantic import ValidationError
 
+from landed.settings import WrongSettingsError
 from orchestration.errors import DbtFailedError, ErasureStoppedError, RebuildRefusedError
 from orchestration.loading import suppressed, warehouse
 from orchestration.loading.lake import DATABASE
@@ -33,12 +33,6 @@ def _one_line_on_trouble(command: Callable[[Settings], None]) -> Callable[[], No
     def wrapped() -> None:
         try:
             command(Settings())
-        except ValidationError as invalid:
-            for error in invalid.errors():
-                name = "_".join(str(part) for part in error["loc"]).upper()
-                setting = name if name == "DAGSTER_HOME" else f"SEAMLINE_{name}"
-                click.echo(f"{setting}: {error['msg']}", err=True)
-            sys.exit(1)
         except OSError as error:
             click.echo(
                 f"{error.filename} cannot be used: {error.strerror}. Other folders are set by "
@@ -55,6 +49,7 @@ def _one_line_on_trouble(command: Callable[[Settings], None]) -> Callable[[], No
             SchemaMovedError,
             WarehouseBehindError,
             WriterBusyError,
+            WrongSettingsError,
             suppressed.DamagedListError,
         ) as trouble:
             click.echo(str(trouble), err=True)
@@ -197,11 +192,8 @@ def _ids(user_ids: tuple[str, ...], anonymous_ids: tuple[str, ...]) -> set[Id]:
 
 def _reload(settings: Settings) -> None:
     from orchestration.prepare import reload_once  # noqa: PLC0415
-    from receiver.events import Limits  # noqa: PLC0415
-    from receiver.settings import Settings as ReceiverSettings  # noqa: PLC0415
 
-    receiving = ReceiverSettings()
-    click.echo(reload_once(settings, Limits(receiving.event_bytes, receiving.depth)))
+    click.echo(reload_once(settings))
 
 
 @cli.command(help="Write small files together, expire snapshots, remove what nobody needs.")

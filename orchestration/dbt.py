@@ -15,11 +15,12 @@ from dbt.artifacts.schemas.run import RunResult
 from dbt.cli.main import dbtRunner
 from filelock import FileLock
 
+from landed.settings import ROOT
 from orchestration import back_off, completeness
 from orchestration.errors import DbtFailedError
 from orchestration.loading import behind, warehouse
 from orchestration.loading.writer_lock import writer_lock
-from orchestration.settings import ROOT, Settings
+from orchestration.settings import Settings
 
 PROJECT_DIR = ROOT / "dbt_project"
 
@@ -135,7 +136,7 @@ def _is_up_to_date(manifest: Path, settings: Settings) -> bool:
         return False
     written = manifest.stat().st_mtime
     sources = [ROOT / "profiles.yml", *_files(PROJECT_DIR)]
-    if any(source.stat().st_mtime > written for source in sources):
+    if any(_changed_at(source) > written for source in sources):
         return False
     schemas = {
         node["schema"]
@@ -145,9 +146,20 @@ def _is_up_to_date(manifest: Path, settings: Settings) -> bool:
     return settings.schema_name in schemas
 
 
+def _changed_at(path: Path) -> float:
+    try:
+        return path.stat().st_mtime
+    except FileNotFoundError:  # an editor's, and gone since it was listed
+        return 0.0
+
+
 def _files(folder: Path) -> Iterable[Path]:
     """What dbt reads of the project: everything but what it writes itself."""
-    for path in folder.iterdir():
+    try:
+        paths = list(folder.iterdir())
+    except FileNotFoundError:  # an editor's, and gone
+        return
+    for path in paths:
         if path.is_dir() and path.name not in {"target", "logs"}:
             yield from _files(path)
         elif path.is_file():

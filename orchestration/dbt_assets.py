@@ -9,10 +9,11 @@ import dagster as dg
 from dagster_dbt import DagsterDbtTranslator, DbtProject, dbt_assets
 from dbt.artifacts.schemas.run import RunResult
 
+from landed.settings import ROOT
 from orchestration import dbt
 from orchestration.loading.warehouse import connect
 from orchestration.sensor import FAILED_MODELS
-from orchestration.settings import ROOT, Settings
+from orchestration.settings import Settings
 
 MANIFEST = dbt.write_manifest(Settings())
 

@@ -14,6 +14,7 @@ from dbt.adapters.factory import cleanup_connections
 from dbt.config.profile import Profile
 from dbt_common.exceptions import DbtRuntimeError
 
+from landed.settings import WrongSettingsError
 from orchestration.columns.rules import (
     ColumnRulesError,
     put_in_force,
@@ -66,6 +67,18 @@ def is_writing() -> bool:
     return bool(_writing)
 
 
+def read_settings() -> Settings:
+    """The settings, for what dbt calls.
+
+    Raises:
+        DbtRuntimeError: some do not fit; dbt shows its text, and no traceback.
+    """
+    try:
+        return Settings()
+    except WrongSettingsError as wrong:
+        raise DbtRuntimeError(str(wrong)) from None
+
+
 def begin(project: str) -> None:
     """Prepare the warehouse for the command that dbt begins; with its end all is given back.
 
@@ -78,7 +91,7 @@ def begin(project: str) -> None:
     context = click.get_current_context(silent=True)
     if context is None or not isinstance(context.obj, dict) or "profile" not in context.obj:
         return  # no command of dbt's: whoever uses it as a library, as sqlfluff does, may read
-    settings = Settings()
+    settings = read_settings()
     profile: Profile = context.obj["profile"]
     if project != PROJECT and not uses_warehouse(profile.credentials, settings):
         return

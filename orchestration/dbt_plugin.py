@@ -20,7 +20,7 @@ class Plugin(BasePlugin):
 
     def initialize(self, plugin_config: dict[str, Any]) -> None:  # noqa: ARG002 - dbt-duckdb's
         """Say where the lake is; dbt attaches it when it connects."""
-        settings = Settings()
+        settings = dbt_command.read_settings()
         credentials = self.creds
         if credentials is None:
             raise DbtRuntimeError("dbt-duckdb gave the plugin no credentials")

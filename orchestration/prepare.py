@@ -3,19 +3,19 @@
 import json
 from pathlib import Path
 
+from landed.settings import ROOT
 from orchestration import dbt, dbt_command
 from orchestration.errors import DbtFailedError
 from orchestration.loading.lake import tables, views
 from orchestration.loading.load import Progress, WarehouseBehindError, is_behind, load
-from orchestration.loading.warehouse import connect, create_catalog, create_warehouse
+from orchestration.loading.warehouse import connect, create_warehouse
 from orchestration.loading.writer_lock import writer_lock
-from orchestration.reload import reload_rejected
+from orchestration.reload import limits_of_today, reload_rejected
 from orchestration.restore import mark_behind, restore_if_behind
 from orchestration.schema_name import drop_others, other_relations, refuse_another_name
-from orchestration.settings import ROOT, Settings
+from orchestration.settings import Settings
 from orchestration.upkeep.archives import pack_loaded_files
 from orchestration.upkeep.warehouse import keep_small
-from receiver.events import Limits
 
 
 def prepare(settings: Settings) -> None:
@@ -25,8 +25,7 @@ def prepare(settings: Settings) -> None:
     that whoever connects before the first event finds them.
     """
     prepare_dagster_home(settings)
-    with writer_lock(settings):
-        create_warehouse(settings)
+    create_warehouse(settings)
     with connect(settings, read_only=True) as con:
         refuse_another_name(con, settings)
         is_lost = is_behind(con, settings.landing)
@@ -86,13 +85,13 @@ def load_once(settings: Settings, progress: Progress | None = None) -> str:
     return line
 
 
-def reload_once(settings: Settings, limits: Limits) -> str:
+def reload_once(settings: Settings) -> str:
     """Try again what was rejected, and run the models.
 
     Returns:
         What happened, in a line.
     """
-    done = reload_rejected(settings, limits)
+    done = reload_rejected(settings, limits_of_today())
     if done.moved:
         run_all_models(settings)
     left = ", ".join(f"{count} {reason}" for reason, count in sorted(done.left.items()))
@@ -110,8 +109,7 @@ def upkeep_once(settings: Settings) -> str:
     from orchestration.upkeep import dagster_storage  # noqa: PLC0415
 
     prepare_dagster_home(settings)
-    with writer_lock(settings):
-        create_catalog(settings)
+    create_warehouse(settings)
     packed = pack_loaded_files(settings)
     done = keep_small(settings)
     with DagsterInstance.from_config(str(settings.dagster_home)) as instance:

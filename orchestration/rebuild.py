@@ -40,6 +40,8 @@ log = logging.getLogger(__name__)
 
 _LOGS = ("-wal", "-shm")
 
+_DAMAGED = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
+
 
 def rebuild(
     settings: Settings, *, without: bool = False, progress: Progress | None = None
@@ -62,7 +64,7 @@ def rebuild(
         shutil.rmtree(beside.catalog.parent, ignore_errors=True)
         _complete_journal(settings)
         _refuse_to_lose_others(settings)
-        with connect(beside) as con:
+        with writer_lock(beside), connect(beside) as con:
             create_raw_tables(con)
             restored = restore(con, beside, progress)
             strays = list(_not_loaded(con, settings))
@@ -111,7 +113,8 @@ def _not_loaded(con: duckdb.DuckDBPyConnection, settings: Settings) -> Iterator[
     for folder in FOLDERS:
         names = [path.name for path in (settings.landing / load.LOADED / folder).glob("*.ndjson")]
         for archive in archives(settings.landing, folder):
-            with suppress(DamagedArchiveError):  # what is behind the damage is missing anyhow
+            # what is behind damage, or has gone, is missing anyhow
+            with suppress(DamagedArchiveError, FileNotFoundError):
                 names += [name for name, _ in read_archive(archive)]
         known = known_checksums(con, names)
         yield from sorted(f"{folder}/{name}" for name in names if name not in known)
@@ -145,30 +148,63 @@ def _run_models_here(beside: Settings) -> None:
 
 
 def _take_its_place(settings: Settings, beside: Settings) -> None:
-    """Give the old catalog a second name, and the new one its first, in one step.
+    """Write the new catalog over the old one in one transaction of SQLite's.
 
-    At no moment is there none: whoever connects gets the old one or the new one.
+    So the file stays the one that readers know: whoever connects, at whatever moment, reads the old
+    one or the new one, and a death leaves one of them. Another file under the same name could meet
+    a log that a reader of the old one has left beside it, or has still open.
+
+    Raises:
+        RebuildRefusedError: it could not be written, as the disk is full; nothing was changed.
     """
-    _empty_log(beside.catalog)
-    with suppress(sqlite3.DatabaseError):  # damaged: the reason for all this
-        _empty_log(settings.catalog)
-    aside = f"{settings.catalog.name}.before-{datetime.now(UTC):%Y%m%dT%H%M%SZ}"
+    aside = settings.catalog.with_name(
+        f"{settings.catalog.name}.before-{datetime.now(UTC):%Y%m%dT%H%M%S.%fZ}"
+    )
     for path in settings.data.rglob("*.parquet"):
-        path.touch()  # orphans from now on, which go in a day, when nobody reads them any more
-    if settings.catalog.exists():
-        os.link(settings.catalog, settings.catalog.with_name(aside))
-    for part in _LOGS:
-        old = Path(f"{settings.catalog}{part}")
-        if old.exists():
-            old.rename(old.with_name(f"{aside}{part}"))
-    beside.catalog.rename(settings.catalog)
+        with suppress(FileNotFoundError):
+            path.touch()  # orphans from now on, which go in a day, when nobody reads them any more
+    try:
+        if _is_filled(settings.catalog):
+            kept = beside.catalog.with_name("before")
+            _write_into(kept, settings.catalog)
+            kept.rename(aside)
+            _write_into(settings.catalog, beside.catalog)
+        else:
+            _replace(settings.catalog, beside.catalog, aside)
+    except sqlite3.DatabaseError as error:
+        if error.sqlite_errorcode & 0xFF not in _DAMAGED:
+            raise RebuildRefusedError(
+                f"{settings.catalog} cannot be written to: {error}. Nothing was changed."
+            ) from error
+        _replace(settings.catalog, beside.catalog, aside)
     sync_folder(settings.catalog.parent)
     shutil.rmtree(beside.catalog.parent)
-    log.info("The old catalog is %s; remove it when nothing is missed.", aside)
+    if aside.exists():
+        log.info("The old catalog is %s; remove it when nothing is missed.", aside.name)
 
 
-def _empty_log(catalog: Path) -> None:
-    """Bring into a catalog's one file what its write-ahead log holds."""
-    if catalog.exists():
-        with closing(sqlite3.connect(catalog)) as connection:
-            connection.execute("pragma wal_checkpoint(truncate)")
+def _write_into(catalog: Path, source: Path) -> None:
+    """Make a catalog what another one is, with all that is in its log, in one transaction."""
+    with closing(sqlite3.connect(source)) as new, closing(sqlite3.connect(catalog)) as old:
+        old.execute("pragma synchronous = full")
+        new.backup(old)
+        # not waiting for readers: what they need stays in the log until they end
+        old.execute("pragma busy_timeout = 0")
+        old.execute("pragma wal_checkpoint(truncate)")
+
+
+def _replace(catalog: Path, source: Path, aside: Path) -> None:
+    """Put a catalog in the place of one that is damaged or gone, so that nobody can be reading it.
+
+    What is left of that gets another name, its log first: it would be read as the new one's.
+    """
+    with closing(sqlite3.connect(source)) as new:
+        new.execute("pragma wal_checkpoint(truncate)")
+    for part in (*_LOGS, ""):
+        with suppress(FileNotFoundError):
+            Path(f"{catalog}{part}").rename(f"{aside}{part}")
+    source.rename(catalog)
+
+
+def _is_filled(catalog: Path) -> bool:
+    return catalog.exists() and catalog.stat().st_size > 0

@@ -33,6 +33,7 @@ from orchestration.settings import Settings
 from receiver.events import Event, Limits, check_event
 from receiver.json_text import places, without_member
 from receiver.made_up_ids import OfLine
+from receiver.settings import Settings as ReceiverSettings
 from receiver.shared_fields import NOTHING_SHARED
 
 _AT_ONCE = 500
@@ -48,6 +49,16 @@ class Reloaded:
     moved: int = 0
     left: dict[str, int] = field(default_factory=dict)
     """Reason → records that are still none."""
+
+
+def limits_of_today() -> Limits:
+    """What an event may measure, as the receiver is set up now.
+
+    Raises:
+        WrongSettingsError: the receiver's settings do not fit.
+    """
+    receiving = ReceiverSettings()
+    return Limits(receiving.event_bytes, receiving.depth)
 
 
 def reload_rejected(settings: Settings, limits: Limits) -> Reloaded:

@@ -122,11 +122,6 @@ def _verify_files(
     progress: Progress | None,
 ) -> None:
     """Read every loaded and archived file, and hold its lines against the raw tables."""
-    gone = {
-        f"{entry.archive.partition('/')[0]}/{name}"
-        for entry in expired(settings.landing)
-        for name in entry.files
-    }
     seen: set[str] = set()
     unknown: list[LandedFile] = []
 
@@ -143,7 +138,10 @@ def _verify_files(
                 progress(len(seen), len(ledger))
 
     look_at(_kept_files(settings, done))
-    look_at(read_kept(settings.landing, ledger.keys() - seen - gone))  # moved in the meantime
+    look_at(
+        read_kept(settings.landing, ledger.keys() - seen - _expired_files(settings))
+    )  # moved in the meantime
+    gone = _expired_files(settings)  # by now: archives may have expired while they were read
     for file in sorted(ledger.keys() - seen):
         if file in gone:
             done.expired[file.partition("/")[0]] += 1
@@ -153,6 +151,14 @@ def _verify_files(
                 f"{ARCHIVE}/"
             )
     done.troubles += _not_in_ledger_by_now(settings, unknown)
+
+
+def _expired_files(settings: Settings) -> set[str]:
+    return {
+        f"{entry.archive.partition('/')[0]}/{name}"
+        for entry in expired(settings.landing)
+        for name in entry.files
+    }
 
 
 def _key(file: LandedFile) -> str:
@@ -185,6 +191,8 @@ def _kept_files(settings: Settings, done: Verified) -> Iterator[tuple[LandedFile
             try:
                 for name, data in read_archive(archive):
                     yield LandedFile(archive / name, folder), data
+            except FileNotFoundError:
+                continue  # expired meanwhile, which is noted before
             except DamagedArchiveError as damage:
                 done.troubles.append(str(damage))
         for path in sorted((settings.landing / LOADED / folder).glob("*.ndjson")):

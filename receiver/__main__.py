@@ -3,8 +3,8 @@
 import sys
 
 import click
-from pydantic import ValidationError
 
+from landed.settings import WrongSettingsError
 from receiver.errors import StartError
 from receiver.settings import Settings
 
@@ -40,17 +40,8 @@ def main() -> None:
     """Do what is asked, or say in one line why not."""
     try:
         cli(prog_name="python -m receiver")
-    except StartError as error:
+    except (StartError, WrongSettingsError) as error:
         sys.exit(f"receiver: {error}")
-    except ValidationError as error:
-        sys.exit(f"receiver: {_in_one_line(error)}")
-
-
-def _in_one_line(error: ValidationError) -> str:
-    # The values are left out: a setting may be a secret.
-    return "; ".join(
-        f"SEAMLINE_{str(one['loc'][0]).upper()}: {one['msg']}" for one in error.errors()
-    )
 
 
 if __name__ == "__main__":

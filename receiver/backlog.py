@@ -33,11 +33,15 @@ class Standing(NamedTuple):
 
 def standing_of(landing: Path) -> Standing:
     """Look at a landing folder."""
-    space = os.statvfs(landing)
-    return Standing(
-        {folder: backlog_of(landing / folder) for folder in FOLDERS},
-        space.f_bavail * space.f_frsize,
-    )
+    return Standing({folder: backlog_of(landing / folder) for folder in FOLDERS}, _free(landing))
+
+
+def _free(landing: Path) -> int:
+    try:
+        space = os.statvfs(landing)
+    except FileNotFoundError:  # moved away: nothing can be landed
+        return 0
+    return space.f_bavail * space.f_frsize
 
 
 def backlog_of(folder: Path) -> Backlog:

@@ -5,8 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cached_property
 
-from pydantic import ValidationError
-
+from landed.settings import WrongSettingsError
 from orchestration.settings import Settings as OrchestrationSettings
 from receiver.settings import Settings as ReceiverSettings
 from stack.errors import StackError
@@ -47,13 +46,5 @@ def read() -> Settings:
     """
     try:
         return Settings(ReceiverSettings(), OrchestrationSettings())
-    except ValidationError as invalid:
-        raise StackError("; ".join(map(_line, invalid.errors()))) from None
-
-
-def _line(error: object) -> str:
-    match error:
-        case {"loc": place, "msg": text}:
-            name = "_".join(map(str, place)).upper()
-            return f"{name if name == 'DAGSTER_HOME' else f'SEAMLINE_{name}'}: {text}"
-    return str(error)
+    except WrongSettingsError as wrong:
+        raise StackError(str(wrong)) from None

@@ -8,9 +8,9 @@ from typing import NamedTuple
 
 import yaml
 
+from landed.settings import ROOT
 from orchestration.columns.names import column_name
 from orchestration.loading.paths import Keys
-from orchestration.settings import ROOT
 
 CALLS = ("alias", "group", "identify", "page", "screen", "track")
 """The calls that have a table: `delete` is an order, not an event to count."""

@@ -7,7 +7,7 @@ import os
 import time
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import NamedTuple
 
@@ -113,8 +113,9 @@ def settle(con: duckdb.DuckDBPyConnection, landing: Path) -> None:
     known = known_checksums(con, [file.name for file in waiting])
     for file in waiting:
         loaded_as = known.get(file.name)
-        if loaded_as and _bytes(file.path.read_bytes()).sha256 == loaded_as:
-            move_to_loaded(landing, file)
+        with suppress(FileNotFoundError):  # taken away since it was listed
+            if loaded_as and _bytes(file.path.read_bytes()).sha256 == loaded_as:
+                move_to_loaded(landing, file)
 
 
 def remove_leftovers(landing: Path) -> None:
@@ -189,7 +190,7 @@ def blank_loaded(landing: Path, lines: dict[Place, set[int]]) -> dict[Place, Byt
     for place, numbers in lines.items():
         for folder in (landing / LOADED / place.call, landing / place.call):
             path = folder / place.name
-            if path.exists():
+            with suppress(FileNotFoundError):
                 data = path.read_bytes()
                 blanked = blank(data, numbers)
                 if blanked != data:

@@ -1,5 +1,6 @@
 """A last look for an id in what an erasure does not rewrite: logs and Dagster's storage."""
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -16,9 +17,15 @@ def search(settings: Settings, people: People) -> list[str]:
     return sorted(
         str(path)
         for folder in folders
-        for path in folder.rglob("*")
+        for path in _files(folder)
         if path.is_file() and path.suffix != ".parquet" and _holds(path, people)
     )
+
+
+def _files(folder: Path) -> Iterator[Path]:
+    # not `rglob`, which fails if a folder goes meanwhile, as those of Dagster's runs do
+    for above, _, names in os.walk(folder):
+        yield from (Path(above, name) for name in names)
 
 
 def _holds(path: Path, people: People) -> bool:

@@ -75,7 +75,7 @@ def _remove_catalogs_aside(settings: Settings) -> list[str]:
     shutil.rmtree(folder / "rebuilding", ignore_errors=True)
     aside = sorted(folder.glob(f"{settings.catalog.name}.before-*"))
     for path in aside:
-        path.unlink()
+        path.unlink(missing_ok=True)
     return [path.name for path in aside if not path.name.endswith(("-wal", "-shm"))]
 
 
@@ -88,7 +88,7 @@ def _remove_orphans(settings: Settings, catalog: sqlite3.Connection) -> None:
     }
     for path in settings.data.rglob("*.parquet"):
         if _OURS.fullmatch(path.name) and path.name not in listed:
-            path.unlink()
+            path.unlink(missing_ok=True)
 
 
 def _narrow_statistics(catalog: sqlite3.Connection) -> None:

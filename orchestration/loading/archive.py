@@ -11,6 +11,7 @@ import io
 import logging
 import tarfile
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -110,7 +111,11 @@ def pack_hour(
     Returns:
         The names of those that are not what was loaded: they stay where they are.
     """
-    whole = [path for path in paths if _checksum(path) == known.get(path.name)]
+    checksums = {}
+    for path in paths:
+        with suppress(FileNotFoundError):  # taken away since it was listed
+            checksums[path] = _checksum(path)
+    whole = [path for path, checksum in checksums.items() if checksum == known.get(path.name)]
     folder = landing / FOLDER / call
     make_folder(folder)
     there = {
@@ -124,8 +129,8 @@ def pack_hour(
         target = _next_name(landing, call, hour)
         write_archive(target, ((path.name, path.read_bytes()) for path in missing), known)
     for path in whole:
-        path.unlink()
-    return [path.name for path in paths if path not in whole]
+        path.unlink(missing_ok=True)
+    return [path.name for path in checksums if path not in whole]
 
 
 def _last_hour(before: datetime) -> str:
@@ -196,11 +201,13 @@ def expire(landing: Path, before: datetime) -> int:
         names = []
         try:
             names += [name for name, _ in read_archive(path)]
+        except FileNotFoundError:
+            continue  # somebody has removed it since it was listed
         except DamagedArchiveError as damage:
             log.error("%s. It has expired, and goes all the same.", damage)  # noqa: TRY400
         if not noted.issuperset(names):
             _note(landing, ExpiredArchive(f"{call}/{path.name}", names, datetime.now(UTC)))
-        path.unlink()
+        path.unlink(missing_ok=True)
     return len(gone)
 
 

@@ -6,6 +6,7 @@ between, whatever Dagster remembers of it. In it is the first load that the mode
 """
 
 from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 
 from orchestration.loading.durable import make_folder, sync_folder
@@ -38,9 +39,11 @@ def calls_behind(settings: Settings) -> list[str]:
 
 def first_lacked(settings: Settings) -> dict[str, int]:
     """Marked call → the first load that its models may lack; 0 where the mark does not say."""
-    return {
-        call: int((_folder(settings) / call).read_text() or 0) for call in calls_behind(settings)
-    }
+    lacked = {}
+    for call in calls_behind(settings):
+        with suppress(FileNotFoundError):  # taken away since: its models have run
+            lacked[call] = int((_folder(settings) / call).read_text() or 0)
+    return lacked
 
 
 def clear(settings: Settings, calls: Iterable[str]) -> None:

@@ -1,6 +1,7 @@
 """Files that are there whole or not at all, after a power cut too."""
 
 import os
+from contextlib import suppress
 from pathlib import Path
 
 
@@ -52,7 +53,8 @@ class NewFiles:
         """
         new = [Path(path) for path in self._files() - self._known]
         for path in new:
-            sync_file(path)
+            with suppress(FileNotFoundError):  # of a transaction that was taken back
+                sync_file(path)
         for folder in {folder for path in new for folder in self._folders_above(path)}:
             sync_folder(folder)
 

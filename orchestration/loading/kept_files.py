@@ -54,5 +54,7 @@ def _read_hour(
                     if name in missing:
                         missing.discard(name)
                         yield LandedFile(archive / name, call), data
+            except FileNotFoundError:
+                continue  # it has expired since it was listed
             except DamagedArchiveError as damage:
                 log.error("%s. What comes behind the damage is not read.", damage)  # noqa: TRY400

@@ -3,6 +3,7 @@
 import logging
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -82,10 +83,7 @@ def load(
         refuse_if_behind(con, settings)
         loads.catch_up(con, settings.landing)
         suppressed = suppressed_people(settings.landing)
-        waiting = [
-            (file, file.path.stat().st_size)
-            for file in landed_file.sealed_files(settings.landing, folders)
-        ]
+        waiting = list(_sized(landed_file.sealed_files(settings.landing, folders)))
         total = sum(size for _, size in waiting)
         done = 0
         for files in portions(waiting, settings.load_bytes):
@@ -95,6 +93,12 @@ def load(
             if progress:
                 progress(done, total)
     return loaded
+
+
+def _sized(files: Iterable[LandedFile]) -> Iterator[tuple[LandedFile, int]]:
+    for file in files:
+        with suppress(FileNotFoundError):  # somebody has taken it away since it was listed
+            yield file, file.path.stat().st_size
 
 
 def refuse_if_behind(con: duckdb.DuckDBPyConnection, settings: Settings) -> None:
@@ -151,7 +155,7 @@ def _load_portion(
     known = known_checksums(con, [file.name for file in files])
     if suppressed:
         _drop_suppressed(suppressed, [file for file in files if file.name not in known])
-    portion = [landed_file.read(file) for file in files]
+    portion = list(_contents(files))
     new = [contents for contents in portion if contents.file.name not in known]
     if new:
         load_id = next_load_id(con, landing)
@@ -172,9 +176,24 @@ def _load_portion(
             loaded.conflicts.append(name)
 
 
+def _contents(files: Iterable[LandedFile]) -> Iterator[Contents]:
+    for file in files:
+        try:
+            yield landed_file.read(file)
+        except FileNotFoundError:
+            log.warning(
+                "%s was taken away while it waited, and is not loaded; put it back to have it "
+                "loaded.",
+                file.path,
+            )
+
+
 def _drop_suppressed(suppressed: People, files: list[LandedFile]) -> None:
     """Take out what was received before the receiver knew, or came by another way."""
-    dropped = sum(blank_people(file.path, suppressed).total() for file in files)
+    dropped = 0
+    for file in files:
+        with suppress(FileNotFoundError):  # taken away: it is not read either
+            dropped += blank_people(file.path, suppressed).total()
     if dropped:
         log.info("%d events of people who are suppressed were not loaded", dropped)
 
@@ -188,7 +207,15 @@ def move_to_loaded(landing: Path, file: LandedFile) -> None:
     """Put a file that is in the warehouse where such files are."""
     target = landing / LOADED / file.call
     make_folder(target)
-    file.path.rename(target / file.name)
+    try:
+        file.path.rename(target / file.name)
+    except FileNotFoundError:
+        log.error(  # noqa: TRY400 - no traceback says more
+            "%s was taken away while it was loaded. Its rows are in the warehouse, which cannot be "
+            "made again without it: put it into %s.",
+            file.path,
+            target,
+        )
 
 
 def _put_aside(file: LandedFile) -> None:

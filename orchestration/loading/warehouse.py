@@ -13,6 +13,7 @@ from orchestration.loading.catalog_copy import Catalog, CatalogBusyError, copy_o
 from orchestration.loading.durable import make_folder
 from orchestration.loading.lake import DATABASE
 from orchestration.loading.tables import create_raw_tables
+from orchestration.loading.writer_lock import is_ours, writer_lock
 from orchestration.settings import Settings
 
 EXTENSIONS = ("ducklake", "sqlite_scanner")
@@ -34,6 +35,10 @@ class WarehouseUnusableError(Exception):
     """The catalog's file cannot be opened."""
 
 
+class NotTheWriterError(Exception):
+    """A connection for writing was asked for by somebody who is not the one writer."""
+
+
 def connect(settings: Settings, *, read_only: bool = False) -> duckdb.DuckDBPyConnection:
     """Open the warehouse.
 
@@ -41,16 +46,23 @@ def connect(settings: Settings, *, read_only: bool = False) -> duckdb.DuckDBPyCo
         settings: Where it is.
         read_only: For readers, who then can neither write nor create it. Any number of them may
             read while the one writer writes. Who may only read the files reads the warehouse as
-            it is now, in a copy of its catalog.
+            it is now, in a copy of its catalog. Who writes has to hold the writer's lock:
+            `with writer_lock(settings), connect(settings) as con`.
 
     Returns:
         A DuckDB connection with the lake attached and selected as `seamline`, in UTC.
 
     Raises:
+        NotTheWriterError: it is for writing, and this thread does not hold the lock.
         WarehouseMissingError: `read_only`, and nothing has been loaded yet.
         WarehouseUnusableError: there is a catalog, and it cannot be opened, or not now.
     """
     if not read_only:
+        if not is_ours(settings):
+            raise NotTheWriterError(
+                f"Only who holds the writer's lock opens {settings.catalog} for writing. Nothing "
+                "was opened or made; to read, connect with `read_only=True`."
+            )
         create_catalog(settings)
     catalog = catalog_to_open(settings, read_only=read_only)
     con = duckdb.connect(config=CONFIG)
@@ -119,8 +131,12 @@ def create_catalog(settings: Settings) -> None:
 
 
 def create_warehouse(settings: Settings) -> None:
-    """Make the warehouse and its raw tables, empty, as far as they are missing."""
-    with connect(settings) as con:
+    """Make the warehouse and its raw tables, empty, as far as they are missing.
+
+    Raises:
+        WriterBusyError: another writer did not finish in time; nothing was changed.
+    """
+    with writer_lock(settings), connect(settings) as con:
         create_raw_tables(con)
 
 

@@ -57,6 +57,11 @@ def writer_lock(settings: Settings) -> Iterator[None]:
         lock.release()
 
 
+def is_ours(settings: Settings) -> bool:
+    """Whether this thread is the one writer."""
+    return bool(file_lock(settings, is_singleton=True).is_locked)
+
+
 def is_held(settings: Settings) -> bool:
     """Whether some process is writing right now."""
     lock = file_lock(settings)

@@ -3,6 +3,7 @@
 import logging
 import re
 import time
+from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
 
@@ -63,11 +64,12 @@ def remove(con: duckdb.DuckDBPyConnection, age: timedelta) -> tuple[int, int]:
         "call ducklake_delete_orphaned_files($1, dry_run => true, cleanup_all => true)", [DATABASE]
     ).fetchall()
     then = time.time() - age.total_seconds()
-    orphans = [
-        path
-        for (name,) in found
-        if _OURS.fullmatch((path := Path(name)).name) and path.stat().st_mtime <= then
-    ]
+    orphans = {}
+    for path in map(Path, (name for (name,) in found)):
+        with suppress(FileNotFoundError):  # removed by hand since DuckLake has seen it
+            state = path.stat()
+            if _OURS.fullmatch(path.name) and state.st_mtime <= then:
+                orphans[path] = state.st_size
     # in 2026 it has taken listed files for orphans (duckdb/ducklake#815), so it is asked twice
     listed = listed_names(con)
     mistaken = [path for path in orphans if path.name in listed]
@@ -76,11 +78,9 @@ def remove(con: duckdb.DuckDBPyConnection, age: timedelta) -> tuple[int, int]:
             f"{len(mistaken)} files are called orphans and are listed all the same, "
             f"{mistaken[0]} for one. Nothing was removed."
         )
-    size = 0
     for path in orphans:
-        size += path.stat().st_size
-        path.unlink()
-    return len(orphans), size
+        path.unlink(missing_ok=True)
+    return len(orphans), sum(orphans.values())
 
 
 def listed_names(con: duckdb.DuckDBPyConnection) -> set[str]:

@@ -75,26 +75,29 @@ def rewrite_small_files(settings: Settings) -> Rewritten:
 
     Raises:
         WriterBusyError: another writer did not finish in time; what was rewritten before stays.
+        WarehouseMissingError: there is none yet.
         RowsDifferError: a rewrite would have changed rows; the table is as it was.
     """
     done = Rewritten()
     turns = Turns(settings)
-    with connect(settings) as con:
-        # what is written together is one file, and loads keep a core
-        con.execute("set threads = 1")
-        for table in _tables(con):
-            files = _files(con, table)
-            done.files_before += len(files)
-            done.bytes_before += sum(file.bytes for file in files)
-            while choose(files):
-                before = len(files)
-                with turns.turn():
-                    files = rewrite_once(con, table)
-                done.rewrites += 1
-                if len(files) >= before:
-                    break  # they did not become fewer, so once more would not help
-            done.files_after += len(files)
-            done.bytes_after += sum(file.bytes for file in files)
+    with connect(settings, read_only=True) as con:
+        found = {table: _files(con, table) for table in _tables(con)}
+    for table, files in found.items():
+        done.files_before += len(files)
+        done.bytes_before += sum(file.bytes for file in files)
+        after = files
+        while choose(after):
+            before = len(after)
+            # between two turns another warehouse may have taken this one's place
+            with turns.turn(), connect(settings) as con:
+                # what is written together is one file, and loads keep a core
+                con.execute("set threads = 1")
+                after = rewrite_once(con, table)
+            done.rewrites += 1
+            if len(after) >= before:
+                break  # they did not become fewer, so once more would not help
+        done.files_after += len(after)
+        done.bytes_after += sum(file.bytes for file in after)
     done.longest_turn_seconds = turns.longest_seconds
     return done
 
@@ -103,8 +106,10 @@ def rewrite_once(con: duckdb.DuckDBPyConnection, table: Table) -> list[File]:
     """Write the files of a table together that are worth it; the caller is the one writer.
 
     Returns:
-        The files it consists of then.
+        The files it consists of then; none if the table is gone.
     """
+    if table not in _tables(con):
+        return []
     chosen = choose(_files(con, table))
     if chosen:
         _rewrite(con, table, chosen)

@@ -4,7 +4,6 @@ A point in time is answered from the newest snapshot at or before it, so that sn
 where it is older than what is kept.
 """
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -43,27 +42,28 @@ def expire_snapshots(settings: Settings, step: timedelta = STEP) -> Expired:
 
     Raises:
         WriterBusyError: another writer did not finish in time; what was done before stays.
+        WarehouseMissingError: there is none yet.
     """
     done = Expired()
     turns = Turns(settings)
     query_time = timedelta(hours=settings.query_hours)
-    with connect(settings) as con:
+    with connect(settings, read_only=True) as con:
         done.snapshots_before = count(con)
-        wanted = set(beyond(con, timedelta(days=settings.snapshot_days)))
-        wanted |= set(between_steps(con, query_time, step))
-        for portion in _portions(sorted(wanted)):
-            with turns.turn():
-                expire(con, portion)
-        with turns.turn():
-            done.files_removed = remove_unlisted_files(con, query_time)
-        done.snapshots_after = count(con)
+    is_done = False
+    while not is_done:
+        # Asked in each turn: by the next another warehouse may have taken this one's place, whose
+        # snapshots have the same numbers.
+        with turns.turn(), connect(settings) as con:
+            wanted = set(beyond(con, timedelta(days=settings.snapshot_days)))
+            wanted |= set(between_steps(con, query_time, step))
+            is_done = len(wanted) <= AT_ONCE
+            if wanted:
+                expire(con, sorted(wanted)[:AT_ONCE])
+            if is_done:
+                done.files_removed = remove_unlisted_files(con, query_time)
+                done.snapshots_after = count(con)
     done.longest_turn_seconds = turns.longest_seconds
     return done
-
-
-def _portions(snapshots: list[int]) -> Iterator[list[int]]:
-    for first in range(0, len(snapshots), AT_ONCE):
-        yield snapshots[first : first + AT_ONCE]
 
 
 def beyond(con: duckdb.DuckDBPyConnection, age: timedelta) -> list[int]:

@@ -24,7 +24,7 @@ def vacuum(file: Path, free_share: float = FREE_SHARE) -> bool:
     Returns:
         Whether it was done. It is not if another process writes at that moment.
     """
-    with closing(sqlite3.connect(file, timeout=BUSY_SECONDS, isolation_level=None)) as database:
+    with closing(_opened(file)) as database:
         ((pages,),) = database.execute("pragma page_count")
         ((free,),) = database.execute("pragma freelist_count")
         if free <= pages * free_share:
@@ -38,3 +38,9 @@ def vacuum(file: Path, free_share: float = FREE_SHARE) -> bool:
             log.info("%s is being written to; its free pages stay until the next time.", file)
             return False
     return True
+
+
+def _opened(file: Path) -> sqlite3.Connection:
+    """Open a file that is there; SQLite would make one that is not."""
+    address = f"{file.absolute().as_uri()}?mode=rw"
+    return sqlite3.connect(address, uri=True, timeout=BUSY_SECONDS, isolation_level=None)

@@ -11,6 +11,7 @@ from orchestration.completeness import count, troubles
 from orchestration.loading import behind
 from orchestration.loading.load import load
 from orchestration.loading.warehouse import connect
+from orchestration.loading.writer_lock import writer_lock
 from orchestration.reload import reload_rejected
 from orchestration.settings import Settings
 from receiver.events import Limits
@@ -43,7 +44,7 @@ def sums(settings: Settings) -> dict[tuple[str, str, int], tuple[Any, ...]]:
 def counted(lake: Lake) -> dict[tuple[str, str, int], tuple[Any, ...]]:
     lake.dbt("run", "--select", "stg_segment__track", "track")
     behind.clear(lake.settings, ["track"])  # as a load's own run of the models does
-    with connect(lake.settings) as con:
+    with writer_lock(lake.settings), connect(lake.settings) as con:
         count(con, lake.settings)
     return sums(lake.settings)
 
@@ -61,7 +62,7 @@ def road(built_lake: Lake) -> list[dict[tuple[str, str, int], tuple[Any, ...]]]:
 
     open_file = built_lake.land("track", event("a", 3), event("c", 6), b'{"v":1,"crc":"0000')
     open_file.rename(open_file.with_suffix(".ndjson.open"))
-    with connect(settings) as con:
+    with writer_lock(settings), connect(settings) as con:
         count(con, settings)
     steps.append(sums(settings))
 
@@ -112,7 +113,7 @@ def test_a_reject_that_became_an_event_changes_its_place(road: Steps) -> None:
 def test_counted_hour_by_hour_or_all_at_once_it_is_the_same(road: Steps, built_lake: Lake) -> None:
     hours = {HOUR.replace(hour=hour) for hour in range(24)}
 
-    with connect(built_lake.settings) as con:
+    with writer_lock(built_lake.settings), connect(built_lake.settings) as con:
         count(con, built_lake.settings, hours)
 
     assert sums(built_lake.settings) == road[3]
@@ -157,7 +158,7 @@ def house(road: Steps, built_lake: Lake, tmp_path: Path) -> Settings:
 def test_where_they_do_not_hold_the_messages_are_named(
     house: Settings, damage: str, said: str
 ) -> None:
-    with connect(house) as con:
+    with writer_lock(house), connect(house) as con:
         con.execute(damage)
         count(con, house, {HOUR})
 

@@ -7,6 +7,7 @@ from orchestration.completeness import count, troubles
 from orchestration.loading import behind
 from orchestration.loading.load import load
 from orchestration.loading.warehouse import connect
+from orchestration.loading.writer_lock import writer_lock
 from orchestration.settings import Settings
 from tests.support import landed
 
@@ -16,7 +17,7 @@ KEPT = "message_id, received_at as _sdc_received_at, file as _seamline_file, lin
 @pytest.fixture
 def house(made_warehouse: Settings) -> Settings:
     """A house with the final tables of two calls, as far as they matter here."""
-    with connect(made_warehouse) as con:
+    with writer_lock(made_warehouse), connect(made_warehouse) as con:
         create_column_tables(con)
         con.execute("create schema segment")
         for call in ("track", "page"):
@@ -32,7 +33,7 @@ def land(settings: Settings, call: str, message_id: str, hour: int = 5) -> None:
 
 def model(settings: Settings, *calls: str) -> None:
     """What a run of some models does; one row per message, of the first copy."""
-    with connect(settings) as con:
+    with writer_lock(settings), connect(settings) as con:
         for call in calls:
             con.execute(
                 f"create or replace table segment.{call} as select {KEPT} from raw.{call} qualify "
@@ -87,7 +88,7 @@ def test_a_row_that_is_lost_is_still_found_while_other_loads_wait(house: Setting
     model(house, "track", "page")
     land(house, "track", "waits")
     load(house)
-    with connect(house) as con:
+    with writer_lock(house), connect(house) as con:
         con.execute("delete from segment.track where message_id = 'lost'")
         count(con, house)
 

@@ -6,9 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from orchestration.loading.archive import read_archive, write_archive
+from orchestration import verify as verify_module
+from orchestration.loading.archive import expire, read_archive, write_archive
 from orchestration.loading.load import load
 from orchestration.loading.warehouse import connect
+from orchestration.loading.writer_lock import writer_lock
 from orchestration.reload import reload_rejected
 from orchestration.settings import Settings
 from orchestration.upkeep.archives import pack_loaded_files
@@ -72,7 +74,7 @@ def late_file(settings: Settings) -> Path:
 
 
 def change(settings: Settings, sql: str) -> None:
-    with connect(settings) as con:
+    with writer_lock(settings), connect(settings) as con:
         con.execute(sql)
 
 
@@ -252,3 +254,21 @@ def test_a_damaged_parquet_file_is_found(house: Settings) -> None:
     file.write_bytes(data)
 
     assert troubles(house)
+
+
+def test_an_archive_that_expires_while_it_is_verified_is_no_trouble(
+    house: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    listed = verify_module.archives
+
+    def expired_once_listed(landing: Path, call: str) -> list[Path]:
+        found = listed(landing, call)
+        expire(landing, datetime(2099, 1, 1, tzinfo=UTC))
+        return found
+
+    monkeypatch.setattr(verify_module, "archives", expired_once_listed)
+
+    verified = verify(house)
+
+    assert verified.troubles == []
+    assert verified.expired["track"] == 1

@@ -8,6 +8,7 @@ from orchestration.columns.rules import ColumnRules
 from orchestration.columns.update import create_column_tables, update_placement
 from orchestration.loading.load import load
 from orchestration.loading.warehouse import connect
+from orchestration.loading.writer_lock import writer_lock
 from orchestration.settings import Settings
 from tests.support import landed
 
@@ -21,7 +22,7 @@ def test_fields_without_room_for_a_column_are_listed_and_warned_of(
     event = json.dumps({"type": "track", "properties": bag})
     landed.land(settings.landing, "track", landed.line(event, message_id="m"))
     load(settings)
-    with connect(settings) as con:
+    with writer_lock(settings), connect(settings) as con:
         create_column_tables(con)
         update_placement(con, ColumnRules())
         assert "have no column" not in caplog.text
@@ -41,7 +42,7 @@ def test_fields_without_room_for_a_column_are_listed_and_warned_of(
 
 def test_what_has_not_changed_is_not_written_again(settings: Settings) -> None:
     load(settings)
-    with connect(settings) as con:
+    with writer_lock(settings), connect(settings) as con:
         create_column_tables(con)
         update_placement(con, ColumnRules())
         snapshots = "select max(snapshot_id) from ducklake_snapshots('seamline')"

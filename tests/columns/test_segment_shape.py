@@ -1,8 +1,8 @@
 """The names under which Segment Warehouses shows things."""
 
 import pytest
-from pydantic import ValidationError
 
+from landed.settings import WrongSettingsError
 from orchestration.columns.placement import Fact, place
 from orchestration.columns.rules import ColumnRules
 from orchestration.columns.segment_shape import event_names, shown_columns
@@ -50,5 +50,5 @@ def test_no_two_columns_of_a_relation_have_one_name() -> None:
 
 @pytest.mark.parametrize("name", ["Raw", "columns", "Segment Warehouse", "my_staging", "main"])
 def test_a_name_that_gives_a_schema_of_our_own_is_refused(name: str) -> None:
-    with pytest.raises(ValidationError, match="Seamline's own"):
+    with pytest.raises(WrongSettingsError, match="Seamline's own"):
         Settings(integration_name=name)

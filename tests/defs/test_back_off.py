@@ -13,6 +13,7 @@ from orchestration.completeness_asset import COMPLETENESS, completeness
 from orchestration.load_job import OWN, load_job
 from orchestration.loading import behind
 from orchestration.loading.warehouse import connect
+from orchestration.loading.writer_lock import writer_lock
 from orchestration.sensor import FAILED_MODELS
 from orchestration.settings import Settings
 from tests.defs.test_sensor import _started_run, tick, wanted
@@ -168,7 +169,7 @@ def test_what_other_models_did_counts_though_one_has_failed(
 def test_sums_that_do_not_hold_are_an_alarm_and_no_failure_of_the_load(
     made_warehouse: Settings,
 ) -> None:
-    with connect(made_warehouse) as con:
+    with writer_lock(made_warehouse), connect(made_warehouse) as con:
         con.execute(
             "insert into raw.completeness by name select 'track' as call, 'web' as source, "
             "timestamp '2026-11-22 05:00' as hour, 2 as received, 1 as loaded, 0 as rejected, "

@@ -5,38 +5,43 @@ from pathlib import Path
 
 import pytest
 
+from landed.settings import SharedSettings
 from orchestration.settings import Settings as OrchestrationSettings
 from receiver.settings import Settings as ReceiverSettings
 
 ROOT = Path(__file__).resolve().parents[2]
 NOT_OURS = {".pytest_cache", ".venv", "node_modules"}
+PARTS = (ReceiverSettings, OrchestrationSettings)
+PAGES = sorted(page for page in ROOT.rglob("*.md") if not NOT_OURS & {*page.parts})
 README = (ROOT / "README.md").read_text()
-
-
-def _environment_names() -> set[str]:
-    fields = {**ReceiverSettings.model_fields, **OrchestrationSettings.model_fields}
-    return {
-        str(field.validation_alias or f"SEAMLINE_{name.upper()}") for name, field in fields.items()
-    }
 
 
 def test_every_setting_has_a_row_in_the_readme_and_every_row_is_a_setting() -> None:
     documented = set(re.findall(r"^\| `([A-Z_]+)` \|", README, re.MULTILINE))
 
-    assert documented == _environment_names()
+    assert documented == {name for part in PARTS for name in part.names().values()}
 
 
-@pytest.mark.parametrize("settings", [ReceiverSettings, OrchestrationSettings])
+def test_the_pages_name_no_setting_that_is_none() -> None:
+    settings = {name for part in PARTS for name in part.names().values()}
+    named = {name for page in PAGES for name in re.findall(r"SEAMLINE_[A-Z_]+", page.read_text())}
+
+    assert named <= settings
+
+
+@pytest.mark.parametrize("part", PARTS)
 def test_the_defaults_in_the_readme_are_the_defaults(
-    settings: type[ReceiverSettings] | type[OrchestrationSettings],
+    part: type[SharedSettings], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for name, field in settings.model_fields.items():
-        if field.default is None:
-            continue
-        setting = field.validation_alias or f"SEAMLINE_{name.upper()}"
-        (shown,) = re.findall(rf"^\| `{setting}` \| `([^`]*)` \|", README, re.MULTILINE)
-        default = field.default
-        assert shown == f"{default:g}" if isinstance(default, float) else str(default)
+    shown = dict(re.findall(r"^\| `([A-Z_]+)` \| `([^`]*)` \|", README, re.MULTILINE))
+    for name in part.names().values():
+        monkeypatch.delenv(name, raising=False)
+    defaults = part(_env_file=None)
+    for field, name in part.names().items():
+        if part.model_fields[field].default is not None:
+            monkeypatch.setenv(name, shown[name])
+
+    assert part(_env_file=None) == defaults
 
 
 def test_every_make_target_is_described_and_those_in_the_readme_exist() -> None:
@@ -48,9 +53,7 @@ def test_every_make_target_is_described_and_those_in_the_readme_exist() -> None:
     assert set(re.findall(r"`?make ([a-z-]+)", README)) <= phony
 
 
-@pytest.mark.parametrize(
-    "page", sorted(p for p in ROOT.rglob("*.md") if not NOT_OURS & {*p.parts}), ids=lambda p: p.name
-)
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_every_link_in_the_documentation_leads_somewhere(page: Path) -> None:
     links = re.findall(r"\]\((?!https?:|#)([^)#]+)", page.read_text())
 

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from orchestration.loading.warehouse import connect
+from orchestration.loading.writer_lock import writer_lock
 from orchestration.settings import ROOT, Settings
 from orchestration.verify import verify
 from tests.support import landed
@@ -84,7 +85,7 @@ def tracks(house: Settings) -> list[tuple[str, ...]]:
 
 def change(sql: str) -> Callable[[Settings], None]:
     def do(house: Settings) -> None:
-        with connect(house) as con:
+        with writer_lock(house), connect(house) as con:
             con.execute(sql)
 
     return do

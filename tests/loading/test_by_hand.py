@@ -68,9 +68,9 @@ def test_without_a_warehouse_the_prompt_says_what_makes_one(settings: Settings) 
 @pytest.mark.parametrize(
     ("setting", "value", "said"),
     [
-        ("SEAMLINE_WAREHOUSE", "postgres://elsewhere", "SEAMLINE_WAREHOUSE: Value error, must be"),
-        ("SEAMLINE_INTEGRATION_NAME", "123", "SEAMLINE_INTEGRATION_NAME: Value error, must hold"),
-        ("SEAMLINE_DAGSTER_PORT", "0", "SEAMLINE_DAGSTER_PORT: Input should be greater"),
+        ("SEAMLINE_WAREHOUSE", "postgres://elsewhere", "SEAMLINE_WAREHOUSE: has to be ducklake"),
+        ("SEAMLINE_INTEGRATION_NAME", "123", "SEAMLINE_INTEGRATION_NAME: is '123', and has"),
+        ("SEAMLINE_DAGSTER_PORT", "0", "SEAMLINE_DAGSTER_PORT: is '0', and has to"),
         ("SEAMLINE_WAREHOUSE", "ducklake:sqlite:/proc/x/c.sqlite", "cannot be used: No such"),
     ],
 )

@@ -11,6 +11,7 @@ import pytest
 from orchestration.loading import catalog_copy
 from orchestration.loading.load import load
 from orchestration.loading.warehouse import WarehouseUnusableError, connect
+from orchestration.loading.writer_lock import writer_lock
 from orchestration.settings import Settings
 from tests.support import landed
 from tests.support.unprivileged import run_python
@@ -29,7 +30,7 @@ def read_only(made_warehouse: Settings, tmp_path: Path) -> Iterator[Settings]:
     """A warehouse with an event, at rest, in a folder that nobody may write to."""
     landed.land(made_warehouse.landing, "track", landed.line({"messageId": "a", "type": "track"}))
     load(made_warehouse)
-    with connect(made_warehouse) as con:
+    with writer_lock(made_warehouse), connect(made_warehouse) as con:
         con.execute("create schema segment")  # as the models have
     folder = made_warehouse.catalog.parent
     (tmp_path / "tmp").mkdir()

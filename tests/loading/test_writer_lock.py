@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from orchestration.loading import writer_lock
+from orchestration.loading.warehouse import NotTheWriterError, connect
 from orchestration.loading.writer_lock import WriterBusyError, file_lock, is_held
 from orchestration.settings import Settings
 
@@ -82,3 +83,26 @@ def test_a_writer_that_cannot_sign_goes_on(
     monkeypatch.setattr(Path, "write_text", disk_full)
     with writer_lock.writer_lock(impatient):
         assert is_held(impatient)
+
+
+def test_a_connection_for_writing_wants_the_lock_and_without_it_makes_nothing(
+    settings: Settings,
+) -> None:
+    with pytest.raises(NotTheWriterError, match="Nothing was opened or made"):
+        connect(settings)
+
+    assert not settings.catalog.exists()
+    assert not settings.data.exists()
+
+
+def test_the_lock_of_another_thread_or_process_is_not_ours(settings: Settings) -> None:
+    with file_lock(settings), pytest.raises(NotTheWriterError):
+        connect(settings)
+
+
+def test_with_the_lock_it_writes_and_without_it_others_still_read(settings: Settings) -> None:
+    with writer_lock.writer_lock(settings), connect(settings) as con:
+        con.execute("create table main.one as select 1 as x")
+
+    with connect(settings, read_only=True) as con:
+        assert con.execute("from main.one").fetchall() == [(1,)]

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from orchestration.loading.warehouse import connect
+from orchestration.loading.writer_lock import writer_lock
 from tests.support import landed
 from tests.support.lake import TABLES, Lake
 
@@ -230,7 +231,7 @@ def test_a_table_or_view_that_is_made_anew_says_what_it_is(loaded: Lake) -> None
         "and view_name = 'groups'"
     )
     comments, ((of_view,),) = loaded.rows(table), loaded.rows(view)
-    with connect(loaded.settings) as con:
+    with writer_lock(loaded.settings), connect(loaded.settings) as con:
         con.execute("create or replace view segment_warehouse.groups as select 1 as other")
         said = of_view.replace("'", "''")
         con.execute(f"comment on view segment_warehouse.groups is '{said}'")

@@ -69,3 +69,21 @@ def test_a_run_leaves_it_alone(settings: Settings, prepared_house: Path) -> None
     dbt.run_models(settings, ["stg_segment__track"])
 
     assert manifest.stat().st_mtime_ns == before.st_mtime_ns
+
+
+def test_a_file_that_an_editor_makes_and_removes_beside_the_models_is_no_trouble(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "models").mkdir()
+    manifest = tmp_path / "manifest.json"
+    manifest.write_text('{"nodes": {}}')
+    monkeypatch.setattr(dbt, "PROJECT_DIR", tmp_path / "models")
+    monkeypatch.setattr(dbt, "_files", lambda _: [tmp_path / "models" / ".track.sql.swp"])
+
+    assert not dbt._is_up_to_date(manifest, settings)  # noqa: SLF001
+
+
+def test_a_folder_that_goes_while_the_project_is_looked_through_has_no_files(
+    tmp_path: Path,
+) -> None:
+    assert list(dbt._files(tmp_path / "gone")) == []  # noqa: SLF001

@@ -8,8 +8,9 @@ import yaml
 from flask import Flask
 from werkzeug.routing import Rule
 
+from landed.settings import ROOT
 from receiver.calls import CALLS
-from receiver.settings import ROOT, Settings
+from receiver.settings import Settings
 from tests.support.receiver import AppReceiver
 
 PATH = ROOT / "receiver" / "openapi.yaml"

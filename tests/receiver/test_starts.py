@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from receiver.settings import ROOT, Settings
+from landed.settings import ROOT
+from receiver.settings import Settings
 from receiver.sources import write_sources
 from tests.support.receiver import SOURCES, AppReceiver, Refusal, start_process
 
@@ -99,7 +100,3 @@ def test_paths_are_relative_to_the_repository(
 
     assert settings.landing == ROOT / "landing"
     assert settings.sources == ROOT / "keys" / "sources.toml"
-
-
-def test_sizes_may_be_written_for_people() -> None:
-    assert Settings(seal_bytes="64MiB").seal_bytes == 64 * 1024 * 1024

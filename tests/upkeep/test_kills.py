@@ -6,6 +6,7 @@ from datetime import timedelta
 import pytest
 
 from orchestration.loading.warehouse import connect
+from orchestration.loading.writer_lock import writer_lock
 from orchestration.settings import Settings
 from orchestration.upkeep import orphans
 from orchestration.upkeep.warehouse import keep_small
@@ -48,7 +49,7 @@ def test_killed_at_any_step(small_lake: Settings, kills: int, chance: random.Ran
     soon = small_lake.model_copy(update={"query_hours": 1e-9})
     keep_small(soon, timedelta(days=10_000))
     keep_small(soon, timedelta(days=10_000))
-    with connect(small_lake) as con:
+    with writer_lock(small_lake), connect(small_lake) as con:
         orphans.remove(con, timedelta(0))
         rows = con.execute(
             "select parse_filename(path) from __ducklake_metadata_seamline.ducklake_data_file"

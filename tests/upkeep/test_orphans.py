@@ -5,9 +5,11 @@ import time
 from datetime import timedelta
 from pathlib import Path
 
+import duckdb
 import pytest
 
 from orchestration.loading.warehouse import connect
+from orchestration.loading.writer_lock import writer_lock
 from orchestration.settings import Settings
 from orchestration.upkeep import orphans
 from orchestration.upkeep.orphans import ListedFileError, remove_orphans
@@ -47,7 +49,7 @@ def test_a_young_one_stays(small_lake: Settings) -> None:
 
 def test_with_no_age_it_goes_at_once(small_lake: Settings) -> None:
     orphan = _orphan(small_lake, f"{NAME}.parquet", days=0)
-    with connect(small_lake) as con:
+    with writer_lock(small_lake), connect(small_lake) as con:
         orphans.remove(con, timedelta(0))
 
     assert not orphan.exists()
@@ -85,9 +87,27 @@ def test_a_listed_file_that_is_called_an_orphan_stops_everything(
 
 
 def test_the_catalog_is_asked_for_every_kind_of_file(small_lake: Settings) -> None:
-    with connect(small_lake) as con:
+    with writer_lock(small_lake), connect(small_lake) as con:
         con.execute("delete from raw.track where line = 1")
         names = orphans.listed_names(con)
 
     assert names == {path.name for path in files(small_lake)}
     assert any("-delete" in name for name in names)
+
+
+def test_an_orphan_that_somebody_removes_meanwhile_is_no_trouble(
+    small_lake: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    by_hand = _orphan(small_lake, f"{NAME}.parquet", days=2)
+    left = _orphan(small_lake, f"tmp_{NAME}.parquet", days=2)
+    listed_names = orphans.listed_names
+
+    def listed_once_it_is_gone(con: duckdb.DuckDBPyConnection) -> set[str]:
+        by_hand.unlink()
+        return listed_names(con)
+
+    monkeypatch.setattr(orphans, "listed_names", listed_once_it_is_gone)
+
+    remove_orphans(small_lake)
+
+    assert not left.exists()

@@ -66,7 +66,7 @@ def test_files_from_before_a_new_column_are_written_together_with_later_ones(
     small_lake: Settings,
 ) -> None:
     """DuckLake's own merge leaves a file per set of columns that the table has had."""
-    with connect(small_lake) as con:
+    with writer_lock(small_lake), connect(small_lake) as con:
         con.execute("alter table raw.track add column added varchar")
     load_events_with_column(small_lake)
 
@@ -76,7 +76,7 @@ def test_files_from_before_a_new_column_are_written_together_with_later_ones(
 
 
 def load_events_with_column(small_lake: Settings) -> None:
-    with connect(small_lake) as con, writer_lock(small_lake):
+    with writer_lock(small_lake), connect(small_lake) as con:
         con.execute(
             "insert into raw.track by name select * replace ('new' as added) from raw.track limit 3"
         )
@@ -84,7 +84,7 @@ def load_events_with_column(small_lake: Settings) -> None:
 
 def test_deleted_rows_leave_their_files(small_lake: Settings) -> None:
     rewrite_small_files(small_lake)
-    with connect(small_lake) as con:
+    with writer_lock(small_lake), connect(small_lake) as con:
         con.execute("delete from raw.track where line > 2")
     before = all_hashes(small_lake)
 

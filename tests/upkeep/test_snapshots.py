@@ -6,6 +6,7 @@ import duckdb
 import pytest
 
 from orchestration.loading.warehouse import connect
+from orchestration.loading.writer_lock import writer_lock
 from orchestration.settings import Settings
 from orchestration.upkeep.parquet_files import rewrite_small_files
 from orchestration.upkeep.snapshots import (
@@ -70,7 +71,7 @@ def test_files_that_no_snapshot_lists_are_removed(small_lake: Settings) -> None:
 
 def test_files_stay_for_as_long_as_a_query_may_be_reading_them(small_lake: Settings) -> None:
     on_disk = files(small_lake)
-    with connect(small_lake) as con:
+    with writer_lock(small_lake), connect(small_lake) as con:
         expire(con, beyond(con, NOW))
         removed = remove_unlisted_files(con, timedelta(hours=1))
 
@@ -80,7 +81,7 @@ def test_files_stay_for_as_long_as_a_query_may_be_reading_them(small_lake: Setti
 
 def test_a_point_in_time_within_the_retention_has_an_answer(small_lake: Settings) -> None:
     """Although the snapshot that it is answered from is older than the retention."""
-    with connect(small_lake) as con:
+    with writer_lock(small_lake), connect(small_lake) as con:
         ((last,),) = con.execute(
             "select max(snapshot_time) from ducklake_snapshots('seamline')"
         ).fetchall()
@@ -98,7 +99,7 @@ def test_with_no_age_only_the_current_snapshot_and_its_files_stay(small_lake: Se
     before = all_hashes(small_lake)
     rewrite_small_files(small_lake)
     current = snapshots(small_lake)[-1]
-    with connect(small_lake) as con:
+    with writer_lock(small_lake), connect(small_lake) as con:
         expire(con, beyond(con, NOW))
         remove_unlisted_files(con, NOW)
 
@@ -114,7 +115,7 @@ def test_with_no_age_only_the_current_snapshot_and_its_files_stay(small_lake: Se
 
 
 def test_of_a_step_without_upkeep_the_last_snapshot_stays(small_lake: Settings) -> None:
-    with connect(small_lake) as con:
+    with writer_lock(small_lake), connect(small_lake) as con:
         gone = between_steps(con, timedelta(microseconds=1), timedelta(days=10_000))
 
     assert sorted(gone) == snapshots(small_lake)[:-1]

@@ -1,0 +1,1 @@
+"""What the receiver and the orchestration share; it imports nothing of either."""
