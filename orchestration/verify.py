@@ -15,6 +15,7 @@ import duckdb
 import pyarrow as pa
 
 from orchestration import completeness
+from orchestration.first_copy import place
 from orchestration.loading import landed_file, loads
 from orchestration.loading.archive import FOLDER as ARCHIVE
 from orchestration.loading.archive import DamagedArchiveError, archives, expired, read_archive
@@ -318,6 +319,7 @@ def _verify_table(
 ) -> None:
     """Hold a final table against its raw table: ids both ways, then every value of every row."""
     table = f'"{settings.schema_name}"."{call}"'
+    staged = f'"{settings.schema_name}_staging"."stg_segment__{call}"'
     done.rows[call] = _number(con, f"select count(*) from {table}")
     # what was loaded since the models ran is the next run's
     seen = _number(
@@ -333,12 +335,12 @@ def _verify_table(
         "more than one row": f"select message_id from {table} group by all having count(*) > 1",
         "its row is not the first received copy": f"""
             select message_id from {table} as kept join (
-                select message_id, min((received_at, file, line)) as place
-                from raw."{call}" where load_id <= {seen} group by message_id
+                select message_id, min({place("copies")}) as first_place
+                from {staged} as copies where _seamline_load_id <= {seen} group by message_id
             ) as first_copy using (message_id)
-            where (_sdc_received_at, _seamline_file, _seamline_line) <> place
+            where {place("kept")} <> first_place
         """,
-        "its row is not what the models make of its copy": _changed_rows(con, settings, call),
+        "its row is not what the models make of its copy": _changed_rows(con, table, staged),
     }
     for trouble, query in checks.items():
         found = con.execute(f"{query} order by message_id limit {_NAMED + 1}").fetchall()
@@ -348,9 +350,7 @@ def _verify_table(
             done.troubles.append(f"{call}: more messages of this kind")
 
 
-def _changed_rows(con: duckdb.DuckDBPyConnection, settings: Settings, call: str) -> str:
-    table = f'"{settings.schema_name}"."{call}"'
-    staged = f'"{settings.schema_name}_staging"."stg_segment__{call}"'
+def _changed_rows(con: duckdb.DuckDBPyConnection, table: str, staged: str) -> str:
     columns = columns_of(con, table) & columns_of(con, staged)
     same = ", ".join('"' + name.replace('"', '""') + '"' for name in sorted(columns))
     return f"""
