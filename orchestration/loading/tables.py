@@ -77,7 +77,9 @@ _COMPLETENESS = """
     rows bigint,
     duplicate bigint,
     counted_at timestamp,
-    counted_load_id bigint
+    counted_load_id bigint,
+    folded bigint,
+    unread_times bigint
 """
 
 _ERASURE = """
