@@ -24,9 +24,10 @@ from orchestration.loading.kept_files import read_kept
 from orchestration.loading.lake import columns_of
 from orchestration.loading.landed_file import Contents, LandedFile
 from orchestration.loading.load import LOADED, Progress, portions
-from orchestration.loading.tables import CALLS, FOLDERS
+from orchestration.loading.tables import CALLS, FOLDERS, create_raw_tables, is_current
 from orchestration.loading.waiting import waiting_files
 from orchestration.loading.warehouse import connect
+from orchestration.loading.writer_lock import writer_lock
 from orchestration.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -74,12 +75,19 @@ class Verified:
 def verify(settings: Settings, progress: Progress | None = None) -> Verified:
     """Prove the warehouse against its files, while others write.
 
-    All is read at one snapshot of the warehouse; what is loaded meanwhile is not looked at.
+    All is read at one snapshot of the warehouse; what is loaded meanwhile is not looked at. One
+    that an earlier version made is first brought up to date.
 
     Raises:
         WarehouseMissingError: there is none.
+        WriterBusyError: it is not up to date, and another writer did not finish in time.
     """
     done = Verified()
+    with connect(settings, read_only=True) as con:
+        is_up_to_date = is_current(con)
+    if not is_up_to_date:
+        with writer_lock(settings), connect(settings) as con:
+            create_raw_tables(con)
     try:
         _verify(settings, done, progress)
     except duckdb.Error as error:
