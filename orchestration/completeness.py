@@ -9,6 +9,10 @@ is inserted; `loaded` and `rejected` in the raw tables; `waiting` in the landing
 
 A copy whose load the models of its call have not had yet is not loaded, but waits.
 
+Two more say what is in no sum: of the duplicates those whose sender gave no id (`folded`), so that
+nobody can tell whether they are copies; and the rows with a time that cannot be read
+(`unread_times`).
+
 Only hours with news are counted again: those of new loads, of what waits, and of copies whose
 message has come once more.
 """
@@ -25,7 +29,7 @@ from orchestration.columns.rules import rules_in_force
 from orchestration.loading import behind
 from orchestration.loading.insert import HOUR, UNKNOWN, known_checksums
 from orchestration.loading.kept_files import read_kept
-from orchestration.loading.lake import tables
+from orchestration.loading.lake import columns_in, tables
 from orchestration.loading.landed_file import parse
 from orchestration.loading.tables import CALLS, REJECTED
 from orchestration.loading.transaction import transaction
@@ -35,6 +39,12 @@ from orchestration.settings import Settings
 log = logging.getLogger(__name__)
 
 _NAMED = 20
+
+MADE_UP_ID = "sha256-[0-9a-f]{64}"
+"""The id of an event whose sender gave none (docs/decisions/0020-ids-for-events-without-one.md)."""
+
+UNREAD_TIMES = "_seamline_unread_times"
+"""The column that names them, in a final table."""
 
 Hours = set[datetime]
 
@@ -84,7 +94,15 @@ def count_here(con: duckdb.DuckDBPyConnection, settings: Settings, hours: Hours 
     if not hours:
         return
     filled = filled_tables(con, settings)
+    columns = columns_in(con, settings.schema_name)
     lacked = {call: load for call, load in behind.first_lacked(settings).items() if call in filled}
+
+    def loaded(call: str) -> str:
+        if call not in filled:
+            return _loaded_alone(call, hours)
+        has_unread = UNREAD_TIMES in columns[call]  # not before its models have run once more
+        return _loaded(call, settings, hours, lacked.get(call), has_unread=has_unread)
+
     con.register("counted_hours", pa.table({"hour": pa.array(hours, pa.timestamp("us"))}))
     con.register("waiting", _waiting_table(waiting))
     con.execute("delete from raw.completeness where hour in (from counted_hours)")
@@ -96,7 +114,7 @@ def count_here(con: duckdb.DuckDBPyConnection, settings: Settings, hours: Hours 
             union all by name select call, source, hour, lines as received, lines as waiting
             from waiting
             union all by name {_rejected()}
-            {"".join(_loaded(call, settings, hours, filled, lacked.get(call)) for call in CALLS)}
+            {"".join(loaded(call) for call in CALLS)}
             {"".join(_not_modelled(call, hours, load) for call, load in lacked.items())}
         )
         select
@@ -107,6 +125,8 @@ def count_here(con: duckdb.DuckDBPyConnection, settings: Settings, hours: Hours 
             coalesce(sum(waiting), 0)::bigint as waiting,
             sum(rows)::bigint as rows,
             sum(duplicate)::bigint as duplicate,
+            sum(folded)::bigint as folded,
+            sum(unread_times)::bigint as unread_times,
             timezone('UTC', now()) as counted_at,
             (
                 select least(coalesce(max(load_id), 0), {min(lacked.values(), default=2**62) - 1})
@@ -189,32 +209,44 @@ def _copies(call: str, hours: Hours) -> str:
     """
 
 
+def _loaded_alone(call: str, hours: Hours) -> str:
+    """Each loaded copy of some hours, of a call that has no final table."""
+    return f"""
+        union all by name
+        select '{call}' as call, source, hour, 1 as loaded from ({_copies(call, hours)})
+    """
+
+
 def _loaded(
-    call: str, settings: Settings, hours: Hours, filled: set[str], lacked: int | None
+    call: str, settings: Settings, hours: Hours, lacked: int | None, *, has_unread: bool
 ) -> str:
     """Each loaded copy of some hours: is it the row of its message, or is another?"""
     begin, end = min(hours), max(hours) + timedelta(hours=1)
     copies = _copies(call, hours)
     if lacked is not None:
         copies += f" and load_id < {lacked}"
-    if call not in filled:
-        return f"""
-            union all by name
-            select '{call}' as call, source, hour, 1 as loaded from ({copies})
-        """
     table = f'"{settings.schema_name}"."{call}"'
+    is_unread = f"{UNREAD_TIMES} is not null" if has_unread else "false"
     return f"""
         union all by name
         select
-            '{call}' as call, copies.source, hour, 1 as loaded,
-            (kept.line is not null)::int as rows,
-            (kept.line is null and copies.message_id in (select message_id from {table}))::int
-                as duplicate
-        from ({copies}) as copies
-        left join (
-            select _seamline_file as file, _seamline_line as line from {table}
-            where _sdc_received_at >= timestamp '{begin}' and _sdc_received_at < timestamp '{end}'
-        ) as kept using (file, line)
+            '{call}' as call, source, hour, 1 as loaded, is_row::int as rows,
+            is_duplicate::int as duplicate,
+            (is_duplicate and regexp_full_match(message_id, '{MADE_UP_ID}'))::int as folded,
+            coalesce(is_unread, false)::int as unread_times
+        from (
+            select
+                copies.*, is_unread, kept.line is not null as is_row,
+                kept.line is null and copies.message_id in (select message_id from {table})
+                    as is_duplicate
+            from ({copies}) as copies
+            left join (
+                select _seamline_file as file, _seamline_line as line, {is_unread} as is_unread
+                from {table}
+                where _sdc_received_at >= timestamp '{begin}'
+                    and _sdc_received_at < timestamp '{end}'
+            ) as kept using (file, line)
+        )
     """
 
 

@@ -21,7 +21,9 @@ ACCOUNTED_FOR = dg.AssetCheckKey(COMPLETENESS, "every_line_is_accounted_for")
     group_name=Settings().schema_name,
     kinds={"duckdb"},
     description="What became of every landed line, per call, source and hour: received = loaded + "
-    "rejected + waiting, and loaded = rows + duplicate. Counted behind each run of the models.",
+    "rejected + waiting, and loaded = rows + duplicate. Counted behind each run of the models. "
+    "Beside them: `folded`, duplicates whose sender gave no messageId, so that they may be events "
+    "of their own; `unread_times`, rows with a time that was sent and cannot be read.",
     check_specs=[
         dg.AssetCheckSpec(
             ACCOUNTED_FOR.name,
@@ -38,7 +40,10 @@ def completeness(
     settings = Settings()
     with connect(settings, read_only=True) as con:
         wrong = troubles(con, settings)
-        names = ("received", "loaded", "rejected", "waiting", "rows", "duplicate")
+        names = (
+            *("received", "loaded", "rejected", "waiting", "rows", "duplicate"),
+            *("folded", "unread_times"),
+        )
         sums = ", ".join(f"sum({name})::bigint" for name in names)
         totals = con.execute(f"select {sums} from raw.completeness").fetchone()  # noqa: S608
     for trouble in wrong:

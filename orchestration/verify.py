@@ -15,6 +15,7 @@ import duckdb
 import pyarrow as pa
 
 from orchestration import completeness
+from orchestration.first_copy import place
 from orchestration.loading import landed_file, loads
 from orchestration.loading.archive import FOLDER as ARCHIVE
 from orchestration.loading.archive import DamagedArchiveError, archives, expired, read_archive
@@ -23,9 +24,10 @@ from orchestration.loading.kept_files import read_kept
 from orchestration.loading.lake import columns_of
 from orchestration.loading.landed_file import Contents, LandedFile
 from orchestration.loading.load import LOADED, Progress, portions
-from orchestration.loading.tables import CALLS, FOLDERS
+from orchestration.loading.tables import CALLS, FOLDERS, create_raw_tables, is_current
 from orchestration.loading.waiting import waiting_files
 from orchestration.loading.warehouse import connect
+from orchestration.loading.writer_lock import writer_lock
 from orchestration.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -73,12 +75,19 @@ class Verified:
 def verify(settings: Settings, progress: Progress | None = None) -> Verified:
     """Prove the warehouse against its files, while others write.
 
-    All is read at one snapshot of the warehouse; what is loaded meanwhile is not looked at.
+    All is read at one snapshot of the warehouse; what is loaded meanwhile is not looked at. One
+    that an earlier version made is first brought up to date.
 
     Raises:
         WarehouseMissingError: there is none.
+        WriterBusyError: it is not up to date, and another writer did not finish in time.
     """
     done = Verified()
+    with connect(settings, read_only=True) as con:
+        is_up_to_date = is_current(con)
+    if not is_up_to_date:
+        with writer_lock(settings), connect(settings) as con:
+            create_raw_tables(con)
     try:
         _verify(settings, done, progress)
     except duckdb.Error as error:
@@ -326,6 +335,7 @@ def _verify_table(
 ) -> None:
     """Hold a final table against its raw table: ids both ways, then every value of every row."""
     table = f'"{settings.schema_name}"."{call}"'
+    staged = f'"{settings.schema_name}_staging"."stg_segment__{call}"'
     done.rows[call] = _number(con, f"select count(*) from {table}")
     # what was loaded since the models ran is the next run's
     seen = _number(
@@ -341,12 +351,12 @@ def _verify_table(
         "more than one row": f"select message_id from {table} group by all having count(*) > 1",
         "its row is not the first received copy": f"""
             select message_id from {table} as kept join (
-                select message_id, min((received_at, file, line)) as place
-                from raw."{call}" where load_id <= {seen} group by message_id
+                select message_id, min({place("copies")}) as first_place
+                from {staged} as copies where _seamline_load_id <= {seen} group by message_id
             ) as first_copy using (message_id)
-            where (_sdc_received_at, _seamline_file, _seamline_line) <> place
+            where {place("kept")} <> first_place
         """,
-        "its row is not what the models make of its copy": _changed_rows(con, settings, call),
+        "its row is not what the models make of its copy": _changed_rows(con, table, staged),
     }
     for trouble, query in checks.items():
         found = con.execute(f"{query} order by message_id limit {_NAMED + 1}").fetchall()
@@ -356,9 +366,7 @@ def _verify_table(
             done.troubles.append(f"{call}: more messages of this kind")
 
 
-def _changed_rows(con: duckdb.DuckDBPyConnection, settings: Settings, call: str) -> str:
-    table = f'"{settings.schema_name}"."{call}"'
-    staged = f'"{settings.schema_name}_staging"."stg_segment__{call}"'
+def _changed_rows(con: duckdb.DuckDBPyConnection, table: str, staged: str) -> str:
     columns = columns_of(con, table) & columns_of(con, staged)
     same = ", ".join('"' + name.replace('"', '""') + '"' for name in sorted(columns))
     return f"""

@@ -19,6 +19,8 @@ from msgspec import Raw
 
 FOLDER = "suppressed"
 
+_SHOWN_NUL = "\ufffd"  # what the tables have in the place of a NUL
+
 _LOOK_EVERY = 0.25
 _MOST_IDS = 10_000  # that are looked for in one body
 
@@ -108,12 +110,15 @@ class SuppressedPeople:
         return any(self._includes(_KINDS[name], _text_of(token)) for name, token in found)
 
     def _includes(self, kinds: Iterable[str], text: str) -> bool:
+        # a person is written down by the id that the tables show; before, it was by the NUL
+        texts = [text, text.replace("\0", _SHOWN_NUL)] if "\0" in text else [text]
         for kind in kinds:
             if kind in self._begun:
-                hashed = self._begun[kind].copy()
-                hashed.update(text.encode("utf-8", "surrogatepass"))
-                if hashed.digest() in self._hashes[kind]:
-                    return True
+                for one in texts:
+                    hashed = self._begun[kind].copy()
+                    hashed.update(one.encode("utf-8", "surrogatepass"))
+                    if hashed.digest() in self._hashes[kind]:
+                        return True
         return False
 
 

@@ -31,6 +31,7 @@
 
         parsed:     select expressions that read it, once for all fields (`fields`, `others`)
         clocks:     field -> the text of an event's own clock reading
+        sent_times: field -> the text of whatever was sent as one
         documented: select expressions of the documented fields' columns
         found:      of all others, each with the path it comes from as [expression, name, path]
         is_left_out: columns.yml leaves the whole table out
@@ -40,6 +41,7 @@
     {% set documented = {} %}
     {% set found = {} %}
     {% set clocks = {} %}
+    {% set sent_times = {} %}
     {% set documented_paths = of_call | rejectattr('type') | map(attribute='path') | list %}
     {% for field in of_call if field.column_name and field.column_type != 'envelope' %}
         {% set is_documented = field.is_declared and field.path in documented_paths %}
@@ -47,6 +49,7 @@
         {% set columns = documented if is_documented else found %}
         {% if field.status == 'column' and field.column_type == 'time' %}
             {% do clocks.setdefault(field.path, clock_text(read, field)) %}
+            {% do sent_times.setdefault(field.path, sent_text(read, field)) %}
         {% elif field.column_type == 'time' %}
         {% elif field.status == 'left out' %}
             {% do documented.update({field.column_name: {
@@ -71,6 +74,7 @@
     {% do return({
         'parsed': reads.parsed,
         'clocks': clocks,
+        'sent_times': sent_times,
         'documented': column_expressions(documented),
         'found': column_expressions(found),
         'is_left_out': of_call and of_call | rejectattr('status', 'eq', 'left out') | list == [],
@@ -136,4 +140,9 @@
 
 {% macro clock_text(read, field) %}
     {% do return(read if field.read_as != 'json' else json_value_of(read, 'string', 'varchar')) %}
+{% endmacro %}
+
+
+{% macro sent_text(read, field) %}
+    {% do return(read if field.read_as != 'json' else json_text(read)) %}
 {% endmacro %}

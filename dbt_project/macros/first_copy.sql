@@ -1,10 +1,9 @@
 {#
     The rule of the final tables: one row per message_id, and the first received copy wins.
 
-    First is the lowest _sdc_sequence: the time at which we received the copy. When its file was
-    loaded does not matter, nor does any time in the event; late and out-of-order events are
-    ordinary. A tie, one microsecond shared by two processes, goes by file and line, so that there
-    is exactly one answer.
+    Which copy is first, `first_copy_order` in dbt_project.yml says, for Python too
+    (orchestration/first_copy.py). When a copy's file was loaded does not matter, nor does any time
+    in the event; late and out-of-order events are ordinary.
 
     An increment takes the copies of the loads that the table has not seen, the first of each
     message among them, and of those the ones that the table lacks or has a later copy of, which
@@ -22,12 +21,10 @@
     from (
         select
             message_id,
-            _sdc_sequence,
-            _seamline_file,
-            _seamline_line,
+            {{ var('first_copy_order') | join(',\n            ') }},
             row_number() over (
                 partition by message_id
-                order by _sdc_sequence, _seamline_file, _seamline_line
+                order by {{ var('first_copy_order') | join(', ') }}
             ) as place
         from {{ copies }}
         {{ where_not_seen(copies) }}
@@ -77,18 +74,8 @@
 
 
 {% macro is_before(one, other) -%}
-    (
-            {{ one }}._sdc_sequence < {{ other }}._sdc_sequence
-            or (
-                {{ one }}._sdc_sequence = {{ other }}._sdc_sequence
-                and {{ one }}._seamline_file < {{ other }}._seamline_file
-            )
-            or (
-                {{ one }}._sdc_sequence = {{ other }}._sdc_sequence
-                and {{ one }}._seamline_file = {{ other }}._seamline_file
-                and {{ one }}._seamline_line < {{ other }}._seamline_line
-            )
-        )
+    ({{ one }}.{{ var('first_copy_order') | join(', ' ~ one ~ '.') }})
+        < ({{ other }}.{{ var('first_copy_order') | join(', ' ~ other ~ '.') }})
 {%- endmacro %}
 
 

@@ -12,10 +12,10 @@
     - Without sent_at there is no lag to take off: an SDK's time is then kept as given (a
       historical import sends no sent_at). Without any time, the event happened when it came.
 
-    A time that cannot be read is as good as none, and so is a receipt or a `timestamp`, given or
-    computed, that cannot be true: before 1990, or more than five minutes after the receipt. A
-    device whose clock was wrong when it sent, and right when the event happened, gives such times
-    (docs/decisions/0022-times-by-our-own-grammar.md).
+    A time that cannot be read is as good as none, and is named in _seamline_unread_times. A receipt
+    or a `timestamp`, given or computed, that cannot be true is as good as none too: before 1990, or
+    more than five minutes after the receipt. A device whose clock was wrong when it sent, and right
+    when the event happened, gives such times (docs/decisions/0022-times-by-our-own-grammar.md).
 #}
 
 {% macro clock_readings(clocks) -%}
@@ -27,6 +27,28 @@
         {{ utc_timestamp(original) }} as original_at,
         {{ utc_timestamp('sent_at') }} as device_sent_at,
         {{ utc_timestamp(receipt) }} as receipt_at
+{%- endmacro %}
+
+
+{% macro unread_times(sent) -%}
+    {#
+        The fields that were sent as a time and are none, as Segment calls them; null if there are
+        none. What was read and is not believed is not among them: it was a time.
+    #}
+    {%- set sent_at = "coalesce(sent_at, " ~ sent.get('sentAt', 'null') ~ ")" -%}
+    {%- set readings = [
+        ['timestamp', sent.get('timestamp', 'null'), 'given_at'],
+        ['originalTimestamp', sent.get('originalTimestamp', 'null'), 'original_at'],
+        ['receivedAt', sent.get('receivedAt', 'null'), 'receipt_at'],
+        ['sentAt', sent_at, 'device_sent_at'],
+    ] -%}
+    {%- set names = [] -%}
+    {%- for name, text, time in readings -%}
+        {%- do names.append(
+            'case when ' ~ text ~ ' is not null and ' ~ time ~ " is null then '" ~ name ~ "' end"
+        ) -%}
+    {%- endfor -%}
+    nullif(concat_ws(', ', {{ names | join(', ') }}), '') as _seamline_unread_times
 {%- endmacro %}
 
 

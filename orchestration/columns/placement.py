@@ -54,7 +54,7 @@ _READABLE = {
 }
 """Type of a declared column → types of values of which some can be read as it: "39.95"."""
 
-_RECEIPT_COLUMNS = 8
+_RECEIPT_COLUMNS = 8  # those of the first day: by one more, a full table would lose a column
 _HASHED = "hashed"
 
 

@@ -11,6 +11,7 @@ import duckdb
 import pyarrow as pa
 
 from orchestration import completeness
+from orchestration.first_copy import place
 from orchestration.forget.fields import keep_fields
 from orchestration.forget.files import Bytes, Place
 from orchestration.loading.insert import HOUR, highest_load
@@ -61,6 +62,7 @@ def _erase_from_final_tables(con: duckdb.DuckDBPyConnection, settings: Settings)
         if (settings.schema_name, call) not in there:
             continue
         table = f'{settings.schema_name}."{call}"'
+        staged = f'{settings.schema_name}_staging."stg_segment__{call}"'
         gone = f"""
             (_seamline_file, _seamline_line) in (
                 select (file, line) from erased where table_name = '{call}'
@@ -69,32 +71,30 @@ def _erase_from_final_tables(con: duckdb.DuckDBPyConnection, settings: Settings)
         con.execute(
             f"""
             create or replace temp table orphaned as
-            select message_id, min(
-                struct_pack(received_at := received_at, file := file, line := line)
-            ) as place
-            from raw."{call}" anti join erased using (file, line)
+            select arg_min(
+                struct_pack(file := _seamline_file, line := _seamline_line), {place("copies")}
+            ) as copy
+            from {staged} as copies
+            anti join (from erased where table_name = '{call}') as gone
+                on gone.file = copies._seamline_file and gone.line = copies._seamline_line
             where message_id in (select message_id from {table} where {gone})
-                and load_id <= (select max(_seamline_load_id) from {table})
+                and _seamline_load_id <= (select max(_seamline_load_id) from {table})
             group by message_id
             """
         )
         write_anew(con, table, gone)
         if con.execute("from orphaned limit 1").fetchone():
-            _insert_others(con, settings, call)
+            _insert_others(con, table, staged)
 
 
-def _insert_others(con: duckdb.DuckDBPyConnection, settings: Settings, call: str) -> None:
-    table = f'{settings.schema_name}."{call}"'
-    staged = f'{settings.schema_name}_staging."stg_segment__{call}"'
+def _insert_others(con: duckdb.DuckDBPyConnection, table: str, staged: str) -> None:
     common = columns_of(con, table) & columns_of(con, staged)
     names = ", ".join('"' + name.replace('"', '""') + '"' for name in sorted(common))
     con.execute(
         f"""
         insert into {table} by name
         select {names} from {staged}
-        where (message_id, _seamline_file, _seamline_line) in (
-            select (message_id, place.file, place.line) from orphaned
-        )
+        where (_seamline_file, _seamline_line) in (select (copy.file, copy.line) from orphaned)
         """
     )
 

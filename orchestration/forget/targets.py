@@ -8,7 +8,7 @@ import pyarrow as pa
 
 from orchestration.loading.insert import HOUR, UNKNOWN
 from orchestration.loading.lake import DATABASE
-from orchestration.loading.people import ANONYMOUS, USER, Id, People, Person
+from orchestration.loading.people import ANONYMOUS, SHOWN_NUL, USER, Id, People, Person
 from orchestration.loading.tables import CALLS, REJECTED
 
 _AT_ONCE = 1_000
@@ -99,7 +99,8 @@ def _may_be(field: str, kinds: tuple[str, ...]) -> str:
     """Where DuckDB's text of a field is an id; of a fraction it is not the text that was sent."""
     listed = ", ".join(f"'{kind}'" for kind in kinds)
     return (
-        f"(payload ->> '$.{field}') in (select text from ids where kind in ({listed})) "
+        f"replace(payload ->> '$.{field}', chr(0), '{SHOWN_NUL}') "
+        f"in (select text from ids where kind in ({listed})) "
         f"or json_type(payload, '$.{field}') = 'DOUBLE'"
     )
 

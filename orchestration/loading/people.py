@@ -20,6 +20,9 @@ import msgspec
 USER = "user"
 ANONYMOUS = "anonymous"
 
+SHOWN_NUL = "\ufffd"
+"""What stands in the tables where a NUL was sent (dbt_project/macros/payload.sql)."""
+
 _KINDS = {"userId": (USER,), "anonymousId": (ANONYMOUS,), "previousId": (USER, ANONYMOUS)}
 _ABSENT = msgspec.Raw(b"null")
 _PAYLOAD = b',"payload":'
@@ -54,7 +57,16 @@ _decode_ids = msgspec.json.Decoder(_Ids).decode
 
 
 def hash_of(key: bytes, one: Id) -> str:
-    """The hash an id is known by: HMAC-SHA256 over kind, NUL and id."""
+    """The hash an id is known by: HMAC-SHA256 over kind, NUL and id as the tables show it."""
+    return _hash(key, shown(one))
+
+
+def shown(one: Id) -> Id:
+    """An id as the tables show it, and so as it is named: no text of theirs has a NUL."""
+    return Id(one.kind, one.text.replace("\0", SHOWN_NUL))
+
+
+def _hash(key: bytes, one: Id) -> str:
     text = f"{one.kind}\0{one.text}".encode("utf-8", "surrogatepass")
     return hmac.digest(key, text, "sha256").hex()
 
@@ -96,7 +108,7 @@ class People:
             ids: The ids of those of whom they are known; what cannot be read is searched for them.
         """
         self.people = frozenset(people)
-        self.ids = frozenset(ids)
+        self.ids = frozenset(map(shown, ids))
         self._key = key
         self._in_bytes = [(self.person(one), _spellings(one.text)) for one in self.ids]
 
@@ -114,7 +126,12 @@ class People:
 
     def whose(self, ids: Iterable[Id]) -> set[Person]:
         """Which of these people some ids are."""
-        return {person for one in ids if (person := self.person(one)) in self.people}
+        found = set()
+        for one in ids:
+            found.add(self.person(one))
+            if "\0" in one.text:  # whoever was written down before is known by the NUL too
+                found.add(Person(one.kind, _hash(self._key, one)))
+        return found & self.people
 
     def of_event(self, event: bytes) -> set[Person]:
         """Whose an event is."""
@@ -192,9 +209,11 @@ def _texts(body: bytes) -> Iterator[bytes]:
 
 def _spellings(text: str) -> re.Pattern[bytes]:
     """An id in bytes, standing for itself: plain, escaped as in JSON or in an address."""
-    escaped = json.dumps(text)[1:-1]
-    forms = {text, json.dumps(text, ensure_ascii=False)[1:-1], escaped, quote(text, safe="")}
-    forms.add(re.sub(r"\\u[0-9a-f]{4}", lambda one: "\\u" + one[0][2:].upper(), escaped))
+    forms: set[str] = set()
+    for sent in (text, text.replace(SHOWN_NUL, "\0")):
+        escaped = json.dumps(sent)[1:-1]
+        forms |= {sent, json.dumps(sent, ensure_ascii=False)[1:-1], escaped, quote(sent, safe="")}
+        forms.add(re.sub(r"\\u[0-9a-f]{4}", lambda one: "\\u" + one[0][2:].upper(), escaped))
     choices = b"|".join(
         re.escape(form.encode("utf-8", "surrogatepass")) for form in sorted(forms) if form
     )

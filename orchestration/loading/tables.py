@@ -3,6 +3,7 @@
 import duckdb
 
 from orchestration.loading.lake import columns_in
+from orchestration.loading.nul import replace_nuls
 from orchestration.loading.transaction import transaction
 
 CALLS = ("group", "identify", "page", "screen", "track", "alias", "delete")
@@ -77,7 +78,9 @@ _COMPLETENESS = """
     rows bigint,
     duplicate bigint,
     counted_at timestamp,
-    counted_load_id bigint
+    counted_load_id bigint,
+    folded bigint,
+    unread_times bigint
 """
 
 _ERASURE = """
@@ -86,6 +89,12 @@ _ERASURE = """
     hash varchar,
     lines bigint,
     files bigint
+"""
+
+_REPAIR = """
+    repaired_at timestamp,
+    what varchar,
+    rows bigint
 """
 
 _FIELD = """
@@ -113,12 +122,23 @@ COLUMNS = {
     "raw.erasure": _ERASURE,
     "raw.erased_field": _FIELD,
     "raw.field": _FIELD,
+    "raw.repair": _REPAIR,
 }
 """Quoted table name → its columns. No keys and no indexes: one writer and the ledger hold order."""
 
 
+def is_current(con: duckdb.DuckDBPyConnection) -> bool:
+    """Whether the warehouse is of this version: no raw table is missing."""
+    return not {table.removeprefix("raw.").strip('"') for table in COLUMNS} - {
+        *columns_in(con, "raw")
+    }
+
+
 def create_raw_tables(con: duckdb.DuckDBPyConnection) -> None:
-    """Create the raw tables that are missing, empty, and columns that came with a later version."""
+    """Create the raw tables that are missing, empty, and columns that came with a later version.
+
+    Rows of versions that let NULs in are put right with it, once: `raw.repair` is the mark.
+    """
     known = columns_in(con, "raw")
     statements = []
     for table, columns in COLUMNS.items():
@@ -133,3 +153,5 @@ def create_raw_tables(con: duckdb.DuckDBPyConnection) -> None:
         with transaction(con):
             for statement in ["create schema if not exists raw", *statements]:
                 con.execute(statement)
+            if known and "repair" not in known:
+                replace_nuls(con)

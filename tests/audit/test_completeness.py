@@ -5,9 +5,11 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+import dagster as dg
 import pytest
 
-from orchestration.completeness import count, troubles
+from orchestration.completeness import count, count_all, troubles
+from orchestration.completeness_asset import completeness
 from orchestration.loading import behind
 from orchestration.loading.load import load
 from orchestration.loading.warehouse import connect
@@ -15,6 +17,7 @@ from orchestration.loading.writer_lock import writer_lock
 from orchestration.reload import reload_rejected
 from orchestration.settings import Settings
 from receiver.events import Limits
+from receiver.made_up_ids import BY_CONTENT
 from tests.support import landed
 from tests.support.lake import Lake
 
@@ -23,9 +26,9 @@ pytestmark = pytest.mark.timeout(600)  # the first test waits for three runs of 
 HOUR = datetime(2026, 11, 22, 5)  # noqa: DTZ001 - the warehouse's timestamps have no zone
 
 
-def event(message_id: str, hour: int = 5, source: str = "web") -> bytes:
+def event(message_id: str, hour: int = 5, source: str = "web", **fields: object) -> bytes:
     return landed.line(
-        {"messageId": message_id, "type": "track", "event": "E"},
+        {"messageId": message_id, "type": "track", "event": "E"} | fields,
         received_at=f"2026-11-22T{hour:02}:24:46.123456Z",
         source=source,
     )
@@ -33,10 +36,18 @@ def event(message_id: str, hour: int = 5, source: str = "web") -> bytes:
 
 def sums(settings: Settings) -> dict[tuple[str, str, int], tuple[Any, ...]]:
     """Call, source and hour → received, loaded, rejected, waiting, rows, duplicate."""
+    return _counts(settings, "received, loaded, rejected, waiting, rows, duplicate")
+
+
+def oddities(settings: Settings) -> dict[tuple[str, str, int], tuple[Any, ...]]:
+    """Call, source and hour → folded, unread_times."""
+    return _counts(settings, "folded, unread_times")
+
+
+def _counts(settings: Settings, names: str) -> dict[tuple[str, str, int], tuple[Any, ...]]:
     with connect(settings, read_only=True) as con:
         rows = con.execute(
-            "select call, source, hour(hour), received, loaded, rejected, waiting, rows, duplicate "
-            "from raw.completeness"
+            f"select call, source, hour(hour), {names} from raw.completeness"
         ).fetchall()
     return {(call, source, hour): tuple(numbers) for call, source, hour, *numbers in rows}
 
@@ -123,6 +134,71 @@ def test_the_sums_hold(road: Steps, built_lake: Lake) -> None:
     assert len(road) == 4
     with connect(built_lake.settings, read_only=True) as con:
         assert troubles(con, built_lake.settings) == []
+
+
+def made_up(content: bytes, **fields: object) -> bytes:
+    """A line of an event that its sender gave no id."""
+    return landed.line(
+        {"type": "track", "event": "E"} | fields,
+        message_id=BY_CONTENT.made_up({}, content),
+        source="pixel",
+    )
+
+
+@pytest.fixture(scope="module")
+def odd(road: Steps, built_lake: Lake) -> Lake:
+    """The same house, behind two more loads: ids that were made up, and times that are none."""
+    assert road
+    noon, now = "at noon", "2026-11-22T05:24:40Z"
+    built_lake.land("track", made_up(b"one"), made_up(b"one"), made_up(b"two"))
+    built_lake.land("track", event("d", 8, timestamp=noon), event("d", 8, timestamp=noon))
+    built_lake.land("track", event("e", 8, timestamp=now), event("f", 8, sentAt=noon))
+    load(built_lake.settings)
+    counted(built_lake)
+    built_lake.land("track", made_up(b"one"), event("f", 7))
+    load(built_lake.settings)
+    counted(built_lake)
+    return built_lake
+
+
+def test_lines_with_a_made_up_id_whose_row_is_another_line_are_counted(odd: Lake) -> None:
+    assert sums(odd.settings)["track", "pixel", 5] == (4, 4, 0, 0, 2, 2)
+    assert oddities(odd.settings)["track", "pixel", 5] == (2, 0)
+
+
+def test_a_copy_with_its_senders_id_is_not_folded(odd: Lake) -> None:
+    assert sums(odd.settings)["track", "web", 5][-1] == 2
+    assert oddities(odd.settings)["track", "web", 5] == (0, 0)
+
+
+def test_rows_with_a_time_that_is_none_are_counted_once_each(odd: Lake) -> None:
+    """`d` has two copies; of `f` an earlier copy, without such a time, became the row."""
+    assert oddities(odd.settings)["track", "web", 8] == (0, 1)
+
+
+def test_they_are_named_in_their_rows(odd: Lake) -> None:
+    rows = odd.rows("select message_id, _seamline_unread_times from segment.track order by 1")
+
+    assert [row for row in rows if row[1]] == [("d", "timestamp")]
+
+
+def test_counted_all_at_once_they_are_the_same(odd: Lake) -> None:
+    before = oddities(odd.settings)
+
+    with connect(odd.settings) as con:
+        count_all(con, odd.settings)
+
+    assert oddities(odd.settings) == before
+
+
+def test_dagster_shows_them(odd: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SEAMLINE_WAREHOUSE", odd.settings.warehouse)
+    monkeypatch.setenv("SEAMLINE_LANDING", str(odd.settings.landing))
+
+    done = dg.materialize([completeness])
+
+    (shown,) = done.asset_materializations_for_node(completeness.op.name)
+    assert (shown.metadata["folded"].value, shown.metadata["unread_times"].value) == (2, 1)
 
 
 @pytest.fixture

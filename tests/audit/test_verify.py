@@ -23,12 +23,19 @@ pytestmark = pytest.mark.timeout(600)  # the first test waits for dbt
 
 EARLY = "20261122T050000000000Z-test-1-00000000-000001.ndjson"
 LATE = "20261122T070000000000Z-test-1-00000000-000002.ndjson"
+BEFORE_LATE = "20261122T065900000000Z-test-1-00000000-000002.ndjson"
 NEVER_PACKED = "20991122T070000000000Z-test-1-00000000-000003.ndjson"
 
 
 def event(message_id: str, hour: int = 5, **properties: object) -> bytes:
     return landed.line(
-        {"messageId": message_id, "type": "track", "event": "E", "properties": properties},
+        {
+            "messageId": message_id,
+            "type": "track",
+            "event": "E",
+            "timestamp": "at noon",
+            "properties": properties,
+        },
         received_at=f"2026-11-22T{hour:02}:24:46.123456Z",
     )
 
@@ -43,7 +50,9 @@ def original(built_lake: Lake) -> Lake:
     load(settings)
     reload_rejected(settings, Limits(2**20, 128))
     pack_loaded_files(settings, datetime(2026, 11, 22, 9, tzinfo=UTC))
-    landed.land(landing, "track", event("a", 7, x=1), event("c", 7, x=3), name=LATE)
+    tied = [event("tied", 7, x=4), event("tied", 7, x=5)]  # in one microsecond, by two processes
+    landed.land(landing, "track", *[b"\n"] * 499, tied[0], name=BEFORE_LATE)
+    landed.land(landing, "track", event("a", 7, x=1), event("c", 7, x=3), tied[1], name=LATE)
     load(settings)
     built_lake.dbt("run", "--select", "stg_segment__track", "track")
     return built_lake
@@ -81,7 +90,7 @@ def change(settings: Settings, sql: str) -> None:
 def test_an_undamaged_house_is_right_with_a_line_per_call(house: Settings) -> None:
     said = list(verify(house).report())
 
-    assert "track: 5 lines in 2 files; 5 in raw.track; 4 rows" in said
+    assert "track: 7 lines in 3 files; 7 in raw.track; 5 rows" in said
     assert "rejected: 1 lines in 1 files; 1 in raw.rejected" in said
     assert said[-1] == "Every line is where it has to be, and every message is one row."
 

@@ -1,11 +1,13 @@
 """Whose a line or a body is."""
 
 import gzip
+import hmac
 import json
 
 import pytest
 
 from orchestration.loading.people import ANONYMOUS, USER, Id, People, Person, hash_of
+from receiver.suppression import SuppressedPeople
 from tests.support import landed
 
 KEY = bytes(32)
@@ -79,3 +81,57 @@ def test_what_cannot_be_read_is_searched_for_the_id_itself(body: bytes) -> None:
 def test_a_longer_id_is_another() -> None:
     assert not KNOWING.of_body(b"who=d-777")
     assert not KNOWING.of_body(b"who=id-77")
+
+
+WITH_NUL = [
+    pytest.param('{"type": "track", "userId": "u\\u0000x"}', id="escaped"),
+    pytest.param('{"type": "alias", "userId": "bob", "previousId": "u\\u0000x"}', id="previous"),
+    pytest.param('{"type": "track", "userId": "u\\ufffdx"}', id="as the tables show it"),
+]
+
+
+@pytest.mark.parametrize("named", ["u\ufffdx", "u\0x"])
+@pytest.mark.parametrize("event", WITH_NUL)
+def test_an_id_with_a_nul_is_the_one_that_the_tables_show(event: str, named: str) -> None:
+    one = Id(USER, named)
+    person = PEOPLE.person(one)
+    people = People(KEY, [person], [one])
+    receiving = SuppressedPeople(KEY, [person])
+
+    assert people.of_event(event.encode()) == {person}
+    assert people.of_line(landed.line(event, message_id="m")[:-1]) == {person}
+    assert people.of_body(event.encode()) == {person}
+    assert receiving.has_sent(json.loads(event), event.encode())
+    assert receiving.is_in(event.encode())
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b'{"userId": "u\\u0000x", ',
+        b'{"userId": "u\0x"}',
+        b"who=u%00x&y",
+        b"who=u%EF%BF%BDx",
+        b'"u\0x"',
+    ],
+)
+def test_nor_is_it_another_in_what_cannot_be_read(body: bytes) -> None:
+    one = Id(USER, "u\ufffdx")
+
+    assert People(KEY, [PEOPLE.person(one)], [one]).of_body(body)
+
+
+def test_who_was_suppressed_by_an_id_with_its_nul_still_is() -> None:
+    event = '{"type": "track", "userId": "u\\u0000x"}'
+    before = hmac.digest(KEY, b"user\0u\0x", "sha256").hex()
+
+    assert SuppressedPeople(KEY, [(USER, before)]).has_sent(json.loads(event), event.encode())
+    assert People(KEY, [Person(USER, before)]).of_event(event.encode())
+
+
+def test_an_id_without_the_nul_is_another() -> None:
+    event = '{"type": "track", "userId": "u\\u0000x"}'
+    other = PEOPLE.person(Id(USER, "ux"))
+
+    assert not People(KEY, [other]).of_event(event.encode())
+    assert not SuppressedPeople(KEY, [other]).has_sent(json.loads(event), event.encode())

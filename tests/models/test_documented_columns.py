@@ -16,6 +16,7 @@ RECEIPT = {
     "_seamline_load_id": "bigint",
     "_seamline_file": "varchar",
     "_seamline_line": "bigint",
+    "_seamline_unread_times": "varchar",
 }
 
 

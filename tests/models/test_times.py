@@ -1,5 +1,7 @@
 """Times as senders write them are read row by row, and none is later than its receipt."""
 
+import json
+
 import duckdb
 import pytest
 
@@ -133,3 +135,48 @@ def test_no_event_happened_after_its_receipt_or_absurdly_long_before(
         ).fetchone()
 
     assert row == (expected, RECEIVED)
+
+
+NOON = "at noon"
+
+
+@pytest.mark.parametrize(
+    ("sent", "sent_at", "expected"),
+    [
+        pytest.param({"timestamp": NOW}, NOW, None, id="all can be read"),
+        pytest.param({}, None, None, id="none was sent"),
+        pytest.param({"timestamp": NOON}, NOW, "timestamp", id="a word"),
+        pytest.param({"timestamp": ""}, NOW, "timestamp", id="an empty text"),
+        pytest.param({"timestamp": 1700000000}, NOW, "timestamp", id="a number"),
+        pytest.param({"timestamp": None}, NOW, None, id="null"),
+        pytest.param({"timestamp": NOW}, NOON, "sentAt", id="what the batch says"),
+        pytest.param({"sentAt": ""}, None, "sentAt", id="an empty sentAt of the event"),
+        pytest.param({"sentAt": ""}, NOW, None, id="an empty sentAt, and the batch's"),
+        pytest.param({"timestamp": "1971-01-01T00:00:00Z"}, NOW, None, id="read, not believed"),
+        pytest.param(
+            {"timestamp": {}, "originalTimestamp": [], "receivedAt": True},
+            NOON,
+            "timestamp, originalTimestamp, receivedAt, sentAt",
+            id="each of them",
+        ),
+    ],
+)
+@pytest.mark.parametrize("read_as", ["varchar", "json"])
+def test_what_was_sent_as_a_time_and_is_none_is_named(
+    sent: dict[str, object], sent_at: str | None, expected: str | None, read_as: str
+) -> None:
+    """However the payload is read: as text, or as JSON once other types were seen."""
+    field = {"read_as": read_as}
+    read = {name: f'"{name}"' if read_as == "json" else f"{name} ->> '$'" for name in sent}
+    clocks = {name: macros()["clock_text"](read[name], field) for name in sent}
+    texts = {name: macros()["sent_text"](read[name], field) for name in sent}
+    given = ", ".join(f"'{json.dumps(value)}'::json as \"{name}\"" for name, value in sent.items())
+    with duckdb.connect() as con:
+        row = con.execute(
+            f"select _seamline_unread_times from (select {macros()['unread_times'](texts)} from ("
+            f"select *, {macros()['clock_readings'](clocks)} from (select {given or 1}, "
+            "$1::varchar as sent_at)))",
+            [sent_at],
+        ).fetchone()
+
+    assert row == (expected,)

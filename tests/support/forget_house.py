@@ -117,6 +117,7 @@ def land_everywhere(landing: Path) -> None:
     """Files of two hours, with the person and others in them."""
     at = "2026-11-22T05:24:46.{:06d}Z".format
     number = itertools.count(1)
+    tied = "2026-11-22T05:24:47.000001Z"
 
     def line(payload: dict[str, Any], **known: Any) -> bytes:
         return landed.line(payload, received_at=at(next(number)), **known)
@@ -134,6 +135,8 @@ def land_everywhere(landing: Path) -> None:
         line(track(NUMBER, price=5)),
         line(track("dora", friend="erna-90e1")),
         line(track("erna-90e1", price=6)),
+        line(track(ALICE, "tied", price=7)),
+        landed.line(track("bob", "tied", price=8), received_at=tied),
     )
     landed.land(
         landing,
@@ -165,6 +168,9 @@ def land_everywhere(landing: Path) -> None:
             landed.line(event(call, userId=who, event="Early"), received_at=early(10 * n + i))
             for i, who in enumerate(("bob", ALICE, "carl"))
         ]
+        if call == "track":  # line 500
+            lines += [b"\n"] * 496
+            lines.append(landed.line(track("carl", "tied", price=9), received_at=tied))
         landed.land(landing, call, *lines, name=name.format(n))
 
 

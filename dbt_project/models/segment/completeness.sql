@@ -20,6 +20,8 @@ exposed as (
         waiting,
         rows,
         duplicate,
+        folded,
+        unread_times,
         counted_at
     from counted
 

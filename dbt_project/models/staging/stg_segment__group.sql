@@ -44,7 +44,9 @@ typed as (
         message_id,
         'group' as type,
         {{ event_times() }},
-        {{ (payload.documented + [receipt_columns()] + payload.found) | join(',\n        ') }}
+        {{ payload.documented | join(',\n        ') }},
+        {{ receipt_columns() }},
+        {{ ([unread_times(payload.sent_times)] + payload.found) | join(',\n        ') }}
     from clocked
 
 )
