@@ -55,9 +55,9 @@ def prepare_dagster_home(settings: Settings) -> None:
 def has_all_models(settings: Settings, manifest: Path) -> bool:
     """Whether every dbt model is there as a table or view."""
     models = {
-        (node["schema"], node["name"])
+        (node["schema"], node["alias"])
         for node in json.loads(manifest.read_bytes())["nodes"].values()
-        if node["resource_type"] == "model"
+        if node["resource_type"] == "model" and node["config"]["materialized"] != "ephemeral"
     }
     with connect(settings, read_only=True) as con:
         return models <= tables(con) | views(con)
