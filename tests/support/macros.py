@@ -1,5 +1,6 @@
 """The SQL that dbt's macros make, without dbt's start: for rules that DuckDB alone can show."""
 
+import re
 from collections.abc import Callable, Mapping
 from functools import cache
 from types import SimpleNamespace
@@ -45,6 +46,7 @@ def macros() -> Mapping[str, Callable[..., Any]]:
         "return": answer,
         "var": variables.__getitem__,
         "execute": False,
+        "modules": SimpleNamespace(re=re),
     }
     for text in texts:
         if "{% materialization" in text:
