@@ -42,7 +42,7 @@ def write_manifest(settings: Settings) -> Path:
     Raises:
         DbtFailedError: the project cannot be parsed.
     """
-    manifest = _own_folder(settings) / "manifest.json"
+    manifest = manifest_path(settings)
     manifest.parent.mkdir(parents=True, exist_ok=True)
     with FileLock(manifest.with_suffix(".lock")):
         if not _is_up_to_date(manifest, settings):
@@ -51,6 +51,11 @@ def write_manifest(settings: Settings) -> Path:
             shutil.copyfile(_target(settings) / "manifest.json", written)
             written.replace(manifest)
     return manifest
+
+
+def manifest_path(settings: Settings) -> Path:
+    """Where `write_manifest` puts it; it may not be there yet, or be old."""
+    return _own_folder(settings) / "manifest.json"
 
 
 def run_models(

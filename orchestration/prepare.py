@@ -9,9 +9,10 @@ from orchestration.loading.lake import tables, views, views_with_database
 from orchestration.loading.load import Progress, WarehouseBehindError, is_behind, load
 from orchestration.loading.warehouse import connect, create_catalog, create_warehouse
 from orchestration.loading.writer_lock import writer_lock
+from orchestration.ownership import users_relations
 from orchestration.reload import reload_rejected
 from orchestration.restore import mark_behind, restore_if_behind
-from orchestration.schema_name import drop_others, other_relations, refuse_another_name
+from orchestration.schema_name import drop_others, refuse_another_name
 from orchestration.settings import ROOT, Settings
 from orchestration.upkeep.archives import pack_loaded_files
 from orchestration.upkeep.warehouse import keep_small
@@ -148,7 +149,7 @@ def rename_schema(settings: Settings) -> str:
         run_all_models(settings)
     with writer_lock(settings), connect(settings) as con:
         gone = drop_others(con, settings)
-        left = other_relations(con, settings)
+        left = users_relations(con, settings)
     moved = f"moved from {', '.join(gone)}" if gone else "were there already"
     stay = f". Of yours, as they were: {', '.join(left)}" if left else ""
     return f"The tables are in {settings.schema_name} ({moved}){stay}"

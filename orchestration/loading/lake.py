@@ -32,6 +32,11 @@ def views(con: duckdb.DuckDBPyConnection) -> set[tuple[str, str]]:
     return _relations(con, "view")
 
 
+def macros(con: duckdb.DuckDBPyConnection) -> set[tuple[str, str]]:
+    """Return schema and name of each macro, without what an open transaction has made."""
+    return _relations(con, "macro")
+
+
 def views_with_database(con: duckdb.DuckDBPyConnection) -> set[tuple[str, str]]:
     """Return schema and name of each view that has the lake's database before its tables' names.
 

@@ -1,4 +1,4 @@
-"""The new catalog takes the old one's place, and nobody's tables go with the old one."""
+"""The new catalog takes the old one's place."""
 
 import sqlite3
 from contextlib import closing
@@ -8,12 +8,9 @@ from typing import Any
 import pytest
 
 from orchestration import rebuild as rebuild_module
-from orchestration.errors import RebuildRefusedError
 from orchestration.loading import waiting
-from orchestration.loading.warehouse import connect, create_warehouse
-from orchestration.rebuild import rebuild
+from orchestration.loading.warehouse import create_warehouse
 from orchestration.reload import _without_write_key
-from orchestration.schema_name import drop_others, other_relations
 from orchestration.settings import Settings
 
 
@@ -41,32 +38,6 @@ def test_a_connect_at_any_point_of_the_swap_finds_a_catalog(
     assert len(seen) >= 2
     assert all(tables and tables[0] > 0 for tables in seen)
     assert len(list(made_warehouse.catalog.parent.glob("catalog.sqlite.before-*Z"))) == 1
-
-
-def test_a_rebuild_refuses_to_lose_a_users_tables(made_warehouse: Settings) -> None:
-    with connect(made_warehouse) as con:
-        con.execute("create schema mine")
-        con.execute("create table mine.notes as select 1 as note")
-
-    with pytest.raises(RebuildRefusedError, match=r"mine\.notes.*Nothing was changed"):
-        rebuild(made_warehouse)
-
-    with connect(made_warehouse, read_only=True) as con:
-        assert con.execute("from mine.notes").fetchall() == [(1,)]
-
-
-def test_a_rename_leaves_what_a_user_has_in_the_old_schema(made_warehouse: Settings) -> None:
-    with connect(made_warehouse) as con:
-        for schema in ("old", "segment"):
-            con.execute(f"create schema {schema}; create schema {schema}_staging")
-            con.execute(f"create table {schema}.track (message_id varchar)")
-            con.execute(f"create view {schema}_staging.stg_segment__track as from {schema}.track")
-        con.execute("create table old.mine as select 1 as note")
-
-        assert drop_others(con, made_warehouse) == ["old"]
-
-        assert other_relations(con, made_warehouse) == ["old.mine"]
-        assert con.execute("from old.mine").fetchall() == [(1,)]
 
 
 @pytest.mark.parametrize(
