@@ -7,8 +7,9 @@ around it. In a run on a busy machine 19 of 45 s passed before the command had b
 
 import json
 import os
+import re
 import shutil
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from dbt.artifacts.schemas.run import RunResult
@@ -42,7 +43,7 @@ def write_manifest(settings: Settings) -> Path:
     Raises:
         DbtFailedError: the project cannot be parsed.
     """
-    manifest = _own_folder(settings) / "manifest.json"
+    manifest = manifest_path(settings)
     manifest.parent.mkdir(parents=True, exist_ok=True)
     with FileLock(manifest.with_suffix(".lock")):
         if not _is_up_to_date(manifest, settings):
@@ -51,6 +52,11 @@ def write_manifest(settings: Settings) -> Path:
             shutil.copyfile(_target(settings) / "manifest.json", written)
             written.replace(manifest)
     return manifest
+
+
+def manifest_path(settings: Settings) -> Path:
+    """Where `write_manifest` puts it; it may not be there yet, or be old."""
+    return _own_folder(settings) / "manifest.json"
 
 
 def run_models(
@@ -95,6 +101,24 @@ def run_models(
             else:
                 completeness.count(con, settings)
     return results
+
+
+def run_tests(settings: Settings, tests: Iterable[Sequence[str]]) -> list[RunResult]:
+    """Run data tests. Like all that only reads they take no lock, and wait for nobody.
+
+    Args:
+        settings: Where the warehouse is.
+        tests: dbt's `fqn` of each.
+
+    Returns:
+        dbt's result for each test, also of those that fail.
+
+    Raises:
+        DbtFailedError: dbt could not start on the tests.
+    """
+    selected = ["fqn:" + re.sub(r"[^\w.-]", "?", ".".join(fqn)) for fqn in tests]
+    only = ["--select", *selected, "--indirect-selection", "empty"]
+    return list(_invoke(settings, ["test", "--no-write-json", *only]))
 
 
 def forget_statements(settings: Settings) -> None:

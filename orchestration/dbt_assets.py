@@ -6,7 +6,12 @@ from functools import cache
 from typing import Any
 
 import dagster as dg
-from dagster_dbt import DagsterDbtTranslator, DbtProject, dbt_assets
+from dagster_dbt import (
+    DagsterDbtTranslator,
+    DagsterDbtTranslatorSettings,
+    DbtProject,
+    dbt_assets,
+)
 from dbt.artifacts.schemas.run import RunResult
 
 from landed.settings import ROOT
@@ -20,6 +25,10 @@ MANIFEST = dbt.write_manifest(Settings())
 
 OWN_FOLDERS = {"staging", "segment", "warehouse"}
 """The folders of the project's own models; those in others are the user's."""
+
+
+NOT_RUN = "completeness resource_type:seed resource_type:snapshot"
+"""What is no asset of the models: a view whose asset is behind them, and what `dbt run` leaves."""
 
 
 class Translator(DagsterDbtTranslator):
@@ -42,8 +51,9 @@ class Translator(DagsterDbtTranslator):
     manifest=MANIFEST,
     project=DbtProject(project_dir=dbt.PROJECT_DIR, profiles_dir=ROOT),
     name="models",
-    exclude="completeness",  # a view; what it shows is an asset of its own, behind the models
-    dagster_dbt_translator=Translator(),
+    exclude=NOT_RUN,
+    # the tests are checks of their own, which run without the models: orchestration/dbt_checks.py
+    dagster_dbt_translator=Translator(DagsterDbtTranslatorSettings(enable_asset_checks=False)),
 )
 def models(context: dg.AssetExecutionContext) -> Iterator[dg.MaterializeResult[None]]:
     """Run the selected models; those that went well are materialized, whatever became of others."""
@@ -53,7 +63,7 @@ def models(context: dg.AssetExecutionContext) -> Iterator[dg.MaterializeResult[N
     for result in results:
         if result.status == "success":
             yield dg.MaterializeResult(
-                asset_key=selected[result.node.name], metadata=_metadata(settings, result)
+                asset_key=selected[result.node.name], metadata=table_metadata(settings, result)
             )
     failed = dbt.failures(results)
     if failed:
@@ -63,12 +73,13 @@ def models(context: dg.AssetExecutionContext) -> Iterator[dg.MaterializeResult[N
         raise dg.Failure("\n".join(failed))
 
 
-def _metadata(settings: Settings, result: RunResult) -> dict[str, Any]:
+def table_metadata(settings: Settings, result: RunResult) -> dict[str, Any]:
+    """What a materialization says: how long it took, and how many rows a final table has now."""
     metadata: dict[str, Any] = {"seconds": round(result.execution_time, 2)}
     if result.node.schema == settings.schema_name:
         with connect(settings, read_only=True) as con:
-            table = f'{result.node.schema}."{result.node.name}"'
-            row = con.execute(f"select count(*) from {table}").fetchone()  # noqa: S608 - our own
+            table = result.node.relation_name
+            row = con.execute(f"select count(*) from {table}").fetchone()  # noqa: S608 - dbt's name
         metadata["dagster/row_count"] = row[0] if row else 0
     return metadata
 

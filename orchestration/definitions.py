@@ -4,6 +4,7 @@ import dagster as dg
 
 from orchestration.completeness_asset import completeness
 from orchestration.dbt_assets import models
+from orchestration.dbt_checks import checks_job, dbt_checks, every_day
 from orchestration.forget_asset import erase_hourly, erasure, erasure_job
 from orchestration.load_job import load_job
 from orchestration.raw_assets import raw_tables
@@ -12,9 +13,10 @@ from orchestration.upkeep_assets import every_hour, upkeep_assets, upkeep_job
 
 defs = dg.Definitions(
     assets=[raw_tables, models, completeness, *upkeep_assets, erasure],
-    jobs=[load_job, upkeep_job, erasure_job],
+    asset_checks=[dbt_checks],
+    jobs=[load_job, upkeep_job, erasure_job, checks_job],
     sensors=[sealed_files],
-    schedules=[every_hour, erase_hourly],
+    schedules=[every_hour, erase_hourly, every_day],
     # All steps in one process: a second one costs more than the whole load.
     executor=dg.in_process_executor,
 )

@@ -9,7 +9,7 @@ from functools import cache
 
 import yaml
 
-from orchestration.settings import ROOT
+from landed.settings import ROOT
 
 _PROJECT = ROOT / "dbt_project" / "dbt_project.yml"
 

@@ -6,13 +6,14 @@ from pathlib import Path
 from landed.settings import ROOT
 from orchestration import dbt, dbt_command
 from orchestration.errors import DbtFailedError
-from orchestration.loading.lake import tables, views
+from orchestration.loading.lake import tables, views, views_with_database
 from orchestration.loading.load import Progress, WarehouseBehindError, is_behind, load
 from orchestration.loading.warehouse import connect, create_warehouse
 from orchestration.loading.writer_lock import writer_lock
+from orchestration.ownership import users_relations
 from orchestration.reload import limits_of_today, reload_rejected
 from orchestration.restore import mark_behind, restore_if_behind
-from orchestration.schema_name import drop_others, other_relations, refuse_another_name
+from orchestration.schema_name import drop_others, refuse_another_name
 from orchestration.settings import Settings
 from orchestration.upkeep.archives import pack_loaded_files
 from orchestration.upkeep.warehouse import keep_small
@@ -52,14 +53,21 @@ def prepare_dagster_home(settings: Settings) -> None:
 
 
 def has_all_models(settings: Settings, manifest: Path) -> bool:
-    """Whether every dbt model is there as a table or view."""
-    models = {
-        (node["schema"], node["name"])
+    """Whether every dbt model is there as a table or view, and our views as they are made now."""
+    nodes = [
+        node
         for node in json.loads(manifest.read_bytes())["nodes"].values()
-        if node["resource_type"] == "model"
+        if node["resource_type"] == "model" and node["config"]["materialized"] != "ephemeral"
+    ]
+    models = {(node["schema"], node["alias"]) for node in nodes}
+    ours = {
+        (node["schema"], node["alias"])
+        for node in nodes
+        if node["config"]["materialized"] == "lasting_view"
     }
     with connect(settings, read_only=True) as con:
-        return models <= tables(con) | views(con)
+        # those of earlier versions have the database in them: macros/create_view_as.sql
+        return models <= tables(con) | views(con) and not ours & views_with_database(con)
 
 
 def load_once(settings: Settings, progress: Progress | None = None) -> str:
@@ -139,7 +147,7 @@ def rename_schema(settings: Settings) -> str:
         run_all_models(settings)
     with writer_lock(settings), connect(settings) as con:
         gone = drop_others(con, settings)
-        left = other_relations(con, settings)
+        left = users_relations(con, settings)
     moved = f"moved from {', '.join(gone)}" if gone else "were there already"
     stay = f". Of yours, as they were: {', '.join(left)}" if left else ""
     return f"The tables are in {settings.schema_name} ({moved}){stay}"

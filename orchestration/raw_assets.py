@@ -7,7 +7,7 @@ import dagster as dg
 from orchestration.loading.load import Progress, WarehouseBehindError, load
 from orchestration.loading.tables import FOLDERS, REJECTED
 from orchestration.loading.warehouse import connect
-from orchestration.restore import restore_if_behind
+from orchestration.restore import restore_if_behind, what_is_not_restored
 from orchestration.settings import Settings
 
 GROUP = "raw"
@@ -41,10 +41,11 @@ def raw_tables(
     try:
         loaded = load(settings, folders, _progress(context))
     except WarehouseBehindError:
-        restore_if_behind(settings, _progress(context))
+        restored = restore_if_behind(settings, _progress(context))
         raise dg.Failure(
             "The warehouse was lost, and its raw tables have been made again from the landed and "
-            "archived files. The next run brings all models up to date, and loads what waits."
+            "archived files. The next run brings all models up to date, and loads what waits. "
+            + what_is_not_restored(restored.folders if restored else [])
         ) from None
     for name in loaded.conflicts:
         context.log.error("%s was loaded before with other contents: put aside", name)

@@ -31,9 +31,9 @@ from orchestration.loading.warehouse import (
     connect,
 )
 from orchestration.loading.writer_lock import writer_lock
+from orchestration.ownership import users_relations
 from orchestration.prepare import run_all_models
 from orchestration.restore import Restored, restore, unmark_behind
-from orchestration.schema_name import other_relations
 from orchestration.settings import SQLITE_CATALOG, Settings
 
 log = logging.getLogger(__name__)
@@ -57,7 +57,7 @@ def rebuild(
 
     Raises:
         WriterBusyError: another writer did not finish in time; nothing was changed.
-        RebuildRefusedError: files are missing; nothing was changed.
+        RebuildRefusedError: files are missing, or a user's tables would be; nothing was changed.
     """
     beside = _beside(settings)
     with writer_lock(settings):
@@ -93,18 +93,18 @@ def _complete_journal(settings: Settings) -> None:
 
 
 def _refuse_to_lose_others(settings: Settings) -> None:
-    """Refuse while the old warehouse, if it can be read, has tables that no file has."""
+    """Refuse while the old warehouse, if it can be read, has what no file and no model has."""
     try:
         with connect(settings, read_only=True) as con:
-            others = other_relations(con, settings)
+            others = users_relations(con, settings)
     except (duckdb.Error, WarehouseMissingError, WarehouseUnusableError):
         return
     if others:
         raise RebuildRefusedError(
-            f"The warehouse has {len(others)} tables and views that are not Seamline's and cannot "
-            f"be made from the files; the first: {', '.join(others[:3])}. Nothing was changed. "
-            "Copy what you need to files of your own (`copy … to 'x.parquet'`), drop these "
-            "relations, and run it again; then create them from the files."
+            f"The warehouse has {len(others)} tables, views and macros that are not Seamline's and "
+            f"cannot be made from the files; the first: {', '.join(others[:3])}. Nothing was "
+            "changed. Copy what you need to files of your own (`copy … to 'x.parquet'`), drop "
+            "them, and run it again; then create them from the files."
         )
 
 

@@ -7,6 +7,7 @@ row for row what they were. The order in which the files are read does not matte
 import logging
 from dataclasses import dataclass, field
 from datetime import datetime
+from pathlib import Path
 
 import duckdb
 
@@ -42,6 +43,8 @@ class Restored:
     """Files that went with their archive because of its age."""
     changed: list[str] = field(default_factory=list)
     """Files that are not what was loaded; they are loaded as they are."""
+    folders: list[Path] = field(default_factory=list)
+    """Where Parquet files of a user's own tables lie, if the catalog with the tables was lost."""
 
 
 def restore_if_behind(settings: Settings, progress: Progress | None = None) -> Restored | None:
@@ -60,10 +63,37 @@ def restore_if_behind(settings: Settings, progress: Progress | None = None) -> R
         if not is_behind(con, settings.landing):
             return None
         log.warning("The warehouse lacks loads of the journal: they are loaded again.")
+        folders = [] if highest_load(con) else _keep_what_is_a_users(settings)
         mark_behind(settings)
         restored = restore(con, settings, progress)
+        restored.folders = folders
         unmark_behind(settings)
         return restored
+
+
+def _keep_what_is_a_users(settings: Settings) -> list[Path]:
+    """Leave a day's time for what the lost catalog alone could have read, and name it."""
+    from orchestration.ownership import users_folders  # noqa: PLC0415 - dbt takes seconds
+
+    for path in settings.data.rglob("*.parquet"):
+        path.touch()  # an orphan from now on
+    folders = users_folders(settings)
+    log.warning("The catalog was lost. %s", what_is_not_restored(folders))
+    return folders
+
+
+def what_is_not_restored(folders: list[Path]) -> str:
+    """Say that a user's own tables are in no file that is loaded, and where there may be some."""
+    said = (
+        "Tables, views and macros of your own are not made again: they come from a copy of the "
+        "warehouse alone."
+    )
+    if folders:
+        said += (
+            " Parquet files of such tables are left for a day, with deleted and older rows in "
+            f"them too, in {', '.join(map(str, folders))}."
+        )
+    return said
 
 
 def mark_behind(settings: Settings) -> None:

@@ -6,10 +6,11 @@ and begin empty ones beside them. So it is refused, and moving is a command.
 
 import duckdb
 
-from orchestration.loading.lake import tables, views
+from orchestration.loading.lake import macros, tables, views
 from orchestration.settings import Settings
 
-_PARTS = ("", "_staging", "_warehouse")
+PARTS = ("", "_staging", "_warehouse")
+"""What the names of its three schemas end with."""
 
 
 class SchemaMovedError(Exception):
@@ -51,9 +52,10 @@ def drop_others(con: duckdb.DuckDBPyConnection, settings: Settings) -> list[str]
     """
     others = other_schemas(con, settings.schema_name)
     kinds = {"table": tables(con), "view": views(con)}
+    with_macros = {owner for owner, _ in macros(con)}
     for schema in others:
-        for part in reversed(_PARTS):
-            left = False
+        for part in reversed(PARTS):
+            left = f"{schema}{part}" in with_macros  # none of them is ours
             for kind in ("view", "table"):
                 for owner, name in sorted(kinds[kind]):
                     if owner != f"{schema}{part}":
@@ -65,11 +67,3 @@ def drop_others(con: duckdb.DuckDBPyConnection, settings: Settings) -> list[str]
             if not left:
                 con.execute(f'drop schema if exists "{schema}{part}"')
     return others
-
-
-def other_relations(con: duckdb.DuckDBPyConnection, settings: Settings) -> list[str]:
-    """The tables and views that a user has made in schemas of their own."""
-    own = {"raw", "columns", *(f"{settings.schema_name}{part}" for part in _PARTS)}
-    return sorted(
-        f"{schema}.{name}" for schema, name in tables(con) | views(con) if schema not in own
-    )

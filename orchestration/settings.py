@@ -8,7 +8,6 @@ from pydantic import AfterValidator, ByteSize, Field, TypeAdapter
 
 from landed.settings import (
     MB,
-    ROOT,
     Days,
     Hours,
     Port,
@@ -20,8 +19,6 @@ from landed.settings import (
     has_to_be,
     schema_of,
 )
-
-__all__ = ["ROOT", "SQLITE_CATALOG", "Settings"]
 
 SQLITE_CATALOG = "ducklake:sqlite:"
 

@@ -34,7 +34,8 @@
 
 {% macro child_table(call_table, parent, fields, level) %}
     {% set array = adapter.quote(fields[0].array_column) %}
-    {% set parent_table = api.Relation.create(call_table.database, call_table.schema, parent) %}
+    {# without the database, as in create_view_as.sql #}
+    {% set parent_table = api.Relation.create(none, call_table.schema, parent) %}
     {% set keys = ['_sdc_source_key_message_id'] %}
     {% set parent_keys = ['message_id as _sdc_source_key_message_id' if level == 0 else keys[0]] %}
     {% for above in range(level) %}

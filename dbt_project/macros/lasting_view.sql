@@ -23,7 +23,12 @@
 {% macro duckdb__view_is_unchanged(view, sql) %}
     {# DuckDB keeps a view's text as it has understood it, so it is shown the new one to compare. #}
     {% set new = make_temp_relation(view) %}
-    {% do run_query('create temporary view ' ~ new ~ ' as (' ~ sql ~ ')') %}
+    {% set text = without_database(sql, view.database) %}
+    {% set own = run_query('select current_database()').rows[0][0] %}
+    {# a temporary view is in no lake: it finds its tables where the session looks for them #}
+    {% do run_query('use ' ~ adapter.quote(view.database)) %}
+    {% do run_query('create temporary view ' ~ new ~ ' as (' ~ text ~ ')') %}
+    {% do run_query('use ' ~ adapter.quote(own)) %}
     {% set texts %}
         select substr(sql, strpos(sql, ' AS ')), comment
         from duckdb_views()

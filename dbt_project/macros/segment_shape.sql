@@ -88,7 +88,7 @@ select
     event as event_text,
     _sdc_batched_at as uuid_ts,
     _sdc_batched_at as loaded_at
-from {{ ref('track') }}
+from {{ ref('track').include(database=false) }}
 where event in ({{ names | join(', ') }})
         {% endset %}
         {% do views.append([

@@ -3,6 +3,9 @@
         A set of views whose names only the data knows. The model's query says which: a row per
         view with its name, description and definition. The model itself is a table of these rows;
         views are made, replaced and dropped where it changes, in one transaction with it.
+
+        A name that was sent takes nobody's place: where something else has a view's name, it stays,
+        and the view, and what would read it, is left out until the name is free.
     #}
     {%- set target = this.incorporate(type='table') -%}
     {%- set existing = load_cached_relation(this) -%}
@@ -14,10 +17,23 @@
     {%- endif -%}
     {%- set wanted = {} -%}
     {%- set statements = [] -%}
+    {%- set there = names_in(target) -%}
+    {%- set taken = [] -%}
+    {%- set unreadable = [] -%}
     {%- for row in run_query(sql).rows -%}
-        {%- do wanted.update({row[0]: row[2]}) -%}
         {%- set view = api.Relation.create(target.database, target.schema, row[0], 'view') -%}
-        {%- if old.get(row[0]) != row[2] or not load_cached_relation(view) -%}
+        {%- set is_there = row[0] | lower in there -%}
+        {%- set lacks = [] -%}
+        {%- for name in unreadable if name in row[2] -%}
+            {%- do lacks.append(name) -%}
+        {%- endfor -%}
+        {%- if (is_there and row[0] not in old) or lacks -%}
+            {%- do taken.append(row[0]) -%}
+            {%- do unreadable.append(view.include(database=false) | string) -%}
+        {%- else -%}
+            {%- do wanted.update({row[0]: row[2]}) -%}
+        {%- endif -%}
+        {%- if row[0] in wanted and (old.get(row[0]) != row[2] or not is_there) -%}
             {%- do statements.append('create or replace view ' ~ view ~ ' as ' ~ row[2]) -%}
             {%- do statements.append('comment on view ' ~ view ~ ' is ' ~ sql_string(row[1])) -%}
         {%- endif -%}
@@ -26,11 +42,23 @@
         {%- set view = api.Relation.create(target.database, target.schema, name, 'view') -%}
         {%- do statements.append('drop view if exists ' ~ view) -%}
     {%- endfor -%}
+    {%- set rows = sql -%}
+    {%- if taken -%}
+        {%- set names = [] -%}
+        {%- for name in taken -%} {%- do names.append(sql_string(name)) -%} {%- endfor -%}
+        {%- set rows -%}
+            select * from ({{ sql }}) as wanted where name not in ({{ names | join(', ') }})
+        {%- endset -%}
+        {%- do exceptions.warn(
+            'In ' ~ target.schema ~ ' these names are taken by tables or views of yours, which stay, '
+            ~ 'and have no view of their own: ' ~ taken | join(', ') ~ '. Rename yours to have it.'
+        ) -%}
+    {%- endif -%}
     {%- if not existing -%}
-        {%- do statements.append('create table ' ~ target ~ ' as ' ~ sql) -%}
+        {%- do statements.append('create table ' ~ target ~ ' as ' ~ rows) -%}
     {%- elif statements -%}
         {%- do statements.append('delete from ' ~ target) -%}
-        {%- do statements.append('insert into ' ~ target ~ ' ' ~ sql) -%}
+        {%- do statements.append('insert into ' ~ target ~ ' ' ~ rows) -%}
     {%- endif -%}
     {%- if statements -%}
         {%- call statement('main') -%} {{ statements | join(';\n') }} {%- endcall -%}
@@ -58,4 +86,28 @@
         (cast(null as varchar), cast(null as varchar), cast(null as varchar))
     ) as rows (name, description, definition)
     where rows.name is not null
+{% endmacro %}
+
+
+{% macro names_in(relation) %}
+    {# What has a name in the schema of a relation, in small letters: names differ by more than that. #}
+    {% do return(adapter.dispatch('names_in')(relation)) %}
+{% endmacro %}
+
+{% macro duckdb__names_in(relation) %}
+    {% set lake = '__ducklake_metadata_' ~ relation.database %}
+    {% set names = [] %}
+    {% for kind in ['table', 'view'] %}
+        {% set query %}
+            select lower(known.{{ kind }}_name)
+            from {{ lake }}.ducklake_{{ kind }} as known
+            inner join {{ lake }}.ducklake_schema as owner on known.schema_id = owner.schema_id
+            where
+                known.end_snapshot is null
+                and owner.end_snapshot is null
+                and owner.schema_name = '{{ relation.schema }}'
+        {% endset %}
+        {% for row in run_query(query).rows %} {% do names.append(row[0]) %} {% endfor %}
+    {% endfor %}
+    {% do return(names) %}
 {% endmacro %}

@@ -48,7 +48,7 @@ _SHOWN_COLUMN = pa.schema(
 )
 
 
-_TABLES = {
+TABLES = {
     "placement": """
         call varchar, place bigint, table_name varchar, path varchar, keys varchar[], type varchar,
         status varchar, column_name varchar, column_type varchar, sibling_name varchar,
@@ -66,7 +66,7 @@ _TABLES = {
 def create_column_tables(con: duckdb.DuckDBPyConnection) -> None:
     """Create the tables of the schema `columns` that are missing, empty."""
     con.execute("create schema if not exists columns")
-    for table, columns in _TABLES.items():
+    for table, columns in TABLES.items():
         con.execute(f"create table if not exists columns.{table} ({columns})")
 
 

@@ -32,6 +32,31 @@ def views(con: duckdb.DuckDBPyConnection) -> set[tuple[str, str]]:
     return _relations(con, "view")
 
 
+def macros(con: duckdb.DuckDBPyConnection) -> set[tuple[str, str]]:
+    """Return schema and name of each macro, without what an open transaction has made."""
+    return _relations(con, "macro")
+
+
+def views_with_database(con: duckdb.DuckDBPyConnection) -> set[tuple[str, str]]:
+    """Return schema and name of each view that has the lake's database before its tables' names.
+
+    DuckLake keeps a word in its place, and reads such a view under no alias that needs quotes.
+    """
+    rows = con.execute(
+        f"""
+        select schema_name, view_name
+        from {CATALOG}.ducklake_view as relation
+        join {CATALOG}.ducklake_schema as owner using (schema_id)
+        where
+            relation.end_snapshot is null
+            and owner.end_snapshot is null
+            -- and not what was sent, in a string
+            and contains(regexp_replace(sql, $$'[^']*'$$, '', 'g'), '{{DUCKLAKE_CATALOG}}.')
+        """  # noqa: S608 - our own words
+    ).fetchall()
+    return set(rows)
+
+
 def _relations(con: duckdb.DuckDBPyConnection, kind: str) -> set[tuple[str, str]]:
     rows = con.execute(
         f"""

@@ -185,7 +185,7 @@ def test_they_are_named_in_their_rows(odd: Lake) -> None:
 def test_counted_all_at_once_they_are_the_same(odd: Lake) -> None:
     before = oddities(odd.settings)
 
-    with connect(odd.settings) as con:
+    with writer_lock(odd.settings), connect(odd.settings) as con:
         count_all(con, odd.settings)
 
     assert oddities(odd.settings) == before

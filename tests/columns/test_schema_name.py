@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from orchestration.settings import ROOT
+from landed.settings import ROOT
 from tests.support import landed
 from tests.support.lake import Lake
 

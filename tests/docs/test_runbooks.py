@@ -9,9 +9,10 @@ from pathlib import Path
 
 import pytest
 
+from landed.settings import ROOT
 from orchestration.loading.warehouse import connect
 from orchestration.loading.writer_lock import writer_lock
-from orchestration.settings import ROOT, Settings
+from orchestration.settings import Settings
 from orchestration.verify import verify
 from tests.support import landed
 from tests.support.lake import Lake

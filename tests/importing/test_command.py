@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from orchestration.settings import ROOT, Settings
+from landed.settings import ROOT
+from orchestration.settings import Settings
 from receiver.importing import progress
 from receiver.recovery import recover
 from tests.support.importing import (

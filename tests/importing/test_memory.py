@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from orchestration.settings import ROOT, Settings
+from landed.settings import ROOT
+from orchestration.settings import Settings
 from receiver.importing.one_file import CHUNK_BYTES
 from tests.support.importing import command, environment, event, parsed, run_import
 

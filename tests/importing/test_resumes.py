@@ -12,8 +12,9 @@ from pathlib import Path
 
 import pytest
 
+from landed.settings import ROOT
 from orchestration.loading.tables import CALLS
-from orchestration.settings import ROOT, Settings
+from orchestration.settings import Settings
 from tests.support.importing import (
     command,
     environment,

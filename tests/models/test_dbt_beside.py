@@ -6,8 +6,8 @@ import shlex
 
 import pytest
 
+from landed.settings import ROOT
 from orchestration.loading.writer_lock import is_held, writer_lock
-from orchestration.settings import ROOT
 from tests.support import landed
 from tests.support.forked import run_dbt
 from tests.support.lake import Lake

@@ -13,9 +13,10 @@ from dbt.adapters.duckdb.connections import DuckDBConnectionManager
 from dbt.cli.main import cli, dbtRunner
 from dbt_common.exceptions import DbtRuntimeError
 
+from landed.settings import ROOT
 from orchestration import dbt_command
 from orchestration.loading.writer_lock import is_held, writer_lock
-from orchestration.settings import ROOT, Settings
+from orchestration.settings import Settings
 from tests.support.lake import Lake
 
 WRITERS = {"build", "clone", "retry", "run", "run-operation", "seed", "snapshot"}

@@ -3,8 +3,8 @@
 import pytest
 import yaml
 
+from landed.settings import ROOT
 from orchestration.columns.documented import ENVELOPE, documented_fields
-from orchestration.settings import ROOT
 from tests.support.lake import TABLES, Lake
 
 RECEIPT = {

@@ -10,8 +10,9 @@ from pathlib import Path
 
 import pytest
 
+from landed.settings import ROOT
 from orchestration import dbt
-from orchestration.settings import ROOT, Settings
+from orchestration.settings import Settings
 from tests.support.made_house import move_in
 
 pytestmark = pytest.mark.timeout(600)

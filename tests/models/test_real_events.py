@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
+from landed.settings import ROOT
 from orchestration.loading.warehouse import connect
-from orchestration.settings import ROOT
 from tests.support import landed
 from tests.support.lake import TABLES, Lake
 from tests.support.real_events import EVENTS, RECEIVED_AT, WEB_ROW, at

@@ -12,6 +12,7 @@ from orchestration.loading.load import load
 from orchestration.loading.people import USER, Id
 from orchestration.loading.tables import create_raw_tables
 from orchestration.loading.warehouse import connect
+from orchestration.loading.writer_lock import writer_lock
 from orchestration.settings import Settings
 from orchestration.verify import verify
 from tests.support import landed
@@ -62,7 +63,7 @@ def older(built_lake: Lake) -> Lake:
     built_lake.land("track", landed.line(NUL_EVERYWHERE, sent_at=sent_at), landed.line(OF_OTHERS))
     built_lake.load()
     built_lake.dbt("run", "--select", "stg_segment__track", "track")
-    with connect(built_lake.settings) as con:
+    with writer_lock(built_lake.settings), connect(built_lake.settings) as con:
         for statement in AS_IT_WAS.split(";"):
             con.execute(statement)
     return built_lake
@@ -131,7 +132,7 @@ def test_verify_alone_puts_it_right_and_proves_every_value(house: Copy) -> None:
 def test_a_replay_changes_nothing_of_what_was_put_right_and_names_times_that_are_none(
     house: Copy,
 ) -> None:
-    with connect(house.lake.settings) as con:
+    with writer_lock(house.lake.settings), connect(house.lake.settings) as con:
         create_raw_tables(con)
         put_right = con.sql("from segment.track order by message_id")
         rows = f"select {', '.join(put_right.columns)} from segment.track order by message_id"
@@ -162,7 +163,7 @@ def test_a_person_with_a_nul_in_the_id_is_erased_by_the_id_that_the_tables_show(
 
 def test_it_is_done_once(house: Copy) -> None:
     def repairs() -> list[tuple[Any, ...]]:
-        with connect(house.lake.settings) as con:
+        with writer_lock(house.lake.settings), connect(house.lake.settings) as con:
             create_raw_tables(con)
             return con.execute("from raw.repair").fetchall()
 

@@ -1,4 +1,4 @@
-"""The new catalog takes the old one's place, and nobody's tables go with the old one."""
+"""The new catalog takes the old one's place."""
 
 import os
 import shutil
@@ -19,9 +19,7 @@ from orchestration.loading import waiting
 from orchestration.loading.tables import create_raw_tables
 from orchestration.loading.warehouse import connect
 from orchestration.loading.writer_lock import writer_lock
-from orchestration.rebuild import rebuild
 from orchestration.reload import _without_write_key
-from orchestration.schema_name import drop_others, other_relations
 from orchestration.settings import Settings
 from tests.support.steps import STEPS
 
@@ -201,32 +199,6 @@ def _full(*_: object) -> None:
     error = sqlite3.OperationalError("database or disk is full")
     error.sqlite_errorcode = sqlite3.SQLITE_FULL
     raise error
-
-
-def test_a_rebuild_refuses_to_lose_a_users_tables(made_warehouse: Settings) -> None:
-    with writer_lock(made_warehouse), connect(made_warehouse) as con:
-        con.execute("create schema mine")
-        con.execute("create table mine.notes as select 1 as note")
-
-    with pytest.raises(RebuildRefusedError, match=r"mine\.notes.*Nothing was changed"):
-        rebuild(made_warehouse)
-
-    with connect(made_warehouse, read_only=True) as con:
-        assert con.execute("from mine.notes").fetchall() == [(1,)]
-
-
-def test_a_rename_leaves_what_a_user_has_in_the_old_schema(made_warehouse: Settings) -> None:
-    with writer_lock(made_warehouse), connect(made_warehouse) as con:
-        for schema in ("old", "segment"):
-            con.execute(f"create schema {schema}; create schema {schema}_staging")
-            con.execute(f"create table {schema}.track (message_id varchar)")
-            con.execute(f"create view {schema}_staging.stg_segment__track as from {schema}.track")
-        con.execute("create table old.mine as select 1 as note")
-
-        assert drop_others(con, made_warehouse) == ["old"]
-
-        assert other_relations(con, made_warehouse) == ["old.mine"]
-        assert con.execute("from old.mine").fetchall() == [(1,)]
 
 
 @pytest.mark.parametrize(

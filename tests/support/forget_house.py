@@ -18,11 +18,12 @@ import duckdb
 import pytest
 import zstandard
 
+from landed.settings import ROOT
 from orchestration import dbt
 from orchestration.loading.people import ANONYMOUS, USER, Id
 from orchestration.loading.tables import CALLS
 from orchestration.loading.warehouse import connect
-from orchestration.settings import ROOT, Settings
+from orchestration.settings import Settings
 from orchestration.verify import verify
 from tests.support import landed
 from tests.support.forked import run_command

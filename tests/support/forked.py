@@ -21,7 +21,7 @@ from typing import Any, TextIO
 
 from filelock import FileLock
 
-from orchestration.settings import ROOT
+from landed.settings import ROOT
 from tests.support.duckdb_config import spare_the_processor
 
 PROJECT = ("--project-dir", "dbt_project", "--profiles-dir", ".")

@@ -12,10 +12,11 @@ from pathlib import Path
 from typing import Any, NamedTuple
 from unittest.mock import patch
 
+from landed.settings import ROOT
 from orchestration.loading.load import load
 from orchestration.loading.tables import CALLS
 from orchestration.loading.warehouse import connect
-from orchestration.settings import ROOT, Settings
+from orchestration.settings import Settings
 from receiver.__main__ import main
 from tests.support.receiver import payload_of, whole_lines
 

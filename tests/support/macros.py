@@ -1,5 +1,6 @@
 """The SQL that dbt's macros make, without dbt's start: for rules that DuckDB alone can show."""
 
+import re
 from collections.abc import Callable, Mapping
 from functools import cache
 from types import SimpleNamespace
@@ -9,7 +10,7 @@ import yaml
 from dbt_common.clients.jinja import get_template
 from dbt_common.exceptions.macros import MacroReturn
 
-from orchestration.settings import ROOT
+from landed.settings import ROOT
 
 PROJECT = ROOT / "dbt_project"
 _PREFIX = "dbt_macro__"
@@ -45,6 +46,7 @@ def macros() -> Mapping[str, Callable[..., Any]]:
         "return": answer,
         "var": variables.__getitem__,
         "execute": False,
+        "modules": SimpleNamespace(re=re),
     }
     for text in texts:
         if "{% materialization" in text:

@@ -10,8 +10,9 @@ from pathlib import Path
 import pytest
 from filelock import FileLock
 
+from landed.settings import ROOT
 from orchestration.loading.warehouse import create_warehouse
-from orchestration.settings import ROOT, Settings
+from orchestration.settings import Settings
 
 
 def shared_folder(factory: pytest.TempPathFactory) -> Path:

@@ -11,7 +11,7 @@ import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from orchestration.settings import ROOT
+from landed.settings import ROOT
 from tests.support.fault_cuts import cuts
 from tests.support.fault_disk import CREATE, SYNC_END, Disk, read_journal, write_out
 from tests.support.fault_shim import Shim

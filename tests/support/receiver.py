@@ -31,7 +31,7 @@ import pytest
 import structlog
 from werkzeug.test import run_wsgi_app
 
-from orchestration.settings import ROOT
+from landed.settings import ROOT
 from receiver import create_app, health
 from receiver.__main__ import main
 from receiver.calls import FOLDERS

@@ -14,8 +14,9 @@ from typing import Any
 import httpx
 import psutil
 
+from landed.settings import ROOT
 from orchestration.loading.warehouse import connect
-from orchestration.settings import ROOT, Settings
+from orchestration.settings import Settings
 from tests.support import made_house
 from tests.support.made_house import plain_environment
 from tests.support.receiver import free_port
@@ -165,7 +166,8 @@ class Reader(threading.Thread):
     CODE = """
 import sys, time
 from orchestration.loading.warehouse import connect, WarehouseMissingError
-from orchestration.settings import ROOT, Settings
+from landed.settings import ROOT
+from orchestration.settings import Settings
 settings = Settings()
 tables = ("group", "identify", "page", "screen", "track")
 while True:

@@ -6,7 +6,7 @@ import subprocess
 import sys
 from collections.abc import Mapping
 
-from orchestration.settings import ROOT
+from landed.settings import ROOT
 
 _DROP_FROM_BOUNDING_SET = 24
 _DAC_OVERRIDE = 1

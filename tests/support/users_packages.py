@@ -5,7 +5,7 @@ from functools import cache
 from importlib.metadata import packages_distributions
 from pathlib import Path
 
-from orchestration.settings import ROOT
+from landed.settings import ROOT
 
 HIDE = """
 import sys

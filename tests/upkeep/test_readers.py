@@ -7,7 +7,8 @@ from datetime import timedelta
 
 import pytest
 
-from orchestration.settings import ROOT, Settings
+from landed.settings import ROOT
+from orchestration.settings import Settings
 from orchestration.upkeep.warehouse import keep_small
 from tests.support.small_lake import load_events, soon
 

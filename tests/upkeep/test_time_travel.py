@@ -8,10 +8,11 @@ from contextlib import closing
 import duckdb
 import pytest
 
+from landed.settings import ROOT
 from orchestration import dbt
 from orchestration.loading.warehouse import connect
 from orchestration.loading.writer_lock import writer_lock
-from orchestration.settings import ROOT, Settings
+from orchestration.settings import Settings
 from orchestration.upkeep.warehouse import keep_small
 from tests.support.small_lake import load_events
 

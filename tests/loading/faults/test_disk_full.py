@@ -11,11 +11,12 @@ from typing import Any
 
 import pytest
 
+from landed.settings import ROOT
 from orchestration.loading import durable
 from orchestration.loading.landed_file import sealed_files
 from orchestration.loading.load import load
 from orchestration.loading.warehouse import connect
-from orchestration.settings import ROOT, Settings
+from orchestration.settings import Settings
 from tests.support import landed
 
 EVENTS = 400
