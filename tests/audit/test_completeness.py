@@ -19,6 +19,7 @@ from orchestration.settings import Settings
 from receiver.events import Limits
 from receiver.made_up_ids import BY_CONTENT
 from tests.support import landed
+from tests.support.duckdb_config import reading
 from tests.support.lake import Lake
 
 pytestmark = pytest.mark.timeout(600)  # the first test waits for three runs of dbt
@@ -45,7 +46,7 @@ def oddities(settings: Settings) -> dict[tuple[str, str, int], tuple[Any, ...]]:
 
 
 def _counts(settings: Settings, names: str) -> dict[tuple[str, str, int], tuple[Any, ...]]:
-    with connect(settings, read_only=True) as con:
+    with reading(settings) as con:
         rows = con.execute(
             f"select call, source, hour(hour), {names} from raw.completeness"
         ).fetchall()
@@ -132,7 +133,7 @@ def test_counted_hour_by_hour_or_all_at_once_it_is_the_same(road: Steps, built_l
 
 def test_the_sums_hold(road: Steps, built_lake: Lake) -> None:
     assert len(road) == 4
-    with connect(built_lake.settings, read_only=True) as con:
+    with reading(built_lake.settings) as con:
         assert troubles(con, built_lake.settings) == []
 
 

@@ -10,6 +10,7 @@ from orchestration.loading.warehouse import connect
 from orchestration.loading.writer_lock import writer_lock
 from orchestration.settings import Settings
 from tests.support import landed
+from tests.support.duckdb_config import reading
 
 KEPT = "message_id, received_at as _sdc_received_at, file as _seamline_file, line as _seamline_line"
 
@@ -45,7 +46,7 @@ def model(settings: Settings, *calls: str) -> None:
 
 def sums(settings: Settings) -> dict[tuple[str, int], tuple[int, ...]]:
     """Call and hour → received, loaded, waiting, rows, duplicate; they hold."""
-    with connect(settings, read_only=True) as con:
+    with reading(settings) as con:
         assert troubles(con, settings) == []
         rows = con.execute(
             "select call, hour(hour), received, loaded, waiting, rows, duplicate "

@@ -17,6 +17,7 @@ from orchestration.upkeep.archives import pack_loaded_files
 from orchestration.verify import verify
 from receiver.events import Limits
 from tests.support import landed
+from tests.support.duckdb_config import reading
 from tests.support.lake import Lake
 
 pytestmark = pytest.mark.timeout(600)  # the first test waits for dbt
@@ -252,7 +253,7 @@ def test_a_load_that_the_warehouse_has_forgotten_is_found(house: Settings) -> No
 
 
 def test_a_damaged_parquet_file_is_found(house: Settings) -> None:
-    with connect(house, read_only=True) as con:
+    with reading(house) as con:
         ((path,), *_) = con.execute(
             "select data_file from ducklake_list_files('seamline', 'track', schema => 'raw')"
         ).fetchall()

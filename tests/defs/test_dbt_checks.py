@@ -15,6 +15,7 @@ from orchestration.load_job import load_job
 from orchestration.loading.warehouse import connect
 from orchestration.loading.writer_lock import writer_lock
 from orchestration.settings import Settings
+from tests.support.duckdb_config import reading
 from tests.support.made_house import move_in
 
 TRACK = dg.AssetKey(["segment", "track"])
@@ -71,7 +72,7 @@ def _checks_of(job: str) -> set[dg.AssetCheckKey]:
 
 
 def _snapshots(settings: Settings) -> Any:
-    with connect(settings, read_only=True) as con:
+    with reading(settings) as con:
         return con.execute("select max(snapshot_id) from ducklake_snapshots('seamline')").fetchone()
 
 

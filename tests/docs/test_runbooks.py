@@ -15,6 +15,7 @@ from orchestration.loading.writer_lock import writer_lock
 from orchestration.settings import Settings
 from orchestration.verify import verify
 from tests.support import landed
+from tests.support.duckdb_config import reading
 from tests.support.lake import Lake
 
 pytestmark = [pytest.mark.long, pytest.mark.timeout(1800)]
@@ -80,7 +81,7 @@ def follow(runbook: str, house: Settings) -> str:
 
 
 def tracks(house: Settings) -> list[tuple[str, ...]]:
-    with connect(house, read_only=True) as con:
+    with reading(house) as con:
         return con.execute("select * from segment.track order by message_id").fetchall()
 
 

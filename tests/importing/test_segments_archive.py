@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from orchestration.loading.warehouse import connect
 from orchestration.settings import Settings
+from tests.support.duckdb_config import reading
 from tests.support.importing import event, loaded_ids, parsed, payloads, run_import, write
 
 DAY = 1_714_521_600_000
@@ -57,7 +57,7 @@ def test_what_segment_says_of_an_event_stays_in_it(archive: Path, settings: Sett
     run_import(archive)
     loaded_ids(settings)
 
-    with connect(settings, read_only=True) as con:
+    with reading(settings) as con:
         rows = con.sql("select payload, sent_at, received_at from raw.page").fetchall()
     assert len(rows) == 60
     for payload, sent_at, received_at in rows:

@@ -6,8 +6,8 @@ import re
 from pathlib import Path
 
 from orchestration.loading.load import load
-from orchestration.loading.warehouse import connect
 from orchestration.settings import Settings
+from tests.support.duckdb_config import reading
 from tests.support.importing import (
     events,
     loaded_ids,
@@ -89,7 +89,7 @@ def test_the_events_of_a_file_are_a_microsecond_apart(settings: Settings, tmp_pa
     run_import(write(tmp_path / "a.json", [*EVENTS[:20], b"no event", *EVENTS[20:]]))
     load(settings)
 
-    with connect(settings, read_only=True) as con:
+    with reading(settings) as con:
         times = con.sql(
             """
             select count(distinct received_at), date_diff('us', min(received_at), max(received_at))

@@ -4,9 +4,9 @@ import pytest
 
 from orchestration.loading.landed_file import is_too_deep
 from orchestration.loading.load import load
-from orchestration.loading.warehouse import connect
 from orchestration.settings import Settings
 from tests.support import landed
+from tests.support.duckdb_config import reading
 
 GOOD = landed.line({"messageId": "good", "type": "track"})
 LATER = landed.line({"messageId": "later", "type": "track"})
@@ -40,7 +40,7 @@ def test_a_damaged_line_goes_to_rejected_and_its_neighbours_are_loaded(
 
     load(settings)
 
-    with connect(settings, read_only=True) as con:
+    with reading(settings) as con:
         rows = con.execute("select message_id, line from raw.track order by line").fetchall()
         rejects = con.execute("select reason, call, file, line from raw.rejected").fetchall()
     assert rows == [("good", 1), ("later", 3)]
@@ -52,7 +52,7 @@ def test_what_the_receiver_rejected_is_a_row_with_its_bytes(settings: Settings) 
 
     loaded = load(settings)
 
-    with connect(settings, read_only=True) as con:
+    with reading(settings) as con:
         rows = con.execute("select source, reason, body, received_at from raw.rejected").fetchall()
     assert loaded.rejected == 1
     assert [(source, reason, body) for source, reason, body, _ in rows] == [

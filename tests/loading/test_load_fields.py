@@ -7,9 +7,9 @@ import pytest
 
 from orchestration.loading import fields
 from orchestration.loading.load import load
-from orchestration.loading.warehouse import connect
 from orchestration.settings import Settings
 from tests.support import landed
+from tests.support.duckdb_config import reading
 
 pytestmark = pytest.mark.usefixtures("made_warehouse")
 
@@ -23,7 +23,7 @@ def land(settings: Settings, *events: Any, call: str = "track") -> None:
 
 
 def seen(settings: Settings, where: str = "true") -> list[tuple[Any, ...]]:
-    with connect(settings, read_only=True) as con:
+    with reading(settings) as con:
         return con.execute(
             f"select path, type, count from raw.field where {where} order by path, type"
         ).fetchall()
@@ -66,7 +66,7 @@ def test_the_first_place_stays_the_first(settings: Settings) -> None:
     land(settings, {"b": 2})
     load(settings)
 
-    with connect(settings, read_only=True) as con:
+    with reading(settings) as con:
         rows = con.execute(
             "select path, first_load_id, first_line, last_load_id from raw.field order by path"
         ).fetchall()
@@ -126,7 +126,7 @@ def test_a_name_with_a_nul_in_it_is_not_listed(settings: Settings) -> None:
     land(settings, '{"event": "a\\u0000b", "properties": {"p": 1}}')
     load(settings)
 
-    with connect(settings, read_only=True) as con:
+    with reading(settings) as con:
         assert con.execute("select distinct event from raw.field").fetchall() == [(None,)]
 
 
@@ -154,7 +154,7 @@ def test_properties_are_noted_event_by_event(settings: Settings) -> None:
     )
     load(settings)
 
-    with connect(settings, read_only=True) as con:
+    with reading(settings) as con:
         rows = con.execute(
             "select event, path, count from raw.field "
             "where path in ('properties.price', 'context.ip') order by all"
@@ -176,7 +176,7 @@ def test_names_of_events_without_end_are_listed_together(
         land(settings, *events)
         load(settings)
 
-    with connect(settings, read_only=True) as con:
+    with reading(settings) as con:
         rows = con.execute(
             "select event, count from raw.field where path = 'properties.p' order by all"
         ).fetchall()

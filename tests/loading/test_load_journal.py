@@ -6,9 +6,9 @@ import pytest
 
 from orchestration.loading import loads
 from orchestration.loading.load import load
-from orchestration.loading.warehouse import connect
 from orchestration.settings import Settings
 from tests.support import landed
+from tests.support.duckdb_config import reading
 
 
 def _land(settings: Settings, message_id: str) -> Path:
@@ -24,7 +24,7 @@ def test_every_load_is_in_the_journal_as_it_is_in_the_ledger(settings: Settings)
         _land(settings, message_id)
         load(settings)
 
-    with connect(settings, read_only=True) as con:
+    with reading(settings) as con:
         ledger = con.execute(
             "select load_id, loaded_at, call || '/' || file, sha256 from raw.landed_file "
             "order by load_id"

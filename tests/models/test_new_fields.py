@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from orchestration.loading.warehouse import connect
 from tests.support import landed
+from tests.support.duckdb_config import reading
 from tests.support.lake import Lake
 
 pytestmark = pytest.mark.timeout(600)
@@ -39,7 +39,7 @@ class Tables:
 
 def snapshot(lake: Lake) -> Tables:
     found = Tables()
-    with connect(lake.settings, read_only=True) as con:
+    with reading(lake.settings) as con:
         relations = con.execute(
             "select * from (select schema_name, table_name from duckdb_tables() "
             "union all select schema_name, view_name from duckdb_views()) "

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from landed.settings import ROOT
-from orchestration.loading.warehouse import connect
 from tests.support import landed
+from tests.support.duckdb_config import reading
 from tests.support.lake import TABLES, Lake
 from tests.support.real_events import EVENTS, RECEIVED_AT, WEB_ROW, at
 
@@ -270,7 +270,7 @@ def test_every_query_in_the_docs_runs(
 ) -> None:
     """Beside tables that were exported from Stitch and from Segment Warehouses."""
     monkeypatch.chdir(tmp_path)
-    with connect(loaded.settings, read_only=True) as con:
+    with reading(loaded.settings) as con:
         for folder, table in (
             ("stitch_history/page", "segment.page"),
             ("segment_history/pages", "segment_warehouse.pages"),

@@ -16,7 +16,7 @@ from orchestration.loading.archive import hours_to_pack, pack_hour
 from orchestration.loading.insert import known_checksums
 from orchestration.loading.load import WarehouseBehindError, is_restoring, load
 from orchestration.loading.tables import COLUMNS
-from orchestration.loading.warehouse import connect, create_warehouse
+from orchestration.loading.warehouse import create_warehouse
 from orchestration.raw_assets import raw_tables
 from orchestration.reload import reload_rejected
 from orchestration.restore import restore_if_behind
@@ -24,6 +24,7 @@ from orchestration.sensor import is_warehouse_lost
 from orchestration.settings import Settings
 from receiver.events import Limits
 from tests.support import landed
+from tests.support.duckdb_config import reading
 from tests.support.made_house import move_in
 
 HOURS = ("20261122T05", "20261122T06", "20261122T07")
@@ -34,7 +35,7 @@ Tables = dict[str, list[tuple[Any, ...]]]
 
 def tables(settings: Settings) -> Tables:
     """Every row of every raw table."""
-    with connect(settings, read_only=True) as con:
+    with reading(settings) as con:
         return {
             table: con.execute(f"select * from {table} order by all").fetchall()
             for table in COLUMNS
@@ -82,7 +83,7 @@ def filled(settings: Settings, three_loads: Path) -> Settings:
 
 def pack(settings: Settings) -> None:
     """Pack all that is loaded."""
-    with connect(settings, read_only=True) as con:
+    with reading(settings) as con:
         for call, hour, paths in hours_to_pack(settings.landing, datetime(2027, 1, 1, tzinfo=UTC)):
             known = known_checksums(con, [path.name for path in paths])
             assert not pack_hour(settings.landing, call, hour, paths, known)

@@ -17,8 +17,11 @@ def house(tmp_path: Path) -> Iterator[House]:
     house.end()
 
 
-def test_the_demo_arrives_exactly_once_while_somebody_reads(house: House) -> None:
+def test_the_demo_arrives_exactly_once_while_somebody_reads(
+    house: House, prepared_house: Path
+) -> None:
     """1,000 events of five calls through the Segment client, and a reader."""
+    house.move_in(prepared_house)
     reader = Reader(house)
     reader.start()
 
@@ -27,7 +30,7 @@ def test_the_demo_arrives_exactly_once_while_somebody_reads(house: House) -> Non
     assert status == 0, printed
     assert sum(house.counts("segment").values()) == 1000
     assert sum(house.counts("raw").values()) > 1000
-    assert (reader.stop(), reader.reads > 50) == ("", True)
+    assert (reader.stop(), reader.reads > 20) == ("", True)
 
 
 @pytest.mark.long

@@ -22,10 +22,10 @@ from landed.settings import ROOT
 from orchestration import dbt
 from orchestration.loading.people import ANONYMOUS, USER, Id
 from orchestration.loading.tables import CALLS
-from orchestration.loading.warehouse import connect
 from orchestration.settings import Settings
 from orchestration.verify import verify
 from tests.support import landed
+from tests.support.duckdb_config import reading
 from tests.support.forked import run_command
 from tests.support.made_house import plain_environment
 
@@ -63,7 +63,7 @@ class House:
 
     def rows(self, sql: str) -> list[tuple[Any, ...]]:
         """The answer to a query."""
-        with connect(self.settings, read_only=True) as con:
+        with reading(self.settings) as con:
             return con.execute(sql).fetchall()
 
     def hashes(self) -> dict[str, set[tuple[Any, ...]]]:

@@ -208,7 +208,8 @@ def _command(name: str, arguments: list[str], manifest: Any) -> None:
 
     if name == "dbt":
         dbt.cli(arguments, prog_name=name, obj={"manifest": manifest, "callbacks": []})
-    own_dbt.dbtRunner = partial(dbt.dbtRunner, manifest)
+    if "prepare" not in arguments:  # it reads the project, to write the manifest
+        own_dbt.dbtRunner = partial(dbt.dbtRunner, manifest)
     cli(arguments, prog_name=name)
 
 

@@ -15,9 +15,9 @@ from unittest.mock import patch
 from landed.settings import ROOT
 from orchestration.loading.load import load
 from orchestration.loading.tables import CALLS
-from orchestration.loading.warehouse import connect
 from orchestration.settings import Settings
 from receiver.__main__ import main
+from tests.support.duckdb_config import reading
 from tests.support.receiver import payload_of, whole_lines
 
 SECONDS = 120
@@ -126,7 +126,7 @@ def loaded_ids(settings: Settings) -> list[str]:
     """Load what has landed; return the ids of all rows of the raw tables, copies included."""
     load(settings)
     ids: list[str] = []
-    with connect(settings, read_only=True) as con:
+    with reading(settings) as con:
         for call in CALLS:
             ids += [row[0] for row in con.sql(f'select message_id from raw."{call}"').fetchall()]
     return sorted(ids)

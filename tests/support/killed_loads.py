@@ -27,6 +27,7 @@ from orchestration.loading.landed_file import sealed_files
 from orchestration.loading.tables import CALLS
 from orchestration.settings import Settings
 from tests.support import landed
+from tests.support.duckdb_config import spare_the_processor
 from tests.support.forked import run_command
 
 _forks = multiprocessing.get_context("forkserver")
@@ -41,7 +42,7 @@ class Child:
         """Start it, and return once it begins."""
         self.pipe, theirs = _forks.Pipe()
         self.process: ForkServerProcess = _forks.Process(
-            target=target, args=(*arguments, theirs), daemon=True
+            target=_spared, args=(target, *arguments, theirs), daemon=True
         )
         self.process.start()
         theirs.close()
@@ -74,6 +75,11 @@ class Child:
         """Tell it to stop; return what it tells then."""
         self.pipe.send("stop")
         return self.ends()
+
+
+def _spared(target: Callable[..., None], *arguments: object) -> None:
+    spare_the_processor()
+    target(*arguments)
 
 
 @dataclass

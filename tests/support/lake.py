@@ -8,15 +8,11 @@ from typing import Any
 import pytest
 
 from orchestration.loading.load import load
-from orchestration.loading.warehouse import connect
 from orchestration.settings import Settings
 from tests.support import landed
+from tests.support.duckdb_config import reading
 from tests.support.forked import run_dbt
 from tests.support.made_house import move_in
-
-# DuckLake asks its catalog for the statistics of each column of a table without rows, twice for
-# each query: 3 ms a column.
-PLAIN_PLANS = "set disabled_optimizers = 'join_order,statistics_propagation'"
 
 TABLES = ("alias", "group", "identify", "page", "screen", "track")
 
@@ -63,8 +59,7 @@ class Lake:
 
     def rows(self, sql: str, parameters: object = None) -> list[tuple[Any, ...]]:
         """The answer to a query."""
-        with connect(self.settings, read_only=True) as con:
-            con.execute(PLAIN_PLANS)
+        with reading(self.settings) as con:
             return con.execute(sql, parameters).fetchall()
 
     def tables(self, names: tuple[str, ...] = TABLES) -> dict[str, list[tuple[Any, ...]]]:

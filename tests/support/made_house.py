@@ -2,17 +2,15 @@
 
 import os
 import shutil
-import subprocess
-import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import pytest
 from filelock import FileLock
 
-from landed.settings import ROOT
 from orchestration.loading.warehouse import create_warehouse
 from orchestration.settings import Settings
+from tests.support.forked import run_command
 
 
 def shared_folder(factory: pytest.TempPathFactory) -> Path:
@@ -80,11 +78,8 @@ def move_in(made: Path, folder: Path) -> None:
 
 def run_orchestration(command: str, house: Mapping[str, str]) -> None:
     """Run `python -m orchestration` to its good end."""
-    # a process of its own: dbt's parser waits for ever in a fork of a process that has parsed
-    done = subprocess.run(
-        [sys.executable, "-m", "orchestration", command],
-        cwd=ROOT, env=os.environ | house, capture_output=True, text=True, check=False,
-    )  # fmt: skip
+    # dbt's static parser has threads, which a fork does not have and would wait for
+    done = run_command([command], plain_environment() | house | {"DBT_STATIC_PARSER": "false"})
     if done.returncode:
         pytest.fail(done.stdout + done.stderr)
 

@@ -15,9 +15,9 @@ import httpx
 import psutil
 
 from landed.settings import ROOT
-from orchestration.loading.warehouse import connect
 from orchestration.settings import Settings
 from tests.support import made_house
+from tests.support.duckdb_config import reading
 from tests.support.made_house import plain_environment
 from tests.support.receiver import free_port
 from tests.support.users_packages import hide_developers_packages
@@ -122,7 +122,7 @@ class House:
 
     def query(self, sql: str) -> list[tuple[Any, ...]]:
         """Ask the warehouse, as a process of its own would."""
-        with connect(self.settings, read_only=True) as con:
+        with reading(self.settings) as con:
             return con.execute(sql).fetchall()
 
     def counts(self, schema: str) -> dict[str, int]:
@@ -185,7 +185,7 @@ while True:
         con.execute(f'select count(*) from raw."{table}"').fetchall()
         reads += 1
     print(reads, flush=True)
-    time.sleep(0.5)
+    time.sleep(2)
 """
 
     def __init__(self, house: House) -> None:

@@ -6,9 +6,9 @@ from typing import Any
 import duckdb
 
 from orchestration.loading.load import load
-from orchestration.loading.warehouse import connect
 from orchestration.settings import Settings
 from tests.support import landed
+from tests.support.duckdb_config import reading
 
 LOADS = 12
 
@@ -59,13 +59,13 @@ def hashes(con: duckdb.DuckDBPyConnection, at: str = "") -> dict[str, Row]:
 
 def all_hashes(settings: Settings) -> dict[str, Row]:
     """The same, of the tables as they are now, on a connection of its own."""
-    with connect(settings, read_only=True) as con:
+    with reading(settings) as con:
         return hashes(con)
 
 
 def snapshots(settings: Settings) -> list[int]:
     """The ids of all snapshots."""
-    with connect(settings, read_only=True) as con:
+    with reading(settings) as con:
         rows = con.execute(
             "select snapshot_id from ducklake_snapshots('seamline') order by all"
         ).fetchall()
@@ -74,7 +74,7 @@ def snapshots(settings: Settings) -> list[int]:
 
 def past(settings: Settings) -> dict[int, dict[str, Row]]:
     """The hashes at every snapshot."""
-    with connect(settings, read_only=True) as con:
+    with reading(settings) as con:
         return {
             snapshot: hashes(con, f"at (version => {snapshot})") for snapshot in snapshots(settings)
         }
@@ -87,7 +87,7 @@ def files(settings: Settings) -> set[Path]:
 
 def table_files(settings: Settings, schema: str, table: str) -> list[str]:
     """The files that a table consists of now."""
-    with connect(settings, read_only=True) as con:
+    with reading(settings) as con:
         rows = con.execute(
             "select data_file from ducklake_list_files('seamline', $1, schema => $2)",
             [table, schema],
@@ -99,7 +99,7 @@ def listed_and_missing(settings: Settings) -> list[str]:
     """The names of files that the catalog lists for some snapshot and that are not on disk."""
     on_disk = {path.name for path in files(settings)}
     catalog = "__ducklake_metadata_seamline"
-    with connect(settings, read_only=True) as con:
+    with reading(settings) as con:
         rows = con.execute(
             f"select parse_filename(path) from {catalog}.ducklake_data_file union all "
             f"select parse_filename(path) from {catalog}.ducklake_delete_file"

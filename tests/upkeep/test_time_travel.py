@@ -14,6 +14,7 @@ from orchestration.loading.warehouse import connect
 from orchestration.loading.writer_lock import writer_lock
 from orchestration.settings import Settings
 from orchestration.upkeep.warehouse import keep_small
+from tests.support.duckdb_config import reading
 from tests.support.small_lake import load_events
 
 PAGE = (ROOT / "docs" / "time-travel.md").read_text()
@@ -50,7 +51,7 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Settings]:
 
 
 def _ask(settings: Settings, query: str) -> list[tuple[object, ...]]:
-    with connect(settings, read_only=True) as con:
+    with reading(settings) as con:
         return con.execute(query).fetchall()
 
 

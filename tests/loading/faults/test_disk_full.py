@@ -15,9 +15,9 @@ from landed.settings import ROOT
 from orchestration.loading import durable
 from orchestration.loading.landed_file import sealed_files
 from orchestration.loading.load import load
-from orchestration.loading.warehouse import connect
 from orchestration.settings import Settings
 from tests.support import landed
+from tests.support.duckdb_config import reading
 
 EVENTS = 400
 FILES = 30
@@ -41,7 +41,7 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
 
 
 def rows(settings: Settings, sql: str) -> list[tuple[Any, ...]]:
-    with connect(settings, read_only=True) as con:
+    with reading(settings) as con:
         return con.execute(sql).fetchall()
 
 

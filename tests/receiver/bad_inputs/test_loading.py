@@ -11,7 +11,6 @@ import pytest
 
 from orchestration.loading.load import load
 from orchestration.loading.tables import CALLS
-from orchestration.loading.warehouse import connect
 from orchestration.settings import Settings
 from tests.receiver.bad_inputs import (
     test_events,
@@ -21,6 +20,7 @@ from tests.receiver.bad_inputs import (
     test_signatures,
 )
 from tests.support.attack import KEY, Case, Line, bad_input, each, expected_lines, send
+from tests.support.duckdb_config import reading
 from tests.support.forked import run_dbt
 from tests.support.made_house import house_settings, move_in
 from tests.support.receiver import AppReceiver, Landing, RunningReceiver, new_id
@@ -99,7 +99,7 @@ def outcome(tmp_path_factory: pytest.TempPathFactory, prepared_house: Path) -> I
     environment = os.environ | house | {"DBT_TARGET_PATH": str(folder / "dagster/dbt/target")}
     status, said = run_dbt(["run", "--select", *MODELS], environment, folder / "dbt")
     assert status == 0, said
-    with connect(settings, read_only=True) as con:
+    with reading(settings) as con:
         yield Outcome(con, expected, raw_lines(con), ids)
 
 
