@@ -49,13 +49,8 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Begin with the whole stack, as one worker would wait for it at the end.
-
-    Beside it the receiver's tests, as those of the models wait until a house is prepared.
-    """
-    first = ("tests/stack/test_whole_road.py", "tests/receiver/")
-    items.sort(key=lambda item: not item.nodeid.startswith(first))
-    items.sort(key=lambda item: not item.nodeid.startswith(first[0]))
+    """Begin with the receiver: the tests of the models wait until a house is prepared."""
+    items.sort(key=lambda item: not item.nodeid.startswith("tests/receiver/"))
 
 
 def pytest_report_header() -> str:

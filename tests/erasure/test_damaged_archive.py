@@ -12,7 +12,7 @@ GONE = "gone-81d2"
 
 
 def test_a_damaged_archive_stops_it_with_a_line_that_says_what_to_do(tmp_path: Path) -> None:
-    house = house_in(tmp_path / "house", seal_seconds=0.3)
+    house = house_in(tmp_path / "house")
     landed.land(house.landing, "track", *(landed.line(track(who)) for who in (GONE, "stays")))
     load(house.settings)
     pack_loaded_files(house.settings)

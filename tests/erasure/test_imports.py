@@ -20,7 +20,7 @@ GONE = "gone-81d2"
 @pytest.fixture
 def interrupted(tmp_path: Path) -> tuple[House, Place]:
     """A house with an import that was ended when all was read and nothing landed."""
-    house = house_in(tmp_path, seal_seconds=0.3)
+    house = house_in(tmp_path)
     place = Place(house.landing / "imports", "0" * 32)
     place.staging.mkdir(parents=True, mode=0o700)
     chunk = b"".join(landed.line(track(user)) for user in ("stays", GONE, "stays"))

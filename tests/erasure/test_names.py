@@ -18,7 +18,7 @@ NAMES = "select distinct call, event, path from raw.field order by all"
 
 @pytest.fixture
 def empty(tmp_path: Path) -> House:
-    return house_in(tmp_path, seal_seconds=0.3)
+    return house_in(tmp_path)
 
 
 @pytest.fixture

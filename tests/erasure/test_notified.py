@@ -20,7 +20,7 @@ HOOKS = basic("hooks-key")
 
 @pytest.fixture
 def empty(tmp_path: Path) -> House:
-    return house_in(tmp_path, seal_seconds=0.3)
+    return house_in(tmp_path)
 
 
 def with_setting(house: House, **changed: object) -> Settings:

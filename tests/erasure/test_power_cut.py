@@ -20,7 +20,7 @@ from tests.support.power_cut import JournalledHouse
 def test_what_stays_is_synced_while_what_goes_is_still_there(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    house = house_in(tmp_path, seal_seconds=0.3)
+    house = house_in(tmp_path)
     landed.land(house.landing, "track", *(landed.line(track(who)) for who in ("gone", "stays")))
     load(house.settings)
     before = set(house.settings.data.rglob("*.parquet"))

@@ -23,7 +23,7 @@ WHO = {Id(USER, ANNA), Id(ANONYMOUS, DEVICE), Id(USER, "4711")}
 @pytest.fixture
 def empty(tmp_path: Path) -> House:
     """A house whose landing folder a receiver of this test writes to."""
-    return house_in(tmp_path, seal_seconds=0.3)
+    return house_in(tmp_path)
 
 
 @pytest.fixture

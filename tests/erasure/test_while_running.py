@@ -70,7 +70,7 @@ class Loader(threading.Thread):
 
 @pytest.fixture
 def house(tmp_path: Path) -> House:
-    return house_in(tmp_path, seal_seconds=0.3)
+    return house_in(tmp_path)
 
 
 @pytest.mark.timeout(600)

@@ -15,16 +15,14 @@ from typing import Any
 from urllib.parse import quote
 
 import duckdb
-import pytest
 import zstandard
 
 from landed.settings import ROOT
-from orchestration import dbt
 from orchestration.loading.people import ANONYMOUS, USER, Id
 from orchestration.loading.tables import CALLS
 from orchestration.settings import Settings
 from orchestration.verify import verify
-from tests.support import landed
+from tests.support import forked, landed
 from tests.support.duckdb_config import reading
 from tests.support.forked import run_command
 from tests.support.made_house import plain_environment
@@ -96,7 +94,7 @@ class House:
         return done.stdout + done.stderr
 
 
-def house_in(folder: Path, seal_seconds: float = 2) -> House:
+def house_in(folder: Path, seal_seconds: float = 0.3) -> House:
     environment = {
         "SEAMLINE_LANDING": str(folder / "landing"),
         "SEAMLINE_WAREHOUSE": f"ducklake:sqlite:{folder}/warehouse/catalog.sqlite",
@@ -109,6 +107,7 @@ def house_in(folder: Path, seal_seconds: float = 2) -> House:
         landing=folder / "landing",
         warehouse=environment["SEAMLINE_WAREHOUSE"],
         columns=folder / "columns.yml",
+        seal_seconds=seal_seconds,
         DAGSTER_HOME=folder / "dagster",
     )
     return House(settings, environment)
@@ -191,10 +190,7 @@ def land_later(landing: Path) -> None:
 def run_models(house: House) -> None:
     """Bring up to date the models that have rows; the views on them are not needed here."""
     names = [name for table in TABLES for name in (f"stg_segment__{table}", table)]
-    with pytest.MonkeyPatch.context() as patched:
-        for name, value in house.environment.items():
-            patched.setenv(name, value)
-        assert dbt.failures(dbt.run_models(house.settings, names)) == []
+    forked.run_models(names, house.environment)
 
 
 def copy_of(template: Path, folder: Path) -> House:

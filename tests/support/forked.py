@@ -1,4 +1,4 @@
-"""dbt and `python -m orchestration` in a new process for each call, forked from a warm one.
+"""dbt, our models and `python -m orchestration`, each call a process forked from a warm one.
 
 That one has imported both and read the project, which takes longer than most calls do. What a call
 leaves behind in its process, connections and locks above all, ends with it, as it does with the
@@ -14,7 +14,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cache, partial
 from pathlib import Path
 from typing import Any, TextIO
@@ -22,6 +22,7 @@ from typing import Any, TextIO
 from filelock import FileLock
 
 from landed.settings import ROOT
+from orchestration.settings import Settings
 from tests.support.duckdb_config import spare_the_processor
 
 PROJECT = ("--project-dir", "dbt_project", "--profiles-dir", ".")
@@ -61,6 +62,19 @@ def run_command(
         status = _call("orchestration", arguments, environment, output, errors)
         printed = output.read_text(), errors.read_text()
     return subprocess.CompletedProcess(arguments, status, *printed)
+
+
+def run_models(names: Iterable[str], house: Mapping[str, str]) -> None:
+    """Bring models up to date as Dagster and `make load` do; they have to be.
+
+    Args:
+        names: those of the models.
+        house: its settings, by their names in the environment.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        said = Path(folder) / "said"
+        status = _call("models", list(names), os.environ | house, said, said)
+        assert status == 0, said.read_text()
 
 
 def _call(
@@ -193,6 +207,8 @@ def _run(
         _command(command, arguments, manifest)
     except SystemExit as end:
         status = end.code if isinstance(end.code, int) else 1
+        if isinstance(end.code, str):  # a message, which Python would print
+            sys.stderr.write(f"{end.code}\n")
     finally:
         sys.stdout.flush()
         sys.stderr.flush()
@@ -210,6 +226,9 @@ def _command(name: str, arguments: list[str], manifest: Any) -> None:
         dbt.cli(arguments, prog_name=name, obj={"manifest": manifest, "callbacks": []})
     if "prepare" not in arguments:  # it reads the project, to write the manifest
         own_dbt.dbtRunner = partial(dbt.dbtRunner, manifest)
+    if name == "models":
+        failed = own_dbt.failures(own_dbt.run_models(Settings(), arguments))
+        sys.exit("\n".join(failed) or 0)
     cli(arguments, prog_name=name)
 
 

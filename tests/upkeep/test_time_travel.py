@@ -9,12 +9,12 @@ import duckdb
 import pytest
 
 from landed.settings import ROOT
-from orchestration import dbt
 from orchestration.loading.warehouse import connect
 from orchestration.loading.writer_lock import writer_lock
 from orchestration.settings import Settings
 from orchestration.upkeep.warehouse import keep_small
 from tests.support.duckdb_config import reading
+from tests.support.forked import run_models
 from tests.support.small_lake import load_events
 
 PAGE = (ROOT / "docs" / "time-travel.md").read_text()
@@ -38,7 +38,7 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Settings]:
         settings = Settings()
         for number in range(3):
             load_events(settings, 5 * number)
-        assert dbt.failures(dbt.run_models(settings, MODELS)) == []
+        run_models(MODELS, {})
         keep_small(settings)
         with closing(sqlite3.connect(settings.catalog)) as catalog, catalog:
             catalog.execute(
@@ -46,7 +46,7 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Settings]:
                 "'2026-11-23 17:%02d:%02d+00', snapshot_id / 60, snapshot_id % 60)"
             )
         load_events(settings, 100)
-        assert dbt.failures(dbt.run_models(settings, MODELS)) == []
+        run_models(MODELS, {})
         yield settings
 
 
@@ -99,7 +99,7 @@ def test_rows_that_were_deleted_come_back(house: Settings) -> None:
 def test_the_models_go_on_after_upkeep(house: Settings) -> None:
     keep_small(house)
     load_events(house, 200)
-    assert dbt.failures(dbt.run_models(house, MODELS)) == []
+    run_models(MODELS, {})
 
     rows = "select count(*), count(distinct message_id) from segment.track"
     assert _ask(house, rows) == [(25, 25)]

@@ -7,9 +7,10 @@ from orchestration.reload import reload_rejected
 from receiver.events import Limits
 from tests.defs.test_sensor import tick, wanted
 from tests.support import landed
+from tests.support.forked import run_models
 from tests.support.killed_loads import Child, Sent, environment, waiting
 from tests.support.lake import Lake
-from tests.support.load_children import load_files, run_models
+from tests.support.load_children import load_files
 
 pytestmark = pytest.mark.timeout(600)
 
@@ -35,7 +36,7 @@ def load_and_die(lake: Lake) -> None:
 
 
 def run_dbt(lake: Lake, *models: str) -> None:
-    assert Child(run_models, environment(lake.settings, lake.scratch), models).ends() == []
+    run_models(models, environment(lake.settings, lake.scratch))
 
 
 def test_what_a_process_loaded_before_it_died_is_asked_for_though_no_file_waits(

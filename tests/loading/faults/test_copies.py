@@ -6,9 +6,9 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from tests.support import landed
-from tests.support.killed_loads import Child, environment
+from tests.support.forked import run_models
+from tests.support.killed_loads import environment
 from tests.support.lake import Lake
-from tests.support.load_children import run_models
 
 pytestmark = pytest.mark.timeout(600)
 
@@ -37,7 +37,7 @@ def copies_of(number: int, chance: random.Random) -> list[tuple[datetime, bytes]
 
 def run_dbt(lake: Lake, **flags: str) -> None:
     house = environment(lake.settings, lake.scratch)
-    assert Child(run_models, house | flags, MODELS).ends() == []
+    run_models(MODELS, house | flags)
 
 
 @pytest.mark.long

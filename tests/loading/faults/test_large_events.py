@@ -7,9 +7,10 @@ import pytest
 
 from tests.support import landed
 from tests.support.fault_report import Report
+from tests.support.forked import run_models
 from tests.support.killed_loads import Child, environment
 from tests.support.lake import Lake
-from tests.support.load_children import load_files, run_models
+from tests.support.load_children import load_files
 
 pytestmark = pytest.mark.timeout(600)
 
@@ -52,7 +53,7 @@ def test_a_property_of_1_mib_and_an_event_of_10_mib_are_rows_with_every_byte(
     lake.land("track", *map(landed.line, events.values()))
     large = Child(load_files, lake.settings).ends()
     house = environment(lake.settings, lake.scratch)
-    assert Child(run_models, house, ("stg_segment__track", "track")).ends() == []
+    run_models(("stg_segment__track", "track"), house)
 
     payloads = dict(lake.rows("select message_id, payload::varchar from raw.track"))
     for message_id, sent in events.items():

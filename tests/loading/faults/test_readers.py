@@ -6,9 +6,10 @@ from orchestration.loading.load import load
 from orchestration.loading.warehouse import connect
 from tests.support import landed
 from tests.support.fault_report import Report
+from tests.support.forked import run_models
 from tests.support.killed_loads import Child, environment
 from tests.support.lake import Lake
-from tests.support.load_children import read_in_a_loop, run_models
+from tests.support.load_children import read_in_a_loop
 
 pytestmark = pytest.mark.timeout(600)
 
@@ -24,7 +25,7 @@ def land(lake: Lake, name: str) -> None:
 
 
 def run_dbt(lake: Lake) -> None:
-    assert Child(run_models, environment(lake.settings, lake.scratch), MODELS).ends() == []
+    run_models(MODELS, environment(lake.settings, lake.scratch))
 
 
 @pytest.mark.parametrize("count", [3, pytest.param(8, marks=pytest.mark.long)])
