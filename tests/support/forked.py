@@ -5,6 +5,7 @@ leaves behind in its process, connections and locks above all, ends with it, as 
 command. The environment of a call is all that it knows of a house.
 """
 
+import gc
 import json
 import os
 import select
@@ -160,6 +161,7 @@ def _warm_up() -> Any:
     """Import what commands need, and read the project; return dbt's manifest."""
     # here, so that those who only call do not wait for it
     from dbt.cli.main import dbtRunner  # noqa: PLC0415
+    from dbt_common.clients.jinja import template_cache  # noqa: PLC0415
 
     from orchestration import dbt_plugin, prepare, verify  # noqa: PLC0415
 
@@ -171,6 +173,11 @@ def _warm_up() -> Any:
         parse = ["--quiet", "--no-static-parser", "parse"]
         outcome = dbtRunner().invoke([*parse, *where, *PROJECT])
     assert outcome.success, outcome.exception
+    for macro in outcome.result.macros.values():
+        if macro.package_name in {"seamline", "dbt_duckdb"}:
+            template_cache.get_node_template(macro)
+    gc.collect()
+    gc.freeze()  # what all forks share is nothing for their collectors
     return outcome.result
 
 
@@ -194,7 +201,7 @@ def _run(
     manifest: Any,
 ) -> None:
     os.environ.clear()
-    os.environ.update(environment)
+    os.environ.update({"DBT_LOG_LEVEL_FILE": "none"} | environment)
     for path, descriptor in ((output, 1), (errors, 2)):
         flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_APPEND
         file = os.open(path, flags, 0o666)
