@@ -9,6 +9,7 @@ from contextlib import contextmanager
 import duckdb
 
 from orchestration.loading import warehouse
+from orchestration.loading.lake import DATABASE
 from orchestration.settings import Settings
 
 
@@ -21,13 +22,32 @@ def spare_the_processor() -> None:
     warehouse.CONFIG |= {"allow_unsigned_extensions": True, "threads": 1}
 
 
+_idle: list[duckdb.DuckDBPyConnection] = []
+
+
 @contextmanager
 def reading(settings: Settings) -> Iterator[duckdb.DuckDBPyConnection]:
-    """Connect to look at what is there.
+    """Open the warehouse to look at what is there; closed at the end.
+
+    DuckDB itself stays: loading its extensions takes longer than most looks.
+    """
+    con = _idle.pop() if _idle else _session()
+    con.execute(warehouse.attach_sql(settings, read_only=True))
+    con.execute(f"use {DATABASE}")
+    yield con
+    con.execute("use memory")
+    con.execute(f"detach {DATABASE}")
+    _idle.append(con)
+
+
+def _session() -> duckdb.DuckDBPyConnection:
+    """DuckDB, with nothing attached.
 
     DuckLake asks its catalog for the statistics of each column of a table without rows, twice for
     each query: 3 ms a column. Two optimizers want them, and a look needs neither.
     """
-    with warehouse.connect(settings, read_only=True) as con:
-        con.execute("set disabled_optimizers = 'join_order,statistics_propagation'")
-        yield con
+    con = duckdb.connect(config=warehouse.CONFIG)
+    warehouse.load_extensions(con)
+    con.execute("set TimeZone = 'UTC'")
+    con.execute("set disabled_optimizers = 'join_order,statistics_propagation'")
+    return con

@@ -11,9 +11,8 @@ import os
 import random
 import signal
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from functools import cache
 from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 from typing import Any
@@ -21,13 +20,11 @@ from typing import Any
 import duckdb
 import pytest
 
-from orchestration.loading import warehouse
-from orchestration.loading.lake import DATABASE
 from orchestration.loading.landed_file import sealed_files
 from orchestration.loading.tables import CALLS
 from orchestration.settings import Settings
 from tests.support import landed
-from tests.support.duckdb_config import spare_the_processor
+from tests.support.duckdb_config import reading, spare_the_processor
 from tests.support.forked import run_command
 
 _forks = multiprocessing.get_context("forkserver")
@@ -113,7 +110,7 @@ class Sent:
 
     def missing(self) -> dict[str, object]:
         """What was landed and is not loaded exactly once; empty once all is."""
-        with opened(self.settings) as con:
+        with reading(self.settings) as con:
             faults = _ledger_faults(con)
             for call in CALLS:
                 rows = con.execute(f'select message_id from raw."{call}"').fetchall()
@@ -154,28 +151,6 @@ _DIFFERENCES = f"""
 """
 
 
-@cache
-def _session() -> duckdb.DuckDBPyConnection:
-    """One for all questions: loading the extensions takes half a second."""
-    con = duckdb.connect(config=warehouse.CONFIG)
-    warehouse.load_extensions(con)
-    con.execute("set TimeZone = 'UTC'")
-    return con
-
-
-@contextlib.contextmanager
-def opened(settings: Settings) -> Iterator[duckdb.DuckDBPyConnection]:
-    """The warehouse, opened anew for reading, as after a restart; closed at the end."""
-    con = _session()
-    con.execute(warehouse.attach_sql(settings, read_only=True))
-    con.execute(f"use {DATABASE}")
-    try:
-        yield con
-    finally:
-        con.execute("use memory")
-        con.execute(f"detach {DATABASE}")
-
-
 def _ledger_faults(con: duckdb.DuckDBPyConnection) -> dict[str, object]:
     found = con.execute(_DIFFERENCES).fetchall()
     return {"ledger and rows differ": found} if found else {}
@@ -183,7 +158,7 @@ def _ledger_faults(con: duckdb.DuckDBPyConnection) -> dict[str, object]:
 
 def ledger_faults(settings: Settings) -> dict[str, object]:
     """Where ledger, rows and rejects do not agree; empty if they do."""
-    with opened(settings) as con:
+    with reading(settings) as con:
         return _ledger_faults(con)
 
 
@@ -194,7 +169,7 @@ def in_ledger(settings: Settings) -> set[str]:
 
 def query(settings: Settings, sql: str) -> list[tuple[Any, ...]]:
     """Ask the warehouse."""
-    with opened(settings) as con:
+    with reading(settings) as con:
         return con.execute(sql).fetchall()
 
 

@@ -8,8 +8,9 @@ import pytest
 
 from orchestration.loading import writer_lock
 from tests.support import landed
+from tests.support.duckdb_config import reading
 from tests.support.fault_report import Report
-from tests.support.killed_loads import Child, environment, forms, opened
+from tests.support.killed_loads import Child, environment, forms
 from tests.support.lake import Lake
 from tests.support.load_children import run_models
 
@@ -41,7 +42,7 @@ def land(lake: Lake, load: int) -> None:
 
 def rows(lake: Lake) -> Rows:
     """Of each final table, its rows as messages with the copy that each is."""
-    with opened(lake.settings) as con:
+    with reading(lake.settings) as con:
         return {
             call: frozenset(
                 con.execute(
@@ -54,7 +55,7 @@ def rows(lake: Lake) -> Rows:
 
 def recomputed(lake: Lake) -> Rows:
     """The same from the raw tables: of each message the first received copy."""
-    with opened(lake.settings) as con:
+    with reading(lake.settings) as con:
         return {
             call: frozenset(
                 con.execute(
@@ -72,7 +73,7 @@ def recomputed(lake: Lake) -> Rows:
 
 def left_over(lake: Lake) -> list[str]:
     """Relations that dbt makes on its way and takes away again."""
-    with opened(lake.settings) as con:
+    with reading(lake.settings) as con:
         found = con.execute(
             "select name from (select table_name as name from duckdb_tables() "
             "union all select view_name from duckdb_views()) where contains(name, '__dbt_')"
