@@ -7,17 +7,13 @@ columns are those of the staging views, which have a row per copy.
 
 from functools import cache
 
-import yaml
-
-from landed.settings import ROOT
-
-_PROJECT = ROOT / "dbt_project" / "dbt_project.yml"
+from orchestration.dbt_vars import dbt_vars
 
 
 @cache
 def first_copy_order() -> tuple[str, ...]:
     """The columns that say which copy came first, the weightiest first."""
-    return tuple(yaml.safe_load(_PROJECT.read_text())["vars"]["first_copy_order"])
+    return tuple(dbt_vars()["first_copy_order"])
 
 
 def place(relation: str) -> str:

@@ -6,10 +6,8 @@ They are listed once, in `vars` of dbt_project/dbt_project.yml, a line each: pat
 from functools import cache
 from typing import NamedTuple
 
-import yaml
-
-from landed.settings import ROOT
 from orchestration.columns.names import column_name
+from orchestration.dbt_vars import dbt_vars
 from orchestration.loading.paths import Keys
 
 CALLS = ("alias", "group", "identify", "page", "screen", "track")
@@ -20,8 +18,6 @@ ENVELOPE = "envelope"
 
 RECEIPT = ("_sdc_", "_seamline_")
 """How the names of our own columns begin."""
-
-_PROJECT = ROOT / "dbt_project" / "dbt_project.yml"
 
 
 class Documented(NamedTuple):
@@ -34,7 +30,7 @@ class Documented(NamedTuple):
 @cache
 def documented_fields(call: str) -> dict[Keys, Documented]:
     """The documented fields of a call, by path."""
-    variables = yaml.safe_load(_PROJECT.read_text())["vars"]
+    variables = dbt_vars()
     lines = f"{variables['common_fields']}\n{variables['own_fields'].get(call, '')}"
     fields = {}
     for line in lines.splitlines():

@@ -18,6 +18,7 @@ from orchestration import dbt_command
 from orchestration.loading.writer_lock import is_held, writer_lock
 from orchestration.settings import Settings
 from tests.support.lake import Lake
+from tests.support.made_house import move_in
 
 WRITERS = {"build", "clone", "retry", "run", "run-operation", "seed", "snapshot"}
 
@@ -128,6 +129,7 @@ def session(built_lake: Lake, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     }
     profile |= {"target": "mine", "outputs": {"mine": own}}
     (tmp_path / "profiles.yml").write_text(yaml.safe_dump(profiles))
+    move_in(built_lake.target, tmp_path / "target")  # the project as it was read
     yield Session(built_lake, tmp_path)
     DuckDBConnectionManager.close_all_connections()
 

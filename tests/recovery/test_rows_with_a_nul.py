@@ -129,6 +129,7 @@ def test_verify_alone_puts_it_right_and_proves_every_value(house: Copy) -> None:
     assert with_nul(house.lake) == []
 
 
+@pytest.mark.long
 def test_a_replay_changes_nothing_of_what_was_put_right_and_names_times_that_are_none(
     house: Copy,
 ) -> None:
@@ -148,6 +149,7 @@ def test_a_replay_changes_nothing_of_what_was_put_right_and_names_times_that_are
     ) == [("m\\u0000x", "sentAt", 1)]
 
 
+@pytest.mark.long
 def test_a_person_with_a_nul_in_the_id_is_erased_by_the_id_that_the_tables_show(
     house: Copy,
 ) -> None:

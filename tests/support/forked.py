@@ -160,12 +160,14 @@ def _serve(address: str) -> None:
 def _warm_up() -> Any:
     """Import what commands need, and read the project; return dbt's manifest."""
     # here, so that those who only call do not wait for it
+    import pyarrow.dataset  # noqa: PLC0415 - DuckDB does, once it is given a table
     from dbt.cli.main import dbtRunner  # noqa: PLC0415
     from dbt_common.clients.jinja import template_cache  # noqa: PLC0415
 
     from orchestration import dbt_plugin, prepare, verify  # noqa: PLC0415
+    from orchestration.dbt_vars import dbt_vars  # noqa: PLC0415
 
-    assert all((dbt_plugin, prepare, verify))  # imported, as a command would
+    assert all((dbt_plugin, prepare, verify, pyarrow.dataset, dbt_vars()))  # as a command would
     spare_the_processor()
     with tempfile.TemporaryDirectory() as folder:
         where = ["--target-path", folder, "--log-path", folder]
