@@ -191,7 +191,7 @@ def test_a_copy_that_the_models_have_not_seen_is_left_to_them_with_its_whole_loa
     load(house.settings)
 
     forget(house.settings, WHO)
-    run_models(house)
+    run_models(house, "track")
 
     assert house.rows(
         "select message_id, user_id from segment.track "

@@ -76,7 +76,7 @@ def test_whoever_comes_next_completes_it_though_nobody_says_the_id(
             erase.forget(house.settings, WHO)
 
     load(house.settings)
-    run_models(house)
+    run_models(house, "track")
     erase.forget_notified(house.settings)
 
     is_as_if_it_had_not_died(house)

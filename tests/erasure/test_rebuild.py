@@ -1,6 +1,7 @@
 """What is made again from the files after an erasure is what there was."""
 
 import json
+from pathlib import Path
 
 import pytest
 
@@ -10,7 +11,16 @@ from orchestration.loading.people import USER, Id
 from orchestration.reload import reload_rejected
 from receiver.events import Limits
 from tests.support import landed
-from tests.support.forget_house import WHO, House, event, found_in, run_models, track, troubles_of
+from tests.support.forget_house import (
+    WHO,
+    House,
+    event,
+    found_in,
+    house_in,
+    run_models,
+    track,
+    troubles_of,
+)
 
 RECORD = "select kind, hash, lines, files from raw.erasure order by all"
 COUNTS = "select call, source, hour, sum(lines) from raw.landed_count group by all order by all"
@@ -35,14 +45,15 @@ def test_a_rebuilt_warehouse_is_row_for_row_the_same(house: House) -> None:
 
 
 @pytest.mark.timeout(600)
-def test_what_was_rejected_and_became_an_event_later_is_erased_too(house: House) -> None:
+def test_what_was_rejected_and_became_an_event_later_is_erased_too(tmp_path: Path) -> None:
+    house = house_in(tmp_path)
     events = [track("late-31f0", n=1), track("bob", n=2), track("late-31f0", n=3)]
     bodies = [json.dumps(one).encode() for one in events]
     lines = [landed.rejected_line(body, reason="too_big", call="track") for body in bodies]
     path = landed.land(house.landing, "rejected", *lines)
     load(house.settings)
     moved = reload_rejected(house.settings, Limits(event_bytes=2**20, depth=128)).moved
-    run_models(house)
+    run_models(house, "track")
     assert moved == 3
 
     forget(house.settings, {Id(USER, "late-31f0")})

@@ -187,9 +187,9 @@ def land_later(landing: Path) -> None:
     landed.land(landing, "rejected", body[:-5], name="20261122T06-r-1-a-2.ndjson.torn")
 
 
-def run_models(house: House) -> None:
-    """Bring up to date the models that have rows; the views on them are not needed here."""
-    names = [name for table in TABLES for name in (f"stg_segment__{table}", table)]
+def run_models(house: House, *tables: str) -> None:
+    """Bring tables up to date, all if none is named; the views on them are not needed here."""
+    names = [name for table in tables or TABLES for name in (f"stg_segment__{table}", table)]
     forked.run_models(names, house.environment)
 
 
