@@ -16,7 +16,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterable, Mapping, Sequence
-from functools import cache, partial
+from functools import cache
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -171,7 +171,6 @@ def _warm_up() -> Any:
     spare_the_processor()
     with tempfile.TemporaryDirectory() as folder:
         where = ["--target-path", folder, "--log-path", folder]
-        # dbt's static parser has threads, which a fork does not have and would wait for
         parse = ["--quiet", "--no-static-parser", "parse"]
         outcome = dbtRunner().invoke([*parse, *where, *PROJECT])
     assert outcome.success, outcome.exception
@@ -203,7 +202,8 @@ def _run(
     manifest: Any,
 ) -> None:
     os.environ.clear()
-    os.environ.update({"DBT_LOG_LEVEL_FILE": "none"} | environment)
+    # dbt's static parser has threads, which a fork does not have and would wait for
+    os.environ.update({"DBT_LOG_LEVEL_FILE": "none", "DBT_STATIC_PARSER": "false"} | environment)
     for path, descriptor in ((output, 1), (errors, 2)):
         flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_APPEND
         file = os.open(path, flags, 0o666)
@@ -231,10 +231,14 @@ def _command(name: str, arguments: list[str], manifest: Any) -> None:
     from orchestration import dbt as own_dbt  # noqa: PLC0415
     from orchestration.__main__ import cli  # noqa: PLC0415
 
+    class Runner(dbt.dbtRunner):
+        def invoke(self, args: list[str], **more: Any) -> dbt.dbtRunnerResult:
+            self.manifest = None if "parse" in args else manifest  # parse is to write one
+            return super().invoke(args, **more)
+
     if name == "dbt":
         dbt.cli(arguments, prog_name=name, obj={"manifest": manifest, "callbacks": []})
-    if "prepare" not in arguments:  # it reads the project, to write the manifest
-        own_dbt.dbtRunner = partial(dbt.dbtRunner, manifest)
+    own_dbt.dbtRunner = Runner
     if name == "models":
         failed = own_dbt.failures(own_dbt.run_models(Settings(), arguments))
         sys.exit("\n".join(failed) or 0)

@@ -78,8 +78,7 @@ def move_in(made: Path, folder: Path) -> None:
 
 def run_orchestration(command: str, house: Mapping[str, str]) -> None:
     """Run `python -m orchestration` to its good end."""
-    # dbt's static parser has threads, which a fork does not have and would wait for
-    done = run_command([command], plain_environment() | house | {"DBT_STATIC_PARSER": "false"})
+    done = run_command([command], plain_environment() | house)
     if done.returncode:
         pytest.fail(done.stdout + done.stderr)
 
