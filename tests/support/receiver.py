@@ -415,9 +415,12 @@ def start_process(
         )
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[AppReceiver]:
-    """An application that is shared: tests tell their events apart by `new_id`."""
+    """An application that the tests of a file share, who tell their events apart by `new_id`.
+
+    No other file's: what has landed is read whole for each look, and some files land much.
+    """
     receiver = AppReceiver(tmp_path_factory.mktemp("app"))
     yield receiver
     receiver.close()
