@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from orchestration.settings import Settings
+from orchestration.upkeep import turns
 from tests.support.small_lake import LOADS, load_events
 
 
@@ -27,3 +28,9 @@ def small_lake(_loaded: Path, settings: Settings) -> Settings:
     for part in ("landing", "warehouse"):
         shutil.copytree(_loaded / part, settings.catalog.parents[1] / part)
     return settings
+
+
+@pytest.fixture(autouse=True)
+def _nobody_waits(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Take turns without a pause, which is for loads that wait."""
+    monkeypatch.setattr(turns, "PAUSE_SECONDS", 0)

@@ -10,7 +10,7 @@ from orchestration.loading.load import load
 from orchestration.loading.warehouse import connect
 from orchestration.loading.writer_lock import writer_lock
 from orchestration.settings import Settings
-from orchestration.upkeep import parquet_files
+from orchestration.upkeep import parquet_files, turns
 from orchestration.upkeep.parquet_files import MB, File, choose, rewrite_small_files
 from tests.support.small_lake import (
     all_hashes,
@@ -118,6 +118,7 @@ def test_a_load_that_waits_goes_between_two_tables(
     small_lake: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Each rewrite is made to take half a second; the load waits for one of them, not for all."""
+    monkeypatch.setattr(turns, "PAUSE_SECONDS", 0.2)
     original = parquet_files.rewrite_once
     began, ended = threading.Event(), []
 
