@@ -25,13 +25,14 @@ from datetime import datetime, timedelta
 import duckdb
 import pyarrow as pa
 
+from landed.folders import CALLS, REJECTED
+from landed.ids import MADE_UP_ID
 from orchestration.columns.rules import rules_in_force
 from orchestration.loading import behind
 from orchestration.loading.insert import HOUR, UNKNOWN, known_checksums
 from orchestration.loading.kept_files import read_kept
 from orchestration.loading.lake import columns_in, tables
 from orchestration.loading.landed_file import parse
-from orchestration.loading.tables import CALLS, REJECTED
 from orchestration.loading.transaction import transaction
 from orchestration.loading.waiting import Key, count_lines, waiting_files
 from orchestration.settings import Settings
@@ -39,9 +40,6 @@ from orchestration.settings import Settings
 log = logging.getLogger(__name__)
 
 _NAMED = 20
-
-MADE_UP_ID = "sha256-[0-9a-f]{64}"
-"""The id of an event whose sender gave none (docs/decisions/0020-ids-for-events-without-one.md)."""
 
 UNREAD_TIMES = "_seamline_unread_times"
 """The column that names them, in a final table."""

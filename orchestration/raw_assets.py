@@ -4,8 +4,8 @@ from collections.abc import Iterator
 
 import dagster as dg
 
+from landed.folders import FOLDERS, REJECTED
 from orchestration.loading.load import Progress, WarehouseBehindError, load
-from orchestration.loading.tables import FOLDERS, REJECTED
 from orchestration.loading.warehouse import connect
 from orchestration.restore import restore_if_behind, what_is_not_restored
 from orchestration.settings import Settings

@@ -17,6 +17,7 @@ from pathlib import Path
 
 import duckdb
 
+from landed.folders import FOLDERS
 from orchestration import dbt_command
 from orchestration.errors import RebuildRefusedError
 from orchestration.loading import load, loads
@@ -24,7 +25,7 @@ from orchestration.loading.archive import DamagedArchiveError, archives, read_ar
 from orchestration.loading.durable import sync_folder
 from orchestration.loading.insert import known_checksums
 from orchestration.loading.load import Progress
-from orchestration.loading.tables import FOLDERS, create_raw_tables
+from orchestration.loading.tables import create_raw_tables
 from orchestration.loading.warehouse import (
     WarehouseMissingError,
     WarehouseUnusableError,

@@ -12,11 +12,12 @@ from pathlib import Path
 import duckdb
 import pyarrow as pa
 
+from landed.folders import CALLS
+from landed.line import MAX_DEPTH
 from orchestration.loading import behind, loads
 from orchestration.loading.fields import FieldNotes
 from orchestration.loading.insert import HOUR, UNKNOWN, insert_events
 from orchestration.loading.landed_file import (
-    MAX_DEPTH,
     Contents,
     LandedFile,
     Lines,
@@ -25,7 +26,7 @@ from orchestration.loading.landed_file import (
 )
 from orchestration.loading.load import next_load_id, refuse_if_behind
 from orchestration.loading.loads import JournaledLoad
-from orchestration.loading.tables import CALLS, create_raw_tables
+from orchestration.loading.tables import create_raw_tables
 from orchestration.loading.transaction import transaction
 from orchestration.loading.warehouse import connect
 from orchestration.loading.writer_lock import writer_lock

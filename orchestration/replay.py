@@ -9,9 +9,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import date
 
+from landed.folders import CALLS
 from orchestration import completeness, dbt
 from orchestration.errors import DbtFailedError
-from orchestration.loading.tables import CALLS
 from orchestration.loading.warehouse import connect
 from orchestration.settings import Settings
 

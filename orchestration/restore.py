@@ -11,6 +11,7 @@ from pathlib import Path
 
 import duckdb
 
+from landed.folders import CALLS
 from orchestration.forget.past import bring_back
 from orchestration.loading import behind, landed_file, load, loads
 from orchestration.loading.archive import expired
@@ -20,7 +21,7 @@ from orchestration.loading.kept_files import read_kept
 from orchestration.loading.landed_file import Contents
 from orchestration.loading.load import Progress, is_behind, portions
 from orchestration.loading.loads import JournaledLoad
-from orchestration.loading.tables import CALLS, create_raw_tables
+from orchestration.loading.tables import create_raw_tables
 from orchestration.loading.transaction import transaction
 from orchestration.loading.warehouse import connect
 from orchestration.loading.writer_lock import writer_lock

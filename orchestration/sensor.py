@@ -7,11 +7,11 @@ from typing import NamedTuple
 
 import dagster as dg
 
+from landed.folders import REJECTED
 from orchestration import back_off
 from orchestration.loading import behind, landed_file, writer_lock
 from orchestration.loading.load import is_restoring
 from orchestration.loading.loads import last_load
-from orchestration.loading.tables import REJECTED
 from orchestration.raw_assets import raw_key
 from orchestration.settings import Settings
 

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 import duckdb
 import pyarrow as pa
 
+from landed.folders import CALLS, FOLDERS
 from orchestration import completeness
 from orchestration.first_copy import place
 from orchestration.loading import landed_file, loads
@@ -24,7 +25,7 @@ from orchestration.loading.kept_files import read_kept
 from orchestration.loading.lake import columns_of
 from orchestration.loading.landed_file import Contents, LandedFile
 from orchestration.loading.load import LOADED, Progress, portions
-from orchestration.loading.tables import CALLS, FOLDERS, create_raw_tables, is_current
+from orchestration.loading.tables import create_raw_tables, is_current
 from orchestration.loading.waiting import waiting_files
 from orchestration.loading.warehouse import connect
 from orchestration.loading.writer_lock import writer_lock

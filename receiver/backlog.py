@@ -8,7 +8,7 @@ from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
 
-from receiver.calls import FOLDERS
+from landed.folders import FOLDERS
 
 MOST_ENTRIES = 20_000
 """So many of a folder's entries are looked at: a look may not take longer, the longer nobody

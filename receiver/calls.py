@@ -1,11 +1,5 @@
-"""The calls of Segment's spec that are landed, each in a folder of its name."""
+"""Where the receiver lands, for those who ask it."""
 
-CALLS = frozenset({"group", "identify", "page", "screen", "track", "alias", "delete"})
+from landed.folders import FOLDERS
 
-REJECTED = "rejected"
-"""The folder for what was authenticated but cannot be used."""
-
-FOLDERS = (*sorted(CALLS), REJECTED)
-
-IMPORTS = "imports"
-"""The folder in which files from elsewhere become landed ones."""
+__all__ = ["FOLDERS"]

@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 from uuid import uuid4
 
-from receiver.calls import FOLDERS, IMPORTS
+from landed.folders import FOLDERS, IMPORTS
 from receiver.errors import StartError
 
 NEW_FILE = os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC

@@ -5,14 +5,12 @@ import re
 import time
 from base64 import b64encode
 from collections.abc import Iterator
-from zlib import crc32
 
 import msgspec
 
-_HEAD = b'{"v":1,"crc":"'
-_CRC_AT = len(_HEAD)
+from landed.line import COVERED, CRC, HEAD, checksum
+
 _OTHER_VERSION = re.compile(rb'\{"v":(?!1,)\d+,')
-_COVERED_FROM = 23  # behind the closing quote of crc
 _encode = msgspec.json.encode
 
 # JSON allows line breaks between tokens; our lines do not.
@@ -59,9 +57,9 @@ def rejected_line(
 
 def is_whole(line: bytes) -> bool:
     """Say whether a line, with its line break, is one of ours and undamaged."""
-    if not (line.startswith(_HEAD) and line.endswith(b"}\n")):
+    if not (line.startswith(HEAD) and line.endswith(b"}\n")):
         return False
-    return line[_CRC_AT:_COVERED_FROM] == b'%08x"' % crc32(line[_COVERED_FROM:-1])
+    return line[CRC.stop : COVERED.start] == b'"' and line[CRC] == checksum(line[COVERED][:-1])
 
 
 def is_of_another_version(line: bytes) -> bool:
@@ -86,4 +84,4 @@ def received_stamps(micros: int) -> Iterator[str]:
 
 
 def _seal(covered: bytes) -> bytes:
-    return b'%b%08x"%b\n' % (_HEAD, crc32(covered), covered)
+    return b'%b%b"%b\n' % (HEAD, checksum(covered), covered)

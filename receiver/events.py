@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import msgspec
 from msgspec import Raw
 
-from receiver.calls import CALLS
+from landed.folders import CALLS
 from receiver.direct import DirectSender
 from receiver.json_text import deeper_than, repeats_a_key
 from receiver.made_up_ids import BY_CONTENT, MadeUpIds

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from flask import g
 from msgspec import Raw
 
-from receiver.calls import CALLS, REJECTED
+from landed.folders import CALLS, REJECTED
 from receiver.direct import DirectSender
 from receiver.envelope import good_line, received_stamps, rejected_line
 from receiver.events import Event, Rejected, ShutOut, Suppressed, check_event

@@ -8,8 +8,7 @@ import secrets
 from collections.abc import Mapping
 from typing import Any, Protocol
 
-PREFIX = "sha256-"
-"""What a made-up id begins with."""
+from landed.ids import MADE_UP_PREFIX
 
 _TIMES = ("timestamp", "originalTimestamp", "sentAt")
 
@@ -103,4 +102,4 @@ BY_CONTENT = ByContent()
 
 
 def _id_of(*parts: bytes) -> str:
-    return PREFIX + hashlib.sha256(b"".join(parts)).hexdigest()
+    return MADE_UP_PREFIX + hashlib.sha256(b"".join(parts)).hexdigest()

@@ -8,7 +8,7 @@ import os
 from pathlib import Path
 from typing import NamedTuple
 
-from receiver.calls import FOLDERS
+from landed.folders import FOLDERS
 from receiver.disk import FILE_MODE, lock, sync_folder, write_all
 from receiver.envelope import is_of_another_version, is_whole
 

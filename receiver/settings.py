@@ -7,6 +7,7 @@ from typing import Annotated
 from pydantic import AfterValidator, BeforeValidator, ByteSize, Field, HttpUrl
 from pydantic_settings import NoDecode
 
+from landed.line import MAX_DEPTH
 from landed.settings import (
     MB,
     Count,
@@ -98,7 +99,9 @@ class Settings(SharedSettings):
     batch_events: Count = 10_000
     """Most events in one request; Segment's largest batch has 4,000."""
 
-    depth: Annotated[int, Field(ge=1, le=128), has_to_be("a whole number from 1 to 128")] = 128
+    depth: Annotated[
+        int, Field(ge=1, le=MAX_DEPTH), has_to_be(f"a whole number from 1 to {MAX_DEPTH}")
+    ] = MAX_DEPTH
     """Deepest nesting of an event, 128 at most, which is what the loader takes."""
 
     queue_bytes: Size = ByteSize(256 * MB)

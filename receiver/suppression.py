@@ -5,7 +5,6 @@ times a second at most and only when a request comes. Nothing is looked at where
 """
 
 import hmac
-import json
 import re
 import time
 from collections.abc import Iterable, Iterator, Mapping
@@ -15,24 +14,12 @@ from typing import Annotated, Any, NamedTuple
 
 import msgspec
 import structlog
-from msgspec import Raw
 
-FOLDER = "suppressed"
-
-_SHOWN_NUL = "\ufffd"  # what the tables have in the place of a NUL
+from landed.folders import SUPPRESSED, SUPPRESSED_KEY, SUPPRESSED_LIST
+from landed.ids import IN_BYTES, KINDS, SHOWN_NUL, text_of, written_ids
 
 _LOOK_EVERY = 0.25
 _MOST_IDS = 10_000  # that are looked for in one body
-
-# A field of an event, and what its id may be.
-_KINDS = {
-    "userId": ("user",),
-    "anonymousId": ("anonymous",),
-    "previousId": ("user", "anonymous"),
-}
-_IN_BYTES = re.compile(
-    rb'"(userId|anonymousId|previousId)"\s*:\s*("(?:[^"\\]|\\.)*"|-?\d[\d.eE+-]*)', re.DOTALL
-)
 
 log = structlog.get_logger()
 
@@ -43,16 +30,7 @@ class _Entry(msgspec.Struct):
     suppressed: bool
 
 
-class _Ids(msgspec.Struct):
-    """The ids of an event as they are written: a number's digits count, not its value."""
-
-    userId: Raw = Raw(b"null")  # noqa: N815 - Segment's names
-    anonymousId: Raw = Raw(b"null")  # noqa: N815
-    previousId: Raw = Raw(b"null")  # noqa: N815
-
-
 _decode_entry = msgspec.json.Decoder(_Entry).decode
-_decode_ids = msgspec.json.Decoder(_Ids).decode
 
 
 class SuppressedPeople:
@@ -84,12 +62,12 @@ class SuppressedPeople:
             event: the event, decoded.
             item: the same event's bytes.
         """
-        for name, kinds in _KINDS.items():
+        for name, kinds in KINDS.items():
             value = event.get(name)
             if type(value) is str:
                 text = value
             elif type(value) in (int, float):
-                text = bytes(getattr(_decode_ids(item), name)).decode()
+                text = written_ids(item)[name].decode()
             else:
                 continue
             if self._includes(kinds, text):
@@ -103,15 +81,15 @@ class SuppressedPeople:
         be a batch, or broken.
         """
         try:
-            own = _tokens(_decode_ids(body))
+            own = set(written_ids(body).items())
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             own = set()
-        found = own or {(one[1].decode(), one[2]) for one in _first(_IN_BYTES.finditer(body))}
-        return any(self._includes(_KINDS[name], _text_of(token)) for name, token in found)
+        found = own or {(one[1].decode(), one[2]) for one in _first(IN_BYTES.finditer(body))}
+        return any(self._includes(KINDS[name], text_of(token)) for name, token in found)
 
     def _includes(self, kinds: Iterable[str], text: str) -> bool:
         # a person is written down by the id that the tables show; before, it was by the NUL
-        texts = [text, text.replace("\0", _SHOWN_NUL)] if "\0" in text else [text]
+        texts = [text, text.replace("\0", SHOWN_NUL)] if "\0" in text else [text]
         for kind in kinds:
             if kind in self._begun:
                 for one in texts:
@@ -122,23 +100,8 @@ class SuppressedPeople:
         return False
 
 
-def _tokens(ids: _Ids) -> set[tuple[str, bytes]]:
-    """Return the ids that are there, as they are written."""
-    tokens = {(name, bytes(getattr(ids, name))) for name in _KINDS}
-    return {(name, token) for name, token in tokens if token[:1] in b'"-0123456789'}
-
-
 def _first(found: Iterable[re.Match[bytes]]) -> Iterator[re.Match[bytes]]:
     return islice(found, _MOST_IDS)
-
-
-def _text_of(token: bytes) -> str:
-    if not token.startswith(b'"'):
-        return token.decode()
-    try:
-        return str(json.loads(token))
-    except ValueError:
-        return token[1:-1].decode(errors="replace")
 
 
 class _FileState(NamedTuple):
@@ -152,8 +115,8 @@ class LiveSuppression:
 
     def __init__(self, landing: Path) -> None:
         """Look at a landing folder's list from now on."""
-        self._folder = landing / FOLDER
-        self._list = self._folder / "list.ndjson"
+        self._folder = landing / SUPPRESSED
+        self._list = self._folder / SUPPRESSED_LIST
         self._read = _FileState()
         self._people: SuppressedPeople | None = None
         self._look_again = 0.0
@@ -199,4 +162,4 @@ class LiveSuppression:
                     people.add((entry.kind, entry.hash))
         if not people:
             return None
-        return SuppressedPeople(bytes.fromhex((self._folder / "key").read_text()), people)
+        return SuppressedPeople(bytes.fromhex((self._folder / SUPPRESSED_KEY).read_text()), people)

@@ -9,9 +9,10 @@ from typing import NamedTuple
 from orchestration.columns.names import column_name
 from orchestration.dbt_vars import dbt_vars
 from orchestration.loading.paths import Keys
+from orchestration.loading.tables import WITH_TABLE
 
-CALLS = ("alias", "group", "identify", "page", "screen", "track")
-"""The calls that have a table: `delete` is an order, not an event to count."""
+CALLS = tuple(sorted(WITH_TABLE))
+"""The calls that have a table, by name."""
 
 ENVELOPE = "envelope"
 """The type of a field whose column is filled from the landed line, beside the payload."""

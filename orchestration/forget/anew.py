@@ -10,10 +10,10 @@ from uuid import uuid4
 
 import msgspec
 
+from landed.folders import SUPPRESSED
 from orchestration.errors import DbtFailedError
 from orchestration.forget import rows
 from orchestration.loading.durable import sync_folder, write_whole
-from orchestration.loading.suppressed import FOLDER
 from orchestration.loading.transaction import transaction
 from orchestration.loading.warehouse import connect
 from orchestration.loading.writer_lock import writer_lock
@@ -25,12 +25,12 @@ _NAME = "build-anew-{}.json"
 def mark(landing: Path, calls: Iterable[str]) -> None:
     """Note, synced, that tables of these calls are to be built anew; before the names are gone."""
     # a file for each erasure: one that builds removes the marks of those that were before it only
-    write_whole(landing / FOLDER / _NAME.format(uuid4().hex), msgspec.json.encode(list(calls)))
+    write_whole(landing / SUPPRESSED / _NAME.format(uuid4().hex), msgspec.json.encode(list(calls)))
 
 
 def marks(landing: Path) -> list[Path]:
     """What is marked; to be asked in the writer's place, where no erasure is half done."""
-    return sorted((landing / FOLDER).glob(_NAME.format("*")))
+    return sorted((landing / SUPPRESSED).glob(_NAME.format("*")))
 
 
 def build(settings: Settings, marked: list[Path]) -> None:
@@ -54,4 +54,4 @@ def build(settings: Settings, marked: list[Path]) -> None:
         rows.write_others_anew(con, settings)
     for path in marked:
         path.unlink(missing_ok=True)
-    sync_folder(settings.landing / FOLDER)
+    sync_folder(settings.landing / SUPPRESSED)

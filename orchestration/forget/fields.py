@@ -15,11 +15,10 @@ import duckdb
 import msgspec
 import pyarrow as pa
 
+from landed.folders import CALLS, SUPPRESSED
 from orchestration.loading.durable import write_whole
 from orchestration.loading.fields import add_fields, known_paths, note_fields
 from orchestration.loading.people import People
-from orchestration.loading.suppressed import FOLDER
-from orchestration.loading.tables import CALLS
 
 _FILE = "fields.ndjson"
 
@@ -123,12 +122,12 @@ def export_fields(con: duckdb.DuckDBPyConnection, landing: Path) -> None:
     names = [column[0] for column in result.description or ()]
     rows = [dict(zip(names, row, strict=True)) for row in result.fetchall()]
     lines = b"".join(msgspec.json.encode(row) + b"\n" for row in rows)
-    write_whole(landing / FOLDER / _FILE, lines)
+    write_whole(landing / SUPPRESSED / _FILE, lines)
 
 
 def bring_back_fields(con: duckdb.DuckDBPyConnection, landing: Path) -> None:
     """Give a warehouse that has none the fields of events that were erased."""
-    path = landing / FOLDER / _FILE
+    path = landing / SUPPRESSED / _FILE
     if not path.exists() or con.execute("from raw.erased_field limit 1").fetchone():
         return
     rows = [msgspec.json.decode(line) for line in path.read_bytes().splitlines()]

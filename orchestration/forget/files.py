@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 import duckdb
 
+from landed.folders import FOLDERS
 from orchestration.errors import ErasureStoppedError
 from orchestration.loading import landed_file
 from orchestration.loading.archive import FOLDER as ARCHIVE
@@ -28,7 +29,6 @@ from orchestration.loading.durable import write_whole
 from orchestration.loading.insert import known_checksums
 from orchestration.loading.load import LOADED, move_to_loaded
 from orchestration.loading.people import People, Person
-from orchestration.loading.tables import FOLDERS
 
 log = logging.getLogger(__name__)
 

@@ -10,6 +10,7 @@ from datetime import datetime
 import duckdb
 import pyarrow as pa
 
+from landed.folders import CALLS, REJECTED
 from orchestration import completeness
 from orchestration.first_copy import place
 from orchestration.forget.fields import keep_fields
@@ -17,7 +18,7 @@ from orchestration.forget.files import Bytes, Place
 from orchestration.loading.insert import HOUR, highest_load
 from orchestration.loading.lake import DATABASE, columns_of, tables
 from orchestration.loading.people import People
-from orchestration.loading.tables import CALLS, REJECTED, WITH_TABLE
+from orchestration.loading.tables import WITH_TABLE
 from orchestration.settings import Settings
 
 _GONE = "(file, line) in (select (file, line) from erased where table_name = '{table}')"

@@ -11,13 +11,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from landed.folders import IMPORTS
 from orchestration.errors import ErasureStoppedError
 from orchestration.forget.files import Note
 from orchestration.loading.blanking import blank, lines_of
 from orchestration.loading.durable import sync_folder, write_whole
 from orchestration.loading.people import People, Person
-
-FOLDER = "imports"
 
 _ASIDE = ".erased"
 
@@ -37,7 +36,7 @@ def blank_staged(landing: Path, people: People, note: Note) -> None:
     Raises:
         ImportRunsError: an import is at one of the folders.
     """
-    imports = landing / FOLDER
+    imports = landing / IMPORTS
     _remove_leftovers(imports)
     for staging in sorted(path for path in imports.glob("*") if path.is_dir()):
         with _claimed(staging) as is_there:

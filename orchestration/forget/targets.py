@@ -6,15 +6,14 @@ from typing import Any, NamedTuple
 import duckdb
 import pyarrow as pa
 
+from landed.folders import CALLS, REJECTED
+from landed.ids import KINDS, SHOWN_NUL
 from orchestration.loading.insert import HOUR, UNKNOWN
 from orchestration.loading.lake import DATABASE
-from orchestration.loading.people import ANONYMOUS, SHOWN_NUL, USER, Id, People, Person
-from orchestration.loading.tables import CALLS, REJECTED
+from orchestration.loading.people import Id, People, Person
 
 _AT_ONCE = 1_000
 _NAMED = 5
-
-_FIELDS = {"userId": (USER,), "anonymousId": (ANONYMOUS,), "previousId": (USER, ANONYMOUS)}
 
 _ERASED = pa.schema(
     {
@@ -53,7 +52,7 @@ def recover_ids(con: duckdb.DuckDBPyConnection, people: People) -> set[Id]:
     """
     found = set(people.ids)
     for call in CALLS:
-        for field, kinds in _FIELDS.items():
+        for field, kinds in KINDS.items():
             con.execute(f"select distinct payload ->> '$.{field}' from raw.\"{call}\"")
             for (text,) in _rows(con):
                 found |= {
@@ -105,7 +104,7 @@ def _may_be(field: str, kinds: tuple[str, ...]) -> str:
     )
 
 
-_MAY_BE = " or ".join(_may_be(field, kinds) for field, kinds in _FIELDS.items())
+_MAY_BE = " or ".join(_may_be(field, kinds) for field, kinds in KINDS.items())
 
 
 def _rows(con: duckdb.DuckDBPyConnection) -> Iterator[tuple[Any, ...]]:

@@ -18,8 +18,8 @@ from pathlib import Path
 import msgspec
 import zstandard
 
+from landed.folders import FOLDERS
 from orchestration.loading.durable import make_folder, sync_file, sync_folder, write_whole
-from orchestration.loading.tables import FOLDERS
 
 log = logging.getLogger(__name__)
 

@@ -9,8 +9,8 @@ from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
 
+from landed.folders import CALLS
 from orchestration.loading.durable import make_folder, sync_folder
-from orchestration.loading.tables import CALLS
 from orchestration.settings import Settings
 
 _WITHOUT_MODEL = {"delete"}

@@ -8,9 +8,9 @@ from itertools import chain
 import duckdb
 import pyarrow as pa
 
+from landed.folders import CALLS
 from orchestration.loading.fields import FieldNotes
 from orchestration.loading.landed_file import Contents
-from orchestration.loading.tables import CALLS
 from orchestration.loading.transaction import transaction
 
 _TEXT = pa.large_string()

@@ -6,23 +6,15 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from zlib import crc32
 
 import msgspec
 
-from orchestration.loading.tables import FOLDERS, REJECTED
-
-_PREFIX = b'{"v":1,"crc":"'
-_CRC = slice(len(_PREFIX), len(_PREFIX) + 8)
-_COVERED = _CRC.stop + 1
-_PAYLOAD = b',"payload":'
+from landed.folders import FOLDERS, REJECTED
+from landed.line import COVERED, CRC, HEAD, MAX_DEPTH, PAYLOAD, checksum
 
 _STRING_OR_BRACKET = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"?|[\[\]{}]', re.DOTALL)
 _OPENING = {b"{", b"["}
 _CLOSING = {b"}", b"]"}
-
-MAX_DEPTH = 128
-"""Deeper JSON has been seen to crash DuckDB's struct functions. The receiver keeps to it too."""
 
 
 @dataclass(frozen=True)
@@ -158,17 +150,17 @@ def parse(file: LandedFile, data: bytes) -> Contents:
 
 def _covered(line: bytes) -> bytes:
     """The bytes of a line behind its checksum, once the checksum holds."""
-    if not line.startswith(_PREFIX):
+    if not line.startswith(HEAD):
         raise DamagedLineError("unknown_version" if line.startswith(b'{"v":') else "no_envelope")
-    covered = line[_COVERED:]
-    if line[_CRC] != b"%08x" % crc32(covered):
+    covered = line[COVERED]
+    if line[CRC] != checksum(covered):
         raise DamagedLineError("crc")
     return covered
 
 
 def _add_event(contents: Contents, line: bytes, number: int) -> None:
     covered = _covered(line)
-    head, found, payload = covered.partition(_PAYLOAD)
+    head, found, payload = covered.partition(PAYLOAD)
     if not found or not payload.endswith(b"}"):
         raise DamagedLineError("no_payload")
     payload = payload[:-1]

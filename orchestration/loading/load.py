@@ -11,6 +11,7 @@ from typing import TypeVar
 
 import duckdb
 
+from landed.folders import FOLDERS
 from orchestration.loading import behind, landed_file, loads
 from orchestration.loading.blanking import blank_people
 from orchestration.loading.durable import make_folder
@@ -18,7 +19,7 @@ from orchestration.loading.insert import highest_load, insert_files, known_check
 from orchestration.loading.landed_file import Contents, LandedFile
 from orchestration.loading.people import People
 from orchestration.loading.suppressed import suppressed_people
-from orchestration.loading.tables import FOLDERS, create_raw_tables
+from orchestration.loading.tables import create_raw_tables
 from orchestration.loading.warehouse import connect
 from orchestration.loading.writer_lock import writer_lock
 from orchestration.settings import Settings

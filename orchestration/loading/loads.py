@@ -13,8 +13,8 @@ from pathlib import Path
 import duckdb
 import msgspec
 
+from landed.folders import CALLS
 from orchestration.loading.durable import make_folder, sync_folder, write_whole
-from orchestration.loading.tables import CALLS
 
 FOLDER = "loads"
 

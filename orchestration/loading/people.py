@@ -17,19 +17,12 @@ from urllib.parse import quote
 
 import msgspec
 
-USER = "user"
-ANONYMOUS = "anonymous"
+from landed.ids import ANONYMOUS, IN_BYTES, KINDS, SHOWN_NUL, USER, text_of, written_ids
+from landed.line import PAYLOAD
 
-SHOWN_NUL = "\ufffd"
-"""What stands in the tables where a NUL was sent (dbt_project/macros/payload.sql)."""
+__all__ = ["ANONYMOUS", "USER", "Id", "People", "Person", "hash_of", "ids_of_event", "shown"]
 
-_KINDS = {"userId": (USER,), "anonymousId": (ANONYMOUS,), "previousId": (USER, ANONYMOUS)}
-_ABSENT = msgspec.Raw(b"null")
-_PAYLOAD = b',"payload":'
 _BODY = re.compile(rb'"body":"([A-Za-z0-9+/]*)')
-_KEYS = re.compile(
-    rb'"(userId|anonymousId|previousId)"\s*:\s*("(?:[^"\\]|\\.)*"|-?\d[\d.eE+-]*)', re.DOTALL
-)
 _UNPACKED_BYTES = 256 * 1024 * 1024
 
 
@@ -45,15 +38,6 @@ class Person(NamedTuple):
 
     kind: str
     hash: str
-
-
-class _Ids(msgspec.Struct):
-    userId: msgspec.Raw = _ABSENT  # noqa: N815 - Segment's names
-    anonymousId: msgspec.Raw = _ABSENT  # noqa: N815
-    previousId: msgspec.Raw = _ABSENT  # noqa: N815
-
-
-_decode_ids = msgspec.json.Decoder(_Ids).decode
 
 
 def hash_of(key: bytes, one: Id) -> str:
@@ -74,26 +58,16 @@ def _hash(key: bytes, one: Id) -> str:
 def ids_of_event(event: bytes) -> list[Id] | None:
     """The ids an event has itself; None if it cannot be read as an object."""
     try:
-        raw = _decode_ids(event)
+        return list(_ids(written_ids(event).items()))
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return None
-    tokens = {"userId": raw.userId, "anonymousId": raw.anonymousId, "previousId": raw.previousId}
-    return [one for name, token in tokens.items() for one in _ids(name, bytes(token))]
 
 
-def _ids(name: str, token: bytes) -> Iterator[Id]:
-    """What the value of a field says: a string as it reads, a number as it is written."""
-    if token.startswith(b'"'):
-        try:
-            text = json.loads(token)
-        except ValueError:
-            text = token[1:-1].decode(errors="replace")
-    elif token[:1] in b"-0123456789":
-        text = token.decode()
-    else:
-        return
-    for kind in _KINDS[name]:
-        yield Id(kind, text)
+def _ids(written: Iterable[tuple[str, bytes]]) -> Iterator[Id]:
+    """What fields and the ids in them, as they are written, may be."""
+    for name, token in written:
+        for kind in KINDS[name]:
+            yield Id(kind, text_of(token))
 
 
 class People:
@@ -140,7 +114,7 @@ class People:
 
     def of_line(self, line: bytes) -> set[Person]:
         """Whose a landed line is, whatever its folder, damaged or torn ones too."""
-        _, is_event, payload = line.partition(_PAYLOAD)
+        _, is_event, payload = line.partition(PAYLOAD)
         if is_event:
             ids = ids_of_event(payload[:-1])
             return self.whose(ids) if ids is not None else self._of_broken(line)
@@ -169,8 +143,8 @@ class People:
         return found
 
     def _of_broken(self, text: bytes) -> set[Person]:
-        keys = {(name.decode(), token) for name, token in _KEYS.findall(text)}
-        found = self.whose(one for name, token in keys for one in _ids(name, token))
+        keys = {(name.decode(), token) for name, token in IN_BYTES.findall(text)}
+        found = self.whose(_ids(keys))
         return found | {person for person, spelled in self._in_bytes if spelled.search(text)}
 
 
@@ -187,8 +161,8 @@ class _Number(str):
 def _ids_of_value(value: Any) -> Iterator[Id]:
     if isinstance(value, _Pairs):
         for name, member in value:
-            if name in _KINDS and isinstance(member, str):
-                yield from (Id(kind, str(member)) for kind in _KINDS[name])
+            if name in KINDS and isinstance(member, str):
+                yield from (Id(kind, str(member)) for kind in KINDS[name])
             elif name == "batch":
                 yield from _ids_of_value(member)
     elif isinstance(value, list):

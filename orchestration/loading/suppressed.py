@@ -11,13 +11,10 @@ from pathlib import Path
 import msgspec
 from filelock import FileLock
 
+from landed.folders import SUPPRESSED, SUPPRESSED_KEY, SUPPRESSED_LIST
 from orchestration.loading.durable import sync_folder, write_whole
 from orchestration.loading.people import Id, People, Person
 
-FOLDER = "suppressed"
-
-_KEY = "key"
-_LIST = "list.ndjson"
 _KEY_BYTES = 32
 
 
@@ -53,18 +50,19 @@ def key_of(landing: Path) -> bytes:
     Raises:
         DamagedListError: it is gone, though there is a list made with it.
     """
-    folder = landing / FOLDER
+    folder = landing / SUPPRESSED
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     with _lock(landing):
-        if not (folder / _KEY).exists():
+        if not (folder / SUPPRESSED_KEY).exists():
             if _read(landing):
                 raise DamagedListError(
-                    f"{folder / _KEY} is gone, and without it nobody in {_LIST} can be told. Put "
-                    "it back from a backup, or remove the list: then nobody is suppressed any more."
+                    f"{folder / SUPPRESSED_KEY} is gone, and without it nobody in "
+                    f"{SUPPRESSED_LIST} can be told. Put it back from a backup, or remove the "
+                    "list: then nobody is suppressed any more."
                 )
-            write_whole(folder / _KEY, secrets.token_hex(_KEY_BYTES).encode() + b"\n")
+            write_whole(folder / SUPPRESSED_KEY, secrets.token_hex(_KEY_BYTES).encode() + b"\n")
             sync_folder(landing)
-        return bytes.fromhex((folder / _KEY).read_text())
+        return bytes.fromhex((folder / SUPPRESSED_KEY).read_text())
 
 
 def entries(landing: Path) -> list[Entry]:
@@ -151,7 +149,7 @@ def suppressed_people(landing: Path) -> People | None:
 
 
 def _read(landing: Path) -> list[Entry]:
-    path = landing / FOLDER / _LIST
+    path = landing / SUPPRESSED / SUPPRESSED_LIST
     if not path.exists():
         return []
     try:
@@ -168,8 +166,8 @@ def _change(landing: Path, change: Callable[[list[Entry]], None]) -> None:
         found = _read(landing)
         change(found)
         lines = b"".join(msgspec.json.encode(entry) + b"\n" for entry in found)
-        write_whole(landing / FOLDER / _LIST, lines)
+        write_whole(landing / SUPPRESSED / SUPPRESSED_LIST, lines)
 
 
 def _lock(landing: Path) -> FileLock:
-    return FileLock(landing / FOLDER / ".lock", mode=0o600, timeout=60)
+    return FileLock(landing / SUPPRESSED / ".lock", mode=0o600, timeout=60)

@@ -2,20 +2,13 @@
 
 import duckdb
 
+from landed.folders import CALLS
 from orchestration.loading.lake import columns_in
 from orchestration.loading.nul import replace_nuls
 from orchestration.loading.transaction import transaction
 
-CALLS = ("group", "identify", "page", "screen", "track", "alias", "delete")
-"""What Segment calls its calls; the word names folder, raw table, asset and final table."""
-
 WITH_TABLE = tuple(call for call in CALLS if call != "delete")
-"""The calls that have a final table."""
-
-REJECTED = "rejected"
-"""The eighth folder and table: what was authenticated but cannot be used."""
-
-FOLDERS = (*CALLS, REJECTED)
+"""The calls that have a final table: `delete` is an order, not an event to count."""
 
 _EVENT = """
     message_id varchar,

@@ -6,8 +6,8 @@ from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 
+from landed.folders import FOLDERS, REJECTED
 from orchestration.loading.insert import UNKNOWN
-from orchestration.loading.tables import FOLDERS, REJECTED
 
 Key = tuple[str, str, datetime]
 """Call, source and hour in UTC."""

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 import click
 import msgspec
 
-from receiver.calls import IMPORTS, REJECTED
+from landed.folders import IMPORTS, REJECTED
 from receiver.disk import make_folder, prepare_landing, trouble_code
 from receiver.errors import StartError
 from receiver.importing.errors import FileError, UnreadableError

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from receiver.calls import REJECTED
+from landed.folders import REJECTED
 from receiver.envelope import good_line, received_stamps, rejected_line
 from receiver.events import Event, Limits, Rejected
 from receiver.importing.errors import CutShortError, UselessError

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
+from landed.folders import CALLS
 from landed.settings import ROOT
-from orchestration.loading.tables import CALLS
 from orchestration.settings import Settings
 from tests.support.importing import (
     command,

@@ -8,8 +8,8 @@ from pathlib import Path
 import duckdb
 import pytest
 
+from landed.folders import CALLS
 from orchestration.loading.load import load
-from orchestration.loading.tables import CALLS
 from orchestration.settings import Settings
 from tests.support.fault_report import Report
 from tests.support.killed_loads import Sent, forms, ledger_faults, query

@@ -6,8 +6,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+from landed.folders import CALLS
 from orchestration.loading.load import load
-from orchestration.loading.tables import CALLS
 from orchestration.settings import Settings
 from tests.support import landed
 from tests.support.fault_driver import Driver

@@ -9,8 +9,8 @@ from typing import NamedTuple
 import duckdb
 import pytest
 
+from landed.folders import CALLS
 from orchestration.loading.load import load
-from orchestration.loading.tables import CALLS
 from orchestration.settings import Settings
 from tests.receiver.bad_inputs import (
     test_events,

@@ -1,0 +1,21 @@
+"""The folders of `landing/`, as its README.md has them: those of the calls, and what is beside.
+
+The word for a call names folder, raw table, asset and final table.
+"""
+
+CALLS = ("group", "identify", "page", "screen", "track", "alias", "delete")
+"""The calls of Segment's spec, each landed in a folder of its name."""
+
+REJECTED = "rejected"
+"""The eighth folder and table: what was authenticated but cannot be used."""
+
+FOLDERS = (*CALLS, REJECTED)
+
+IMPORTS = "imports"
+"""The folder in which files from elsewhere become landed ones."""
+
+SUPPRESSED = "suppressed"
+"""The folder that says whose events are not stored: in a list, by hashes made with a key."""
+
+SUPPRESSED_LIST = "list.ndjson"
+SUPPRESSED_KEY = "key"
