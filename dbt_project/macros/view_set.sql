@@ -23,10 +23,7 @@
     {%- for row in run_query(sql).rows -%}
         {%- set view = api.Relation.create(target.database, target.schema, row[0], 'view') -%}
         {%- set is_there = row[0] | lower in there -%}
-        {%- set lacks = [] -%}
-        {%- for name in unreadable if name in row[2] -%}
-            {%- do lacks.append(name) -%}
-        {%- endfor -%}
+        {%- set lacks = unreadable | select('in', row[2]) | list -%}
         {%- if (is_there and row[0] not in old) or lacks -%}
             {%- do taken.append(row[0]) -%}
             {%- do unreadable.append(view.include(database=false) | string) -%}

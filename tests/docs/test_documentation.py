@@ -53,6 +53,17 @@ def test_every_make_target_is_described_and_those_in_the_readme_exist() -> None:
     assert set(re.findall(r"`?make ([a-z-]+)", README)) <= phony
 
 
+def test_every_test_that_the_documentation_names_is_there() -> None:
+    named = {
+        (page.name, one)
+        for page in PAGES
+        for one in re.findall(r"`([\w/]*\btest_\w+\.py)`", page.read_text())
+    }
+
+    assert named
+    assert {(page, one) for page, one in named if not (ROOT / one).is_file()} == set()
+
+
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_every_link_in_the_documentation_leads_somewhere(page: Path) -> None:
     links = re.findall(r"\]\((?!https?:|#)([^)#]+)", page.read_text())
