@@ -1,12 +1,16 @@
 """Loading twice changes nothing."""
 
-from collections.abc import Callable
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
 from types import ModuleType
 
 import pytest
 
-from orchestration.loading import insert, loads
+from orchestration.loading import insert, landed_file, loads
 from orchestration.loading import load as load_module
+from orchestration.loading.landed_file import waiting_folders
 from orchestration.loading.load import load
 from orchestration.loading.warehouse import connect
 from orchestration.settings import Settings
@@ -125,6 +129,44 @@ def test_a_backlog_is_loaded_in_transactions_of_a_bounded_size(
         (2, 2),
         (3, 2),
     ]
+
+
+def test_a_table_that_events_never_stop_coming_to_keeps_no_other_waiting(
+    settings: Settings,
+) -> None:
+    """A pass takes what waited as it began, whatever comes meanwhile, and so has an end."""
+    one_by_one = settings.model_copy(update={"load_bytes": 1})
+
+    def flood(*_: object) -> None:
+        landed.land(settings.landing, "alias", landed.line({}, message_id="late"))
+
+    for call in ("page", "track", "alias"):
+        landed.land(settings.landing, call, landed.line({}, message_id=call))
+
+    loaded = load(one_by_one, progress=flood)
+
+    assert loaded.rows == {"page": 1, "track": 1, "alias": 1}
+    assert waiting_folders(settings.landing) == ["alias"]
+
+
+def test_whether_a_folder_has_news_is_seen_without_looking_at_all_that_wait(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for call in ("page", "track"):
+        for number in range(50):
+            landed.land(settings.landing, call, landed.line(_event(number)))
+    looked_at = []
+    really = os.scandir
+
+    @contextmanager
+    def counting(folder: Path) -> Iterator[Iterator[os.DirEntry[str]]]:
+        with really(folder) as entries:
+            yield (looked_at.append(entry.name) or entry for entry in entries)
+
+    monkeypatch.setattr(landed_file.os, "scandir", counting)
+
+    assert waiting_folders(settings.landing) == ["page", "track"]
+    assert len(looked_at) == 2
 
 
 @pytest.mark.parametrize(

@@ -1,14 +1,21 @@
 """F35, F36: too few descriptors, too little memory, too little of the processor."""
 
 import contextlib
+import io
+import json
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from contextvars import Context
 
+import gevent
 import psutil
 import pytest
+from typing_extensions import Buffer
 
+from receiver import intake
+from receiver import worker as server_worker
 from tests.support.fault_driver import (
     Driver,
     Sent,
@@ -20,7 +27,7 @@ from tests.support.fault_driver import (
     settle,
 )
 from tests.support.fault_report import Report
-from tests.support.receiver import RunningReceiver
+from tests.support.receiver import WEB, AppReceiver, RunningReceiver, landed_ids
 
 StartReceiver = Callable[..., RunningReceiver]
 
@@ -53,6 +60,91 @@ def test_without_a_free_descriptor_it_refuses_and_recovers(start_receiver: Start
 
     assert {503, 200} <= {one.status for one in sent} <= {200, 503, None}
     assert judge(running.landing, sent).faults == {}
+
+
+class Dripping(io.BytesIO):
+    """A body; behind its first piece it says that something is to happen, once."""
+
+    happens: Callable[[], object] | None = None
+
+    def readinto(self, buffer: Buffer, /) -> int:
+        """Read a piece."""
+        if self.tell() and self.happens:
+            happens, self.happens = self.happens, None
+            Context().run(happens)  # what is another request's is not this one's
+        return super().readinto(buffer)
+
+
+def batch(*message_ids: str, padding: int) -> bytes:
+    events = [{"type": "track", "messageId": one, "x": "x" * padding} for one in message_ids]
+    return json.dumps({"batch": events}).encode()
+
+
+def test_of_bodies_that_are_too_much_together_the_last_is_refused_and_its_retry_taken(
+    make_app: Callable[..., AppReceiver],
+) -> None:
+    app = make_app(bodies_bytes=1_000_000, body_bytes=2_000_000)
+    statuses = []
+
+    def post_another() -> None:
+        statuses.append(app.post("/v1/batch", batch("late", padding=950_000)).status_code)
+        statuses.append(app.post("/v1/batch", batch("small", padding=10)).status_code)
+
+    large = batch("large-0", "large-1", padding=750_000)  # alone, one may be more than all
+    body = Dripping(large)
+    body.happens = post_another
+    answer = app.app.test_client().post(
+        "/v1/batch", input_stream=body, content_length=len(large), headers=WEB
+    )
+    statuses.append(answer.status_code)
+    post_another()
+
+    assert statuses == [503, 200, 200, 200, 200]
+    assert landed_ids(app.landing) == {"large-0", "large-1", "small", "late"}
+
+
+def test_a_small_request_is_answered_before_a_large_batch_that_came_first(
+    make_app: Callable[..., AppReceiver], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    app = make_app()
+    landed_before = []
+
+    def others_run() -> None:
+        assert app.post("/v1/batch", batch("small", padding=10)).status_code == 200
+        landed_before.append(landed_ids(app.landing))
+
+    monkeypatch.setattr(intake, "let_others_run", lambda: Context().run(others_run))
+    large = [f"large-{number}" for number in range(3)]
+
+    assert app.post("/v1/batch", batch(*large, padding=900_000)).status_code == 200
+
+    assert landed_before == [{"small"}]
+    assert landed_ids(app.landing) == {"small", *large}
+
+
+def test_who_goes_on_sending_after_a_refusal_leaves_others_every_second_turn_and_is_cut_off(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(server_worker, "_LINGER_BYTES", 10 * server_worker._PIECE)  # noqa: SLF001
+    turns: list[str] = []
+
+    class Endless:
+        def read(self, size: int) -> bytes:
+            turns.append("flood")
+            return bytes(size)
+
+    def other() -> None:
+        while True:
+            turns.append("other")
+            gevent.sleep(0)
+
+    beside = gevent.spawn(other)
+    is_read = server_worker._read_rest(Endless())  # noqa: SLF001
+    beside.kill()
+
+    assert not is_read
+    assert turns.count("flood") == 10
+    assert "flood, flood" not in ", ".join(turns)
 
 
 @pytest.fixture
