@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 import psutil
 import pytest
 
-from tests.support.fault_driver import (
+from tests.support.faults.driver import (
     Driver,
     Sent,
     begin,
@@ -19,8 +19,8 @@ from tests.support.fault_driver import (
     post_until_promised,
     settle,
 )
-from tests.support.fault_report import Report
-from tests.support.receiver import RunningReceiver
+from tests.support.faults.report import Report
+from tests.support.receiver.server import RunningReceiver
 
 StartReceiver = Callable[..., RunningReceiver]
 
