@@ -136,4 +136,4 @@ class JournalledHouse:
 
     def _left(self, name: str, content: dict[str, bytes]) -> House:
         write_out(content, self._folder / name)
-        return self._house.moved_to(self._folder / name)
+        return self._house.at(self._folder / name)
