@@ -6,7 +6,6 @@ import random
 import signal
 import tempfile
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
@@ -14,16 +13,14 @@ import hypothesis
 import pytest
 import structlog
 
-from orchestration.settings import Settings
-from tests.support.duckdb_config import spare_the_processor
+from tests.support.warehouse import spare_the_processor
 
 pytest_plugins = [
-    "tests.support.fault_report",
-    "tests.support.fault_shim",
+    "tests.support.faults.report",
+    "tests.support.faults.shim",
+    "tests.support.house",
     "tests.support.integration",
-    "tests.support.lake",
-    "tests.support.made_house",
-    "tests.support.receiver",
+    "tests.support.receiver.fixtures",
 ]
 
 # An example may take as long as it does: other work may be busy beside.
@@ -71,20 +68,6 @@ def chance(request: pytest.FixtureRequest) -> random.Random:
     seed = os.environ["TEST_SEED"]
     print(f"TEST_SEED={seed}")  # noqa: T201 - shown where a test fails
     return random.Random(f"{seed} {request.node.nodeid}")  # noqa: S311 - places, no secrets
-
-
-@pytest.fixture
-def settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
-    """Settings of an empty house in a folder of the test's own, in the environment too."""
-    for name, value in {
-        "SEAMLINE_LANDING": tmp_path / "landing",
-        "SEAMLINE_WAREHOUSE": f"ducklake:sqlite:{tmp_path}/warehouse/catalog.sqlite",
-        "SEAMLINE_SOURCES": tmp_path / "sources.toml",
-        "SEAMLINE_COLUMNS": tmp_path / "columns.yml",
-        "DAGSTER_HOME": tmp_path / "dagster",
-    }.items():
-        monkeypatch.setenv(name, str(value))
-    return Settings()
 
 
 @pytest.fixture(scope="session", autouse=True)

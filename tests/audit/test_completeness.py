@@ -1,6 +1,5 @@
 """received = loaded + rejected + waiting, loaded = rows + duplicate: always, and counted apart."""
 
-import shutil
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -19,8 +18,8 @@ from orchestration.settings import Settings
 from receiver.events import Limits
 from receiver.made_up_ids import BY_CONTENT
 from tests.support import landed
-from tests.support.duckdb_config import reading
-from tests.support.lake import Lake
+from tests.support.house import House
+from tests.support.warehouse import reading
 
 pytestmark = pytest.mark.timeout(600)  # the first test waits for three runs of dbt
 
@@ -53,26 +52,26 @@ def _counts(settings: Settings, names: str) -> dict[tuple[str, str, int], tuple[
     return {(call, source, hour): tuple(numbers) for call, source, hour, *numbers in rows}
 
 
-def counted(lake: Lake) -> dict[tuple[str, str, int], tuple[Any, ...]]:
-    lake.dbt("run", "--select", "stg_segment__track", "track")
-    behind.clear(lake.settings, ["track"])  # as a load's own run of the models does
-    with writer_lock(lake.settings), connect(lake.settings) as con:
-        count(con, lake.settings)
-    return sums(lake.settings)
+def counted(house: House) -> dict[tuple[str, str, int], tuple[Any, ...]]:
+    house.dbt("run", "--select", "stg_segment__track", "track")
+    behind.clear(house.settings, ["track"])  # as a load's own run of the models does
+    with writer_lock(house.settings), connect(house.settings) as con:
+        count(con, house.settings)
+    return sums(house.settings)
 
 
 @pytest.fixture(scope="module")
-def road(built_lake: Lake) -> list[dict[tuple[str, str, int], tuple[Any, ...]]]:
+def road(built_house: House) -> list[dict[tuple[str, str, int], tuple[Any, ...]]]:
     """The sums after each of four steps."""
-    settings = built_lake.settings
+    settings = built_house.settings
     steps = []
-    built_lake.land("track", event("a"), event("a"), event("b", source="app"), b"damaged\n")
+    built_house.land("track", event("a"), event("a"), event("b", source="app"), b"damaged\n")
     too_big = b'{"type":"track","messageId":"big","event":"E"}'
-    built_lake.land("rejected", landed.rejected_line(too_big, reason="too_big"))
+    built_house.land("rejected", landed.rejected_line(too_big, reason="too_big"))
     load(settings)
-    steps.append(counted(built_lake))
+    steps.append(counted(built_house))
 
-    open_file = built_lake.land("track", event("a", 3), event("c", 6), b'{"v":1,"crc":"0000')
+    open_file = built_house.land("track", event("a", 3), event("c", 6), b'{"v":1,"crc":"0000')
     open_file.rename(open_file.with_suffix(".ndjson.open"))
     with writer_lock(settings), connect(settings) as con:
         count(con, settings)
@@ -81,10 +80,10 @@ def road(built_lake: Lake) -> list[dict[tuple[str, str, int], tuple[Any, ...]]]:
     open_file.with_suffix(".ndjson.open").rename(open_file)
     open_file.write_bytes(event("a", 3) + event("c", 6))
     load(settings)
-    steps.append(counted(built_lake))
+    steps.append(counted(built_house))
 
     reload_rejected(settings, Limits(2**20, 128))
-    steps.append(counted(built_lake))
+    steps.append(counted(built_house))
     return steps
 
 
@@ -122,19 +121,21 @@ def test_a_reject_that_became_an_event_changes_its_place(road: Steps) -> None:
     assert road[3] == expected
 
 
-def test_counted_hour_by_hour_or_all_at_once_it_is_the_same(road: Steps, built_lake: Lake) -> None:
+def test_counted_hour_by_hour_or_all_at_once_it_is_the_same(
+    road: Steps, built_house: House
+) -> None:
     hours = {HOUR.replace(hour=hour) for hour in range(24)}
 
-    with writer_lock(built_lake.settings), connect(built_lake.settings) as con:
-        count(con, built_lake.settings, hours)
+    with writer_lock(built_house.settings), connect(built_house.settings) as con:
+        count(con, built_house.settings, hours)
 
-    assert sums(built_lake.settings) == road[3]
+    assert sums(built_house.settings) == road[3]
 
 
-def test_the_sums_hold(road: Steps, built_lake: Lake) -> None:
+def test_the_sums_hold(road: Steps, built_house: House) -> None:
     assert len(road) == 4
-    with reading(built_lake.settings) as con:
-        assert troubles(con, built_lake.settings) == []
+    with reading(built_house.settings) as con:
+        assert troubles(con, built_house.settings) == []
 
 
 def made_up(content: bytes, **fields: object) -> bytes:
@@ -147,43 +148,43 @@ def made_up(content: bytes, **fields: object) -> bytes:
 
 
 @pytest.fixture(scope="module")
-def odd(road: Steps, built_lake: Lake) -> Lake:
+def odd(road: Steps, built_house: House) -> House:
     """The same house, behind two more loads: ids that were made up, and times that are none."""
     assert road
     noon, now = "at noon", "2026-11-22T05:24:40Z"
-    built_lake.land("track", made_up(b"one"), made_up(b"one"), made_up(b"two"))
-    built_lake.land("track", event("d", 8, timestamp=noon), event("d", 8, timestamp=noon))
-    built_lake.land("track", event("e", 8, timestamp=now), event("f", 8, sentAt=noon))
-    load(built_lake.settings)
-    counted(built_lake)
-    built_lake.land("track", made_up(b"one"), event("f", 7))
-    load(built_lake.settings)
-    counted(built_lake)
-    return built_lake
+    built_house.land("track", made_up(b"one"), made_up(b"one"), made_up(b"two"))
+    built_house.land("track", event("d", 8, timestamp=noon), event("d", 8, timestamp=noon))
+    built_house.land("track", event("e", 8, timestamp=now), event("f", 8, sentAt=noon))
+    load(built_house.settings)
+    counted(built_house)
+    built_house.land("track", made_up(b"one"), event("f", 7))
+    load(built_house.settings)
+    counted(built_house)
+    return built_house
 
 
-def test_lines_with_a_made_up_id_whose_row_is_another_line_are_counted(odd: Lake) -> None:
+def test_lines_with_a_made_up_id_whose_row_is_another_line_are_counted(odd: House) -> None:
     assert sums(odd.settings)["track", "pixel", 5] == (4, 4, 0, 0, 2, 2)
     assert oddities(odd.settings)["track", "pixel", 5] == (2, 0)
 
 
-def test_a_copy_with_its_senders_id_is_not_folded(odd: Lake) -> None:
+def test_a_copy_with_its_senders_id_is_not_folded(odd: House) -> None:
     assert sums(odd.settings)["track", "web", 5][-1] == 2
     assert oddities(odd.settings)["track", "web", 5] == (0, 0)
 
 
-def test_rows_with_a_time_that_is_none_are_counted_once_each(odd: Lake) -> None:
+def test_rows_with_a_time_that_is_none_are_counted_once_each(odd: House) -> None:
     """`d` has two copies; of `f` an earlier copy, without such a time, became the row."""
     assert oddities(odd.settings)["track", "web", 8] == (0, 1)
 
 
-def test_they_are_named_in_their_rows(odd: Lake) -> None:
+def test_they_are_named_in_their_rows(odd: House) -> None:
     rows = odd.rows("select message_id, _seamline_unread_times from segment.track order by 1")
 
     assert [row for row in rows if row[1]] == [("d", "timestamp")]
 
 
-def test_counted_all_at_once_they_are_the_same(odd: Lake) -> None:
+def test_counted_all_at_once_they_are_the_same(odd: House) -> None:
     before = oddities(odd.settings)
 
     with writer_lock(odd.settings), connect(odd.settings) as con:
@@ -192,7 +193,7 @@ def test_counted_all_at_once_they_are_the_same(odd: Lake) -> None:
     assert oddities(odd.settings) == before
 
 
-def test_dagster_shows_them(odd: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_dagster_shows_them(odd: House, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SEAMLINE_WAREHOUSE", odd.settings.warehouse)
     monkeypatch.setenv("SEAMLINE_LANDING", str(odd.settings.landing))
 
@@ -203,16 +204,10 @@ def test_dagster_shows_them(odd: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def house(road: Steps, built_lake: Lake, tmp_path: Path) -> Settings:
+def house(road: Steps, built_house: House, tmp_path: Path) -> Settings:
     """A copy to damage."""
     assert road
-    for part in ("landing", "warehouse"):
-        shutil.copytree(built_lake.scratch / part, tmp_path / part)
-    return Settings(
-        landing=tmp_path / "landing",
-        warehouse=f"ducklake:sqlite:{tmp_path}/warehouse/catalog.sqlite",
-        integration_name="Segment",
-    )
+    return built_house.copy(tmp_path).settings
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from orchestration.loading.warehouse import connect
 from orchestration.loading.writer_lock import writer_lock
 from orchestration.settings import Settings
 from tests.support import landed
-from tests.support.duckdb_config import reading
+from tests.support.warehouse import reading
 
 KEPT = "message_id, received_at as _sdc_received_at, file as _seamline_file, line as _seamline_line"
 

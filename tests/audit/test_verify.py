@@ -17,8 +17,8 @@ from orchestration.upkeep.archives import pack_loaded_files
 from orchestration.verify import verify
 from receiver.events import Limits
 from tests.support import landed
-from tests.support.duckdb_config import reading
-from tests.support.lake import Lake
+from tests.support.house import House
+from tests.support.warehouse import reading
 
 pytestmark = pytest.mark.timeout(600)  # the first test waits for dbt
 
@@ -42,9 +42,9 @@ def event(message_id: str, hour: int = 5, **properties: object) -> bytes:
 
 
 @pytest.fixture(scope="module")
-def original(built_lake: Lake) -> Lake:
+def original(built_house: House) -> House:
     """Copies, a reject, one that became an event, an archive, a file in `loaded/`; all modelled."""
-    landing, settings = built_lake.settings.landing, built_lake.settings
+    landing, settings = built_house.settings.landing, built_house.settings
     landed.land(landing, "track", event("a", x=1), b"damaged\n", event("b", x=2), name=EARLY)
     too_big = b'{"type":"track","messageId":"big","event":"E"}'
     landed.land(landing, "rejected", landed.rejected_line(too_big, reason="too_big"))
@@ -55,20 +55,14 @@ def original(built_lake: Lake) -> Lake:
     landed.land(landing, "track", *[b"\n"] * 499, tied[0], name=BEFORE_LATE)
     landed.land(landing, "track", event("a", 7, x=1), event("c", 7, x=3), tied[1], name=LATE)
     load(settings)
-    built_lake.dbt("run", "--select", "stg_segment__track", "track")
-    return built_lake
+    built_house.dbt("run", "--select", "stg_segment__track", "track")
+    return built_house
 
 
 @pytest.fixture
-def house(original: Lake, tmp_path: Path) -> Settings:
+def house(original: House, tmp_path: Path) -> Settings:
     """A copy of it to damage."""
-    for part in ("landing", "warehouse"):
-        shutil.copytree(original.scratch / part, tmp_path / part)
-    return Settings(
-        landing=tmp_path / "landing",
-        warehouse=f"ducklake:sqlite:{tmp_path}/warehouse/catalog.sqlite",
-        integration_name="Segment",
-    )
+    return original.copy(tmp_path).settings
 
 
 def troubles(settings: Settings) -> str:

@@ -8,7 +8,7 @@ import pytest
 
 from orchestration.columns.rules import ColumnRulesError, read_rules
 from tests.support import landed
-from tests.support.lake import Lake
+from tests.support.house import House
 
 
 def written(folder: Path, text: str) -> Path:
@@ -90,23 +90,23 @@ PRICELESS = {"type": "track", "event": "Paid", "properties": {"revenue": "much",
 
 
 @pytest.fixture(scope="module")
-def outputs(lake: Lake) -> list[str]:
+def outputs(house: House) -> list[str]:
     """What dbt prints: without rules, with rules, with rules and everything anew."""
-    lake.land("track", landed.line(EVENT, message_id="a"), landed.line(PRICELESS, message_id="b"))
-    lake.land("alias", landed.line({"type": "alias", "previousId": "x"}, message_id="c"))
-    lake.load()
+    house.land("track", landed.line(EVENT, message_id="a"), landed.line(PRICELESS, message_id="b"))
+    house.land("alias", landed.line({"type": "alias", "previousId": "x"}, message_id="c"))
+    house.load()
     some = ("--select", "+track", "+alias")
-    printed = [lake.dbt("run", *some)]
-    written(lake.scratch, RULES)
-    printed.append(lake.dbt("run", *some))
-    assert columns(lake)["properties__revenue"] == "VARCHAR"
-    assert lake.rows("select count(*) from segment.alias") == [(1,)]
-    printed.append(lake.dbt("run", "--full-refresh"))
+    printed = [house.dbt("run", *some)]
+    written(house.folder, RULES)
+    printed.append(house.dbt("run", *some))
+    assert columns(house)["properties__revenue"] == "VARCHAR"
+    assert house.rows("select count(*) from segment.alias") == [(1,)]
+    printed.append(house.dbt("run", "--full-refresh"))
     return printed
 
 
-def columns(lake: Lake) -> dict[str, str]:
-    return {name: kind for name, kind, *_ in lake.rows("describe segment.track")}
+def columns(house: House) -> dict[str, str]:
+    return {name: kind for name, kind, *_ in house.rows("describe segment.track")}
 
 
 def sha256(text: str) -> str:
@@ -123,11 +123,11 @@ def test_until_then_the_tables_go_on_as_they_are_and_dbt_says_so(outputs: list[s
 
 @pytest.mark.timeout(600)
 def test_the_rules_hold_for_all_rows_once_everything_is_built_anew(
-    outputs: list[str], lake: Lake
+    outputs: list[str], house: House
 ) -> None:
     assert outputs
-    found = columns(lake)
-    rows = lake.rows(
+    found = columns(house)
+    rows = house.rows(
         "select message_id, properties__revenue, properties__revenue__string, "
         "strftime(properties__at, '%c'), properties__at__string, properties__cart, "
         "properties__email, context__ip from segment.track order by message_id"
@@ -143,14 +143,14 @@ def test_the_rules_hold_for_all_rows_once_everything_is_built_anew(
         ),
         ("b", None, "much", None, "soon", None, None, None),
     ]
-    assert lake.rows("select count(*) from segment.alias") == [(0,)]
-    assert lake.rows("select count(*) from raw.alias") == [(1,)]
+    assert house.rows("select count(*) from segment.alias") == [(0,)]
+    assert house.rows("select count(*) from raw.alias") == [(1,)]
 
 
 @pytest.mark.timeout(600)
-def test_what_is_left_out_or_hashed_is_listed(outputs: list[str], lake: Lake) -> None:
+def test_what_is_left_out_or_hashed_is_listed(outputs: list[str], house: House) -> None:
     assert outputs
-    rows = lake.rows(
+    rows = house.rows(
         "select path, status, column_type from segment.field "
         "where path in ('properties.secret', 'properties.email', 'properties.cart.total')"
         "order by path"

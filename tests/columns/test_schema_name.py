@@ -8,23 +8,16 @@ import pytest
 
 from landed.settings import ROOT
 from tests.support import landed
-from tests.support.lake import Lake
+from tests.support.house import House
 
 pytestmark = [pytest.mark.timeout(600), pytest.mark.long]
 
 
-def run(lake: Lake, command: str, name: str) -> subprocess.CompletedProcess[str]:
+def run(house: House, command: str, name: str) -> subprocess.CompletedProcess[str]:
     """`python -m orchestration`, with an integration's name."""
     return subprocess.run(
         [sys.executable, "-m", "orchestration", command],
-        env=os.environ
-        | {
-            "SEAMLINE_INTEGRATION_NAME": name,
-            "SEAMLINE_LANDING": str(lake.settings.landing),
-            "SEAMLINE_WAREHOUSE": lake.settings.warehouse,
-            "SEAMLINE_COLUMNS": str(lake.scratch / "columns.yml"),
-            "DAGSTER_HOME": str(lake.scratch / "dagster"),
-        },
+        env=os.environ | house.environment | {"SEAMLINE_INTEGRATION_NAME": name},
         cwd=ROOT,
         capture_output=True,
         text=True,
@@ -32,31 +25,31 @@ def run(lake: Lake, command: str, name: str) -> subprocess.CompletedProcess[str]
     )
 
 
-def schemas(lake: Lake) -> set[str]:
-    rows = lake.rows(
+def schemas(house: House) -> set[str]:
+    rows = house.rows(
         "select schema_name from duckdb_tables() union select schema_name from duckdb_views() "
         "where not internal"
     )
     return {name for (name,) in rows if name.partition("_")[0] in ("segment", "stitch")}
 
 
-def test_it_names_the_schema_is_held_to_it_and_can_be_moved(lake: Lake) -> None:
-    lake.land("track", landed.line({"type": "track", "messageId": "a", "event": "Bought"}))
-    assert run(lake, "load", "Stitch Segment").returncode == 0
+def test_it_names_the_schema_is_held_to_it_and_can_be_moved(house: House) -> None:
+    house.land("track", landed.line({"type": "track", "messageId": "a", "event": "Bought"}))
+    assert run(house, "load", "Stitch Segment").returncode == 0
     stitch = {"stitch_segment", "stitch_segment_staging", "stitch_segment_warehouse"}
-    assert schemas(lake) == stitch
+    assert schemas(house) == stitch
 
     for command in ("load", "prepare"):
-        refused = run(lake, command, "Segment")
+        refused = run(house, command, "Segment")
         said = refused.stdout + refused.stderr
         assert refused.returncode == 1
         assert "'stitch_segment'" in said
         assert "make rename" in said
-        assert schemas(lake) == stitch
+        assert schemas(house) == stitch
 
-    moved = run(lake, "rename", "Segment")
+    moved = run(house, "rename", "Segment")
     assert moved.returncode == 0, moved.stderr
     assert "moved from stitch_segment" in moved.stdout
-    assert schemas(lake) == {"segment", "segment_staging", "segment_warehouse"}
-    assert lake.rows("select message_id, event from segment.track") == [("a", "Bought")]
-    assert lake.rows("select id from segment_warehouse.bought") == [("a",)]
+    assert schemas(house) == {"segment", "segment_staging", "segment_warehouse"}
+    assert house.rows("select message_id, event from segment.track") == [("a", "Bought")]
+    assert house.rows("select id from segment_warehouse.bought") == [("a",)]

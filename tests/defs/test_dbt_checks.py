@@ -15,8 +15,8 @@ from orchestration.load_job import load_job
 from orchestration.loading.warehouse import connect
 from orchestration.loading.writer_lock import writer_lock
 from orchestration.settings import Settings
-from tests.support.duckdb_config import reading
-from tests.support.made_house import move_in
+from tests.support.house import House
+from tests.support.warehouse import reading
 
 TRACK = dg.AssetKey(["segment", "track"])
 UNIQUE = dg.AssetCheckKey(TRACK, "unique_track_message_id")
@@ -33,9 +33,9 @@ def manifest() -> Manifest:
 
 
 @pytest.fixture
-def twice(settings: Settings, prepared_house: Path) -> Settings:
+def twice(own_house: House, prepared_house: Path) -> Settings:
     """A house in which a message has two rows."""
-    move_in(prepared_house, settings.dagster_home.parent)
+    settings = own_house.move_in(prepared_house).settings
     with writer_lock(settings), connect(settings) as con:
         con.execute(
             "insert into segment.track by name "

@@ -2,7 +2,6 @@
 
 import os
 import re
-import shutil
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -12,11 +11,8 @@ import pytest
 from landed.settings import ROOT
 from orchestration.loading.warehouse import connect
 from orchestration.loading.writer_lock import writer_lock
-from orchestration.settings import Settings
-from orchestration.verify import verify
 from tests.support import landed
-from tests.support.duckdb_config import reading
-from tests.support.lake import Lake
+from tests.support.house import House
 
 pytestmark = [pytest.mark.long, pytest.mark.timeout(1800)]
 
@@ -29,31 +25,25 @@ def event(message_id: str) -> bytes:
 
 
 @pytest.fixture(scope="module")
-def original(built_lake: Lake) -> Lake:
+def original(built_house: House) -> House:
     """A house with two events and a reject, loaded and modelled."""
-    built_lake.land("track", event("a"), event("b"))
+    built_house.land("track", event("a"), event("b"))
     too_big = b'{"type":"track","messageId":"big","event":"E"}'
-    built_lake.land("rejected", landed.rejected_line(too_big, reason="too_big"))
-    built_lake.load()
-    built_lake.dbt("run")
-    return built_lake
+    built_house.land("rejected", landed.rejected_line(too_big, reason="too_big"))
+    built_house.load()
+    built_house.dbt("run")
+    return built_house
 
 
 @pytest.fixture
-def house(original: Lake, tmp_path: Path) -> Settings:
-    for part in ("landing", "warehouse"):
-        shutil.copytree(original.scratch / part, tmp_path / part)
+def house(original: House, tmp_path: Path) -> House:
     (tmp_path / ".dagster").mkdir()
-    return Settings(
-        landing=tmp_path / "landing",
-        warehouse=f"ducklake:sqlite:{tmp_path}/warehouse/catalog.sqlite",
-        integration_name="Segment",
-    )
+    return original.copy(tmp_path)
 
 
-def follow(runbook: str, house: Settings) -> str:
+def follow(runbook: str, house: House) -> str:
     """Run every command of a runbook in its order; return what they printed."""
-    folder = house.landing.parent
+    folder = house.folder
     printed = ""
     for commands in COMMANDS.findall((RUNBOOKS / runbook).read_text()):
         for name in ("landing", "warehouse", ".dagster"):
@@ -62,14 +52,8 @@ def follow(runbook: str, house: Settings) -> str:
             ["bash", "-eu", "-c", commands],  # noqa: S607
             cwd=ROOT,
             env=os.environ
-            | {
-                "SEAMLINE_LANDING": str(house.landing),
-                "SEAMLINE_WAREHOUSE": house.warehouse,
-                "SEAMLINE_SOURCES": str(folder / "sources.toml"),
-                "SEAMLINE_COLUMNS": str(folder / "columns.yml"),
-                "SEAMLINE_RESERVE_BYTES": "0",
-                "DAGSTER_HOME": str(folder / ".dagster"),
-            },
+            | house.environment
+            | {"SEAMLINE_RESERVE_BYTES": "0", "DAGSTER_HOME": str(folder / ".dagster")},
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
@@ -80,25 +64,24 @@ def follow(runbook: str, house: Settings) -> str:
     return printed
 
 
-def tracks(house: Settings) -> list[tuple[str, ...]]:
-    with reading(house) as con:
-        return con.execute("select * from segment.track order by message_id").fetchall()
+def tracks(house: House) -> list[tuple[str, ...]]:
+    return house.rows("select * from segment.track order by message_id")
 
 
-def change(sql: str) -> Callable[[Settings], None]:
-    def do(house: Settings) -> None:
-        with writer_lock(house), connect(house) as con:
+def change(sql: str) -> Callable[[House], None]:
+    def do(house: House) -> None:
+        with writer_lock(house.settings), connect(house.settings) as con:
             con.execute(sql)
 
     return do
 
 
-def spoil_catalog(house: Settings) -> None:
-    house.catalog.write_bytes(b"no catalog" * 1000)
+def spoil_catalog(house: House) -> None:
+    house.settings.catalog.write_bytes(b"no catalog" * 1000)
 
 
-def land_one_more(house: Settings) -> None:
-    landed.land(house.landing, "track", event("waiting"))
+def land_one_more(house: House) -> None:
+    house.land("track", event("waiting"))
 
 
 @pytest.mark.parametrize(
@@ -112,7 +95,7 @@ def land_one_more(house: Settings) -> None:
     ],
 )
 def test_after_it_the_house_is_as_it_should_be(
-    house: Settings, runbook: str, trouble: Callable[[Settings], None], more: list[str]
+    house: House, runbook: str, trouble: Callable[[House], None], more: list[str]
 ) -> None:
     before = tracks(house)
     trouble(house)
@@ -120,7 +103,7 @@ def test_after_it_the_house_is_as_it_should_be(
     printed = follow(runbook, house)
 
     assert "Every line is where it has to be" in printed
-    assert not verify(house).troubles
+    assert house.troubles() == []
     now = tracks(house)
     assert [row for row in now if row[0] not in more] == before
     assert sorted(row[0] for row in now) == sorted(["a", "b", *more])

@@ -6,28 +6,19 @@ from pathlib import Path
 import pytest
 
 from orchestration.forget import erase
-from orchestration.loading.load import load
 from orchestration.upkeep.archives import REST, pack_loaded_files
-from tests.support.forget_house import (
-    House,
-    copy_of,
-    house_in,
-    land_everywhere,
-    land_later,
-    run_models,
-)
-from tests.support.made_house import once
+from tests.support.house import House, once
+from tests.support.person import land_everywhere, land_later, quick_house
 
 
 @pytest.fixture(scope="session")
 def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A house as it is between two loads: files wait, are loaded, are archived."""
 
-    def make(folder: Path) -> None:
-        house = house_in(folder)
+    def make(house: House) -> None:
         land_everywhere(house.landing)
-        load(house.settings)
-        run_models(house)
+        house.load()
+        house.models()
         half_past_five = datetime(2026, 11, 22, 5, 30, tzinfo=UTC)
         pack_loaded_files(house.settings, half_past_five + REST)
         land_later(house.landing)
@@ -38,7 +29,13 @@ def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def house(template: Path, tmp_path: Path) -> House:
     """A copy of it of the test's own."""
-    return copy_of(template, tmp_path / "house")
+    return quick_house(tmp_path / "house").move_in(template)
+
+
+@pytest.fixture
+def empty(tmp_path: Path) -> House:
+    """A house of the test's own with nobody in it, beside a receiver that the test may start."""
+    return quick_house(tmp_path)
 
 
 @pytest.fixture(autouse=True)

@@ -6,13 +6,13 @@ from orchestration.loading.archive import archives
 from orchestration.loading.load import load
 from orchestration.upkeep.archives import pack_loaded_files
 from tests.support import landed
-from tests.support.forget_house import found_in, house_in, track
+from tests.support.person import found_in, quick_house, track
 
 GONE = "gone-81d2"
 
 
 def test_a_damaged_archive_stops_it_with_a_line_that_says_what_to_do(tmp_path: Path) -> None:
-    house = house_in(tmp_path / "house")
+    house = quick_house(tmp_path / "house")
     landed.land(house.landing, "track", *(landed.line(track(who)) for who in (GONE, "stays")))
     load(house.settings)
     pack_loaded_files(house.settings)

@@ -15,19 +15,8 @@ from orchestration.loading.archive import archives, read_archive
 from orchestration.loading.load import load
 from orchestration.loading.people import USER, Id
 from tests.support import landed
-from tests.support.forget_house import (
-    ALICE,
-    ALICE_DEVICE,
-    NUMBER,
-    WHO,
-    House,
-    copy_of,
-    found_in,
-    house_in,
-    run_models,
-    track,
-    troubles_of,
-)
+from tests.support.house import House
+from tests.support.person import ALICE, ALICE_DEVICE, NUMBER, WHO, found_in, quick_house, track
 
 IDS = (ALICE, ALICE_DEVICE, str(NUMBER))
 
@@ -44,7 +33,7 @@ class Aftermath:
 
 @pytest.fixture(scope="module")
 def aftermath(template: Path, tmp_path_factory: pytest.TempPathFactory) -> Aftermath:
-    house = copy_of(template, tmp_path_factory.mktemp("aftermath") / "house")
+    house = quick_house(tmp_path_factory.mktemp("aftermath") / "house").move_in(template)
     warehouse = house.settings.catalog.parent
     shutil.copy(house.settings.catalog, warehouse / "catalog.sqlite.before-20261101T000000Z")
     listed = next((house.settings.data / "raw" / "track").glob("*.parquet"))
@@ -105,7 +94,7 @@ def test_where_others_copies_came_in_one_microsecond_the_row_is_the_one_the_mode
 
 
 def test_everything_is_still_proved(aftermath: Aftermath) -> None:
-    assert troubles_of(aftermath.house) == []
+    assert aftermath.house.troubles() == []
 
 
 def test_the_ledger_and_the_journal_know_what_the_files_are_now(aftermath: Aftermath) -> None:
@@ -167,16 +156,15 @@ def test_what_others_say_of_a_person_stays_and_is_named(house: House) -> None:
     assert done.lines == 1
 
 
-def test_to_erase_whoever_is_nowhere_changes_nothing(tmp_path: Path) -> None:
-    house = house_in(tmp_path)
-    landed.land(house.landing, "track", landed.line(track(ALICE)), landed.line(track("bob")))
-    load(house.settings)
-    before = house.rows("select *, hash(t) from raw.track t"), house.rows("from raw.landed_file")
+def test_to_erase_whoever_is_nowhere_changes_nothing(empty: House) -> None:
+    landed.land(empty.landing, "track", landed.line(track(ALICE)), landed.line(track("bob")))
+    load(empty.settings)
+    before = empty.rows("select *, hash(t) from raw.track t"), empty.rows("from raw.landed_file")
 
-    done = forget(house.settings, {Id(USER, "nobody")})
+    done = forget(empty.settings, {Id(USER, "nobody")})
 
     assert (done.lines, done.files) == (0, 0)
-    after = house.rows("select *, hash(t) from raw.track t"), house.rows("from raw.landed_file")
+    after = empty.rows("select *, hash(t) from raw.track t"), empty.rows("from raw.landed_file")
     assert after == before
 
 
@@ -196,10 +184,10 @@ def test_a_copy_that_the_models_have_not_seen_is_left_to_them_with_its_whole_loa
     load(house.settings)
 
     forget(house.settings, WHO)
-    run_models(house, "track")
+    house.models("track")
 
     assert house.rows(
         "select message_id, user_id from segment.track "
         f"where message_id in ('{shared}', 'of the same load') order by all"
     ) == sorted([(shared, "carl"), ("of the same load", "carl")])
-    assert troubles_of(house) == []
+    assert house.troubles() == []

@@ -1,7 +1,5 @@
 """An erasure reaches what an interrupted import has staged."""
 
-from pathlib import Path
-
 import pytest
 
 from orchestration.forget.erase import forget
@@ -12,15 +10,16 @@ from receiver.importing.journal import Journal, Place, State
 from receiver.importing.one_file import land
 from receiver.importing.staging import drop_unnoted
 from tests.support import landed
-from tests.support.forget_house import House, found_in, house_in, track
+from tests.support.house import House
+from tests.support.person import found_in, track
 
 GONE = "gone-81d2"
 
 
 @pytest.fixture
-def interrupted(tmp_path: Path) -> tuple[House, Place]:
+def interrupted(empty: House) -> tuple[House, Place]:
     """A house with an import that was ended when all was read and nothing landed."""
-    house = house_in(tmp_path)
+    house = empty
     place = Place(house.landing / "imports", "0" * 32)
     place.staging.mkdir(parents=True, mode=0o700)
     chunk = b"".join(landed.line(track(user)) for user in ("stays", GONE, "stays"))

@@ -9,16 +9,8 @@ import pytest
 from orchestration.forget import erase, fields, files, rows, sweep
 from orchestration.loading import loads, suppressed
 from orchestration.loading.load import load
-from tests.support.forget_house import (
-    ALICE,
-    ALICE_DEVICE,
-    NUMBER,
-    WHO,
-    House,
-    found_in,
-    run_models,
-    troubles_of,
-)
+from tests.support.house import House
+from tests.support.person import ALICE, ALICE_DEVICE, NUMBER, WHO, found_in
 
 IDS = (ALICE, ALICE_DEVICE, str(NUMBER))
 TRACK_ROWS = [("bob",), ("carl",), ("dora",), ("erna-90e1",)]
@@ -39,7 +31,7 @@ def die(*_: object, **__: object) -> None:
 
 def is_as_if_it_had_not_died(house: House) -> None:
     assert found_in(house.settings.catalog.parents[1], *IDS) == []
-    assert troubles_of(house) == []
+    assert house.troubles() == []
     users = house.rows("select distinct user_id from segment.track order by all")
     assert users == TRACK_ROWS
     assert suppressed.to_be_done(house.landing) == []
@@ -76,7 +68,7 @@ def test_whoever_comes_next_completes_it_though_nobody_says_the_id(
             erase.forget(house.settings, WHO)
 
     load(house.settings)
-    run_models(house, "track")
+    house.models("track")
     erase.forget_notified(house.settings)
 
     is_as_if_it_had_not_died(house)
@@ -116,6 +108,6 @@ def test_killed_at_random_points_it_is_completed_by_the_next(
     house.run("forget", *OPTIONS)
 
     load(house.settings)
-    run_models(house)
+    house.models()
     assert found_in(house.settings.catalog.parents[1], *IDS) == [], after
     is_as_if_it_had_not_died(house)

@@ -1,7 +1,5 @@
 """Names of fields that hold an id go with an erasure; those that only look like it stay."""
 
-from pathlib import Path
-
 import pytest
 
 from orchestration import dbt
@@ -10,15 +8,11 @@ from orchestration.forget.erase import forget, forget_notified
 from orchestration.loading.load import load
 from orchestration.loading.people import USER, Id
 from tests.support import landed
-from tests.support.forget_house import House, event, house_in, track
+from tests.support.house import House
+from tests.support.person import event, track
 
 KIM = "kim_77x"
 NAMES = "select distinct call, event, path from raw.field order by all"
-
-
-@pytest.fixture
-def empty(tmp_path: Path) -> House:
-    return house_in(tmp_path)
 
 
 @pytest.fixture

@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Callable
-from pathlib import Path
 
 import dagster as dg
 import pytest
@@ -12,15 +11,13 @@ from orchestration.loading import suppressed
 from orchestration.loading.load import load
 from orchestration.settings import Settings
 from tests.support import landed
-from tests.support.forget_house import House, found_in, house_in
-from tests.support.receiver import RunningReceiver, basic, eventually, new_id
+from tests.support.house import House
+from tests.support.person import found_in
+from tests.support.processes import eventually
+from tests.support.receiver.senders import basic, new_id
+from tests.support.receiver.server import RunningReceiver
 
 HOOKS = basic("hooks-key")
-
-
-@pytest.fixture
-def empty(tmp_path: Path) -> House:
-    return house_in(tmp_path)
 
 
 def with_setting(house: House, **changed: object) -> Settings:
@@ -101,8 +98,7 @@ def test_one_that_names_nobody_stays(empty: House) -> None:
 
 
 def test_the_asset_erases_every_hour(empty: House, monkeypatch: pytest.MonkeyPatch) -> None:
-    for name, value in empty.environment.items():
-        monkeypatch.setenv(name, value)
+    empty.put_into(monkeypatch)
     from orchestration.forget_asset import erase_hourly, erasure  # noqa: PLC0415 - reads settings
 
     land_notified(empty)

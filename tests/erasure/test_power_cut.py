@@ -11,16 +11,17 @@ from orchestration.loading.load import load
 from orchestration.loading.people import USER, Id
 from tests.erasure.test_kills import OPTIONS, is_as_if_it_had_not_died
 from tests.support import landed
-from tests.support.fault_report import Report
-from tests.support.forget_house import WHO, House, house_in, run_models, track
-from tests.support.killed_loads import forms
-from tests.support.power_cut import JournalledHouse
+from tests.support.faults.killed_loads import forms
+from tests.support.faults.power_cut import JournalledHouse
+from tests.support.faults.report import Report
+from tests.support.house import House
+from tests.support.person import WHO, track
 
 
 def test_what_stays_is_synced_while_what_goes_is_still_there(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    empty: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    house = house_in(tmp_path)
+    house = empty
     landed.land(house.landing, "track", *(landed.line(track(who)) for who in ("gone", "stays")))
     load(house.settings)
     before = set(house.settings.data.rglob("*.parquet"))
@@ -51,22 +52,19 @@ def test_what_stays_is_synced_while_what_goes_is_still_there(
 def test_whenever_the_power_goes_the_next_erasure_completes_it(
     house: House,
     shim_library: Path,
-    tmp_path: Path,
     report: Report,
     chance: random.Random,
     count: int,
 ) -> None:
-    journalled = JournalledHouse(tmp_path, shim_library)
-    journalled.run(house.environment, "-m", "orchestration", "forget", *OPTIONS)
+    journalled = JournalledHouse(house, shim_library)
+    journalled.run("-m", "orchestration", "forget", *OPTIONS)
 
     assert journalled.unsynced() == []
     done = 0
-    for folder in journalled.cuts(count, chance):
-        left = house_in(folder)
-
+    for left in journalled.cuts(count, chance):
         forget(left.settings, WHO)
         load(left.settings)
-        run_models(left)
+        left.models()
         is_as_if_it_had_not_died(left)
         done += 1
     report.add("F04", "power cuts during an erasure", cuts=done, completed_by_the_next=done)

@@ -1,7 +1,6 @@
 """What is made again from the files after an erasure is what there was."""
 
 import json
-from pathlib import Path
 
 import pytest
 
@@ -11,16 +10,8 @@ from orchestration.loading.people import USER, Id
 from orchestration.reload import reload_rejected
 from receiver.events import Limits
 from tests.support import landed
-from tests.support.forget_house import (
-    WHO,
-    House,
-    event,
-    found_in,
-    house_in,
-    run_models,
-    track,
-    troubles_of,
-)
+from tests.support.house import House
+from tests.support.person import WHO, event, found_in, track
 
 RECORD = "select kind, hash, lines, files from raw.erasure order by all"
 COUNTS = "select call, source, hour, sum(lines) from raw.landed_count group by all order by all"
@@ -41,27 +32,26 @@ def test_a_rebuilt_warehouse_is_row_for_row_the_same(house: House) -> None:
 
     assert house.hashes() == before
     assert [house.rows(query) for query in queries] == asked
-    assert troubles_of(house) == []
+    assert house.troubles() == []
 
 
 @pytest.mark.timeout(600)
-def test_what_was_rejected_and_became_an_event_later_is_erased_too(tmp_path: Path) -> None:
-    house = house_in(tmp_path)
+def test_what_was_rejected_and_became_an_event_later_is_erased_too(empty: House) -> None:
     events = [track("late-31f0", n=1), track("bob", n=2), track("late-31f0", n=3)]
     bodies = [json.dumps(one).encode() for one in events]
     lines = [landed.rejected_line(body, reason="too_big", call="track") for body in bodies]
-    path = landed.land(house.landing, "rejected", *lines)
-    load(house.settings)
-    moved = reload_rejected(house.settings, Limits(event_bytes=2**20, depth=128)).moved
-    run_models(house, "track")
+    path = landed.land(empty.landing, "rejected", *lines)
+    load(empty.settings)
+    moved = reload_rejected(empty.settings, Limits(event_bytes=2**20, depth=128)).moved
+    empty.models("track")
     assert moved == 3
 
-    forget(house.settings, {Id(USER, "late-31f0")})
+    forget(empty.settings, {Id(USER, "late-31f0")})
 
-    assert found_in(house.settings.catalog.parents[1], "late-31f0") == []
-    assert troubles_of(house) == []
+    assert found_in(empty.settings.catalog.parents[1], "late-31f0") == []
+    assert empty.troubles() == []
     ledger = f"select rows, rejected from raw.landed_file where file = '{path.name}' order by all"
-    assert house.rows(ledger) == [(0, 1), (1, -1)]
+    assert empty.rows(ledger) == [(0, 1), (1, -1)]
 
 
 @pytest.mark.long
@@ -88,4 +78,4 @@ def test_a_column_that_is_called_by_the_id_goes_with_its_name(house: House) -> N
     assert found_in(house.settings.catalog.parents[1], kim) == []
     assert sorted(house.rows(query)) == sorted(others)
     assert len(others) == 2
-    assert troubles_of(house) == []
+    assert house.troubles() == []

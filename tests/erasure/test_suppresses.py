@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Callable
-from pathlib import Path
 
 import pytest
 
@@ -12,18 +11,15 @@ from orchestration.loading.load import load
 from orchestration.loading.people import ANONYMOUS, USER, Id
 from orchestration.loading.suppressed import DamagedListError, allow_again
 from tests.support import landed
-from tests.support.forget_house import House, found_in, house_in
-from tests.support.receiver import RunningReceiver, eventually, new_id
+from tests.support.house import House
+from tests.support.person import found_in
+from tests.support.processes import eventually
+from tests.support.receiver.senders import new_id
+from tests.support.receiver.server import RunningReceiver
 
 ANNA = "anna-41c7"
 DEVICE = "device-of-anna-9d2b"
 WHO = {Id(USER, ANNA), Id(ANONYMOUS, DEVICE), Id(USER, "4711")}
-
-
-@pytest.fixture
-def empty(tmp_path: Path) -> House:
-    """A house whose landing folder a receiver of this test writes to."""
-    return house_in(tmp_path)
 
 
 @pytest.fixture

@@ -5,15 +5,18 @@ import json
 import threading
 import time
 from collections.abc import Callable
-from pathlib import Path
 
 import pytest
 
 from orchestration.forget.erase import forget
 from orchestration.loading.load import load
 from orchestration.loading.people import USER, Id
-from tests.support.forget_house import House, found_in, house_in
-from tests.support.receiver import RunningReceiver, eventually, landed_ids, new_id
+from tests.support.house import House
+from tests.support.person import found_in
+from tests.support.processes import eventually
+from tests.support.receiver.landing import landed_ids
+from tests.support.receiver.senders import new_id
+from tests.support.receiver.server import RunningReceiver
 
 GONE = "gone-7d01"
 
@@ -68,38 +71,33 @@ class Loader(threading.Thread):
         self.join()
 
 
-@pytest.fixture
-def house(tmp_path: Path) -> House:
-    return house_in(tmp_path)
-
-
 @pytest.mark.timeout(600)
 def test_a_person_is_erased_while_others_send_and_are_loaded(
-    house: House, start_receiver: Callable[..., RunningReceiver]
+    empty: House, start_receiver: Callable[..., RunningReceiver]
 ) -> None:
     receiver = start_receiver(seal_seconds=0.3, workers=2)
-    sender, loader = Sender(receiver), Loader(house)
+    sender, loader = Sender(receiver), Loader(empty)
     sender.start()
     loader.start()
-    assert eventually(lambda: len(list(house.landing.glob("loaded/track/*.ndjson"))) >= 2, 120)
-    forget(house.settings, {Id(USER, GONE)})
+    assert eventually(lambda: len(list(empty.landing.glob("loaded/track/*.ndjson"))) >= 2, 120)
+    forget(empty.settings, {Id(USER, GONE)})
 
-    at_once = found_in(house.landing / "loaded", GONE)
+    at_once = found_in(empty.landing / "loaded", GONE)
     sent_by_then = len(sender.stays)
     assert eventually(lambda: len(sender.stays) > sent_by_then, 60)
     sender.stop()
     loader.stop()
     assert eventually(lambda: receiver.open_files() == [])
-    load(house.settings)
+    load(empty.settings)
     assert at_once == []
-    assert found_in(house.landing.parent, GONE) == []
-    rows = house.rows("select message_id, payload ->> '$.userId' from raw.track")
+    assert found_in(empty.landing.parent, GONE) == []
+    rows = empty.rows("select message_id, payload ->> '$.userId' from raw.track")
     assert sorted(rows) == sorted((one, "stays") for one in sender.stays)
-    assert landed_ids(house.landing) == set()
-    assert house.rows("select count(*) from raw.rejected") == [(0,)]
-    assert house.rows("select sum(rows), sum(rejected) from raw.landed_file") == [(len(rows), 0)]
-    assert house.rows("select sum(lines) from raw.landed_count") == [(len(rows),)]
-    assert dict(house.rows("select file, sha256 from raw.landed_file")) == {
+    assert landed_ids(empty.landing) == set()
+    assert empty.rows("select count(*) from raw.rejected") == [(0,)]
+    assert empty.rows("select sum(rows), sum(rejected) from raw.landed_file") == [(len(rows), 0)]
+    assert empty.rows("select sum(lines) from raw.landed_count") == [(len(rows),)]
+    assert dict(empty.rows("select file, sha256 from raw.landed_file")) == {
         path.name: hashlib.sha256(path.read_bytes()).hexdigest()
-        for path in house.landing.glob("loaded/*/*.ndjson")
+        for path in empty.landing.glob("loaded/*/*.ndjson")
     }

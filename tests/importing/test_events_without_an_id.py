@@ -9,7 +9,7 @@ import pytest
 
 from receiver.importing.command import import_places
 from receiver.settings import Settings
-from tests.support.receiver import whole_lines
+from tests.support.receiver.landing import whole_lines
 
 EQUAL = b'{"type":"track","event":"e"}\n'
 

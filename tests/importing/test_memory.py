@@ -47,6 +47,14 @@ def write_stream(path: Path, size: int) -> int:
     return number
 
 
+def write_bomb(path: Path, mebibytes: int, level: int) -> Path:
+    """Write gzip of one line of that size; return where."""
+    with gzip.open(path, "wb", compresslevel=level) as file:
+        for _ in range(mebibytes):
+            file.write(b"[" * MEBIBYTE)
+    return path
+
+
 @pytest.mark.chaos
 @pytest.mark.timeout(1800)
 def test_a_stream_of_300_mb_takes_no_more_memory_than_one_of_40(
@@ -71,12 +79,10 @@ def test_a_line_that_is_too_big_is_never_whole_in_memory(
     settings: Settings, tmp_path: Path
 ) -> None:
     """There are pieces of it, and as many as are landed at once: 16 MiB, and their copies."""
-    with gzip.open(tmp_path / "bomb.gz", "wb", compresslevel=1) as file:
-        for _ in range(64):
-            file.write(b"[" * MEBIBYTE)
+    bomb = write_bomb(tmp_path / "bomb.gz", 64, level=1)
 
     tracemalloc.start()
-    result = run_import(tmp_path / "bomb.gz", body_bytes="256KiB")
+    result = run_import(bomb, body_bytes="256KiB")
     _, most = tracemalloc.get_traced_memory()
     tracemalloc.stop()
 
@@ -89,11 +95,9 @@ def test_a_line_that_is_too_big_is_never_whole_in_memory(
 def test_a_bomb_of_one_line_takes_as_much_memory_as_a_line_may(
     settings: Settings, tmp_path: Path
 ) -> None:
-    with gzip.open(tmp_path / "bomb.gz", "wb", compresslevel=9) as file:
-        for _ in range(400):
-            file.write(b"[" * MEBIBYTE)
+    bomb = write_bomb(tmp_path / "bomb.gz", 400, level=9)
 
-    most = peak(tmp_path / "bomb.gz", "import os; os.environ['SEAMLINE_BODY_BYTES'] = '8MiB'")
+    most = peak(bomb, "import os; os.environ['SEAMLINE_BODY_BYTES'] = '8MiB'")
 
     assert most < 400 * MEBIBYTE
     assert {line["reason"] for line in parsed(settings.landing)} == {"too_big"}

@@ -8,7 +8,7 @@ from orchestration.settings import Settings
 from receiver.importing import one_file, origins
 from tests.support.importing import events, parsed, payloads, run_import, run_process
 from tests.support.object_store import Bucket
-from tests.support.receiver import free_port
+from tests.support.processes import free_port
 
 pytestmark = pytest.mark.integration
 

@@ -6,7 +6,8 @@ import pytest
 
 from orchestration.settings import Settings
 from tests.support.importing import event, events, payloads, rejects, run_import, write
-from tests.support.receiver import RunningReceiver, new_id
+from tests.support.receiver.senders import new_id
+from tests.support.receiver.server import RunningReceiver
 
 UNUSABLE = {
     b'{"type":"track"': "bad_json",

@@ -151,7 +151,7 @@ STEPS_OF_AN_IMPORT = 100
 """It takes more, if the ones before have done nothing."""
 DIES_AT_STEP = """
 import sys
-from tests.support.steps import Count
+from tests.support.faults.steps import Count
 sys.setprofile(Count({step}))
 """
 

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from orchestration.settings import Settings
-from tests.support.duckdb_config import reading
 from tests.support.importing import event, loaded_ids, parsed, payloads, run_import, write
+from tests.support.warehouse import reading
 
 DAY = 1_714_521_600_000
 DAY_MILLISECONDS = 86_400_000

@@ -7,7 +7,6 @@ from pathlib import Path
 
 from orchestration.loading.load import load
 from orchestration.settings import Settings
-from tests.support.duckdb_config import reading
 from tests.support.importing import (
     events,
     loaded_ids,
@@ -15,6 +14,7 @@ from tests.support.importing import (
     tree,
     write,
 )
+from tests.support.warehouse import reading
 
 EVENTS = events("once", 60)
 IDS = sorted(f"once-{n}" for n in range(60))

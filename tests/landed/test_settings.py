@@ -13,7 +13,7 @@ from orchestration.settings import Settings as OrchestrationSettings
 from receiver.settings import Settings as ReceiverSettings
 from stack import settings as stack_settings
 from stack.errors import StackError
-from tests.support.receiver import Refusal
+from tests.support.receiver.fixtures import Refusal
 
 PARTS = (ReceiverSettings, OrchestrationSettings)
 

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 
 from orchestration.settings import Settings
-from tests.support.killed_loads import Sent
+from tests.support.faults.killed_loads import Sent
 
 
 @pytest.fixture

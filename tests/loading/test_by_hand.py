@@ -10,7 +10,7 @@ import pytest
 from orchestration.settings import Settings
 from tests.support import landed
 from tests.support.forked import run_command
-from tests.support.made_house import move_in
+from tests.support.house import House
 
 pytestmark = pytest.mark.timeout(600)
 
@@ -30,12 +30,12 @@ def _prompt(stdin: str = "") -> subprocess.CompletedProcess[str]:
 
 
 def test_one_pass_loads_what_is_sealed_and_the_prompt_shows_it(
-    settings: Settings, prepared_house: Path
+    own_house: House, prepared_house: Path
 ) -> None:
-    move_in(prepared_house, settings.catalog.parent.parent)
+    own_house.move_in(prepared_house)
     event = {"messageId": "m", "type": "track", "event": "Song Played", "userId": 12}
-    landed.land(settings.landing, "track", landed.line(event), landed.line(event))
-    landed.land(settings.landing, "page", b"damaged\n")
+    own_house.land("track", landed.line(event), landed.line(event))
+    own_house.land("page", b"damaged\n")
 
     loading = run_command(["load"], os.environ)
 
@@ -47,8 +47,8 @@ def test_one_pass_loads_what_is_sealed_and_the_prompt_shows_it(
     assert asked.stdout.splitlines()[-1] == "m,Song Played,12"
 
 
-def test_the_prompt_cannot_write(settings: Settings, prepared_house: Path) -> None:
-    move_in(prepared_house, settings.catalog.parent.parent)
+def test_the_prompt_cannot_write(own_house: House, prepared_house: Path) -> None:
+    own_house.move_in(prepared_house)
 
     asked = _prompt("delete from track;")
 

@@ -6,7 +6,7 @@ from orchestration.loading.landed_file import is_too_deep
 from orchestration.loading.load import load
 from orchestration.settings import Settings
 from tests.support import landed
-from tests.support.duckdb_config import reading
+from tests.support.warehouse import reading
 
 GOOD = landed.line({"messageId": "good", "type": "track"})
 LATER = landed.line({"messageId": "later", "type": "track"})

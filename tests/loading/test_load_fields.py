@@ -9,7 +9,7 @@ from orchestration.loading import fields
 from orchestration.loading.load import load
 from orchestration.settings import Settings
 from tests.support import landed
-from tests.support.duckdb_config import reading
+from tests.support.warehouse import reading
 
 pytestmark = pytest.mark.usefixtures("made_warehouse")
 

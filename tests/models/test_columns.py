@@ -8,7 +8,7 @@ import pytest
 from orchestration.loading.warehouse import connect
 from orchestration.loading.writer_lock import writer_lock
 from tests.support import landed
-from tests.support.lake import TABLES, Lake
+from tests.support.house import TABLES, House
 
 pytestmark = pytest.mark.timeout(600)
 
@@ -73,31 +73,31 @@ BAD_SHAPES: list[Any] = [
 
 
 @pytest.fixture(scope="module")
-def loaded(built_lake: Lake) -> Lake:
+def loaded(built_house: House) -> House:
     """One event as Segment delivers it, and every bad shape in every table."""
     sent_at = THROUGH_SEGMENT["sentAt"]
     assert isinstance(sent_at, str)
-    built_lake.land("page", landed.line(THROUGH_SEGMENT, sent_at=sent_at, source="website"))
+    built_house.land("page", landed.line(THROUGH_SEGMENT, sent_at=sent_at, source="website"))
     for call in TABLES:
         bad = [
             landed.line(shape, message_id=f"bad-{n}", received_at=RECEIVED_AT, sent_at="soon")
             for n, shape in enumerate(BAD_SHAPES)
         ]
         lists = landed.line("[1, 2]", message_id="a list", received_at=RECEIVED_AT)
-        built_lake.land(call, *bad, lists)
-    built_lake.load()
-    built_lake.dbt("run")
-    return built_lake
+        built_house.land(call, *bad, lists)
+    built_house.load()
+    built_house.dbt("run")
+    return built_house
 
 
-def one(lake: Lake, table: str, message_id: str) -> dict[str, Any]:
+def one(house: House, table: str, message_id: str) -> dict[str, Any]:
     """A row, without the columns that are null."""
-    names = [name for name, *_ in lake.rows(f'describe segment."{table}"')]
-    (row,) = lake.rows(f"select * from segment.\"{table}\" where message_id = '{message_id}'")
+    names = [name for name, *_ in house.rows(f'describe segment."{table}"')]
+    (row,) = house.rows(f"select * from segment.\"{table}\" where message_id = '{message_id}'")
     return {name: value for name, value in zip(names, row, strict=True) if value is not None}
 
 
-def test_an_event_as_segment_delivers_it(loaded: Lake) -> None:
+def test_an_event_as_segment_delivers_it(loaded: House) -> None:
     row = one(loaded, "page", str(THROUGH_SEGMENT["messageId"]))
     received_at = datetime.fromisoformat(RECEIVED_AT).astimezone(UTC)
     batched_at = row.pop("_sdc_batched_at")
@@ -165,7 +165,7 @@ def test_an_event_as_segment_delivers_it(loaded: Lake) -> None:
 
 
 @pytest.mark.parametrize("table", TABLES)
-def test_no_shape_fails_the_run_and_every_message_is_a_row(loaded: Lake, table: str) -> None:
+def test_no_shape_fails_the_run_and_every_message_is_a_row(loaded: House, table: str) -> None:
     ((bad,),) = loaded.rows(
         f"select count(*) from segment.\"{table}\" where message_id = 'a list' "
         "or starts_with(message_id, 'bad-')"
@@ -174,7 +174,7 @@ def test_no_shape_fails_the_run_and_every_message_is_a_row(loaded: Lake, table: 
     assert bad == len(BAD_SHAPES) + 1
 
 
-def test_a_value_that_fits_is_kept_beside_one_that_does_not(loaded: Lake) -> None:
+def test_a_value_that_fits_is_kept_beside_one_that_does_not(loaded: House) -> None:
     rows = loaded.rows(
         "select message_id, user_id, version, context__ip, context__network__cellular "
         "from segment.track"
@@ -191,7 +191,7 @@ def test_a_value_that_fits_is_kept_beside_one_that_does_not(loaded: Lake) -> Non
     } <= set(rows)
 
 
-def test_a_value_that_does_not_fit_is_in_a_column_beside_it(loaded: Lake) -> None:
+def test_a_value_that_does_not_fit_is_in_a_column_beside_it(loaded: House) -> None:
     assert one(loaded, "track", "bad-3")["context__ip__v4"] == "10.0.0.1"
     assert one(loaded, "track", "bad-5")["context__network__cellular__bigint"] == 2
     assert one(loaded, "track", "bad-5")["context__network__wifi__string"] == "maybe"
@@ -199,14 +199,14 @@ def test_a_value_that_does_not_fit_is_in_a_column_beside_it(loaded: Lake) -> Non
     assert one(loaded, "track", "bad-2")["context__string"] == "web"  # a list came first
 
 
-def test_every_time_is_one_a_client_can_hold(loaded: Lake) -> None:
+def test_every_time_is_one_a_client_can_hold(loaded: House) -> None:
     """Fetching them is the test: a year outside 1 to 9999 is no Python datetime."""
     for table in TABLES:
         for times in loaded.rows(f'select timestamp, received_at from segment."{table}"'):
             assert all(isinstance(time, datetime) for time in times)
 
 
-def test_json_columns_are_json_and_every_column_says_what_it_is(loaded: Lake) -> None:
+def test_json_columns_are_json_and_every_column_says_what_it_is(loaded: House) -> None:
     columns = loaded.rows(
         "select table_name, column_name, data_type, comment from duckdb_columns() "
         "where schema_name = 'segment' and table_name in (select unnest($1))",
@@ -220,7 +220,7 @@ def test_json_columns_are_json_and_every_column_says_what_it_is(loaded: Lake) ->
     assert [(table, name) for table, name, _, comment in columns if not comment] == []
 
 
-def test_a_table_or_view_that_is_made_anew_says_what_it_is(loaded: Lake) -> None:
+def test_a_table_or_view_that_is_made_anew_says_what_it_is(loaded: House) -> None:
     table = (
         "select comment from duckdb_tables() where schema_name = 'segment' "
         "and table_name = 'group' union all select comment from duckdb_columns() "
@@ -243,5 +243,5 @@ def test_a_table_or_view_that_is_made_anew_says_what_it_is(loaded: Lake) -> None
     assert loaded.rows("select group_id from segment_warehouse.groups limit 1")
 
 
-def test_dbts_unit_tests_hold(loaded: Lake) -> None:
+def test_dbts_unit_tests_hold(loaded: House) -> None:
     assert "ERROR=0" in loaded.dbt("test", "--select", "test_type:unit")

@@ -1,6 +1,7 @@
 """Which dbt commands write, and that the lock holds whatever the profile says."""
 
 import fcntl
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -17,8 +18,7 @@ from landed.settings import ROOT
 from orchestration import dbt_command
 from orchestration.loading.writer_lock import is_held, writer_lock
 from orchestration.settings import Settings
-from tests.support.lake import Lake
-from tests.support.made_house import move_in
+from tests.support.house import House
 
 WRITERS = {"build", "clone", "retry", "run", "run-operation", "seed", "snapshot"}
 
@@ -66,7 +66,7 @@ def test_another_project_waits_its_turn_if_its_profile_leads_here(
 class Session:
     """A process in which one dbt command follows another, as in a notebook."""
 
-    lake: Lake
+    house: House
     profiles: Path
 
     def dbt(self, *arguments: str) -> str | None:
@@ -89,11 +89,11 @@ class Session:
 
     def writes_unlocked(self) -> bool:
         """Whether a command that writes gets by while somebody else is the writer."""
-        before = self.lake.snapshots()
-        with another_writer(self.lake.settings):
+        before = self.house.snapshots()
+        with another_writer(self.house.settings):
             said = self.dbt("run", "--select", "alias")
         assert said is None or "Another process has been writing" in said
-        return said is None or self.lake.snapshots() != before
+        return said is None or self.house.snapshots() != before
 
 
 @contextmanager
@@ -105,9 +105,11 @@ def another_writer(settings: Settings) -> Iterator[None]:
 
 
 @pytest.fixture
-def session(built_lake: Lake, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Session]:
+def session(
+    built_house: House, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Session]:
     """With a profile whose target has another name and whose path is the right one."""
-    settings = built_lake.settings
+    settings = built_house.settings
     for name, value in {
         "SEAMLINE_LANDING": str(settings.landing),
         "SEAMLINE_WAREHOUSE": settings.warehouse,
@@ -129,15 +131,16 @@ def session(built_lake: Lake, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     }
     profile |= {"target": "mine", "outputs": {"mine": own}}
     (tmp_path / "profiles.yml").write_text(yaml.safe_dump(profiles))
-    move_in(built_lake.target, tmp_path / "target")  # the project as it was read
-    yield Session(built_lake, tmp_path)
+    read = built_house.folder / "dagster" / "dbt" / "target"  # the project as it was read
+    shutil.copytree(read, tmp_path / "target")
+    yield Session(built_house, tmp_path)
     DuckDBConnectionManager.close_all_connections()
 
 
 def test_commands_follow_each_other_in_one_process_and_each_gives_the_lock_back(
     session: Session,
 ) -> None:
-    settings = session.lake.settings
+    settings = session.house.settings
 
     assert session.dbt("run", "--select", "alias") is None
     assert not is_held(settings)
@@ -149,7 +152,7 @@ def test_commands_follow_each_other_in_one_process_and_each_gives_the_lock_back(
     with writer_lock(settings):
         assert session.dbt("run", "--select", "alias") is None
         assert is_held(settings)
-    before = session.lake.snapshots()
+    before = session.house.snapshots()
     for command in ("run", "snapshot"):
         assert "one thread" in str(session.dbt(command, "--threads", "4"))
-    assert (session.lake.snapshots(), is_held(settings)) == (before, False)
+    assert (session.house.snapshots(), is_held(settings)) == (before, False)

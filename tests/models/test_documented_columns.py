@@ -5,7 +5,7 @@ import yaml
 
 from landed.settings import ROOT
 from orchestration.columns.documented import ENVELOPE, documented_fields
-from tests.support.lake import TABLES, Lake
+from tests.support.house import TABLES, House
 
 RECEIPT = {
     "_sdc_received_at": "timestamp",
@@ -28,9 +28,9 @@ def documented(table: str) -> dict[str, str]:
 
 
 @pytest.fixture(scope="module")
-def empty(built_lake: Lake) -> Lake:
+def empty(built_house: House) -> House:
     """A house without an event."""
-    return built_lake
+    return built_house
 
 
 @pytest.mark.parametrize("table", TABLES)
@@ -45,14 +45,14 @@ def test_they_are_described(table: str) -> None:
 
 @pytest.mark.timeout(600)
 @pytest.mark.parametrize("table", TABLES)
-def test_they_are_there_before_the_first_event(empty: Lake, table: str) -> None:
+def test_they_are_there_before_the_first_event(empty: House, table: str) -> None:
     columns = {name: kind.lower() for name, kind, *_ in empty.rows(f'describe segment."{table}"')}
 
     assert columns == documented(table)
 
 
 @pytest.mark.timeout(600)
-def test_segments_relations_are_there_too(empty: Lake) -> None:
+def test_segments_relations_are_there_too(empty: House) -> None:
     found = empty.rows(
         "select view_name from duckdb_views() where schema_name = 'segment_warehouse' order by 1"
     )

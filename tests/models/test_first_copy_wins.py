@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from tests.support import landed
-from tests.support.lake import Lake
+from tests.support.house import House
 
 pytestmark = pytest.mark.timeout(600)
 
@@ -39,31 +39,31 @@ FIRST, AGAIN, EARLIER, NOTHING_NEW, FULL_REFRESH = range(5)
 
 
 @pytest.fixture(scope="module")
-def history(lake: Lake) -> History:
+def history(house: House) -> History:
     """Loads and runs, one after the other, and in the end a full refresh."""
     history = History()
 
     def run(*arguments: str) -> None:
-        lake.load()
-        lake.dbt(
+        house.load()
+        house.dbt(
             "run", "--select", *(f"stg_segment__{table}" for table in TABLES), *TABLES, *arguments
         )
-        history.tables.append(lake.tables(TABLES))
-        history.snapshots.append(lake.snapshots())
+        history.tables.append(house.tables(TABLES))
+        history.snapshots.append(house.snapshots())
 
     for call in TABLES:  # each message twice in one file, the later copy first
         lines = [copy(call, n, 30, "second") for n in range(MESSAGES)]
-        lake.land(call, *lines, *(copy(call, n, 20, "first") for n in range(MESSAGES)))
+        house.land(call, *lines, *(copy(call, n, 20, "first") for n in range(MESSAGES)))
     run()
 
     for call in TABLES:  # the same once more, in two files of one load
         for second in (40, 50):
-            lake.land(call, *(copy(call, n, second, "again") for n in range(MESSAGES)))
+            house.land(call, *(copy(call, n, second, "again") for n in range(MESSAGES)))
     run()
 
     for call in TABLES:  # received before all others but left behind by a process that died
         lines = [copy(call, n, 10, "earlier") for n in range(0, MESSAGES, 4)]
-        lake.land(call, *lines, *(copy(call, n, 55, "new") for n in range(MESSAGES, MESSAGES + 5)))
+        house.land(call, *lines, *(copy(call, n, 55, "new") for n in range(MESSAGES, MESSAGES + 5)))
     run()
 
     run()
@@ -71,18 +71,18 @@ def history(lake: Lake) -> History:
     return history
 
 
-def notes(lake_rows: list[tuple[Any, ...]], lake: Lake, table: str) -> dict[str, str]:
+def notes(lake_rows: list[tuple[Any, ...]], house: House, table: str) -> dict[str, str]:
     """message_id → note of the copy that is the row."""
-    names = [name for name, *_ in lake.rows(f'describe segment."{table}"')]
+    names = [name for name, *_ in house.rows(f'describe segment."{table}"')]
     key, note = names.index("message_id"), names.index("channel")
     return {row[key]: row[note] for row in lake_rows}
 
 
 @pytest.mark.parametrize("table", TABLES)
 def test_of_the_copies_in_one_load_the_first_received_is_the_row(
-    history: History, lake: Lake, table: str
+    history: History, house: House, table: str
 ) -> None:
-    assert notes(history.tables[FIRST][table], lake, table) == {
+    assert notes(history.tables[FIRST][table], house, table) == {
         f"{table}-{n}": "first" for n in range(MESSAGES)
     }
 
@@ -93,12 +93,12 @@ def test_sending_the_same_again_changes_nothing(history: History) -> None:
 
 @pytest.mark.parametrize("table", TABLES)
 def test_an_earlier_copy_that_is_loaded_later_takes_the_place_of_the_row(
-    history: History, lake: Lake, table: str
+    history: History, house: House, table: str
 ) -> None:
     expected = {f"{table}-{n}": "first" if n % 4 else "earlier" for n in range(MESSAGES)}
     expected |= {f"{table}-{n}": "new" for n in range(MESSAGES, MESSAGES + 5)}
 
-    assert notes(history.tables[EARLIER][table], lake, table) == expected
+    assert notes(history.tables[EARLIER][table], house, table) == expected
 
 
 def test_a_table_changes_in_one_snapshot(history: History) -> None:
@@ -116,10 +116,10 @@ def test_built_in_increments_or_in_one_go_the_tables_are_the_same(history: Histo
     assert history.tables[FULL_REFRESH] == history.tables[EARLIER]
 
 
-def test_dbts_own_tests_hold(history: History, lake: Lake) -> None:
+def test_dbts_own_tests_hold(history: History, house: House) -> None:
     """Those that read whole tables, on these tables."""
     assert history.tables
-    printed = lake.dbt("test", "--select", "group,tag:full_scan", "track,tag:full_scan")
+    printed = house.dbt("test", "--select", "group,tag:full_scan", "track,tag:full_scan")
 
     assert "ERROR=0" in printed
     assert "no_row_lost" in printed

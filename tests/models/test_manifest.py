@@ -13,7 +13,7 @@ import pytest
 from landed.settings import ROOT
 from orchestration import dbt
 from orchestration.settings import Settings
-from tests.support.made_house import move_in
+from tests.support.house import House
 
 pytestmark = pytest.mark.timeout(600)
 
@@ -62,9 +62,9 @@ def test_whoever_finds_it_being_written_waits_for_it(
     ] * 3
 
 
-def test_a_run_leaves_it_alone(settings: Settings, prepared_house: Path) -> None:
+def test_a_run_leaves_it_alone(own_house: House, prepared_house: Path) -> None:
     """What dbt writes it writes in place: a reader could see half of it, and a kill leave half."""
-    move_in(prepared_house, settings.dagster_home.parent)
+    settings = own_house.move_in(prepared_house).settings
     manifest = dbt.write_manifest(settings)
     before = manifest.stat()
     dbt.run_models(settings, ["stg_segment__track"])

@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from tests.support import landed
-from tests.support.duckdb_config import reading
-from tests.support.lake import Lake
+from tests.support.house import House
+from tests.support.warehouse import reading
 
 pytestmark = pytest.mark.timeout(600)
 
@@ -37,9 +37,9 @@ class Tables:
     types: dict[str, dict[str, str]] = field(default_factory=dict)
 
 
-def snapshot(lake: Lake) -> Tables:
+def snapshot(house: House) -> Tables:
     found = Tables()
-    with reading(lake.settings) as con:
+    with reading(house.settings) as con:
         relations = con.execute(
             "select * from (select schema_name, table_name from duckdb_tables() "
             "union all select schema_name, view_name from duckdb_views()) "
@@ -68,18 +68,18 @@ FIRST, SECOND, NOTHING_NEW, FULL_REFRESH = range(4)
 
 
 @pytest.fixture(scope="module")
-def history(lake: Lake) -> History:
+def history(house: House) -> History:
     """Two loads, each run; a run with nothing new; everything anew from raw."""
     history = History()
 
     def run(*arguments: str) -> None:
-        lake.load()
-        lake.dbt("run", "--select", *MODELS, *arguments)
-        history.steps.append(snapshot(lake))
-        history.snapshots.append(lake.snapshots())
+        house.load()
+        house.dbt("run", "--select", *MODELS, *arguments)
+        history.steps.append(snapshot(house))
+        history.snapshots.append(house.snapshots())
 
     for call in TABLES:
-        lake.land(
+        house.land(
             call,
             *(copy(call, n, 20, {"price": 1.5, "size": n, "tags": ["a"]}) for n in range(20)),
             *(copy(call, n, 30, {"price": 2, "size": -1}) for n in range(20)),  # later copies
@@ -91,8 +91,8 @@ def history(lake: Lake) -> History:
             {"price": 3, "size": 2.5, "tags": "none", "box": "flat"},
             {"size": True, "tags": [{"name": "b"}], "box": {"w": "wide", "5": 5}},
         ]
-        lake.land(call, *(copy(call, n, 40, bags[(n - 20) % 3], email="x") for n in range(20, 50)))
-        lake.land(  # copies of messages that are there: one received before, the others after
+        house.land(call, *(copy(call, n, 40, bags[(n - 20) % 3], email="x") for n in range(20, 50)))
+        house.land(  # copies of messages that are there: one received before, the others after
             call,
             copy(call, 0, 10, {"price": 0.5, "early": True}),
             *(copy(call, n, 50, {"size": "again"}) for n in range(1, 20)),
@@ -186,9 +186,9 @@ def test_a_run_with_nothing_new_writes_nothing(history: History) -> None:
     assert history.snapshots[NOTHING_NEW] == history.snapshots[SECOND]
 
 
-def test_found_columns_say_where_they_come_from(history: History, lake: Lake) -> None:
+def test_found_columns_say_where_they_come_from(history: History, house: House) -> None:
     assert history.steps
-    ((comment,),) = lake.rows(
+    ((comment,),) = house.rows(
         "select comment from duckdb_columns() where schema_name = 'segment' "
         "and table_name = 'track' and column_name = 'properties__price__string'"
     )

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.support import landed
-from tests.support.lake import Lake
+from tests.support.house import House
 from tests.support.macros import macros
 
 TEXT = st.text(st.sampled_from('\0\\u0"é€😀/'), max_size=12)
@@ -55,34 +55,34 @@ NUL_EVERYWHERE = {
 
 
 @pytest.fixture(scope="module")
-def modelled(built_lake: Lake) -> Lake:
+def modelled(built_house: House) -> House:
     """Three loads, each modelled: the second meets rows with what once was a NUL."""
     for number in range(3):
         own = {"type": "track", "messageId": f"plain-{number}", "userId": "u", "event": "E"}
-        built_lake.land(
+        built_house.land(
             "track",
             landed.line(NUL_EVERYWHERE, received_at=f"2026-11-22T05:24:4{number}.000000Z"),
             landed.line(own, received_at=f"2026-11-22T05:24:4{number}.500000Z"),
         )
-        built_lake.load()
-        built_lake.dbt("run", "--select", "stg_segment__track", "track")
-    return built_lake
+        built_house.load()
+        built_house.dbt("run", "--select", "stg_segment__track", "track")
+    return built_house
 
 
-def test_it_is_one_row_and_all_others_are_there(modelled: Lake) -> None:
+def test_it_is_one_row_and_all_others_are_there(modelled: House) -> None:
     assert modelled.rows("select message_id from segment.track order by 1") == [
         ("m\\u0000x",), ("plain-0",), ("plain-1",), ("plain-2",),
     ]  # fmt: skip
 
 
-def test_no_text_column_has_a_nul(modelled: Lake) -> None:
+def test_no_text_column_has_a_nul(modelled: House) -> None:
     for table in ("raw.track", "raw.field", "segment.track"):
         rows = modelled.rows(f"select t::varchar from {table} as t")
         assert not [row for (row,) in rows if "\0" in row]
 
 
 @pytest.mark.parametrize("column", ["message_id", "user_id", "event", "properties__name"])
-def test_users_can_join_and_look_for_it(modelled: Lake, column: str) -> None:
+def test_users_can_join_and_look_for_it(modelled: House, column: str) -> None:
     joined = f"select count(*) from segment.track as a join segment.track as b using ({column})"
     chosen = f"select {column} from segment.track where message_id like 'm%'"
     within = f"select count(*) from segment.track where {column} in ({chosen})"
@@ -91,7 +91,7 @@ def test_users_can_join_and_look_for_it(modelled: Lake, column: str) -> None:
     assert modelled.rows(within) == [(1,)]
 
 
-def test_the_payload_keeps_what_was_sent(modelled: Lake) -> None:
+def test_the_payload_keeps_what_was_sent(modelled: House) -> None:
     (payload,) = modelled.rows("select payload from raw.track where message_id like 'm%' limit 1")
 
     assert json.loads(payload[0]) == NUL_EVERYWHERE

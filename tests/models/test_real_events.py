@@ -9,9 +9,9 @@ import pytest
 
 from landed.settings import ROOT
 from tests.support import landed
-from tests.support.duckdb_config import reading
-from tests.support.lake import TABLES, Lake
+from tests.support.house import TABLES, House
 from tests.support.real_events import EVENTS, RECEIVED_AT, WEB_ROW, at
+from tests.support.warehouse import reading
 
 pytestmark = pytest.mark.timeout(600)
 
@@ -19,7 +19,7 @@ RECEIPT = ("_sdc_", "_seamline_")
 
 
 @pytest.fixture(scope="module")
-def loaded(built_lake: Lake) -> Lake:
+def loaded(built_house: House) -> House:
     """All of them, in one load."""
     for table in TABLES:
         lines = [
@@ -27,28 +27,28 @@ def loaded(built_lake: Lake) -> Lake:
             for event, _ in EVENTS
             if event["type"] == table
         ]
-        built_lake.land(table, *lines)
-    built_lake.load()
-    built_lake.dbt("run")
-    return built_lake
+        built_house.land(table, *lines)
+    built_house.load()
+    built_house.dbt("run")
+    return built_house
 
 
-def without_nulls(lake: Lake, query: str) -> list[dict[str, Any]]:
+def without_nulls(house: House, query: str) -> list[dict[str, Any]]:
     """Rows as dictionaries, without nulls and without how the row came here."""
-    names = [name for name, *_ in lake.rows(f"describe {query}")]
+    names = [name for name, *_ in house.rows(f"describe {query}")]
     return [
         {
             name: value
             for name, value in zip(names, row, strict=True)
             if value is not None and not name.startswith(RECEIPT)
         }
-        for row in lake.rows(query)
+        for row in house.rows(query)
     ]
 
 
 @pytest.mark.parametrize(("event", "expected"), EVENTS, ids=lambda one: one.get("messageId", ""))
 def test_an_event_is_the_row_it_has_to_be(
-    loaded: Lake, event: dict[str, Any], expected: dict[str, Any]
+    loaded: House, event: dict[str, Any], expected: dict[str, Any]
 ) -> None:
     query = f"from segment.\"{event['type']}\" where message_id = '{event['messageId']}'"
     (row,) = without_nulls(loaded, query)
@@ -56,7 +56,7 @@ def test_an_event_is_the_row_it_has_to_be(
     assert row == {"message_id": event["messageId"], "type": event["type"], **expected}
 
 
-def test_an_array_of_objects_is_a_table(loaded: Lake) -> None:
+def test_an_array_of_objects_is_a_table(loaded: House) -> None:
     rows = loaded.rows(
         "select _sdc_source_key_message_id, _sdc_level_0_id, product_id, price, quantity, "
         "category_name from segment.track__properties__products order by all"
@@ -68,7 +68,7 @@ def test_an_array_of_objects_is_a_table(loaded: Lake) -> None:
     ]
 
 
-def test_an_array_in_an_objects_array_is_a_table_below_it(loaded: Lake) -> None:
+def test_an_array_in_an_objects_array_is_a_table_below_it(loaded: House) -> None:
     rows = loaded.rows(
         "select _sdc_source_key_message_id, _sdc_level_0_id, _sdc_level_1_id, value "
         "from segment.track__properties__products__tags order by all"
@@ -77,21 +77,21 @@ def test_an_array_in_an_objects_array_is_a_table_below_it(loaded: Lake) -> None:
     assert rows == [("web-order", 1, 0, "new"), ("web-order", 1, 1, "sale")]
 
 
-def test_odd_names_make_tables_and_relations_like_any_other(loaded: Lake) -> None:
+def test_odd_names_make_tables_and_relations_like_any_other(loaded: House) -> None:
     assert loaded.rows("select c_d from segment.track__properties__a_b") == [(4,)]
     assert loaded.rows("select id, drop_table_track from segment_warehouse.it_s_1_0") == [
         ("odd-names", 3)
     ]
 
 
-def test_an_array_of_scalars_is_a_table_of_values(loaded: Lake) -> None:
+def test_an_array_of_scalars_is_a_table_of_values(loaded: House) -> None:
     assert loaded.rows(
         "select _sdc_source_key_message_id, value from segment.page__properties__keywords"
     ) == [("web-page", "hat"), ("web-page", "cap")]
     assert loaded.rows("select value from segment.track___metadata__bundled") == [("Segment.io",)]
 
 
-def test_every_field_that_was_seen_is_listed_with_its_column(loaded: Lake) -> None:
+def test_every_field_that_was_seen_is_listed_with_its_column(loaded: House) -> None:
     rows = loaded.rows(
         "select event, path, type, status, column_name, column_type, count from segment.field "
         "where call = 'track' and path in ('properties.revenue', 'properties.availability', "
@@ -165,7 +165,7 @@ STITCH = {
 
 
 @pytest.mark.parametrize("table", STITCH)
-def test_a_table_has_the_columns_that_stitch_gave_it(loaded: Lake, table: str) -> None:
+def test_a_table_has_the_columns_that_stitch_gave_it(loaded: House, table: str) -> None:
     """Those of a schema that Stitch made in 2018; beside ours there are more."""
     names = {name for name, *_ in loaded.rows(f'describe segment."{table}"')}
 
@@ -179,13 +179,13 @@ PAGES = """
 """
 
 
-def test_pages_has_the_columns_that_packages_for_segment_warehouses_read(loaded: Lake) -> None:
+def test_pages_has_the_columns_that_packages_for_segment_warehouses_read(loaded: House) -> None:
     names = {name for name, *_ in loaded.rows("describe segment_warehouse.pages")}
 
     assert set(PAGES.split()) - names == set()
 
 
-def test_segments_shape_has_one_underscore_and_no_prefix(loaded: Lake) -> None:
+def test_segments_shape_has_one_underscore_and_no_prefix(loaded: House) -> None:
     (row,) = without_nulls(loaded, "from segment_warehouse.pages")
     for name in ("uuid_ts", "loaded_at"):
         assert isinstance(row.pop(name), datetime)
@@ -207,7 +207,7 @@ def test_segments_shape_has_one_underscore_and_no_prefix(loaded: Lake) -> None:
     }
 
 
-def test_an_event_has_a_relation_with_its_own_properties_only(loaded: Lake) -> None:
+def test_an_event_has_a_relation_with_its_own_properties_only(loaded: House) -> None:
     names = {name for name, *_ in loaded.rows("describe segment_warehouse.order_completed")}
     rows = loaded.rows(
         "select id, event, event_text, order_id, total, revenue, revenue_double, address_city "
@@ -222,7 +222,7 @@ def test_an_event_has_a_relation_with_its_own_properties_only(loaded: Lake) -> N
     ]
 
 
-def test_tracks_has_every_event_and_no_property(loaded: Lake) -> None:
+def test_tracks_has_every_event_and_no_property(loaded: House) -> None:
     names = {name for name, *_ in loaded.rows("describe segment_warehouse.tracks")}
     events = loaded.rows("select event, event_text from segment_warehouse.tracks order by all")
 
@@ -238,7 +238,7 @@ def test_tracks_has_every_event_and_no_property(loaded: Lake) -> None:
     ]
 
 
-def test_users_and_accounts_have_the_latest_known_traits(loaded: Lake) -> None:
+def test_users_and_accounts_have_the_latest_known_traits(loaded: House) -> None:
     """A later call that says nothing of a trait leaves it as it was."""
     users = loaded.rows(
         "select id, email, age, age_string, credit_available, credit_available_double, "
@@ -266,7 +266,7 @@ def queries_on(page: Path) -> list[str]:
 
 @pytest.mark.parametrize("page", PAGES_WITH_SQL, ids=lambda page: page.stem)
 def test_every_query_in_the_docs_runs(
-    loaded: Lake, page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    loaded: House, page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Beside tables that were exported from Stitch and from Segment Warehouses."""
     monkeypatch.chdir(tmp_path)

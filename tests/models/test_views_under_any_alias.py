@@ -16,7 +16,7 @@ from orchestration.loading.writer_lock import writer_lock
 from orchestration.prepare import has_all_models
 from orchestration.settings import Settings
 from tests.support import landed
-from tests.support.lake import Lake
+from tests.support.house import House
 from tests.support.macros import macros
 
 ALIASES = ["LAKE", "my-lake", "select", 'the "lake".segment', "track"]
@@ -26,17 +26,17 @@ SENT = 'seamline.raw."x" and "seamline"."raw"."x"'
 
 
 @pytest.fixture(scope="module")
-def full_lake(built_lake: Lake) -> Lake:
+def full_lake(built_house: House) -> House:
     """With a table of an array, a relation of an event, and a view as it was made before."""
     properties = {"products": [{"price": 1}], SENT: 2}
     event = {"messageId": "a", "type": "track", "event": SENT, "properties": properties}
-    built_lake.land("track", landed.line(event))
-    built_lake.load()
-    with writer_lock(built_lake.settings), connect(built_lake.settings) as con:
+    built_house.land("track", landed.line(event))
+    built_house.load()
+    with writer_lock(built_house.settings), connect(built_house.settings) as con:
         con.execute("create or replace view segment_staging.stg_segment__track as "
                     "select * from seamline.raw.track")  # fmt: skip
-    built_lake.dbt("run", "--select", "stg_segment__track+")
-    return built_lake
+    built_house.dbt("run", "--select", "stg_segment__track+")
+    return built_house
 
 
 @contextmanager
@@ -55,13 +55,13 @@ def quoted(*names: str) -> str:
     return ".".join('"' + name.replace('"', '""') + '"' for name in names)
 
 
-def all_views(lake: Lake) -> list[tuple[str, str]]:
-    with connect(lake.settings, read_only=True) as con:
+def all_views(house: House) -> list[tuple[str, str]]:
+    with connect(house.settings, read_only=True) as con:
         return sorted(views(con))
 
 
 @pytest.mark.parametrize("alias", ALIASES)
-def test_every_view_is_read(full_lake: Lake, alias: str) -> None:
+def test_every_view_is_read(full_lake: House, alias: str) -> None:
     found = all_views(full_lake)
     assert len(found) == 19
     with attached(full_lake.settings, alias) as con:
@@ -69,7 +69,7 @@ def test_every_view_is_read(full_lake: Lake, alias: str) -> None:
             con.execute(f"select * from {quoted(alias, schema, view)} limit 0")
 
 
-def test_what_was_sent_stays_what_it_is(full_lake: Lake) -> None:
+def test_what_was_sent_stays_what_it_is(full_lake: House) -> None:
     ((relation,),) = full_lake.rows("select relation from columns.event_name")
     ((column,),) = full_lake.rows("select column_name from segment.field where path like '%raw%'")
 
@@ -81,7 +81,7 @@ def test_what_was_sent_stays_what_it_is(full_lake: Lake) -> None:
     assert (events, values) == ([(SENT,)], [(2,)])
 
 
-def test_under_the_name_of_a_schema_duckdb_says_what_is_wrong(full_lake: Lake) -> None:
+def test_under_the_name_of_a_schema_duckdb_says_what_is_wrong(full_lake: House) -> None:
     with (
         attached(full_lake.settings, "raw") as con,
         pytest.raises(
@@ -91,7 +91,7 @@ def test_under_the_name_of_a_schema_duckdb_says_what_is_wrong(full_lake: Lake) -
         con.execute("select * from raw.segment.field")
 
 
-def test_a_run_with_nothing_new_leaves_the_views_alone(full_lake: Lake) -> None:
+def test_a_run_with_nothing_new_leaves_the_views_alone(full_lake: House) -> None:
     before = full_lake.snapshots()
 
     full_lake.dbt("run", "--select", "stg_segment__track", "field", "tracks", "event_relation")

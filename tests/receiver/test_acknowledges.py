@@ -9,14 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.receiver import (
-    AppReceiver,
-    RunningReceiver,
-    eventually,
-    landed_ids,
-    new_id,
-    payload_of,
-)
+from tests.support.processes import eventually
+from tests.support.receiver.app import AppReceiver
+from tests.support.receiver.landing import landed_ids, payload_of
+from tests.support.receiver.senders import new_id
+from tests.support.receiver.server import RunningReceiver
 
 
 def test_the_answer_is_the_one_all_sdks_accept(app: AppReceiver) -> None:

@@ -10,8 +10,10 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from tests.support.attack import cpu_seconds_of_unpacking
-from tests.support.receiver import SEGMENT_GIVES_UP, WEB, AppReceiver, RunningReceiver, new_id
+from tests.support.receiver.app import AppReceiver
+from tests.support.receiver.attack import cpu_seconds_of_unpacking
+from tests.support.receiver.senders import SEGMENT_GIVES_UP, WEB, new_id
+from tests.support.receiver.server import RunningReceiver
 
 AUTHORIZED = b"Authorization: " + WEB["Authorization"].encode() + b"\r\n"
 GZIP = WEB | {"Content-Encoding": "gzip"}

@@ -18,7 +18,7 @@ from receiver.errors import NotLandedError
 from receiver.landed_file import LandedFile, file_names
 from receiver.lines import Lines
 from receiver.open_files import OpenFiles
-from tests.support.receiver import fails_with
+from tests.support.faults.failing_disk import fails_with
 
 OLD = b'{"n":"old"}\n'
 NEW = b'{"n":"new"}\n'

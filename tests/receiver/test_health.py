@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from tests.support.receiver import AppReceiver
+from tests.support.receiver.app import AppReceiver
 
 
 def test_a_receiver_that_can_land_is_live_and_ready(app: AppReceiver) -> None:

@@ -6,7 +6,8 @@ import re
 import stat
 import zlib
 
-from tests.support.receiver import AppReceiver, new_id
+from tests.support.receiver.app import AppReceiver
+from tests.support.receiver.senders import new_id
 
 LINE = re.compile(
     rb'\{"v":1,"crc":"[0-9a-f]{8}","message_id":"[^"]+",'

@@ -9,7 +9,9 @@ import pytest
 import structlog
 
 from receiver.logs import configure_logs
-from tests.support.receiver import AppReceiver, RunningReceiver, basic, new_id
+from tests.support.receiver.app import AppReceiver
+from tests.support.receiver.senders import basic, new_id
+from tests.support.receiver.server import RunningReceiver
 
 
 def test_a_request_is_one_line(app: AppReceiver) -> None:

@@ -14,7 +14,11 @@ from prometheus_client.parser import text_string_to_metric_families
 from receiver import backlog, metrics_folder
 from receiver.backlog import Backlog, backlog_of
 from receiver.tracking import CALLS_BY_NAME
-from tests.support.receiver import AppReceiver, Landing, RunningReceiver, eventually, new_id
+from tests.support.processes import eventually
+from tests.support.receiver.app import AppReceiver
+from tests.support.receiver.landing import Landing
+from tests.support.receiver.senders import new_id
+from tests.support.receiver.server import RunningReceiver
 
 EVENT_ROUTE = f"/v1/<any({','.join(CALLS_BY_NAME)}):name>"
 

@@ -21,15 +21,10 @@ import psutil
 import pytest
 import trustme
 
-from tests.support.receiver import (
-    ROOT,
-    SEGMENT_GIVES_UP,
-    WEB,
-    RunningReceiver,
-    eventually,
-    free_port,
-    new_id,
-)
+from landed.settings import ROOT
+from tests.support.processes import eventually, free_port
+from tests.support.receiver.senders import SEGMENT_GIVES_UP, WEB, new_id
+from tests.support.receiver.server import RunningReceiver
 
 pytestmark = [
     pytest.mark.integration,

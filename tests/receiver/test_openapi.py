@@ -11,7 +11,7 @@ from werkzeug.routing import Rule
 from landed.folders import CALLS
 from landed.settings import ROOT
 from receiver.settings import Settings
-from tests.support.receiver import AppReceiver
+from tests.support.receiver.app import AppReceiver
 
 PATH = ROOT / "receiver" / "openapi.yaml"
 DOCUMENT = yaml.safe_load(PATH.read_text())

@@ -9,9 +9,12 @@ from pathlib import Path
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
+from landed.settings import ROOT
 from orchestration.loading.people import USER, Id
 from orchestration.loading.suppressed import begin
-from tests.support.receiver import ROOT, RunningReceiver, eventually, new_id
+from tests.support.processes import eventually
+from tests.support.receiver.senders import new_id
+from tests.support.receiver.server import RunningReceiver
 
 PAGE = (ROOT / "docs/operate-receiver.md").read_text()
 CODES = r"(?:RequestRefusedError\(\s*\d+,|NotLandedError\(|Trouble\(|_UnusableError\()\s*\"(\w+)\""

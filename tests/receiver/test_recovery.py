@@ -11,7 +11,10 @@ import pytest
 from receiver.envelope import good_line
 from receiver.landed_file import LandedFile, file_names
 from receiver.recovery import recover
-from tests.support.receiver import AppReceiver, eventually, fails_with, whole_lines
+from tests.support.faults.failing_disk import fails_with
+from tests.support.processes import eventually
+from tests.support.receiver.app import AppReceiver
+from tests.support.receiver.landing import whole_lines
 
 
 def line(number: int) -> bytes:

@@ -7,7 +7,8 @@ import pytest
 
 from receiver.events import Event, Limits, Rejected, check_event
 from receiver.shared_fields import NOTHING_SHARED
-from tests.support.receiver import AppReceiver, basic, new_id
+from tests.support.receiver.app import AppReceiver
+from tests.support.receiver.senders import basic, new_id
 
 LIMITS = Limits(event_bytes=100_000, depth=128)
 

@@ -9,8 +9,9 @@ from hypothesis import HealthCheck, settings
 from schemathesis.specs.openapi.checks import negative_data_rejection
 
 from tests.receiver.test_openapi import PATH
-from tests.support.attack import Watch
-from tests.support.receiver import WEB, RunningReceiver, basic
+from tests.support.receiver.attack import Watch
+from tests.support.receiver.senders import WEB, basic
+from tests.support.receiver.server import RunningReceiver
 
 pytestmark = pytest.mark.integration
 

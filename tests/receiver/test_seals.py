@@ -9,15 +9,13 @@ from pathlib import Path
 import pytest
 
 from receiver.open_files import OpenFiles
-from tests.support.fault_driver import Driver, judge
-from tests.support.receiver import (
-    AppReceiver,
-    RunningReceiver,
-    eventually,
-    fails_with,
-    landed_ids,
-    new_id,
-)
+from tests.support.faults.driver import Driver, judge
+from tests.support.faults.failing_disk import fails_with
+from tests.support.processes import eventually
+from tests.support.receiver.app import AppReceiver
+from tests.support.receiver.landing import landed_ids
+from tests.support.receiver.senders import new_id
+from tests.support.receiver.server import RunningReceiver
 
 StartReceiver = Callable[..., RunningReceiver]
 MakeApp = Callable[..., AppReceiver]

@@ -6,7 +6,7 @@ import pytest
 
 from receiver.errors import StartError
 from receiver.sources import load_sources, write_sources
-from tests.support.receiver import SOURCES
+from tests.support.receiver.senders import SOURCES
 
 
 def test_what_is_written_is_read(tmp_path: Path) -> None:

@@ -10,7 +10,10 @@ import pytest
 from landed.settings import ROOT
 from receiver.settings import Settings
 from receiver.sources import write_sources
-from tests.support.receiver import SOURCES, AppReceiver, Refusal, start_process
+from tests.support.receiver.app import AppReceiver
+from tests.support.receiver.fixtures import Refusal
+from tests.support.receiver.senders import SOURCES
+from tests.support.receiver.server import start_process
 
 
 @pytest.fixture

@@ -5,7 +5,8 @@ import json
 
 import pytest
 
-from tests.support.receiver import AppReceiver, basic, new_id
+from tests.support.receiver.app import AppReceiver
+from tests.support.receiver.senders import basic, new_id
 
 
 @pytest.mark.parametrize("call", ["track", "identify", "page", "screen", "group", "alias"])

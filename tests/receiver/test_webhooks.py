@@ -6,7 +6,8 @@ import json
 
 import pytest
 
-from tests.support.receiver import AppReceiver, basic, new_id
+from tests.support.receiver.app import AppReceiver
+from tests.support.receiver.senders import basic, new_id
 
 # What JavaScript writes and Python would not: 1e21, 10.0, odd white space, escapes.
 ODD = b'{ "type":"track",\t"messageId" : "%b","n":[1e21,10.0,1e-7,0.10],"s":"\\u00e9\\/\xc3\xa9" }'

@@ -1,7 +1,6 @@
 """`make reload-rejected`: what could not be loaded is tried again."""
 
 import json
-import os
 from typing import Any
 
 import pytest
@@ -9,9 +8,7 @@ import pytest
 from orchestration.reload import reload_rejected
 from receiver.events import Limits
 from tests.support import landed
-from tests.support.forked import run_command
-from tests.support.lake import Lake
-from tests.support.made_house import house_settings
+from tests.support.house import House
 
 pytestmark = pytest.mark.timeout(600)
 
@@ -22,35 +19,34 @@ BIG = {"type": "track", "messageId": "big", "event": "Big", "properties": {"text
 NO_ID = {"type": "identify", "userId": "u1", "traits": {"text": "y" * 100}}
 
 
-def counts(lake: Lake) -> dict[str, int]:
+def counts(house: House) -> dict[str, int]:
     """Rows per raw table, and what the ledger says of them."""
     found: dict[str, Any] = {}
     for table in ("track", "identify", "rejected"):
-        ((found[table],),) = lake.rows(f"select count(*) from raw.{table}")
-    ((found["rows"], found["in ledger as rejected"]),) = lake.rows(
+        ((found[table],),) = house.rows(f"select count(*) from raw.{table}")
+    ((found["rows"], found["in ledger as rejected"]),) = house.rows(
         "select sum(rows)::bigint, sum(rejected)::bigint from raw.landed_file"
     )
     return found
 
 
 @pytest.fixture(scope="module")
-def house(built_lake: Lake) -> Lake:
+def house(built_house: House) -> House:
     """Two events that were too big, and two bodies that are no event and never will be."""
-    lake = built_lake
-    lake.land(
+    built_house.land(
         "rejected",
         landed.rejected_line(json.dumps(BIG).encode(), reason="too_big", call="track"),
         landed.rejected_line(json.dumps(NO_ID).encode(), reason="too_big", call="identify"),
         landed.rejected_line(b'{"type": ', reason="bad_json"),
         landed.rejected_line(b"\xff\xfe", reason="not_utf8", call="track"),
     )
-    lake.land("track", landed.line({"messageId": "good", "type": "track"}))
-    lake.load()
-    lake.dbt("run", "--select", "_sdc_rejected")
-    return lake
+    built_house.land("track", landed.line({"messageId": "good", "type": "track"}))
+    built_house.load()
+    built_house.dbt("run", "--select", "_sdc_rejected")
+    return built_house
 
 
-def test_what_could_not_be_loaded_is_listed_as_stitch_lists_it(house: Lake) -> None:
+def test_what_could_not_be_loaded_is_listed_as_stitch_lists_it(house: House) -> None:
     rows = house.rows("select table_name, reason, record from segment._sdc_rejected order by all")
 
     assert rows == [
@@ -61,7 +57,7 @@ def test_what_could_not_be_loaded_is_listed_as_stitch_lists_it(house: Lake) -> N
     ]
 
 
-def test_under_the_same_limits_nothing_changes(house: Lake) -> None:
+def test_under_the_same_limits_nothing_changes(house: House) -> None:
     before = counts(house)
     done = reload_rejected(house.settings, STRICT)
 
@@ -69,11 +65,10 @@ def test_under_the_same_limits_nothing_changes(house: Lake) -> None:
     assert counts(house) == before
 
 
-def test_what_is_an_event_now_moves_to_its_table(house: Lake) -> None:
-    done = run_command(["replay", "--rejected"], os.environ | house_settings(house.scratch))
+def test_what_is_an_event_now_moves_to_its_table(house: House) -> None:
+    said = house.run("replay", "--rejected")
 
-    assert done.returncode == 0, done.stderr
-    assert "Moved 2 of 4 rejected records; left: 1 bad_json, 1 not_utf8" in done.stdout
+    assert "Moved 2 of 4 rejected records; left: 1 bad_json, 1 not_utf8" in said
     assert counts(house) == {
         "track": 2,
         "identify": 1,
@@ -92,7 +87,7 @@ def test_what_is_an_event_now_moves_to_its_table(house: Lake) -> None:
     assert length > 20  # a hash of its bytes, as it has none
 
 
-def test_a_second_time_moves_nothing(house: Lake) -> None:
+def test_a_second_time_moves_nothing(house: House) -> None:
     before = counts(house)
     done = reload_rejected(house.settings, GENEROUS)
 

@@ -24,8 +24,8 @@ from orchestration.sensor import is_warehouse_lost
 from orchestration.settings import Settings
 from receiver.events import Limits
 from tests.support import landed
-from tests.support.duckdb_config import reading
-from tests.support.made_house import move_in
+from tests.support.house import House
+from tests.support.warehouse import reading
 
 HOURS = ("20261122T05", "20261122T06", "20261122T07")
 OF_ITS_TIME = {"raw.restored", "raw.completeness"}
@@ -56,10 +56,7 @@ def event(message_id: str, **more: object) -> bytes:
 def three_loads(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A house with three loads, a retried reject, and archives of the first hours."""
     folder = tmp_path_factory.mktemp("three-loads")
-    settings = Settings(
-        landing=folder / "landing",
-        warehouse=f"ducklake:sqlite:{folder}/warehouse/catalog.sqlite",
-    )
+    settings = House(folder).settings
     land(settings, "track", HOURS[0], event("a", properties={"x": 1}), b"damaged\n", event("b"))
     too_big = b'{"type":"track","messageId":"big","properties":{"y":"z"}}'
     land(settings, "rejected", HOURS[0], landed.rejected_line(too_big, reason="too_big"))
@@ -75,10 +72,9 @@ def three_loads(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def filled(settings: Settings, three_loads: Path) -> Settings:
+def filled(own_house: House, three_loads: Path) -> Settings:
     """A copy of that house."""
-    move_in(three_loads, settings.landing.parent)
-    return settings
+    return own_house.move_in(three_loads).settings
 
 
 def pack(settings: Settings) -> None:

@@ -8,8 +8,9 @@ import pytest
 
 from orchestration.forget.erase import forget
 from orchestration.loading.load import load
-from tests.support.forget_house import WHO, House, house_in, run_models, troubles_of
-from tests.support.power_cut import JournalledHouse
+from tests.support.faults.power_cut import JournalledHouse
+from tests.support.house import House
+from tests.support.person import WHO
 
 
 def keep(_: House) -> None:
@@ -31,17 +32,16 @@ def lose(house: House) -> None:
 def test_a_warehouse_that_was_made_again_survives_it(
     house: House,
     shim_library: Path,
-    tmp_path: Path,
     prepare: Callable[[House], None],
     command: str,
 ) -> None:
     forget(house.settings, WHO, suppress=False)
     prepare(house)
-    journalled = JournalledHouse(tmp_path, shim_library)
-    journalled.run(house.environment, "-m", "orchestration", command)
+    journalled = JournalledHouse(house, shim_library)
+    journalled.run("-m", "orchestration", command)
 
     assert journalled.unsynced() == []
-    left = house_in(journalled.cut_at_the_end())
+    left = journalled.cut_at_the_end()
     load(left.settings)
-    run_models(left)
-    assert troubles_of(left) == []
+    left.models()
+    assert left.troubles() == []

@@ -1,8 +1,7 @@
 """A warehouse with NULs in its texts, as versions before left it, is put right once, row by row."""
 
-import shutil
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import pytest
 
@@ -13,13 +12,9 @@ from orchestration.loading.people import USER, Id
 from orchestration.loading.tables import create_raw_tables
 from orchestration.loading.warehouse import connect
 from orchestration.loading.writer_lock import writer_lock
-from orchestration.settings import Settings
-from orchestration.verify import verify
 from tests.support import landed
-from tests.support.forked import run_command
-from tests.support.lake import Lake
+from tests.support.house import House
 from tests.support.macros import macros
-from tests.support.made_house import house_settings, plain_environment
 
 pytestmark = pytest.mark.timeout(600)
 
@@ -57,53 +52,32 @@ AS_IT_WAS = """
 
 
 @pytest.fixture(scope="module")
-def older(built_lake: Lake) -> Lake:
+def older(built_house: House) -> House:
     """Such a warehouse."""
     sent_at = "now\0"
-    built_lake.land("track", landed.line(NUL_EVERYWHERE, sent_at=sent_at), landed.line(OF_OTHERS))
-    built_lake.load()
-    built_lake.dbt("run", "--select", "stg_segment__track", "track")
-    with writer_lock(built_lake.settings), connect(built_lake.settings) as con:
+    built_house.land("track", landed.line(NUL_EVERYWHERE, sent_at=sent_at), landed.line(OF_OTHERS))
+    built_house.load()
+    built_house.dbt("run", "--select", "stg_segment__track", "track")
+    with writer_lock(built_house.settings), connect(built_house.settings) as con:
         for statement in AS_IT_WAS.split(";"):
             con.execute(statement)
-    return built_lake
-
-
-class Copy(NamedTuple):
-    """A copy of it of the test's own."""
-
-    lake: Lake
-    environment: dict[str, str]
-
-    def command(self, *arguments: str) -> str:
-        """Run `python -m orchestration`; it has to succeed."""
-        done = run_command(arguments, plain_environment() | self.environment)
-        assert done.returncode == 0, done.stdout + done.stderr
-        return done.stdout
+    return built_house
 
 
 @pytest.fixture
-def house(older: Lake, tmp_path: Path) -> Copy:
-    for part in ("landing", "warehouse"):
-        shutil.copytree(older.scratch / part, tmp_path / part)
-    environment = house_settings(tmp_path)
-    settings = Settings(
-        landing=tmp_path / "landing",
-        warehouse=environment["SEAMLINE_WAREHOUSE"],
-        integration_name="Segment",
-        DAGSTER_HOME=tmp_path / "dagster",
-    )
-    return Copy(Lake(settings, tmp_path, older.target), environment)
+def house(older: House, tmp_path: Path) -> House:
+    """A copy of it of the test's own."""
+    return older.copy(tmp_path)
 
 
-def with_nul(lake: Lake) -> list[str]:
+def with_nul(house: House) -> list[str]:
     """Rows in which a text has a NUL."""
     tables = ("raw.track", "raw.rejected", "segment.track")
-    rows = [row for table in tables for (row,) in lake.rows(f"select t::varchar from {table} t")]
+    rows = [row for table in tables for (row,) in house.rows(f"select t::varchar from {table} t")]
     return [row for row in rows if "\0" in row]
 
 
-def test_it_is_what_stops_everything(older: Lake) -> None:
+def test_it_is_what_stops_everything(older: House) -> None:
     with connect(older.settings, read_only=True) as con, pytest.raises(Exception, match="DuckLake"):
         con.execute(
             "select * from raw.track where message_id in (select message_id from raw.track)"
@@ -111,39 +85,39 @@ def test_it_is_what_stops_everything(older: Lake) -> None:
     assert len(with_nul(older)) == 2
 
 
-def test_another_event_is_loaded_into_the_same_table_and_modelled(house: Copy) -> None:
-    house.lake.land("track", landed.line(OF_OTHERS | {"messageId": "later"}))
+def test_another_event_is_loaded_into_the_same_table_and_modelled(house: House) -> None:
+    house.land("track", landed.line(OF_OTHERS | {"messageId": "later"}))
 
-    load(house.lake.settings)
-    house.lake.dbt("run", "--select", "stg_segment__track", "track")
+    load(house.settings)
+    house.dbt("run", "--select", "stg_segment__track", "track")
 
     ids = "select message_id, user_id, anonymous_id from segment.track order by 1"
-    assert house.lake.rows(ids) == [
+    assert house.rows(ids) == [
         ("later", "bob", None), ("m\\u0000x", "u\ufffdx", None), ("plain", "bob", None),
     ]  # fmt: skip
-    assert with_nul(house.lake) == []
+    assert with_nul(house) == []
 
 
-def test_verify_alone_puts_it_right_and_proves_every_value(house: Copy) -> None:
-    assert verify(house.lake.settings).troubles == []
-    assert with_nul(house.lake) == []
+def test_verify_alone_puts_it_right_and_proves_every_value(house: House) -> None:
+    assert house.troubles() == []
+    assert with_nul(house) == []
 
 
 @pytest.mark.long
 def test_a_replay_changes_nothing_of_what_was_put_right_and_names_times_that_are_none(
-    house: Copy,
+    house: House,
 ) -> None:
-    with writer_lock(house.lake.settings), connect(house.lake.settings) as con:
+    with writer_lock(house.settings), connect(house.settings) as con:
         create_raw_tables(con)
         put_right = con.sql("from segment.track order by message_id")
         rows = f"select {', '.join(put_right.columns)} from segment.track order by message_id"
         before = put_right.fetchall()
 
-    house.command("replay", "--table", "track")
+    house.run("replay", "--table", "track")
 
-    assert house.lake.rows(rows) == before
-    assert verify(house.lake.settings).troubles == []
-    assert house.lake.rows(
+    assert house.rows(rows) == before
+    assert house.troubles() == []
+    assert house.rows(
         "select message_id, _seamline_unread_times, unread_times from segment.track, "
         "raw.completeness where _seamline_unread_times is not null"
     ) == [("m\\u0000x", "sentAt", 1)]
@@ -151,21 +125,21 @@ def test_a_replay_changes_nothing_of_what_was_put_right_and_names_times_that_are
 
 @pytest.mark.long
 def test_a_person_with_a_nul_in_the_id_is_erased_by_the_id_that_the_tables_show(
-    house: Copy,
+    house: House,
 ) -> None:
-    done = forget(house.lake.settings, {Id(USER, "u\ufffdx")})
+    done = forget(house.settings, {Id(USER, "u\ufffdx")})
 
     assert (done.people, done.lines) == (1, 1)
-    assert house.lake.rows("select message_id from segment.track") == [("plain",)]
-    assert verify(house.lake.settings).troubles == []
+    assert house.rows("select message_id from segment.track") == [("plain",)]
+    assert house.troubles() == []
 
-    house.lake.land("track", landed.line(NUL_EVERYWHERE | {"messageId": "sent later"}))
-    assert load(house.lake.settings).rows.total() == 0
+    house.land("track", landed.line(NUL_EVERYWHERE | {"messageId": "sent later"}))
+    assert load(house.settings).rows.total() == 0
 
 
-def test_it_is_done_once(house: Copy) -> None:
+def test_it_is_done_once(house: House) -> None:
     def repairs() -> list[tuple[Any, ...]]:
-        with writer_lock(house.lake.settings), connect(house.lake.settings) as con:
+        with writer_lock(house.settings), connect(house.settings) as con:
             create_raw_tables(con)
             return con.execute("from raw.repair").fetchall()
 

@@ -21,7 +21,7 @@ from orchestration.loading.warehouse import connect
 from orchestration.loading.writer_lock import writer_lock
 from orchestration.reload import _without_write_key
 from orchestration.settings import Settings
-from tests.support.steps import STEPS
+from tests.support.faults.steps import STEPS
 
 MORE = 3
 """Tables that the new catalog has more than the old one, by which they are told apart."""

@@ -18,7 +18,7 @@ from orchestration.restore import restore_if_behind
 from orchestration.schema_name import drop_others
 from orchestration.settings import Settings
 from tests.support import landed
-from tests.support.made_house import move_in
+from tests.support.house import House
 
 MINE = {
     "mine.notes": "create table mine.notes as select 1 as note",
@@ -35,9 +35,9 @@ MINE = {
 
 
 @pytest.fixture
-def house(settings: Settings, prepared_house: Path) -> Settings:
+def house(own_house: House, prepared_house: Path) -> Settings:
     """A house of the test's own, with all tables there, and a schema of a user's."""
-    move_in(prepared_house, settings.dagster_home.parent)
+    settings = own_house.move_in(prepared_house).settings
     with writer_lock(settings), connect(settings) as con:
         con.execute("create schema mine")
     return settings

@@ -8,20 +8,20 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.running_stack import House, Reader
+from tests.support.running_stack import Reader, RunningHouse
 
 pytestmark = [pytest.mark.long, pytest.mark.timeout(900)]
 
 
 @pytest.fixture
-def house(tmp_path: Path) -> Iterator[House]:
-    house = House(tmp_path)
+def house(tmp_path: Path) -> Iterator[RunningHouse]:
+    house = RunningHouse(tmp_path)
     yield house
     house.end()
 
 
 def test_the_demo_arrives_exactly_once_while_somebody_reads_and_once_more_changes_nothing(
-    house: House,
+    house: RunningHouse,
 ) -> None:
     """1,000 events of five calls through the Segment client, and a reader."""
     reader = Reader(house)
@@ -34,10 +34,10 @@ def test_the_demo_arrives_exactly_once_while_somebody_reads_and_once_more_change
     assert sum(house.counts("segment").values()) == 1000
     received = house.counts("raw")
     assert sum(received.values()) > 1000
-    first = {name: house.query(f'from segment."{name}" order by all') for name in received}
+    first = {name: house.rows(f'from segment."{name}" order by all') for name in received}
 
     status, printed = house.demo(seed=7)
 
     assert status == 0, printed
-    assert {name: house.query(f'from segment."{name}" order by all') for name in first} == first
+    assert {name: house.rows(f'from segment."{name}" order by all') for name in first} == first
     assert house.counts("raw") == {name: 2 * count for name, count in received.items()}

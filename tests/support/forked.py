@@ -24,7 +24,7 @@ from filelock import FileLock
 
 from landed.settings import ROOT
 from orchestration.settings import Settings
-from tests.support.duckdb_config import spare_the_processor
+from tests.support.warehouse import spare_the_processor
 
 PROJECT = ("--project-dir", "dbt_project", "--profiles-dir", ".")
 

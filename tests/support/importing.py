@@ -17,8 +17,8 @@ from orchestration.loading.load import load
 from orchestration.loading.tables import CALLS
 from orchestration.settings import Settings
 from receiver.__main__ import main
-from tests.support.duckdb_config import reading
-from tests.support.receiver import payload_of, whole_lines
+from tests.support.receiver.landing import payload_of, whole_lines
+from tests.support.warehouse import reading
 
 SECONDS = 120
 KINDS = ("track", "page", "identify", "screen", "group", "alias")

@@ -8,7 +8,7 @@ import uuid
 import httpx
 import pytest
 
-from tests.support.receiver import free_port
+from tests.support.processes import free_port
 
 KEYS = {"aws_access_key_id": "key", "aws_secret_access_key": "secret", "region_name": "us-east-1"}
 START_SECONDS = 60

@@ -1,5 +1,6 @@
 """A house of the test's own: the whole stack, really started, in a folder and on free ports."""
 
+import contextlib
 import json
 import signal
 import subprocess
@@ -9,48 +10,54 @@ import time
 import tomllib
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import httpx
 import psutil
 
 from landed.settings import ROOT
-from orchestration.settings import Settings
-from tests.support import made_house
-from tests.support.duckdb_config import reading
-from tests.support.made_house import plain_environment
-from tests.support.receiver import free_port
+from tests.support.house import TABLES, House
+from tests.support.processes import free_port, plain_environment
 from tests.support.users_packages import hide_developers_packages
 
-TABLES = ("group", "identify", "page", "screen", "track")
+
+def _module(name: str) -> Callable[[list[str]], bool]:
+    return lambda command: command[1:3] == ["-m", name]
 
 
-class House:
-    """Folders and ports for a stack, and what can be asked of it from outside."""
+def _script(name: str) -> Callable[[list[str]], bool]:
+    return lambda command: any(part.endswith(name) for part in command[:2])
+
+
+def _is_code_server(command: list[str]) -> bool:
+    return "api" in command and "grpc" in command
+
+
+def _is_run_worker(command: list[str]) -> bool:
+    """A run's own process: spawned by the daemon's code server, while a run is on its way."""
+    return "execute_run" in command or any("spawn_main" in part for part in command)
+
+
+VICTIMS: dict[str, Callable[[list[str]], bool]] = {
+    "receiver": _module("receiver"),
+    "webserver": _script("dagster-webserver"),
+    "daemon": _script("dagster-daemon"),
+    "run worker": _is_run_worker,
+    "code server": _is_code_server,
+}
+"""The processes of a stack, and how each is known by its command line."""
+
+
+class RunningHouse(House):
+    """A house whose stack runs: ports, processes, and what can be asked of them from outside."""
 
     def __init__(self, folder: Path) -> None:
-        """Choose them; nothing is started."""
-        self.folder = folder
+        """Choose the ports; nothing is started."""
         self.port = free_port()
+        super().__init__(folder, port=self.port, dagster_port=free_port())
+        self.environment |= hide_developers_packages(folder / "users")
         self.log = folder / "stack.log"
-        self.environment = {
-            "SEAMLINE_LANDING": str(folder / "landing"),
-            "SEAMLINE_WAREHOUSE": f"ducklake:sqlite:{folder}/warehouse/catalog.sqlite",
-            "SEAMLINE_SOURCES": str(folder / "sources.toml"),
-            "SEAMLINE_PORT": str(self.port),
-            "SEAMLINE_DAGSTER_PORT": str(free_port()),
-            "DAGSTER_HOME": str(folder / "dagster"),
-        } | hide_developers_packages(folder / "users")
-        self.settings = Settings(
-            landing=Path(self.environment["SEAMLINE_LANDING"]),
-            warehouse=self.environment["SEAMLINE_WAREHOUSE"],
-        )
         self.process: subprocess.Popen[bytes] | None = None
         self.acknowledged: list[str] = []
-
-    def move_in(self, made: Path) -> None:
-        """Take over a warehouse and a DAGSTER_HOME that are prepared already."""
-        made_house.move_in(made, self.folder)
 
     def stack(self, *arguments: str) -> subprocess.Popen[bytes]:
         """Start `python -m stack` with some arguments; its output goes to the log."""
@@ -71,7 +78,7 @@ class House:
         status = process.wait(timeout=360)
         return status, self.log.read_bytes()[before:].decode()
 
-    def run(self) -> None:
+    def start(self) -> None:
         """Start the stack for real use, and wait until the receiver is ready."""
         process = self.stack("run")
         deadline = time.monotonic() + 90
@@ -85,7 +92,7 @@ class House:
         if self.process is not None and not self._is_ready():
             self.process.wait(timeout=60)
         if self.process is None or self.process.poll() is not None:
-            self.run()
+            self.start()
 
     def _is_ready(self) -> bool:
         try:
@@ -120,32 +127,30 @@ class House:
         answer.raise_for_status()
         self.acknowledged += message_ids
 
-    def query(self, sql: str) -> list[tuple[Any, ...]]:
-        """Ask the warehouse, as a process of its own would."""
-        with reading(self.settings) as con:
-            return con.execute(sql).fetchall()
-
     def counts(self, schema: str) -> dict[str, int]:
         """Rows per table."""
-        return {t: self.query(f'select count(*) from {schema}."{t}"')[0][0] for t in TABLES}
+        return {t: self.rows(f'select count(*) from {schema}."{t}"')[0][0] for t in TABLES}
 
     def processes(self) -> list[psutil.Process]:
         """Every process of the stack, wherever in its tree."""
         assert self.process is not None
         return psutil.Process(self.process.pid).children(recursive=True)
 
-    def process_of(self, wanted: Callable[[list[str]], bool]) -> psutil.Process:
-        """The first process whose command line is wanted, once there is one."""
-        deadline = time.monotonic() + 60
-        while time.monotonic() < deadline:
-            for process in self.processes():
-                try:
-                    if wanted(process.cmdline()):
-                        return process
-                except psutil.Error:
-                    continue
+    def running(self, victim: str) -> psutil.Process | None:
+        """The process of that name in `VICTIMS`, if there is one now."""
+        for process in self.processes():
+            with contextlib.suppress(psutil.Error):
+                if VICTIMS[victim](process.cmdline()):
+                    return process
+        return None
+
+    def wait_for(self, victim: str, patience: float = 60) -> psutil.Process:
+        """Wait until there is such a process."""
+        deadline = time.monotonic() + patience
+        while (found := self.running(victim)) is None:
+            assert time.monotonic() < deadline, f"no {victim}:\n{self.tail()}"
             time.sleep(0.05)
-        raise AssertionError(f"no such process:\n{self.tail()}")
+        return found
 
     def end(self) -> None:
         """Leave nothing running, whatever happened before."""
@@ -188,7 +193,7 @@ while True:
     time.sleep(2)
 """
 
-    def __init__(self, house: House) -> None:
+    def __init__(self, house: RunningHouse) -> None:
         """Start reading as soon as there is something to read."""
         super().__init__(daemon=True)
         self.reads = 0

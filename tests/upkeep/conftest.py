@@ -1,33 +1,26 @@
 """Warehouses with a past of small files."""
 
-import shutil
-from pathlib import Path
-
 import pytest
 
 from orchestration.settings import Settings
 from orchestration.upkeep import turns
-from tests.support.small_lake import LOADS, load_events
+from tests.support.house import House
+from tests.support.small_files import LOADS, load_events
 
 
 @pytest.fixture(scope="module")
-def _loaded(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder of a warehouse of twelve small loads."""
-    folder = tmp_path_factory.mktemp("loaded")
-    settings = Settings(
-        landing=folder / "landing", warehouse=f"ducklake:sqlite:{folder}/warehouse/catalog.sqlite"
-    )
+def loaded(tmp_path_factory: pytest.TempPathFactory) -> House:
+    """A house of twelve small loads."""
+    house = House(tmp_path_factory.mktemp("loaded"))
     for number in range(LOADS):
-        load_events(settings, 5 * number)
-    return folder
+        load_events(house.settings, 5 * number)
+    return house
 
 
 @pytest.fixture
-def small_lake(_loaded: Path, settings: Settings) -> Settings:
+def small_lake(loaded: House, own_house: House) -> Settings:
     """A copy of it, of the test's own."""
-    for part in ("landing", "warehouse"):
-        shutil.copytree(_loaded / part, settings.catalog.parents[1] / part)
-    return settings
+    return loaded.copy(own_house.folder).settings
 
 
 @pytest.fixture(autouse=True)

@@ -11,7 +11,7 @@ from orchestration.loading.load import load
 from orchestration.settings import Settings
 from orchestration.upkeep.archives import pack_loaded_files
 from tests.support import landed
-from tests.support.steps import kill_at
+from tests.support.faults.steps import kill_at
 
 SETUP = """
 import datetime

@@ -10,8 +10,8 @@ from orchestration.loading.writer_lock import writer_lock
 from orchestration.settings import Settings
 from orchestration.upkeep import orphans
 from orchestration.upkeep.warehouse import keep_small
-from tests.support.small_lake import all_hashes, files, listed_and_missing, load_events
-from tests.support.steps import kill_at
+from tests.support.faults.steps import kill_at
+from tests.support.small_files import all_hashes, files, listed_and_missing, load_events
 
 SETUP = """
 from datetime import timedelta

@@ -13,7 +13,7 @@ from orchestration.loading.writer_lock import writer_lock
 from orchestration.settings import Settings
 from orchestration.upkeep import orphans
 from orchestration.upkeep.orphans import ListedFileError, remove_orphans
-from tests.support.small_lake import all_hashes, files
+from tests.support.small_files import all_hashes, files
 
 NAME = "ducklake-01a21062-ba8d-74a9-afdd-30dbae973ebb"
 

@@ -3,23 +3,22 @@
 import itertools
 import threading
 import time
+from inspect import signature
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
+from filelock import FileLock
 
-from orchestration.loading.load import load
 from orchestration.loading.warehouse import connect
 from orchestration.loading.writer_lock import writer_lock
 from orchestration.settings import Settings
 from orchestration.upkeep import parquet_files, turns
 from orchestration.upkeep.parquet_files import MB, File, choose, rewrite_small_files
-from tests.support.small_lake import (
-    all_hashes,
-    files,
-    load_events,
-    past,
-    snapshots,
-    table_files,
-)
+from tests.support.small_files import all_hashes, files, load_events, past, snapshots, table_files
+
+PAUSE_SECONDS = turns.PAUSE_SECONDS
+"""As it is outside of these tests, which do without."""
 
 
 def _files(*sizes: int) -> list[File]:
@@ -117,28 +116,32 @@ def test_a_transaction_that_was_open_before_sees_its_rows_until_it_ends(
 def test_a_load_that_waits_goes_between_two_tables(
     small_lake: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Each rewrite is made to take half a second; the load waits for one of them, not for all."""
-    monkeypatch.setattr(turns, "PAUSE_SECONDS", 0.2)
-    original = parquet_files.rewrite_once
-    began, ended = threading.Event(), []
+    """It begins in the first rewrite; the pause after that is as long as the load takes."""
+    order: list[str] = []
+    rewrite_once = parquet_files.rewrite_once
 
-    def slow(*arguments: object) -> list[File]:
-        began.set()
-        time.sleep(0.5)
-        done = original(*arguments)
-        ended.append(time.monotonic())
-        return done
+    def rewrite(*arguments: Any) -> list[File]:
+        if not order:
+            loading.start()
+        order.append("rewrite")
+        return rewrite_once(*arguments)
 
-    monkeypatch.setattr(parquet_files, "rewrite_once", slow)
-    upkeep = threading.Thread(target=rewrite_small_files, args=(small_lake,))
-    upkeep.start()
-    began.wait()
-    load(small_lake)
-    loaded = time.monotonic()
-    upkeep.join()
+    def load_some() -> None:
+        load_events(small_lake, 1_000)
+        order.append("load")
 
-    assert len(ended) > 1
-    assert loaded < ended[-1]
+    loading = threading.Thread(target=load_some)
+    pause = SimpleNamespace(monotonic=time.monotonic, sleep=lambda _: loading.join(60))
+    monkeypatch.setattr(turns, "time", pause)
+    monkeypatch.setattr(parquet_files, "rewrite_once", rewrite)
+
+    rewrite_small_files(small_lake)
+
+    assert order[:3] == ["rewrite", "load", "rewrite"]
+
+
+def test_a_pause_is_long_enough_for_whoever_waits_to_look() -> None:
+    assert 2 * signature(FileLock).parameters["poll_interval"].default < PAUSE_SECONDS
 
 
 def test_nothing_is_left_on_disk_that_is_not_listed(small_lake: Settings) -> None:

@@ -16,7 +16,7 @@ from orchestration.upkeep.snapshots import (
     expire_snapshots,
     remove_unlisted_files,
 )
-from tests.support.small_lake import (
+from tests.support.small_files import (
     all_hashes,
     files,
     hashes,

@@ -10,9 +10,10 @@ import pytest
 from orchestration.settings import Settings
 from tests.defs.test_sensor import tick, wanted
 from tests.support import landed
-from tests.support.fault_report import Report
-from tests.support.killed_loads import Child, ledger_faults, query, waiting
-from tests.support.load_children import load_and_log
+from tests.support.faults.killed_loads import Child, ledger_faults, waiting
+from tests.support.faults.load_children import load_and_log
+from tests.support.faults.report import Report
+from tests.support.warehouse import rows
 
 EVENTS = 2
 MB = 1024 * 1024
@@ -80,7 +81,7 @@ def test_a_backlog_is_seen_within_a_tick_and_drained_in_flat_memory(
     assert tick_seconds < 5
     assert waiting(settings) == set()
     assert ledger_faults(settings) == {}
-    assert query(settings, "select count(*), count(distinct message_id) from raw.track") == [
+    assert rows(settings, "select count(*), count(distinct message_id) from raw.track") == [
         (EVENTS * (files + 100), EVENTS * (files + 100))
     ]
     assert large - small < MORE_MEMORY

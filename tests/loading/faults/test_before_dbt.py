@@ -7,10 +7,9 @@ from orchestration.reload import reload_rejected
 from receiver.events import Limits
 from tests.defs.test_sensor import tick, wanted
 from tests.support import landed
-from tests.support.forked import run_models
-from tests.support.killed_loads import Child, Sent, environment, waiting
-from tests.support.lake import Lake
-from tests.support.load_children import load_files
+from tests.support.faults.killed_loads import Child, Sent, waiting
+from tests.support.faults.load_children import load_files
+from tests.support.house import House
 
 pytestmark = pytest.mark.timeout(600)
 
@@ -22,62 +21,57 @@ def instance() -> dg.DagsterInstance:
 
 
 @pytest.fixture(autouse=True)
-def _same_house(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
+def _same_house(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
     """The sensor asks the environment where the house is."""
-    for name, value in environment(lake.settings, lake.scratch).items():
-        monkeypatch.setenv(name, value)
+    house.put_into(monkeypatch)
 
 
-def load_and_die(lake: Lake) -> None:
+def load_and_die(house: House) -> None:
     """Load everything and be killed, as the process of a run or of `make load`."""
-    child = Child(load_files, lake.settings)
+    child = Child(load_files, house.settings)
     child.told()
     child.kill()
 
 
-def run_dbt(lake: Lake, *models: str) -> None:
-    run_models(models, environment(lake.settings, lake.scratch))
-
-
 def test_what_a_process_loaded_before_it_died_is_asked_for_though_no_file_waits(
-    lake: Lake, instance: dg.DagsterInstance
+    house: House, instance: dg.DagsterInstance
 ) -> None:
-    Sent(lake.settings).land(1, calls=("track",))
-    load_and_die(lake)
+    Sent(house.settings).land(1, calls=("track",))
+    load_and_die(house)
 
-    assert waiting(lake.settings) == set()
+    assert waiting(house.settings) == set()
     asked = wanted(tick(instance))
     assert "segment/track" in asked
     assert "segment/page" not in asked
 
 
 def test_a_run_of_other_models_leaves_it_to_be_done(
-    lake: Lake, instance: dg.DagsterInstance
+    house: House, instance: dg.DagsterInstance
 ) -> None:
-    run_dbt(lake, "stg_segment__page", "page")
+    house.models("page")
 
     assert "segment/track" in wanted(tick(instance))
 
 
 def test_once_its_models_have_run_nothing_is_asked_for(
-    lake: Lake, instance: dg.DagsterInstance
+    house: House, instance: dg.DagsterInstance
 ) -> None:
-    run_dbt(lake, "stg_segment__track", "track")
+    house.models("track")
 
-    assert lake.rows("select count(*) from segment.track") == lake.rows(
+    assert house.rows("select count(*) from segment.track") == house.rows(
         "select count(*) from raw.track"
     )
     assert isinstance(tick(instance), dg.SkipReason)
 
 
 def test_so_it_is_after_a_reload_of_what_was_rejected(
-    lake: Lake, instance: dg.DagsterInstance
+    house: House, instance: dg.DagsterInstance
 ) -> None:
     text = b'{"type": "track", "messageId": "big"}'
-    lake.land("rejected", landed.rejected_line(text, reason="too_big", call="track"))
-    lake.load()
+    house.land("rejected", landed.rejected_line(text, reason="too_big", call="track"))
+    house.load()
     assert isinstance(tick(instance), dg.SkipReason)
 
-    assert reload_rejected(lake.settings, Limits(event_bytes=1000, depth=10)).moved == 1
+    assert reload_rejected(house.settings, Limits(event_bytes=1000, depth=10)).moved == 1
 
     assert "segment/track" in wanted(tick(instance))

@@ -1,8 +1,8 @@
 """F24: somebody holds the writer's place. A load says so and loses nothing; the next catches up."""
 
+import os
 import time
 from collections.abc import Iterator
-from pathlib import Path
 
 import duckdb
 import pytest
@@ -10,8 +10,9 @@ import pytest
 from orchestration.loading import warehouse
 from orchestration.loading.load import load
 from orchestration.settings import Settings
-from tests.support.killed_loads import Child, Sent, ledger_faults, make, waiting
-from tests.support.load_children import hold_the_writers_place, load_files, lock_the_catalog
+from tests.support.faults.killed_loads import Child, Sent, ledger_faults, waiting
+from tests.support.faults.load_children import hold_the_writers_place, load_files, lock_the_catalog
+from tests.support.forked import run_command
 
 
 @pytest.fixture
@@ -23,15 +24,15 @@ def holder(settings: Settings) -> Iterator[Child]:
 
 
 def test_a_load_that_may_not_write_fails_in_one_line_and_the_next_loads_everything(
-    settings: Settings, sent: Sent, holder: Child, tmp_path: Path
+    settings: Settings, sent: Sent, holder: Child
 ) -> None:
     sent.land(3)
 
-    status, said = make("load", settings=settings, folder=tmp_path, SEAMLINE_LOCK_SECONDS="0.5")
+    loading = run_command(["load"], os.environ | {"SEAMLINE_LOCK_SECONDS": "0.5"})
 
-    assert status == 1
-    assert len(said.splitlines()) == 1
-    assert "SEAMLINE_LOCK_SECONDS" in said
+    assert loading.returncode == 1
+    assert len(loading.stderr.splitlines()) == 1
+    assert "SEAMLINE_LOCK_SECONDS" in loading.stderr
     assert waiting(settings) == set(sent.files)
 
     holder.kill()

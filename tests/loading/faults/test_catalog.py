@@ -1,5 +1,6 @@
 """F14: the end of the catalog's write-ahead log is lost or garbage. It opens as it was before."""
 
+import os
 import random
 import shutil
 from collections.abc import Callable
@@ -9,9 +10,17 @@ import pytest
 
 from orchestration.loading.load import load
 from orchestration.settings import Settings
-from tests.support.fault_report import Report
-from tests.support.killed_loads import Child, Sent, forms, in_ledger, ledger_faults, make, waiting
-from tests.support.load_children import keep_the_catalog_open
+from tests.support.faults.killed_loads import (
+    Child,
+    Sent,
+    forms,
+    in_ledger,
+    ledger_faults,
+    waiting,
+)
+from tests.support.faults.load_children import keep_the_catalog_open
+from tests.support.faults.report import Report
+from tests.support.forked import run_command
 
 LOADS = 4
 Damage = Callable[[bytearray, int], bytearray]
@@ -71,15 +80,15 @@ def test_with_a_damaged_log_the_catalog_opens_with_whole_loads_only(
 
 @pytest.mark.parametrize("size", [pytest.param(100, marks=pytest.mark.long), 4096])
 def test_a_catalog_that_is_no_database_is_said_in_one_line(
-    settings: Settings, sent: Sent, tmp_path: Path, size: int
+    settings: Settings, sent: Sent, size: int
 ) -> None:
     settings.catalog.parent.mkdir()
     settings.catalog.write_bytes(b"x" * size)
     sent.land(1)
 
-    status, said = make("load", settings=settings, folder=tmp_path)
+    loading = run_command(["load"], os.environ)
 
-    assert status == 1
-    assert len(said.splitlines()) == 1
-    assert str(settings.catalog) in said
+    assert loading.returncode == 1
+    assert len(loading.stderr.splitlines()) == 1
+    assert str(settings.catalog) in loading.stderr
     assert waiting(settings) == set(sent.files)

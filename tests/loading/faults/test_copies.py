@@ -7,8 +7,7 @@ import pytest
 
 from tests.support import landed
 from tests.support.forked import run_models
-from tests.support.killed_loads import environment
-from tests.support.lake import Lake
+from tests.support.house import House
 
 pytestmark = pytest.mark.timeout(600)
 
@@ -35,28 +34,27 @@ def copies_of(number: int, chance: random.Random) -> list[tuple[datetime, bytes]
     ]
 
 
-def run_dbt(lake: Lake, **flags: str) -> None:
-    house = environment(lake.settings, lake.scratch)
-    run_models(MODELS, house | flags)
+def run_dbt(house: House, **flags: str) -> None:
+    run_models(MODELS, house.environment | flags)
 
 
 @pytest.mark.long
-def test_in_whatever_order_copies_come_the_first_received_is_the_row(lake: Lake) -> None:
+def test_in_whatever_order_copies_come_the_first_received_is_the_row(house: House) -> None:
     chance = random.Random(15)  # noqa: S311
     copies = {number: copies_of(number, chance) for number in range(MESSAGES)}
     lines = [line for of_one in copies.values() for _, line in of_one]
     chance.shuffle(lines)
     for load in range(LOADS):
-        lake.land("track", *lines[load::LOADS])
-        lake.load()
-        run_dbt(lake)
-    built = lake.rows("select * from segment.track order by message_id")
-    run_dbt(lake, DBT_FULL_REFRESH="true")
+        house.land("track", *lines[load::LOADS])
+        house.load()
+        run_dbt(house)
+    built = house.rows("select * from segment.track order by message_id")
+    run_dbt(house, DBT_FULL_REFRESH="true")
 
-    assert lake.rows("select count(*) from raw.track") == [(len(lines),)]
-    assert dict(lake.rows("select message_id, channel from segment.track")) == {
+    assert house.rows("select count(*) from raw.track") == [(len(lines),)]
+    assert dict(house.rows("select message_id, channel from segment.track")) == {
         f"m{number}": f"{min(received for received, _ in of_one):%FT%T.%fZ}"
         for number, of_one in copies.items()
     }
-    assert lake.rows("select count(*) from segment.track") == [(MESSAGES,)]
-    assert lake.rows("select * from segment.track order by message_id") == built
+    assert house.rows("select count(*) from segment.track") == [(MESSAGES,)]
+    assert house.rows("select * from segment.track order by message_id") == built

@@ -14,10 +14,13 @@ from dagster._core.scheduler.instigation import (
 )
 
 from orchestration.sensor import SILENT_SECONDS, sealed_files
-from tests.support.fault_report import Report
-from tests.support.loading_house import PATIENCE, VICTIMS, LoadingHouse, pause
+from tests.support.faults.killed_loads import sleep_at_random
+from tests.support.faults.report import Report
+from tests.support.running_dagster import PATIENCE, LoadingHouse
 
 pytestmark = pytest.mark.timeout(900)
+
+VICTIMS = ("daemon", "code server", "run worker")
 
 
 @pytest.fixture(scope="module")
@@ -35,7 +38,7 @@ def test_after_the_kill_of_the_daemon_the_next_one_loads_everything_once(
     house: LoadingHouse, report: Report
 ) -> None:
     house.keep_running()
-    house.wait_for("run worker")
+    house.wait_for("run worker", PATIENCE)
     house.kill("daemon")
     house.sent.land(6)
     house.keep_running()
@@ -138,9 +141,9 @@ def test_after_many_kills_at_random_everything_is_loaded_once_and_no_run_is_stuc
     killed: Counter[str] = Counter()
     house.keep_running()
     for number in range(20):
-        victim = list(VICTIMS)[number % len(VICTIMS)]
+        victim = VICTIMS[number % len(VICTIMS)]
         house.sent.land(6)
-        pause(chance, 15)
+        sleep_at_random(chance, 15)
         if victim == "run worker" and house.running(victim) is None:
             victim = "daemon"
         house.kill(victim)

@@ -8,11 +8,11 @@ import pytest
 
 from orchestration.loading import writer_lock
 from tests.support import landed
-from tests.support.duckdb_config import reading
-from tests.support.fault_report import Report
-from tests.support.killed_loads import Child, environment, forms
-from tests.support.lake import Lake
-from tests.support.load_children import run_models
+from tests.support.faults.killed_loads import Child, forms
+from tests.support.faults.load_children import run_models
+from tests.support.faults.report import Report
+from tests.support.house import House
+from tests.support.warehouse import reading
 
 pytestmark = pytest.mark.timeout(900)
 
@@ -23,7 +23,7 @@ EVENTS = 200
 Rows = dict[str, frozenset[Any]]
 
 
-def land(lake: Lake, load: int) -> None:
+def land(house: House, load: int) -> None:
     """New events with a new field, and later and earlier copies of those before."""
     for call in CALLS:
         lines = []
@@ -36,13 +36,13 @@ def land(lake: Lake, load: int) -> None:
             lines.append(
                 landed.line(payload, received_at=f"2026-11-22T05:{second:02d}:00.{number:06d}Z")
             )
-        lake.land(call, *lines)
-    lake.load()
+        house.land(call, *lines)
+    house.load()
 
 
-def rows(lake: Lake) -> Rows:
+def rows(house: House) -> Rows:
     """Of each final table, its rows as messages with the copy that each is."""
-    with reading(lake.settings) as con:
+    with reading(house.settings) as con:
         return {
             call: frozenset(
                 con.execute(
@@ -53,9 +53,9 @@ def rows(lake: Lake) -> Rows:
         }
 
 
-def recomputed(lake: Lake) -> Rows:
+def recomputed(house: House) -> Rows:
     """The same from the raw tables: of each message the first received copy."""
-    with reading(lake.settings) as con:
+    with reading(house.settings) as con:
         return {
             call: frozenset(
                 con.execute(
@@ -71,9 +71,9 @@ def recomputed(lake: Lake) -> Rows:
         }
 
 
-def left_over(lake: Lake) -> list[str]:
+def left_over(house: House) -> list[str]:
     """Relations that dbt makes on its way and takes away again."""
-    with reading(lake.settings) as con:
+    with reading(house.settings) as con:
         found = con.execute(
             "select name from (select table_name as name from duckdb_tables() "
             "union all select view_name from duckdb_views()) where contains(name, '__dbt_')"
@@ -81,16 +81,16 @@ def left_over(lake: Lake) -> list[str]:
     return [name for (name,) in found]
 
 
-def tables(lake: Lake) -> list[list[tuple[Any, ...]]]:
+def tables(house: House) -> list[list[tuple[Any, ...]]]:
     """Every column of every row."""
-    return [lake.rows(f"select * from segment.{call} order by message_id") for call in CALLS]
+    return [house.rows(f"select * from segment.{call} order by message_id") for call in CALLS]
 
 
-def start(lake: Lake, **flags: str) -> Child:
+def start(house: House, **flags: str) -> Child:
     """Begin a run of the models; return once it is the writer."""
-    child = Child(run_models, environment(lake.settings, lake.scratch) | flags, MODELS)
+    child = Child(run_models, house.environment | flags, MODELS)
     deadline = time.monotonic() + 60
-    while not writer_lock.is_held(lake.settings):
+    while not writer_lock.is_held(house.settings):
         assert time.monotonic() < deadline
         time.sleep(0.02)
     return child
@@ -99,33 +99,33 @@ def start(lake: Lake, **flags: str) -> Child:
 @pytest.mark.long
 @forms(short=2, long=50, minutes=30)
 def test_killed_at_any_moment_each_model_is_as_before_or_after_and_the_next_run_is_right(
-    lake: Lake, report: Report, kills: int
+    house: House, report: Report, kills: int
 ) -> None:
     chance = random.Random(10 + kills)  # noqa: S311
-    land(lake, 0)
-    assert start(lake).ends() == []
-    land(lake, 1)
-    child, started = start(lake), time.monotonic()
+    land(house, 0)
+    assert start(house).ends() == []
+    land(house, 1)
+    child, started = start(house), time.monotonic()
     assert child.ends() == []
     seconds = time.monotonic() - started
     changed = 0
     for kill in range(kills):
-        land(lake, 2 + kill)
-        before, after = rows(lake), recomputed(lake)
-        child = start(lake)
+        land(house, 2 + kill)
+        before, after = rows(house), recomputed(house)
+        child = start(house)
         time.sleep(chance.uniform(0.3, 1.1) * seconds)
         child.kill(group=True)
 
-        found = rows(lake)
+        found = rows(house)
         assert all(found[call] in (before[call], after[call]) for call in CALLS)
         changed += sum(found[call] == after[call] for call in CALLS)
-    assert start(lake).ends() == []
-    assert left_over(lake) == []
-    assert rows(lake) == recomputed(lake)
+    assert start(house).ends() == []
+    assert left_over(house) == []
+    assert rows(house) == recomputed(house)
 
-    built = tables(lake)
-    assert start(lake, DBT_FULL_REFRESH="true").ends() == []
-    assert tables(lake) == built
+    built = tables(house)
+    assert start(house, DBT_FULL_REFRESH="true").ends() == []
+    assert tables(house) == built
     assert kills < 50 or 0 < changed < len(CALLS) * kills
     report.add(
         "F12",

@@ -17,7 +17,7 @@ from orchestration.loading.landed_file import sealed_files
 from orchestration.loading.load import load
 from orchestration.settings import Settings
 from tests.support import landed
-from tests.support.duckdb_config import reading
+from tests.support.warehouse import reading
 
 EVENTS = 400
 FILES = 30

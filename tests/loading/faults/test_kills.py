@@ -8,9 +8,16 @@ import pytest
 from orchestration.loading import writer_lock
 from orchestration.loading.load import load
 from orchestration.settings import Settings
-from tests.support.fault_report import Report
-from tests.support.killed_loads import Child, Sent, forms, in_ledger, ledger_faults, sleep_at_random
-from tests.support.load_children import load_and_tell
+from tests.support.faults.killed_loads import (
+    Child,
+    Sent,
+    forms,
+    in_ledger,
+    ledger_faults,
+    sleep_at_random,
+)
+from tests.support.faults.load_children import load_and_tell
+from tests.support.faults.report import Report
 
 FILES = 4
 ONE_EACH = 1

@@ -6,11 +6,10 @@ import random
 import pytest
 
 from tests.support import landed
-from tests.support.fault_report import Report
-from tests.support.forked import run_models
-from tests.support.killed_loads import Child, environment
-from tests.support.lake import Lake
-from tests.support.load_children import load_files
+from tests.support.faults.killed_loads import Child
+from tests.support.faults.load_children import load_files
+from tests.support.faults.report import Report
+from tests.support.house import House
 
 pytestmark = pytest.mark.timeout(600)
 
@@ -27,41 +26,40 @@ def event(message_id: str, **properties: object) -> dict[str, object]:
     return {"type": "track", "messageId": message_id, "event": "Big", "properties": properties}
 
 
-def test_a_property_of_1_mib_is_in_the_warehouse_with_every_byte(lake: Lake) -> None:
+def test_a_property_of_1_mib_is_in_the_warehouse_with_every_byte(house: House) -> None:
     sent = event("one of 1 MiB", text=text(MB))
-    lake.land("track", landed.line(sent))
-    lake.load()
-    lake.dbt("run", "--select", "stg_segment__track", "track")
+    house.land("track", landed.line(sent))
+    house.load()
+    house.dbt("run", "--select", "stg_segment__track", "track")
 
     name = "where message_id = 'one of 1 MiB'"
-    assert lake.rows(f"select payload::varchar from raw.track {name}") == [(json.dumps(sent),)]
-    assert lake.rows(f"select properties__text from segment.track {name}") == [(text(MB),)]
+    assert house.rows(f"select payload::varchar from raw.track {name}") == [(json.dumps(sent),)]
+    assert house.rows(f"select properties__text from segment.track {name}") == [(text(MB),)]
 
 
 @pytest.mark.long
 def test_a_property_of_1_mib_and_an_event_of_10_mib_are_rows_with_every_byte(
-    lake: Lake, report: Report
+    house: House, report: Report
 ) -> None:
     """Larger than the receiver lands by default, as `SEAMLINE_EVENT_BYTES` may be set higher."""
-    lake.land("track", landed.line(event("small", text="x")))
-    small = Child(load_files, lake.settings).ends()
+    house.land("track", landed.line(event("small", text="x")))
+    small = Child(load_files, house.settings).ends()
     events = {
         "property": event("property", text=text(MB)),
         "event": event("event", **{f"p{n}": text(MB) for n in range(10)}),
         "one value": event("one value", text=text(10 * MB)),
     }
-    lake.land("track", *map(landed.line, events.values()))
-    large = Child(load_files, lake.settings).ends()
-    house = environment(lake.settings, lake.scratch)
-    run_models(("stg_segment__track", "track"), house)
+    house.land("track", *map(landed.line, events.values()))
+    large = Child(load_files, house.settings).ends()
+    house.models("track")
 
-    payloads = dict(lake.rows("select message_id, payload::varchar from raw.track"))
+    payloads = dict(house.rows("select message_id, payload::varchar from raw.track"))
     for message_id, sent in events.items():
         assert payloads[message_id] == json.dumps(sent)
-    found = dict(lake.rows("select message_id, properties__text from segment.track"))
+    found = dict(house.rows("select message_id, properties__text from segment.track"))
     assert found["property"] == text(MB)
     assert found["one value"] == text(10 * MB)
-    ((tenth,),) = lake.rows("select properties__p9 from segment.track where message_id = 'event'")
+    ((tenth,),) = house.rows("select properties__p9 from segment.track where message_id = 'event'")
     assert tenth == text(MB)
     assert large - small < MOST
     report.add(

@@ -10,11 +10,13 @@ from landed.folders import CALLS
 from orchestration.loading.load import load
 from orchestration.settings import Settings
 from tests.support import landed
-from tests.support.fault_driver import Driver
-from tests.support.fault_report import Report
-from tests.support.killed_loads import Child, ledger_faults, query, waiting
-from tests.support.load_children import load_again_and_again
-from tests.support.receiver import RunningReceiver, eventually
+from tests.support.faults.driver import Driver
+from tests.support.faults.killed_loads import Child, ledger_faults, waiting
+from tests.support.faults.load_children import load_again_and_again
+from tests.support.faults.report import Report
+from tests.support.processes import eventually
+from tests.support.receiver.server import RunningReceiver
+from tests.support.warehouse import rows
 
 StartReceiver = Callable[..., RunningReceiver]
 
@@ -34,7 +36,7 @@ def test_what_two_loads_take_at_once_is_loaded_once(made_warehouse: Settings) ->
     assert sum(one.files for one in loaded) == 20
     assert waiting(made_warehouse) == set()
     assert ledger_faults(made_warehouse) == {}
-    assert query(made_warehouse, "select count(*), count(distinct message_id) from raw.track") == [
+    assert rows(made_warehouse, "select count(*), count(distinct message_id) from raw.track") == [
         (100, 100)
     ]
 
@@ -57,6 +59,6 @@ def test_what_two_receivers_receivers_land_and_two_loads_take_is_loaded_once(
     assert len(files) == len({path.name for path in files}) == sum(loaded)
     assert list(settings.landing.glob("**/*.conflict")) == []
     copies = Counter(one.message_id for one in sent if one.promised)
-    rows = Counter(one for (one,) in query(settings, ALL_IDS))
-    assert copies <= rows
+    in_tables = Counter(one for (one,) in rows(settings, ALL_IDS))
+    assert copies <= in_tables
     report.add("F28", "two receivers, two loads", files=len(files), promised=copies.total(), lost=0)

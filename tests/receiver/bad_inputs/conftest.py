@@ -2,8 +2,8 @@
 
 import pytest
 
-from tests.support.attack import Case
-from tests.support.receiver import Landing
+from tests.support.receiver.attack import Case
+from tests.support.receiver.landing import Landing
 
 
 @pytest.fixture

@@ -2,8 +2,10 @@
 
 import json
 
-from tests.support.attack import Case, Line, each, event, lands, must_come_of, rejected
-from tests.support.receiver import WEB, AppReceiver, Landing
+from tests.support.receiver.app import AppReceiver
+from tests.support.receiver.attack import Case, Line, each, event, lands, must_come_of, rejected
+from tests.support.receiver.landing import Landing
+from tests.support.receiver.senders import WEB
 
 ODD_NAMES = {
     "empty": "",

@@ -11,7 +11,8 @@ import pytest
 
 from receiver import open_files
 from receiver.sources import write_sources
-from tests.support.attack import (
+from tests.support.receiver.app import AppReceiver
+from tests.support.receiver.attack import (
     KEY,
     Case,
     Line,
@@ -24,15 +25,10 @@ from tests.support.attack import (
     refused,
     waits_of_good_senders,
 )
-from tests.support.receiver import (
-    SEGMENT_GIVES_UP,
-    SOURCES,
-    AppReceiver,
-    Landing,
-    Refusal,
-    RunningReceiver,
-    new_id,
-)
+from tests.support.receiver.fixtures import Refusal
+from tests.support.receiver.landing import Landing
+from tests.support.receiver.senders import SEGMENT_GIVES_UP, SOURCES, new_id
+from tests.support.receiver.server import RunningReceiver
 
 EVENT = b'{"type":"track","messageId":"%ID%"}'
 LENGTH = len(EVENT) - len("%ID%") + len(new_id())

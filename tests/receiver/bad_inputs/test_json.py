@@ -5,8 +5,9 @@ import tracemalloc
 import pytest
 
 from receiver.json_text import deeper_than
-from tests.support.attack import Case, Line, each, event, lands, must_come_of, rejected
-from tests.support.receiver import WEB, Landing
+from tests.support.receiver.attack import Case, Line, each, event, lands, must_come_of, rejected
+from tests.support.receiver.landing import Landing
+from tests.support.receiver.senders import WEB
 
 
 def value(text: bytes) -> bytes:

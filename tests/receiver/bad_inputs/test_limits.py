@@ -9,7 +9,8 @@ from pathlib import Path
 import psutil
 import pytest
 
-from tests.support.attack import (
+from tests.support.receiver.app import AppReceiver
+from tests.support.receiver.attack import (
     KEY,
     Case,
     Line,
@@ -25,14 +26,9 @@ from tests.support.attack import (
     rejected,
     waits_of_good_senders,
 )
-from tests.support.receiver import (
-    SEGMENT_GIVES_UP,
-    AppReceiver,
-    Landing,
-    RunningReceiver,
-    basic,
-    new_id,
-)
+from tests.support.receiver.landing import Landing
+from tests.support.receiver.senders import SEGMENT_GIVES_UP, basic, new_id
+from tests.support.receiver.server import RunningReceiver
 
 MB = 1 << 20
 GZIP = KEY | {"Content-Encoding": "gzip"}

@@ -1,6 +1,5 @@
 """Bad inputs, all the way: whatever a case lands is in the warehouse, byte for byte."""
 
-import os
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,8 +9,6 @@ import duckdb
 import pytest
 
 from landed.folders import CALLS
-from orchestration.loading.load import load
-from orchestration.settings import Settings
 from tests.receiver.bad_inputs import (
     test_events,
     test_http,
@@ -19,11 +16,13 @@ from tests.receiver.bad_inputs import (
     test_limits,
     test_signatures,
 )
-from tests.support.attack import KEY, Case, Line, bad_input, each, expected_lines, send
-from tests.support.duckdb_config import reading
-from tests.support.forked import run_dbt
-from tests.support.made_house import house_settings, move_in
-from tests.support.receiver import AppReceiver, Landing, RunningReceiver, new_id
+from tests.support.house import House
+from tests.support.receiver.app import AppReceiver
+from tests.support.receiver.attack import KEY, Case, Line, bad_input, each, expected_lines, send
+from tests.support.receiver.landing import Landing
+from tests.support.receiver.senders import new_id
+from tests.support.receiver.server import RunningReceiver
+from tests.support.warehouse import reading
 
 pytestmark = pytest.mark.timeout(600)
 
@@ -75,8 +74,7 @@ def raw_lines(con: duckdb.DuckDBPyConnection) -> Counter[Line]:
 @pytest.fixture(scope="module")
 def outcome(tmp_path_factory: pytest.TempPathFactory, prepared_house: Path) -> Iterator[Outcome]:
     """Every case that lands, sent to the receiver, loaded, and modelled by dbt."""
-    folder = tmp_path_factory.mktemp("loading")
-    move_in(prepared_house, folder)
+    house = House(tmp_path_factory.mktemp("loading")).move_in(prepared_house)
     expected, ids = {}, {}
 
     def land(receiver: Landing, *cases: Case) -> None:
@@ -86,20 +84,16 @@ def outcome(tmp_path_factory: pytest.TempPathFactory, prepared_house: Path) -> I
             assert answer.status == case.status
             expected[case.title] = expected_lines(case, body, ids[case.title])
 
-    running = RunningReceiver(folder, workers=1)
+    running = RunningReceiver(house.folder, workers=1)
     land(running, *(case for case in LANDING if case.wire))
     assert running.stop() == 0
-    app = AppReceiver(folder)
+    app = AppReceiver(house.folder)
     land(app, *(case for case in LANDING if not case.wire))
     replay(app, 1000)
     app.close()
-    house = house_settings(folder)
-    settings = Settings(landing=app.landing, warehouse=house["SEAMLINE_WAREHOUSE"])
-    load(settings)
-    environment = os.environ | house | {"DBT_TARGET_PATH": str(folder / "dagster/dbt/target")}
-    status, said = run_dbt(["run", "--select", *MODELS], environment, folder / "dbt")
-    assert status == 0, said
-    with reading(settings) as con:
+    house.load()
+    house.dbt("run", "--select", *MODELS)
+    with reading(house.settings) as con:
         yield Outcome(con, expected, raw_lines(con), ids)
 
 

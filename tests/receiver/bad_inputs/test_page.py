@@ -1,10 +1,10 @@
 """docs/bad-inputs.md is what the tests test, and the tests leave no number out."""
 
-from tests.support.bad_input_page import PAGE, page, rows
+from tests.support.receiver.bad_input_page import PAGE, page, rows
 
 
 def test_the_page_is_made_of_the_tests() -> None:
-    assert PAGE.read_text() == page(), "python -m tests.support.bad_input_page writes it anew"
+    assert PAGE.read_text() == page(), "run tests.support.receiver.bad_input_page"
 
 
 def test_no_number_is_left_out() -> None:

@@ -10,7 +10,8 @@ import pytest
 
 from receiver import auth
 from receiver.sources import Source, Sources, write_sources
-from tests.support.attack import (
+from tests.support.receiver.app import AppReceiver
+from tests.support.receiver.attack import (
     Case,
     Headers,
     Line,
@@ -22,7 +23,9 @@ from tests.support.attack import (
     must_come_of,
     refused,
 )
-from tests.support.receiver import SOURCES, AppReceiver, Landing, Refusal, basic
+from tests.support.receiver.fixtures import Refusal
+from tests.support.receiver.landing import Landing
+from tests.support.receiver.senders import SOURCES, basic
 
 SIGNED = "/webhooks/signed"
 SIGNED_KEY = basic("signed-key")

@@ -14,26 +14,14 @@ from datetime import datetime, timedelta
 import psutil
 import pytest
 
-from tests.support.attack import Watch
-from tests.support.fault_driver import (
-    begin,
-    connect,
-    make_event,
-    make_events,
-    post_events,
-    status,
-)
-from tests.support.fault_report import Report
-from tests.support.receiver import (
-    SEGMENT_GIVES_UP,
-    WEB,
-    AppReceiver,
-    RunningReceiver,
-    eventually,
-    landed_ids,
-    new_id,
-    payload_of,
-)
+from tests.support.faults.driver import begin, connect, make_event, make_events, post_events, status
+from tests.support.faults.report import Report
+from tests.support.processes import eventually
+from tests.support.receiver.app import AppReceiver
+from tests.support.receiver.attack import Watch
+from tests.support.receiver.landing import landed_ids, payload_of
+from tests.support.receiver.senders import SEGMENT_GIVES_UP, WEB, new_id
+from tests.support.receiver.server import RunningReceiver
 
 
 def seconds_of(work: Callable[[], object]) -> float:

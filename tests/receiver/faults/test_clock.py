@@ -7,9 +7,10 @@ from datetime import UTC, datetime
 
 import pytest
 
-from tests.support.fault_driver import judge, make_event, post_events, settle
-from tests.support.fault_shim import Shim
-from tests.support.receiver import RunningReceiver, eventually
+from tests.support.faults.driver import judge, make_event, post_events, settle
+from tests.support.faults.shim import Shim
+from tests.support.processes import eventually
+from tests.support.receiver.server import RunningReceiver
 
 HOUR = 3600
 

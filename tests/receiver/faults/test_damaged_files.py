@@ -10,12 +10,8 @@ from orchestration.loading.landed_file import Contents, LandedFile, read
 from receiver.envelope import good_line
 from receiver.recovery import recover
 from tests.support import landed
-from tests.support.fault_driver import (
-    judge,
-    make_events,
-    post_events,
-)
-from tests.support.receiver import AppReceiver
+from tests.support.faults.driver import judge, make_events, post_events
+from tests.support.receiver.app import AppReceiver
 
 MakeApp = Callable[..., AppReceiver]
 

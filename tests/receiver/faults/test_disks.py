@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.fault_driver import (
+from tests.support.faults.driver import (
     Driver,
     Sent,
     judge,
@@ -21,15 +21,13 @@ from tests.support.fault_driver import (
     post_until_promised,
     settle,
 )
-from tests.support.fault_report import Report
-from tests.support.fault_shim import Shim
-from tests.support.receiver import (
-    SEGMENT_GIVES_UP,
-    Landing,
-    RunningReceiver,
-    eventually,
-    fails_with,
-)
+from tests.support.faults.failing_disk import fails_with
+from tests.support.faults.report import Report
+from tests.support.faults.shim import Shim
+from tests.support.processes import eventually
+from tests.support.receiver.landing import Landing
+from tests.support.receiver.senders import SEGMENT_GIVES_UP
+from tests.support.receiver.server import RunningReceiver
 
 StartReceiver = Callable[..., RunningReceiver]
 Start = Callable[..., Landing]

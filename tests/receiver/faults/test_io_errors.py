@@ -11,9 +11,7 @@ import pytest
 
 from receiver.committer import EXIT_AFTER_IO_ERROR
 from receiver.recovery import recover
-from tests.support.failing_disk import FailingDisk, Process, refuses_to_start
-from tests.support.fault_cuts import losses
-from tests.support.fault_driver import (
+from tests.support.faults.driver import (
     Sent,
     judge,
     make_events,
@@ -21,9 +19,13 @@ from tests.support.fault_driver import (
     post_until_promised,
     settle,
 )
-from tests.support.fault_report import Report
-from tests.support.fault_shim import FDATASYNC, FTRUNCATE, WRITE, Shim
-from tests.support.receiver import RunningReceiver, eventually, landed_ids
+from tests.support.faults.failing_disk import FailingDisk, Process, refuses_to_start
+from tests.support.faults.power_cut import losses
+from tests.support.faults.report import Report
+from tests.support.faults.shim import FDATASYNC, FTRUNCATE, WRITE, Shim
+from tests.support.processes import eventually
+from tests.support.receiver.landing import landed_ids
+from tests.support.receiver.server import RunningReceiver
 
 StartReceiver = Callable[..., RunningReceiver]
 

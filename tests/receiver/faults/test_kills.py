@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from receiver.sources import write_sources
-from tests.support.fault_driver import (
+from tests.support.faults.driver import (
     Driver,
     Event,
     Sent,
@@ -20,18 +20,12 @@ from tests.support.fault_driver import (
     post_events,
     post_until_promised,
 )
-from tests.support.fault_report import Report
-from tests.support.fault_shim import AFTER_SYNC, BEFORE_SYNC, HALF_WRITTEN, Shim
-from tests.support.receiver import (
-    SEGMENT_GIVES_UP,
-    SOURCES,
-    RunningReceiver,
-    eventually,
-    free_port,
-    landed_ids,
-    payload_of,
-    start_process,
-)
+from tests.support.faults.report import Report
+from tests.support.faults.shim import AFTER_SYNC, BEFORE_SYNC, HALF_WRITTEN, Shim
+from tests.support.processes import eventually, free_port
+from tests.support.receiver.landing import landed_ids, payload_of
+from tests.support.receiver.senders import SEGMENT_GIVES_UP, SOURCES
+from tests.support.receiver.server import RunningReceiver, start_process
 
 StartReceiver = Callable[..., RunningReceiver]
 

@@ -12,12 +12,13 @@ from pathlib import Path
 import pytest
 
 from receiver.recovery import recover
-from tests.support.fault_cuts import cuts, losses
-from tests.support.fault_disk import write_out
-from tests.support.fault_driver import Driver, Sent, judge, make_events, post_events
-from tests.support.fault_report import Report
-from tests.support.fault_shim import SWALLOW_FILES, SWALLOW_FOLDERS, Shim
-from tests.support.receiver import RunningReceiver, eventually
+from tests.support.faults.disk import write_out
+from tests.support.faults.driver import Driver, Sent, judge, make_events, post_events
+from tests.support.faults.power_cut import cuts, losses
+from tests.support.faults.report import Report
+from tests.support.faults.shim import SWALLOW_FILES, SWALLOW_FOLDERS, Shim
+from tests.support.processes import eventually
+from tests.support.receiver.server import RunningReceiver
 
 StartReceiver = Callable[..., RunningReceiver]
 

@@ -16,7 +16,7 @@ from typing_extensions import Buffer
 
 from receiver import intake
 from receiver import worker as server_worker
-from tests.support.fault_driver import (
+from tests.support.faults.driver import (
     Driver,
     Sent,
     begin,
@@ -26,8 +26,11 @@ from tests.support.fault_driver import (
     post_until_promised,
     settle,
 )
-from tests.support.fault_report import Report
-from tests.support.receiver import WEB, AppReceiver, RunningReceiver, landed_ids
+from tests.support.faults.report import Report
+from tests.support.receiver.app import AppReceiver
+from tests.support.receiver.landing import landed_ids
+from tests.support.receiver.senders import WEB
+from tests.support.receiver.server import RunningReceiver
 
 StartReceiver = Callable[..., RunningReceiver]
 

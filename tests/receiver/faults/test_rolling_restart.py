@@ -20,7 +20,8 @@ from receiver import server
 from receiver.server import Server
 from receiver.sources import load_sources
 from receiver.worker import Worker
-from tests.support.receiver import AppReceiver, landed_ids
+from tests.support.receiver.app import AppReceiver
+from tests.support.receiver.landing import landed_ids
 
 MakeApp = Callable[..., AppReceiver]
 

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.fault_cuts import cuts
-from tests.support.fault_shim import FDATASYNC, RENAME, SWALLOW_FILES, WRITE, Shim
+from tests.support.faults.power_cut import cuts
+from tests.support.faults.shim import FDATASYNC, RENAME, SWALLOW_FILES, WRITE, Shim
 
 HELPERS = """
 import os

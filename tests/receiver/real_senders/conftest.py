@@ -4,8 +4,8 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.support.in_process import InProcess
-from tests.support.receiver import AppReceiver
+from tests.support.receiver.app import AppReceiver
+from tests.support.receiver.in_process import InProcess
 
 
 @pytest.fixture

@@ -9,9 +9,9 @@ import pytest
 
 from receiver import auth, intake
 from receiver.sources import Sources
-from tests.support.attack import bad_input
-from tests.support.in_process import InProcess
-from tests.support.receiver import SOURCES, WEB
+from tests.support.receiver.attack import bad_input
+from tests.support.receiver.in_process import InProcess
+from tests.support.receiver.senders import SOURCES, WEB
 
 A = b'{"type":"track","messageId":"a","n":1.0}'
 B = b'{"type":"track","messageId":"b"}'

@@ -8,7 +8,8 @@ from contextlib import ExitStack, contextmanager
 
 import pytest
 
-from tests.support.receiver import WEB, RunningReceiver
+from tests.support.receiver.senders import WEB
+from tests.support.receiver.server import RunningReceiver
 
 FEW_CONNECTIONS = """
 from gunicorn.workers.base_async import AsyncWorker

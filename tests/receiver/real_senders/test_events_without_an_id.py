@@ -6,9 +6,9 @@ from collections.abc import Callable
 import pytest
 
 from receiver import intake
-from tests.support.attack import bad_input
-from tests.support.in_process import InProcess
-from tests.support.receiver import WEB, basic
+from tests.support.receiver.attack import bad_input
+from tests.support.receiver.in_process import InProcess
+from tests.support.receiver.senders import WEB, basic
 
 CURL = b'{"type":"track","event":"e"}'
 TIMED = b'{"type":"track","event":"e","timestamp":"2026-11-22T00:00:00Z"}'

@@ -5,9 +5,9 @@ import json
 import pytest
 
 from receiver import logs
-from tests.support.attack import bad_input
-from tests.support.in_process import InProcess
-from tests.support.receiver import WEB
+from tests.support.receiver.attack import bad_input
+from tests.support.receiver.in_process import InProcess
+from tests.support.receiver.senders import WEB
 
 DEVICE = b'{"messageId":"m","context":{"direct":true}}'
 

@@ -5,7 +5,9 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.support.receiver import WEB, AppReceiver, Refusal, basic, new_id
+from tests.support.receiver.app import AppReceiver
+from tests.support.receiver.fixtures import Refusal
+from tests.support.receiver.senders import WEB, basic, new_id
 
 
 @pytest.fixture(scope="module")

@@ -5,7 +5,8 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.support.receiver import AppReceiver, basic, new_id
+from tests.support.receiver.app import AppReceiver
+from tests.support.receiver.senders import basic, new_id
 
 
 @pytest.fixture(scope="module")

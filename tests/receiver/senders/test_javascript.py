@@ -13,7 +13,9 @@ from urllib.parse import quote
 
 import pytest
 
-from tests.support.receiver import RunningReceiver, eventually, new_id
+from tests.support.processes import eventually
+from tests.support.receiver.senders import new_id
+from tests.support.receiver.server import RunningReceiver
 
 CLIENTS = Path(__file__).parent / "clients"
 UMD = CLIENTS / "node_modules/@segment/analytics-next/dist/umd"

@@ -6,7 +6,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.support.receiver import WEB, AppReceiver, basic, new_id
+from tests.support.receiver.app import AppReceiver
+from tests.support.receiver.senders import WEB, basic, new_id
 
 SHORT = {"t": "track", "i": "identify", "p": "page", "s": "screen", "g": "group", "a": "alias"}
 CALLS = SHORT | {call: call for call in SHORT.values()}

@@ -6,7 +6,8 @@ from urllib.parse import urlencode
 
 import pytest
 
-from tests.support.receiver import AppReceiver, new_id
+from tests.support.receiver.app import AppReceiver
+from tests.support.receiver.senders import new_id
 
 
 def encoded(event: object) -> str:

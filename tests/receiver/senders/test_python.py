@@ -3,7 +3,8 @@
 import pytest
 from segment.analytics.client import Client
 
-from tests.support.receiver import RunningReceiver, new_id
+from tests.support.receiver.senders import new_id
+from tests.support.receiver.server import RunningReceiver
 
 
 @pytest.mark.parametrize("gzip", [False, True], ids=["plain", "gzip"])

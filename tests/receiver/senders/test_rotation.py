@@ -10,7 +10,11 @@ import httpx
 import pytest
 
 from receiver import live_sources
-from tests.support.receiver import AppReceiver, Landing, RunningReceiver, basic, eventually
+from tests.support.processes import eventually
+from tests.support.receiver.app import AppReceiver
+from tests.support.receiver.landing import Landing
+from tests.support.receiver.senders import basic
+from tests.support.receiver.server import RunningReceiver
 
 TAKEN_OVER = 2.0  # seconds after which a change has to hold
 

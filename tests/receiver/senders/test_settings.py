@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.support.receiver import AppReceiver
+from tests.support.receiver.app import AppReceiver
 
 PATHS = ["/v1/projects/web-key/settings", "/projects/web-key/settings"]
 

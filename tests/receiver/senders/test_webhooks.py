@@ -7,7 +7,8 @@ import json
 
 import pytest
 
-from tests.support.receiver import AppReceiver, basic, new_id
+from tests.support.receiver.app import AppReceiver
+from tests.support.receiver.senders import basic, new_id
 
 CLASSIC = {"User-Agent": "Segment.io/1.0", "Content-Type": "application/json"}
 ACTIONS = {"User-Agent": "Segment (Actions)", "Content-Type": "application/json"}

@@ -21,7 +21,10 @@ import pytest
 
 from orchestration.loading.landed_file import read, sealed_files
 from receiver.recovery import recover
-from tests.support.receiver import WEB, Landing, RunningReceiver, eventually
+from tests.support.processes import eventually
+from tests.support.receiver.landing import Landing
+from tests.support.receiver.senders import WEB
+from tests.support.receiver.server import RunningReceiver
 
 CALLS = ("track", "page", "identify")
 AUTHORIZED = b"Host: x\r\nAuthorization: " + WEB["Authorization"].encode() + b"\r\n"

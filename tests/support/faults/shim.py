@@ -1,4 +1,4 @@
-"""The preloaded shim of tests/support/shim.c: a disk and a clock that fail on demand."""
+"""The preloaded shim of tests/support/faults/shim.c: a disk and a clock that fail on demand."""
 
 import ctypes
 import mmap

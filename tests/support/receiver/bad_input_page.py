@@ -1,10 +1,10 @@
-"""docs/bad-inputs.md, made of the tests: `python -m tests.support.bad_input_page` does it."""
+"""Makes docs/bad-inputs.md of the tests: `python -m tests.support.receiver.bad_input_page`."""
 
 import importlib
 from collections.abc import Iterator
 from pathlib import Path
 
-PAGE = Path(__file__).parents[2] / "docs" / "bad-inputs.md"
+PAGE = Path(__file__).parents[3] / "docs" / "bad-inputs.md"
 MODULES = ("signatures", "http", "json", "events", "limits", "loading")
 REAL_SENDERS = ("bodies", "requests", "events_without_an_id")
 

@@ -14,7 +14,6 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from multiprocessing.context import ForkServerProcess
-from pathlib import Path
 from typing import Any
 
 import duckdb
@@ -24,8 +23,7 @@ from orchestration.loading.landed_file import sealed_files
 from orchestration.loading.tables import CALLS
 from orchestration.settings import Settings
 from tests.support import landed
-from tests.support.duckdb_config import reading, spare_the_processor
-from tests.support.forked import run_command
+from tests.support.warehouse import reading, rows, spare_the_processor
 
 _forks = multiprocessing.get_context("forkserver")
 # A fork of a process that has imported everything begins at once, so kills cost no imports.
@@ -33,7 +31,7 @@ _forks.set_forkserver_preload(["orchestration.dbt", "orchestration.loading.load"
 
 
 class Child:
-    """A process that does one thing of load_fault_children, and can be killed while it does."""
+    """A process that does one thing of load_children, and can be killed while it does."""
 
     def __init__(self, target: Callable[..., None], *arguments: object) -> None:
         """Start it, and return once it begins."""
@@ -164,38 +162,12 @@ def ledger_faults(settings: Settings) -> dict[str, object]:
 
 def in_ledger(settings: Settings) -> set[str]:
     """The names of the files that are loaded."""
-    return {name for (name,) in query(settings, "select file from raw.landed_file")}
-
-
-def query(settings: Settings, sql: str) -> list[tuple[Any, ...]]:
-    """Ask the warehouse."""
-    with reading(settings) as con:
-        return con.execute(sql).fetchall()
+    return {name for (name,) in rows(settings, "select file from raw.landed_file")}
 
 
 def waiting(settings: Settings) -> set[str]:
     """The names of the files that wait."""
     return {file.name for file in sealed_files(settings.landing)}
-
-
-def environment(settings: Settings, folder: Path) -> dict[str, str]:
-    """What a process of this house finds in its environment."""
-    return {
-        "SEAMLINE_LANDING": str(settings.landing),
-        "SEAMLINE_WAREHOUSE": settings.warehouse,
-        "SEAMLINE_WAREHOUSE_DATA": str(settings.data),
-        "SEAMLINE_COLUMNS": str(settings.columns),
-        "SEAMLINE_INTEGRATION_NAME": settings.integration_name,
-        "SEAMLINE_LOCK_SECONDS": str(settings.lock_seconds),
-        "DAGSTER_HOME": str(settings.dagster_home),
-        "DBT_LOG_PATH": str(folder / "logs"),
-    }
-
-
-def make(*arguments: str, settings: Settings, folder: Path, **more: str) -> tuple[int, str]:
-    """Run `python -m orchestration`, as `make` does; return its status and what it said of it."""
-    done = run_command(arguments, os.environ | environment(settings, folder) | more)
-    return done.returncode, done.stderr
 
 
 def sleep_at_random(chance: random.Random, seconds: float) -> None:

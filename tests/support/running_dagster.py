@@ -1,23 +1,22 @@
 """Dagster's daemon with its code server and runs, really started, and killed one by one."""
 
-import contextlib
 import os
-import random
 import shutil
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 import dagster as dg
 import psutil
 
-from orchestration.loading.tables import CALLS
+from landed.settings import ROOT
 from stack.services import SCRIPTS
-from tests.support.killed_loads import Sent, ledger_faults, query
-from tests.support.running_stack import ROOT, House, plain_environment
+from tests.support.faults.killed_loads import Sent, ledger_faults
+from tests.support.house import TABLES
+from tests.support.processes import plain_environment
+from tests.support.running_stack import RunningHouse
 
 PATIENCE = 240
 """Seconds for what takes ten on a machine that is not busy, and two minutes after a run's death."""
@@ -30,26 +29,7 @@ ON_THEIR_WAY = [
 ]
 
 
-def is_daemon(command: list[str]) -> bool:
-    return any(part.endswith("dagster-daemon") for part in command[:2])
-
-
-def is_code_server(command: list[str]) -> bool:
-    return "api" in command and "grpc" in command
-
-
-def is_run_worker(command: list[str]) -> bool:
-    return "execute_run" in command or any("spawn_main" in part for part in command)
-
-
-VICTIMS: dict[str, Callable[[list[str]], bool]] = {
-    "daemon": is_daemon,
-    "code server": is_code_server,
-    "run worker": is_run_worker,
-}
-
-
-class LoadingHouse(House):
+class LoadingHouse(RunningHouse):
     """A house in which only the loading runs: files are landed by hand."""
 
     def __init__(self, folder: Path) -> None:
@@ -92,26 +72,10 @@ class LoadingHouse(House):
 
     def kill(self, victim: str) -> None:
         """SIGKILL, once there is such a process."""
-        self.wait_for(victim).kill()
+        self.wait_for(victim, PATIENCE).kill()
         if victim == "daemon":
             assert self.process is not None
             self.process.wait(timeout=10)
-
-    def wait_for(self, victim: str) -> psutil.Process:
-        """Wait until there is such a process."""
-        deadline = time.monotonic() + PATIENCE
-        while (found := self.running(victim)) is None:
-            assert time.monotonic() < deadline, f"no {victim}:\n{self.tail()}"
-            time.sleep(0.05)
-        return found
-
-    def running(self, victim: str) -> psutil.Process | None:
-        """Such a process, if there is one now."""
-        for process in self.processes():
-            with contextlib.suppress(psutil.Error):
-                if VICTIMS[victim](process.cmdline()):
-                    return process
-        return None
 
     def end(self) -> None:
         """Kill everything that is left."""
@@ -144,11 +108,11 @@ class LoadingHouse(House):
 
     def _wanting(self) -> dict[str, int]:
         """Of each final table, how many events it lacks."""
-        rows = {call: query(self.settings, _COUNTS.format(call))[0] for call in MODELLED}
+        rows = {call: self.rows(_COUNTS.format(call))[0] for call in TABLES}
         assert all(count == ids for count, ids in rows.values())
         return {
             call: len(self.sent.ids[call]) - rows[call][0]
-            for call in MODELLED
+            for call in TABLES
             if rows[call][0] != len(self.sent.ids[call])
         }
 
@@ -162,10 +126,4 @@ class LoadingHouse(House):
         return time.monotonic() - started
 
 
-MODELLED = [call for call in CALLS if call != "delete"]
 _COUNTS = 'select count(*), count(distinct message_id) from segment."{}"'
-
-
-def pause(chance: random.Random, seconds: float) -> None:
-    """Let the house get to any point of what it does."""
-    time.sleep(chance.uniform(0, seconds))

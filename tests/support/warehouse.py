@@ -1,10 +1,12 @@
-"""DuckDB as tests have it, in their own process and in those they fork: half the processor's time.
+"""The warehouse as tests look at it, and DuckDB as they have it: for half the processor's time.
 
-The processes that tests start as a user does have DuckDB as it ships.
+That holds in their own process and in those they fork. The processes that tests start as a user
+does have DuckDB as it ships.
 """
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import duckdb
 
@@ -38,6 +40,12 @@ def reading(settings: Settings) -> Iterator[duckdb.DuckDBPyConnection]:
     con.execute("use memory")
     con.execute(f"detach {DATABASE}")
     _idle.append(con)
+
+
+def rows(settings: Settings, sql: str, parameters: object = None) -> list[tuple[Any, ...]]:
+    """Return the answer to a query."""
+    with reading(settings) as con:
+        return con.execute(sql, parameters).fetchall()
 
 
 def _session() -> duckdb.DuckDBPyConnection:

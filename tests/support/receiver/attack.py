@@ -19,15 +19,9 @@ from typing import NamedTuple
 import psutil
 import pytest
 
-from tests.support.receiver import (
-    SEGMENT_GIVES_UP,
-    SOURCES,
-    Landing,
-    RunningReceiver,
-    basic,
-    new_id,
-    payload_of,
-)
+from tests.support.receiver.landing import Landing, payload_of
+from tests.support.receiver.senders import SEGMENT_GIVES_UP, SOURCES, basic, new_id
+from tests.support.receiver.server import RunningReceiver
 
 KEY = basic("hooks-key")
 SECRETS = [text for one in SOURCES for text in (*one.write_keys, *one.shared_secrets)]

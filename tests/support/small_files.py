@@ -8,7 +8,7 @@ import duckdb
 from orchestration.loading.load import load
 from orchestration.settings import Settings
 from tests.support import landed
-from tests.support.duckdb_config import reading
+from tests.support.warehouse import reading
 
 LOADS = 12
 

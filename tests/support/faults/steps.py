@@ -38,7 +38,7 @@ def kill_at(step: int, setup: str, work: str) -> None:
 
 def _run(setup: str, work: str, last: int) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, "-m", "tests.support.steps"],
+        [sys.executable, "-m", "tests.support.faults.steps"],
         input=json.dumps([setup, work, last]),
         capture_output=True,
         text=True,

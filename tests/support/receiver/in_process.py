@@ -9,7 +9,8 @@ from typing import Any
 from flask import Flask
 from werkzeug.test import TestResponse
 
-from tests.support.receiver import WEB, whole_lines
+from tests.support.receiver.landing import whole_lines
+from tests.support.receiver.senders import WEB
 
 
 class InProcess:

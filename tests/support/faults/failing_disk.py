@@ -1,7 +1,7 @@
 """A disk in this process whose N-th operation fails, and a committer that lives and dies on it.
 
-Where an operation fails in a really started receiver, tests/support/shim.c does it. This is the
-cheap form, for trying every place there is.
+Where an operation fails in a really started receiver, shim.c does it. This is the cheap form, for
+trying every place there is.
 """
 
 import os
@@ -20,7 +20,7 @@ from receiver.errors import NotLandedError, StartError
 from receiver.lines import Lines
 from receiver.open_files import OpenFiles
 from receiver.recovery import recover
-from tests.support.receiver import new_id
+from tests.support.receiver.senders import new_id
 
 OPERATIONS = ("open", "write", "fsync", "fdatasync", "ftruncate", "rename", "unlink", "mkdir")
 
@@ -117,3 +117,12 @@ def refuses_to_start(landing: Path) -> bool:
     except (StartError, OSError):
         return True
     return False
+
+
+def fails_with(number: int) -> Callable[..., Any]:
+    """Return a stand-in for a call of the operating system that fails."""
+
+    def fail(*_: object, **__: object) -> None:
+        raise OSError(number, os.strerror(number))
+
+    return fail

@@ -4,12 +4,8 @@ import base64
 import io
 import itertools
 import json
-import shutil
-import subprocess
-import sys
 import tarfile
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -17,17 +13,9 @@ from urllib.parse import quote
 import duckdb
 import zstandard
 
-from landed.settings import ROOT
 from orchestration.loading.people import ANONYMOUS, USER, Id
-from orchestration.loading.tables import CALLS
-from orchestration.settings import Settings
-from orchestration.verify import verify
-from tests.support import forked, landed
-from tests.support.duckdb_config import reading
-from tests.support.forked import run_command
-from tests.support.made_house import plain_environment
-
-TABLES = ("alias", "group", "identify", "page", "screen", "track")
+from tests.support import landed
+from tests.support.house import House
 
 ALICE = "alice-7f3e/zoë+1"
 ALICE_DEVICE = "device-of-alice-5c1d"
@@ -47,70 +35,9 @@ def track(user: object, message_id: str | None = None, **properties: object) -> 
     return made | ({"messageId": message_id} if message_id else {})
 
 
-@dataclass
-class House:
-    """A landing folder and a warehouse."""
-
-    settings: Settings
-    environment: dict[str, str] = field(default_factory=dict)
-
-    @property
-    def landing(self) -> Path:
-        """Its landing folder."""
-        return self.settings.landing
-
-    def rows(self, sql: str) -> list[tuple[Any, ...]]:
-        """The answer to a query."""
-        with reading(self.settings) as con:
-            return con.execute(sql).fetchall()
-
-    def hashes(self) -> dict[str, set[tuple[Any, ...]]]:
-        """A hash of each row of each final and raw table, beside what it is known by."""
-        schema = self.settings.schema_name
-        found = {
-            f"{schema}.{table}": f'select message_id, hash(t) from {schema}."{table}" as t'
-            for table in TABLES
-        }
-        raw = (*CALLS, "rejected")
-        found |= {f"raw.{t}": f'select file, line, hash(t) from raw."{t}" as t' for t in raw}
-        return {name: set(self.rows(sql)) for name, sql in found.items()}
-
-    def command(self, *arguments: str, **popen: Any) -> subprocess.Popen[str]:
-        """Start `python -m orchestration` on this house."""
-        return subprocess.Popen(
-            [sys.executable, "-m", "orchestration", *arguments],
-            cwd=ROOT,
-            env=plain_environment() | self.environment,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            **popen,
-        )
-
-    def run(self, *arguments: str) -> str:
-        """Run it; it has to succeed."""
-        done = run_command(arguments, plain_environment() | self.environment)
-        assert done.returncode == 0, done.stdout + done.stderr
-        return done.stdout + done.stderr
-
-
-def house_in(folder: Path, seal_seconds: float = 0.3) -> House:
-    environment = {
-        "SEAMLINE_LANDING": str(folder / "landing"),
-        "SEAMLINE_WAREHOUSE": f"ducklake:sqlite:{folder}/warehouse/catalog.sqlite",
-        "SEAMLINE_SOURCES": str(folder / "sources.toml"),
-        "SEAMLINE_COLUMNS": str(folder / "columns.yml"),
-        "SEAMLINE_SEAL_SECONDS": str(seal_seconds),
-        "DAGSTER_HOME": str(folder / "dagster"),
-    }
-    settings = Settings(
-        landing=folder / "landing",
-        warehouse=environment["SEAMLINE_WAREHOUSE"],
-        columns=folder / "columns.yml",
-        seal_seconds=seal_seconds,
-        DAGSTER_HOME=folder / "dagster",
-    )
-    return House(settings, environment)
+def quick_house(folder: Path) -> House:
+    """A house whose receiver seals what is not full at once: an erasure waits for that."""
+    return House(folder, seal_seconds=0.3)
 
 
 def land_everywhere(landing: Path) -> None:
@@ -185,23 +112,6 @@ def land_later(landing: Path) -> None:
     body = landed.rejected_line(json.dumps({"userId": ALICE}).encode(), reason="no_type")
     landed.land(landing, "rejected", body, name="20261122T06-r-1-a-1.ndjson")
     landed.land(landing, "rejected", body[:-5], name="20261122T06-r-1-a-2.ndjson.torn")
-
-
-def run_models(house: House, *tables: str) -> None:
-    """Bring tables up to date, all if none is named; the views on them are not needed here."""
-    names = [name for table in tables or TABLES for name in (f"stg_segment__{table}", table)]
-    forked.run_models(names, house.environment)
-
-
-def copy_of(template: Path, folder: Path) -> House:
-    """A copy of a house; the receiver is told nothing by it."""
-    shutil.copytree(template, folder)
-    return house_in(folder)
-
-
-def troubles_of(house: House) -> list[str]:
-    """What `make verify` finds wrong."""
-    return verify(house.settings).troubles
 
 
 def found_in(folder: Path, *ids: str) -> list[str]:

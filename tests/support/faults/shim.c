@@ -2,7 +2,7 @@
  *
  * Only paths below FAULTS_ROOT, and the syncing of the folder it lies in, are touched.
  * Every change there is written to FAULTS_JOURNAL, in the order it was done, so that a test can
- * work out what a power cut at any moment would have left (tests/support/fault_disk.py reads it).
+ * work out what a power cut at any moment would have left (tests/support/faults/disk.py reads it).
  * FAULTS_CONTROL is a small file that tests map and write to while the receiver runs: which
  * operation fails and how, what syncing costs, which syncs are swallowed, what time it is.
  *
@@ -36,7 +36,7 @@ enum { J_CREATE = 1, J_WRITE, J_TRUNCATE, J_SYNC_START, J_SYNC_END, J_SYNC_FAILE
 enum { NOWHERE, BEFORE_SYNC, AFTER_SYNC, HALF_WRITTEN };
 enum { SWALLOW_FILES = 1, SWALLOW_FOLDERS = 2 };
 
-/* The order is the one of `Control` in tests/support/fault_shim.py. */
+/* The order is the one of `Control` in tests/support/faults/shim.py. */
 struct control {
     int64_t kinds;        /* operations that are counted and may fail */
     int64_t count;        /* how many there were */
