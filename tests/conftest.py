@@ -23,9 +23,11 @@ pytest_plugins = [
     "tests.support.receiver.fixtures",
 ]
 
-# An example may take as long as it does: other work may be busy beside.
-hypothesis.settings.register_profile("unhurried", deadline=None)
-hypothesis.settings.load_profile("unhurried")
+# An example may take as long as it does: other work may be busy beside. There are others in each
+# run; `--hypothesis-profile deep` tries many at once.
+hypothesis.settings.register_profile("short", deadline=None, max_examples=30)
+hypothesis.settings.register_profile("deep", deadline=None, max_examples=1000)
+hypothesis.settings.load_profile("short")
 
 spare_the_processor()
 

@@ -32,9 +32,13 @@ def wanted(result: dg.SensorResult | dg.SkipReason) -> set[str]:
     return {key.to_user_string() for key in request.asset_selection or []}
 
 
+@dg.job(name=load_job.name)
+def _empty_job() -> None:
+    """Of the load's name, by which the sensor goes; a run of the load takes 0.2 s to make."""
+
+
 def _started_run(instance: dg.DagsterInstance) -> dg.DagsterRun:
-    job = defs.get_repository_def().get_job(load_job.name)
-    run = instance.create_run_for_job(job, status=dg.DagsterRunStatus.STARTED)
+    run = instance.create_run_for_job(_empty_job, status=dg.DagsterRunStatus.STARTED)
     instance.report_engine_event("started", run)
     return run
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import duckdb
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.support import landed
@@ -31,7 +31,6 @@ def cleaned(value: Any) -> Any:
     return value
 
 
-@settings(max_examples=200)
 @given(DOCUMENTS, st.booleans())
 def test_every_nul_of_a_document_becomes_what_can_be_looked_for(
     document: Any, is_ascii: bool

@@ -4,7 +4,7 @@ import json
 import re
 from itertools import islice
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from receiver.envelope import good_line, is_whole, received_stamps, rejected_line
@@ -13,10 +13,7 @@ STAMP = "2026-11-22T05:24:46.123456Z"
 TEXT = st.text(st.characters(exclude_categories=["Cs"]))
 OBJECTS = st.dictionaries(TEXT, TEXT | st.integers() | st.none())
 
-unhurried = settings(deadline=None, max_examples=60)  # other tests may be busy beside
 
-
-@unhurried
 @given(TEXT, TEXT | st.none(), OBJECTS, st.sampled_from([None, 1]))
 def test_an_event_is_one_whole_line(
     message_id: str, sent_at: str | None, event: dict[str, object], indent: int | None
@@ -33,13 +30,11 @@ def test_an_event_is_one_whole_line(
     assert payload.replace(b"\n", b" ") in line
 
 
-@unhurried
 @given(st.binary())
 def test_what_is_rejected_is_one_whole_line(body: bytes) -> None:
     assert is_whole(rejected_line(STAMP, "web", None, "bad_json", body))
 
 
-@unhurried
 @given(st.data())
 def test_a_changed_or_cut_line_is_not_whole(data: st.DataObject) -> None:
     line = good_line("id", STAMP, None, "web", b'{"a":1}')

@@ -26,9 +26,7 @@ SEEDS = [
     gzip.compress(b"{}", mtime=0),
 ]
 
-unhurried = settings(
-    deadline=None, max_examples=60, suppress_health_check=[HealthCheck.too_slow]
-)  # other tests may be busy beside
+unhurried = settings(suppress_health_check=[HealthCheck.too_slow])  # others may be busy beside
 
 
 @st.composite

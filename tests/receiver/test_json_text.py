@@ -4,7 +4,7 @@ import json
 from typing import Any
 
 import msgspec
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from receiver.events import Event, Limits, check_event
@@ -29,8 +29,6 @@ STYLES = st.sampled_from(
 )
 LIMITS = Limits(event_bytes=1 << 20, depth=128)
 
-unhurried = settings(deadline=None, max_examples=60)  # other tests may be busy beside
-
 
 def dump(value: Any, style: dict[str, Any]) -> bytes:
     return json.dumps(value, **style).encode(errors="surrogatepass")
@@ -52,7 +50,6 @@ def depth_of(value: Any) -> int:
     return 0
 
 
-@unhurried
 @given(st.lists(VALUES), STYLES)
 def test_an_array_is_cut_into_its_elements(values: list[Any], style: dict[str, Any]) -> None:
     cut = elements(dump(values, style))
@@ -61,7 +58,6 @@ def test_an_array_is_cut_into_its_elements(values: list[Any], style: dict[str, A
     assert [json.loads(one) for one in cut] == values
 
 
-@unhurried
 @given(OBJECTS, STYLES)
 def test_members_are_found_where_they_stand(value: dict[str, Any], style: dict[str, Any]) -> None:
     text = dump(value, style)
@@ -72,7 +68,6 @@ def test_members_are_found_where_they_stand(value: dict[str, Any], style: dict[s
         assert {one.key: json.loads(text[one.start : one.end]) for one in found} == value
 
 
-@unhurried
 @given(st.binary() | VALUES.map(lambda value: dump(value, {})))
 def test_no_bytes_break_the_scanner(text: bytes) -> None:
     for scan in (elements, members):
@@ -81,7 +76,6 @@ def test_no_bytes_break_the_scanner(text: bytes) -> None:
         scan(b"{" + text + b"}")
 
 
-@unhurried
 @given(VALUES, STYLES)
 def test_depth_is_counted_outside_strings(value: Any, style: dict[str, Any]) -> None:
     text = dump(value, style)
@@ -90,7 +84,6 @@ def test_depth_is_counted_outside_strings(value: Any, style: dict[str, Any]) -> 
     assert depth_of(value) == 0 or deeper_than(text, depth_of(value) - 1)
 
 
-@unhurried
 @given(OBJECTS, STYLES)
 def test_a_key_that_stands_twice_is_noticed(value: dict[str, Any], style: dict[str, Any]) -> None:
     text = dump(value, style)
@@ -104,7 +97,6 @@ def test_a_key_that_stands_twice_is_noticed(value: dict[str, Any], style: dict[s
         assert repeats_a_key(twice, parse(twice))
 
 
-@unhurried
 @given(OBJECTS, OBJECTS, STYLES)
 def test_merging_adds_what_is_missing_and_changes_nothing(
     event: dict[str, Any], batch: dict[str, Any], style: dict[str, Any]
@@ -128,7 +120,6 @@ def test_merging_adds_what_is_missing_and_changes_nothing(
 SHARED_NAMES = {"context", "integrations", "sentAt"}
 
 
-@unhurried
 @given(OBJECTS, STYLES)
 def test_an_event_is_landed_as_it_came(event: dict[str, Any], style: dict[str, Any]) -> None:
     item = dump(event | {"type": "track"}, style)

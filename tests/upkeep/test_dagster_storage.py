@@ -1,6 +1,7 @@
 """Old runs go with all that belongs to them; what is young or still running stays."""
 
 import os
+import shutil
 import sqlite3
 import time
 from collections.abc import Iterator
@@ -45,9 +46,17 @@ JOB = dg.Definitions(
 ).resolve_job_def("job")
 
 
+@pytest.fixture(scope="module")
+def dagster_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """DAGSTER_HOME as it is made once, with Dagster's databases in it, empty."""
+    home = tmp_path_factory.mktemp("made") / "dagster"
+    prepare_dagster_home(Settings(dagster_home=home))
+    return home
+
+
 @pytest.fixture
-def instance(settings: Settings) -> Iterator[dg.DagsterInstance]:
-    prepare_dagster_home(settings)
+def instance(settings: Settings, dagster_home: Path) -> Iterator[dg.DagsterInstance]:
+    shutil.copytree(dagster_home, settings.dagster_home, symlinks=True)
     with dg.DagsterInstance.from_config(str(settings.dagster_home)) as instance:
         yield instance
 

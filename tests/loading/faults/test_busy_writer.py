@@ -1,7 +1,6 @@
 """F24: somebody holds the writer's place. A load says so and loses nothing; the next catches up."""
 
 import os
-import time
 from collections.abc import Iterator
 
 import duckdb
@@ -11,7 +10,11 @@ from orchestration.loading import warehouse
 from orchestration.loading.load import load
 from orchestration.settings import Settings
 from tests.support.faults.killed_loads import Child, Sent, ledger_faults, waiting
-from tests.support.faults.load_children import hold_the_writers_place, load_files, lock_the_catalog
+from tests.support.faults.load_children import (
+    hold_the_writers_place,
+    load_once_it_may,
+    lock_the_catalog,
+)
 from tests.support.forked import run_command
 
 
@@ -47,8 +50,8 @@ def test_a_load_waits_for_the_writer_before_it_and_goes_on_when_that_one_dies(
 ) -> None:
     """The kernel frees the place at once: no minute passes, and nobody has to remove a file."""
     sent.land(3)
-    child = Child(load_files, settings)
-    time.sleep(1)
+    child = Child(load_once_it_may, settings)
+    assert child.told() == "waits"
     assert waiting(settings) == set(sent.files)
 
     holder.kill()

@@ -42,7 +42,7 @@ def test_what_two_loads_take_at_once_is_loaded_once(made_warehouse: Settings) ->
 
 
 @pytest.mark.long
-def test_what_two_receivers_receivers_land_and_two_loads_take_is_loaded_once(
+def test_what_two_receivers_land_and_two_loads_take_is_loaded_once(
     start_receiver: StartReceiver, settings: Settings, report: Report
 ) -> None:
     receivers = [start_receiver(workers=1, seal_seconds=0.3) for _ in range(2)]

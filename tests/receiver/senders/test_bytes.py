@@ -10,7 +10,7 @@ from receiver.direct import DirectSender
 from receiver.events import Event, Limits, Rejected, ShutOut, check_event
 from receiver.json_text import places, without_member
 from receiver.shared_fields import SharedFields
-from tests.receiver.test_json_text import OBJECTS, STYLES, VALUES, dump, is_valid, unhurried
+from tests.receiver.test_json_text import OBJECTS, STYLES, VALUES, dump, is_valid
 
 LIMITS = Limits(event_bytes=1 << 20, depth=128)
 SENDER = DirectSender("Segment", "203.0.113.7")
@@ -28,7 +28,6 @@ EVENTS = st.fixed_dictionaries(
 )
 
 
-@unhurried
 @given(OBJECTS, STYLES)
 def test_places_are_where_values_stand(value: dict[str, Any], style: dict[str, Any]) -> None:
     text = dump(value, style)
@@ -37,7 +36,6 @@ def test_places_are_where_values_stand(value: dict[str, Any], style: dict[str, A
         assert found == value
 
 
-@unhurried
 @given(OBJECTS, STYLES, st.data())
 def test_a_member_that_is_cut_out_leaves_the_others(
     value: dict[str, Any], style: dict[str, Any], data: st.DataObject
@@ -55,7 +53,6 @@ def test_a_member_that_is_cut_out_leaves_the_others(
     assert text.endswith(cut[head:])  # what is behind it is what stood behind it
 
 
-@unhurried
 @given(EVENTS, OBJECTS, STYLES)
 def test_an_event_of_an_sdk_is_completed_and_no_more(
     event: dict[str, Any], batch: dict[str, Any], style: dict[str, Any]

@@ -7,6 +7,7 @@ import logging
 import os
 import resource
 import sqlite3
+import time
 from collections.abc import Mapping
 from contextlib import closing
 from multiprocessing.connection import Connection
@@ -23,6 +24,19 @@ def load_files(settings: Settings, tell: Connection) -> None:
     tell.send("begins")
     load(settings)
     tell.send(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024)
+
+
+def load_once_it_may(settings: Settings, tell: Connection) -> None:
+    """Load what is sealed, and tell when it has to wait, which here is for the writer's lock."""
+    sleep = time.sleep
+
+    def told(seconds: float) -> None:
+        time.sleep = sleep
+        tell.send("waits")
+        sleep(seconds)
+
+    time.sleep = told
+    load_files(settings, tell)
 
 
 def load_and_tell(settings: Settings, tell: Connection) -> None:
