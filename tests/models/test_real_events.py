@@ -46,12 +46,17 @@ def without_nulls(house: House, query: str) -> list[dict[str, Any]]:
     ]
 
 
+@pytest.fixture(scope="module")
+def rows(loaded: House) -> dict[str, list[dict[str, Any]]]:
+    """All rows, by table."""
+    return {table: without_nulls(loaded, f'from segment."{table}"') for table in TABLES}
+
+
 @pytest.mark.parametrize(("event", "expected"), EVENTS, ids=lambda one: one.get("messageId", ""))
 def test_an_event_is_the_row_it_has_to_be(
-    loaded: House, event: dict[str, Any], expected: dict[str, Any]
+    rows: dict[str, list[dict[str, Any]]], event: dict[str, Any], expected: dict[str, Any]
 ) -> None:
-    query = f"from segment.\"{event['type']}\" where message_id = '{event['messageId']}'"
-    (row,) = without_nulls(loaded, query)
+    (row,) = (row for row in rows[event["type"]] if row["message_id"] == event["messageId"])
 
     assert row == {"message_id": event["messageId"], "type": event["type"], **expected}
 
@@ -264,18 +269,25 @@ def queries_on(page: Path) -> list[str]:
     return [one for one in statements if not one.startswith("-- before")]
 
 
-@pytest.mark.parametrize("page", PAGES_WITH_SQL, ids=lambda page: page.stem)
-def test_every_query_in_the_docs_runs(
-    loaded: House, page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Beside tables that were exported from Stitch and from Segment Warehouses."""
-    monkeypatch.chdir(tmp_path)
+@pytest.fixture(scope="module")
+def exported(loaded: House, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of tables that were exported from Stitch and from Segment Warehouses."""
+    folder = tmp_path_factory.mktemp("exported")
     with reading(loaded.settings) as con:
-        for folder, table in (
+        for name, table in (
             ("stitch_history/page", "segment.page"),
             ("segment_history/pages", "segment_warehouse.pages"),
         ):
-            Path(folder).mkdir(parents=True)
-            con.execute(f"copy (from {table}) to '{folder}/old.parquet'")
+            (folder / name).mkdir(parents=True)
+            con.execute(f"copy (from {table}) to '{folder / name}/old.parquet'")
+    return folder
+
+
+@pytest.mark.parametrize("page", PAGES_WITH_SQL, ids=lambda page: page.stem)
+def test_every_query_in_the_docs_runs(
+    loaded: House, exported: Path, page: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(exported)
+    with reading(loaded.settings) as con:
         for query in queries_on(page):
             con.execute(query.replace("stitch_segment.", "segment.").removesuffix(";"))

@@ -5,7 +5,9 @@ from typing import Any
 
 import pytest
 
-from orchestration.reload import reload_rejected
+from orchestration import prepare
+from orchestration.reload import Reloaded, limits_of_today, reload_rejected
+from orchestration.settings import Settings
 from receiver.events import Limits
 from tests.support import landed
 from tests.support.house import House
@@ -66,9 +68,10 @@ def test_under_the_same_limits_nothing_changes(house: House) -> None:
 
 
 def test_what_is_an_event_now_moves_to_its_table(house: House) -> None:
-    said = house.run("replay", "--rejected")
+    done = reload_rejected(house.settings, GENEROUS)
+    house.dbt("run", "--select", "+track", "+identify")
 
-    assert "Moved 2 of 4 rejected records; left: 1 bad_json, 1 not_utf8" in said
+    assert (done.tried, done.moved, done.left) == (4, 2, {"bad_json": 1, "not_utf8": 1})
     assert counts(house) == {
         "track": 2,
         "identify": 1,
@@ -93,3 +96,26 @@ def test_a_second_time_moves_nothing(house: House) -> None:
 
     assert (done.tried, done.moved) == (2, 0)
     assert counts(house) == before
+
+
+def test_the_command_says_what_is_left(house: House) -> None:
+    said = house.run("replay", "--rejected")
+
+    assert "Moved 0 of 2 rejected records; left: 1 bad_json, 1 not_utf8" in said
+
+
+@pytest.mark.parametrize(("moved", "runs"), [(2, 1), (0, 0)])
+def test_by_the_limits_of_today_and_once_something_has_moved_the_models_are_brought_up_to_date(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch, moved: int, runs: int
+) -> None:
+    done = Reloaded(tried=4, moved=moved, left={"not_utf8": 1, "bad_json": 1})
+    tried: list[object] = []
+    run: list[Settings] = []
+    monkeypatch.setattr(prepare, "reload_rejected", lambda *given: tried.append(given) or done)
+    monkeypatch.setattr(prepare, "run_all_models", run.append)
+
+    said = prepare.reload_once(settings)
+
+    assert said == f"Moved {moved} of 4 rejected records; left: 1 bad_json, 1 not_utf8"
+    assert tried == [(settings, limits_of_today())]
+    assert run == [settings] * runs
