@@ -81,15 +81,16 @@ def load(
     loaded = Loaded()
     with writer_lock(settings), connect(settings) as con:
         create_raw_tables(con)
-        refuse_if_behind(con, settings)
-        loads.catch_up(con, settings.landing)
+        last = refuse_if_behind(con, settings)
+        if last > loads.last_load(settings.landing):  # a death came between commit and journal
+            loads.catch_up(con, settings.landing)
         suppressed = suppressed_people(settings.landing)
         waiting = list(_sized(landed_file.sealed_files(settings.landing, folders)))
         total = sum(size for _, size in waiting)
         done = 0
         for files in portions(waiting, settings.load_bytes):
             names = [file for file, _ in files]
-            _load_portion(con, settings, names, loaded, suppressed)
+            last = _load_portion(con, settings, names, loaded, suppressed, last)
             done += sum(size for _, size in files)
             if progress:
                 progress(done, total)
@@ -102,23 +103,32 @@ def _sized(files: Iterable[LandedFile]) -> Iterator[tuple[LandedFile, int]]:
             yield file, file.path.stat().st_size
 
 
-def refuse_if_behind(con: duckdb.DuckDBPyConnection, settings: Settings) -> None:
+def refuse_if_behind(con: duckdb.DuckDBPyConnection, settings: Settings) -> int:
     """Refuse to write to a warehouse that lacks loads: their numbers would be taken.
+
+    Returns:
+        The number of its last load; the next one's is higher by one.
 
     Raises:
         WarehouseBehindError: it lacks some.
     """
-    if is_behind(con, settings.landing):
+    last = highest_load(con)
+    if _lacks_loads(last, settings.landing):
         raise WarehouseBehindError(
             f"The warehouse at {settings.catalog} lacks loads that are in the journal "
             f"{settings.landing / loads.FOLDER}. Nothing was changed; `make load` and "
             "Dagster's runs load them again from the files."
         )
+    return last
 
 
 def is_behind(con: duckdb.DuckDBPyConnection, landing: Path) -> bool:
     """Whether the warehouse lacks loads that the journal has."""
-    return is_restoring(landing) or highest_load(con) < loads.last_load(landing)
+    return _lacks_loads(highest_load(con), landing)
+
+
+def _lacks_loads(last: int, landing: Path) -> bool:
+    return is_restoring(landing) or last < loads.last_load(landing)
 
 
 def is_restoring(landing: Path) -> bool:
@@ -151,7 +161,9 @@ def _load_portion(
     files: list[LandedFile],
     loaded: Loaded,
     suppressed: People | None,
-) -> None:
+    last: int,
+) -> int:
+    """Load some files in one transaction; take and return the number of the last load."""
     landing = settings.landing
     known = known_checksums(con, [file.name for file in files])
     if suppressed:
@@ -159,12 +171,13 @@ def _load_portion(
     portion = list(_contents(files))
     new = [contents for contents in portion if contents.file.name not in known]
     if new:
-        load_id = next_load_id(con, landing)
+        load_id = last + 1
         for contents in new:
             contents.load_id = load_id
         behind.mark(settings, {contents.file.call for contents in new}, load_id)
         unusable = insert_files(con, new, {load_id: datetime.now(UTC).replace(tzinfo=None)})
         loads.catch_up(con, landing)
+        last = load_id
         loaded.load_ids.append(load_id)
         loaded.add(new, unusable)
         log.info("load %d: %d files, in all %s", load_id, len(new), dict(loaded.rows))
@@ -175,6 +188,7 @@ def _load_portion(
         else:
             _put_aside(contents.file)
             loaded.conflicts.append(name)
+    return last
 
 
 def _contents(files: Iterable[LandedFile]) -> Iterator[Contents]:
