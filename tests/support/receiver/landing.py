@@ -8,7 +8,7 @@ from typing import Any
 
 import httpx
 
-from receiver.calls import FOLDERS
+from landed.folders import FOLDERS
 from receiver.envelope import is_whole
 from tests.support.receiver.senders import WEB
 
