@@ -14,9 +14,9 @@ from typing import Any, Self
 import pytest
 from filelock import FileLock
 
+from landed.folders import CALLS
 from landed.settings import ROOT
 from orchestration.loading.load import load
-from orchestration.loading.tables import CALLS
 from orchestration.loading.warehouse import create_warehouse
 from orchestration.settings import Settings
 from orchestration.verify import verify

@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import Any, NamedTuple
 from unittest.mock import patch
 
+from landed.folders import CALLS
 from landed.settings import ROOT
 from orchestration.loading.load import load
-from orchestration.loading.tables import CALLS
 from orchestration.settings import Settings
 from receiver.__main__ import main
 from tests.support.receiver.landing import payload_of, whole_lines

@@ -19,8 +19,8 @@ from typing import Any
 import duckdb
 import pytest
 
+from landed.folders import CALLS
 from orchestration.loading.landed_file import sealed_files
-from orchestration.loading.tables import CALLS
 from orchestration.settings import Settings
 from tests.support import landed
 from tests.support.warehouse import reading, rows, spare_the_processor
