@@ -5,6 +5,7 @@ import binascii
 import hmac
 import re
 from itertools import islice
+from urllib.parse import unquote_to_bytes
 
 import msgspec
 from msgspec import Raw
@@ -45,24 +46,20 @@ def source_of_header(sources: Sources, authorization: str | None) -> Source | No
     return source
 
 
-def source_of_body(sources: Sources, write_key: Raw | None) -> Source:
+def source_of_body(sources: Sources, write_key: Raw | None) -> Source | None:
     """Find the source whose write key stands in a body.
 
     Args:
         sources: all senders.
         write_key: the member `writeKey`, as JSON.
 
-    Raises:
-        RequestRefusedError: 401, it is missing, no string, or nobody's.
+    Returns:
+        The source, or None if the key is missing, no string, or nobody's.
     """
     try:
-        key = _decode_text(write_key or b"null")
-        source = sources.with_write_key(key.encode())
+        return sources.with_write_key(_decode_text(write_key or b"null").encode())
     except (msgspec.DecodeError, UnicodeError):
-        source = None
-    if source is None:
-        raise unauthorized()
-    return source
+        return None
 
 
 def source_of_broken(sources: Sources, text: bytes) -> Source | None:
@@ -70,8 +67,15 @@ def source_of_broken(sources: Sources, text: bytes) -> Source | None:
 
     Args:
         sources: all senders.
-        text: the bytes; whatever encoding they have, a key is ASCII.
+        text: the bytes; whatever encoding they have, a key is ASCII. They may be a form.
     """
+    source = _first_known(sources, text)
+    if source is None and b"%" in text:
+        source = _first_known(sources, unquote_to_bytes(text.replace(b"+", b" ")))
+    return source
+
+
+def _first_known(sources: Sources, text: bytes) -> Source | None:
     found = _KEY_IN_BYTES.finditer(text.replace(b"\0", b""))  # UTF-16 has one in each letter
     keys = (sources.with_write_key(one[1]) for one in islice(found, _MOST_KEYS))
     return next(filter(None, keys), None)

@@ -34,6 +34,8 @@ class Fields(NamedTuple):
 
     values: Mapping[str, Raw]
     flaw: str | None = None
+    is_json: bool = True
+    """Whether the body is valid; one that is not may have been cut at other places than meant."""
 
 
 class Batch(NamedTuple):
@@ -129,6 +131,28 @@ def read_batch(fields: Fields, limits: Limits, most: int) -> Batch | str:
     return checked.reason if isinstance(checked, Rejected) else Batch(items, SharedFields(values))
 
 
+def batch_of(text: bytes, limits: Limits, most: int) -> Batch | str | None:
+    """Cut a text into the events that came together in it, if it is an array or a batch.
+
+    Args:
+        text: the text, without white space around it.
+        limits: what an event may measure.
+        most: how many events it may hold; of more, at least one more is returned.
+
+    Returns:
+        The batch, the reason why it cannot be used, or None if the text is an event itself.
+    """
+    if text.startswith(b"["):
+        items = read_array(text, most)
+        return why_no_object(text) if items is None else Batch(items)
+    if b'"batch"' not in text:
+        return None
+    fields = read_fields(text)
+    # An event may have a `batch` of its own, but it has a type.
+    is_batch = "batch" in fields.values and "type" not in fields.values
+    return read_batch(fields, limits, most) if is_batch else None
+
+
 def refuse_oversized(batch: Batch, batch_events: int, body_bytes: int) -> None:
     """Refuse what is over the caps of one request.
 
@@ -150,7 +174,7 @@ def _read_known_fields(text: bytes) -> Fields:
     try:
         known = _decode_known(text)
     except _NOT_DECODABLE:
-        return Fields({}, why_no_object(text))
+        return Fields({}, why_no_object(text), is_json=False)
     values = {name: getattr(known, name) for name in known.__struct_fields__}
     # The rest, with the events left out of it, has to be as small as in any other body.
     array = bytes(values["batch"])
@@ -163,9 +187,12 @@ def _cut_fields(text: bytes) -> Fields:
     found = members(text, _MOST_FIELDS)
     if found is None:
         flaw = why_no_object(text)
-        return Fields({}, "too_many_keys" if flaw == "not_object" and text[:1] == b"{" else flaw)
+        if flaw == "not_object" and text[:1] == b"{":
+            flaw = "too_many_keys"
+        return Fields({}, flaw, is_json=False)
     view = memoryview(text)
     values = {member.key: Raw(view[member.start : member.end]) for member in found}
     if len(values) != len(found):
-        return Fields(values, "duplicate_key")
-    return Fields(values, "too_many_keys" if len(found) == _MOST_FIELDS else None)
+        return Fields(values, "duplicate_key", is_json=False)
+    is_cut_off = len(found) == _MOST_FIELDS
+    return Fields(values, "too_many_keys" if is_cut_off else None, is_json=False)

@@ -2,6 +2,7 @@
 
 import zlib
 from collections.abc import Iterator
+from contextlib import suppress
 from functools import partial
 from typing import NamedTuple
 
@@ -15,10 +16,24 @@ from receiver.native import deadline, let_others_run, run_native
 from receiver.state import current_receiver
 
 _PIECE = 64 * 1024
-# Some senders name the text's encoding, or its type, where the packing belongs.
-_NO_PACKING = frozenset(
-    {"", "identity", "none", "binary", "7bit", "8bit", "utf-8", "utf8", "ascii", "us-ascii"}
-    | {"iso-8859-1", "json", "application/json", "text/plain"}
+# What packs, besides gzip: IANA's registered codings, and what is in use without being one. Any
+# other name says nothing of a packing: some senders write the text's encoding there, or its type.
+_OTHER_PACKINGS = frozenset(
+    {"aes128gcm", "br", "compress", "dcb", "dcz", "deflate", "exi", "pack200-gzip", "zstd"}
+    | {
+        "brotli",
+        "bzip",
+        "bzip2",
+        "bz2",
+        "lz4",
+        "lzma",
+        "sdch",
+        "snappy",
+        "xz",
+        "zip",
+        "zlib",
+        "zst",
+    }
 )
 _GZIP_MAGIC = b"\x1f\x8b"
 _GZIP_WINDOW = 31  # zlib's number for gzip with the largest window
@@ -47,24 +62,34 @@ def read_body(request: Request, limit: int) -> Body:
         RequestRefusedError: 400 cut short or empty, 408 too slow, 413 too large, 415 an unknown
             encoding, 503 too much is being received.
     """
-    packings = _packings(request.headers.get("Content-Encoding", ""))
-    if packings not in ([], ["gzip"], ["x-gzip"]):
+    codings = _codings(request.headers.get("Content-Encoding", ""))
+    if codings.count("gzip") > 1 or not _OTHER_PACKINGS.isdisjoint(codings):
         raise RequestRefusedError(
             415, "unknown_encoding", "Content-Encoding may be gzip or left out."
         )
     data = _read_whole(request, limit)
     g.bytes = len(data)
-    # Some senders say gzip and send plain text.
-    packed = packings and data.startswith(_GZIP_MAGIC)
+    # Some senders say gzip and send plain text, or the other way round.
+    packed = codings and data.startswith(_GZIP_MAGIC)
     body = _unpack(data, limit) if packed else Body(data)
     if not body.data or body.data.isspace():
         raise RequestRefusedError(400, "empty_body", "The request has no body.")
     return body
 
 
-def _packings(header: str) -> list[str]:
-    names = (name.partition(";")[0].strip().lower() for name in header.split(","))
-    return [name for name in names if name not in _NO_PACKING]
+def unpacked_part(data: bytes, limit: int) -> bytes:
+    """Return what gzip holds, as far as it is sound and within a limit; of other bytes nothing."""
+    if not data.startswith(_GZIP_MAGIC):
+        return b""
+    unpacking = partial(_gunzip_part, data, limit)
+    part = run_native(unpacking) if len(data) >= _UNPACK_NATIVELY_FROM else unpacking()
+    hold(len(part))
+    return part
+
+
+def _codings(header: str) -> list[str]:
+    names = (name.partition(";")[0].strip(" \t\"'").lower() for name in header.split(","))
+    return [name.removeprefix("x-") for name in names if name]
 
 
 def _read_whole(request: Request, limit: int) -> bytes:
@@ -114,6 +139,18 @@ def _gunzip(data: bytes, limit: int) -> Body | None:
     except zlib.error:
         return Body(data, "bad_gzip", b"".join(pieces))
     return Body(b"".join(pieces))
+
+
+def _gunzip_part(data: bytes, limit: int) -> bytes:
+    pieces = []
+    size = 0
+    with suppress(zlib.error):
+        for piece in _pieces(data):
+            pieces.append(piece[: limit - size])
+            size += len(piece)
+            if size >= limit:
+                break
+    return b"".join(pieces)
 
 
 def _pieces(data: bytes) -> Iterator[bytes]:

@@ -16,7 +16,8 @@ def client_address(
     """Return the address a request came from.
 
     X-Forwarded-For is read from its end, where our own proxy wrote, for as long as the one
-    who wrote is trusted: what stands before that, anybody may have made up.
+    who wrote is trusted: what stands before that, anybody may have made up. Where nothing stands
+    between commas is no hop, as in every list of HTTP's.
 
     Args:
         request: the request.
@@ -28,8 +29,8 @@ def client_address(
     address = _parsed(request.remote_addr or "")
     if not trusted:
         return _shown(address)
-    hops = request.headers.get("X-Forwarded-For", "").split(",")
-    while address and any(hops) and any(address in network for network in trusted):
+    hops = [hop for hop in request.headers.get("X-Forwarded-For", "").split(",") if hop.strip()]
+    while address and hops and any(address in network for network in trusted):
         address = _parsed(hops.pop())
     return _shown(address)
 

@@ -9,7 +9,7 @@ import binascii
 import re
 
 from flask import Blueprint, Response, g, request
-from msgspec import json
+from msgspec import Raw, json
 from werkzeug.datastructures import MultiDict
 
 from receiver.batches import read_fields
@@ -50,7 +50,10 @@ def _land(call: str) -> None:
     if call not in CALLS_BY_NAME.values():
         raise RequestRefusedError(404, "not_found", "There is no such call.")
     text, flaw = _event_of(request.args)
-    source = source_of_fields(Body(text, flaw), read_fields(text))
+    fields = read_fields(text)
+    if (key := request.args.get("writeKey")) and "writeKey" not in fields.values:
+        fields = fields._replace(values={**fields.values, "writeKey": Raw(json.encode(key))})
+    source = source_of_fields(Body(request.query_string, flaw, text), fields)
     if flaw:
         land_unusable(source, flaw, request.query_string, call)
     else:
@@ -73,7 +76,8 @@ def _event_of(query: MultiDict[str, str]) -> tuple[bytes, str | None]:
         text = base64.b64decode(data + "=" * (-len(data) % 4), validate=True)
     except (binascii.Error, ValueError):  # ValueError: not ASCII
         return _readable(data), "bad_base64"
-    return text.strip(WHITESPACE), None
+    text = text.strip(WHITESPACE)
+    return text, None if text else "bad_base64"
 
 
 def _readable(data: str) -> bytes:

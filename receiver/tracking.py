@@ -1,11 +1,13 @@
 """Segment's HTTP Tracking API, for SDKs that are pointed straight at us."""
 
+from collections.abc import Iterator
+
 from flask import Blueprint, Response, request
 
 from receiver.answers import success
 from receiver.auth import source_of_body, source_of_broken, source_of_header
 from receiver.batches import Fields, read_batch, read_fields, refuse_oversized
-from receiver.body import Body, read_body
+from receiver.body import Body, read_body, unpacked_part
 from receiver.client_address import client_address
 from receiver.direct import DirectSender
 from receiver.errors import unauthorized
@@ -78,19 +80,28 @@ def direct_sender(*, is_device: bool = False) -> DirectSender:
 def source_of_fields(body: Body, fields: Fields) -> Source:
     """Find the source whose write key stands in a body.
 
-    A body that cannot be read is kept if a known key stands anywhere in it: SDKs take a 401 for
-    the last word, and all its events would be lost.
+    A body that cannot be read, or not in one way alone, is kept if a known key stands anywhere in
+    it: SDKs take a 401 for the last word, and all its events would be lost.
 
     Raises:
         RequestRefusedError: 401, no known key is in it.
     """
     sources = current_receiver().sources
-    if "writeKey" in fields.values or not (body.flaw or fields.flaw):
-        return source_of_body(sources, fields.values.get("writeKey"))
-    source = source_of_broken(sources, body.readable or body.data)
+    source = source_of_body(sources, fields.values.get("writeKey"))
+    if source is None and (body.flaw or fields.flaw or not fields.is_json):
+        found = (source_of_broken(sources, text) for text in _texts(body))
+        source = next(filter(None, found), None)
     if source is None:
         raise unauthorized()
     return source
+
+
+def _texts(body: Body) -> Iterator[bytes]:
+    """Yield what of a body may be read, the likeliest first."""
+    yield body.readable
+    yield body.data
+    if not body.readable:
+        yield unpacked_part(body.data, current_receiver().settings.keyless_bytes)
 
 
 def _receive() -> tuple[Source | None, Body]:

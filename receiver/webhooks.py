@@ -1,13 +1,12 @@
-"""Segment's webhook destinations: one event, or a bare array of them."""
+"""Segment's webhook destinations: one event, a bare array of them, or a batch."""
 
 from flask import Blueprint, Response, request
 
 from receiver.answers import success
 from receiver.auth import is_signed, may_be_signed, source_of_header
-from receiver.batches import Batch, first_element, read_array, refuse_oversized
+from receiver.batches import Batch, batch_of, first_element, refuse_oversized
 from receiver.body import read_body
 from receiver.errors import unauthorized
-from receiver.events import why_no_object
 from receiver.intake import land_events, land_unusable
 from receiver.json_text import WHITESPACE
 from receiver.sources import Source
@@ -24,18 +23,17 @@ def webhook(name: str) -> Response:
     source, has_key = _identify(name)
     body = read_body(request, receiver.settings.body_bytes)
     text = body.data.strip(WHITESPACE)
-    is_array = text.startswith(b"[")
     if source.shared_secrets:
         # Segment signs the first event of an array only; the write key vouches for the others.
-        first = first_element(text) if is_array and has_key else None
+        first = first_element(text) if text.startswith(b"[") and has_key else None
         _check_signature(source, body.data, first)
     most = receiver.settings.batch_events
-    items = read_array(text, most) if is_array else [text]
-    if items is None or body.flaw:
-        land_unusable(source, body.flaw or why_no_object(text), body.data)
-        return success()
-    refuse_oversized(Batch(items), most, receiver.settings.body_bytes)
-    land_events(source, items)
+    events = body.flaw or batch_of(text, receiver.limits, most) or Batch([text])
+    if isinstance(events, str):
+        land_unusable(source, events, body.data)
+    else:
+        refuse_oversized(events, most, receiver.settings.body_bytes)
+        land_events(source, events.items, events.shared)
     return success()
 
 

@@ -1,10 +1,8 @@
 """Records: what a line holds, checked as the receiver checks what it is sent."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
-from msgspec import Raw
-
-from receiver.batches import Batch, Fields, read_array, read_batch, read_fields, refuse_oversized
+from receiver.batches import Batch, batch_of, refuse_oversized
 from receiver.errors import RequestRefusedError
 from receiver.events import (
     Event,
@@ -13,7 +11,6 @@ from receiver.events import (
     ShutOut,
     Suppressed,
     check_event,
-    why_no_object,
 )
 from receiver.importing.reading import Line
 from receiver.json_text import WHITESPACE
@@ -53,7 +50,7 @@ def records_of(
         yield Rejected("too_big", line.data)
         return
     try:
-        batch = _batch_of(text, limits)
+        batch = batch_of(text, limits, MOST_EVENTS)
         if isinstance(batch, Batch):
             refuse_oversized(batch, MOST_EVENTS, most_bytes)
     except RequestRefusedError as refused:
@@ -65,19 +62,3 @@ def records_of(
     else:
         for item in batch.items:
             yield check_event(bytes(item), batch.shared, None, limits, None, suppressed, ids)
-
-
-def _batch_of(text: bytes, limits: Limits) -> Batch | str | None:
-    """Cut a line into its events; None if it is one itself, a reason if that is not possible."""
-    if text.startswith(b"["):
-        items: Sequence[bytes | Raw] | None = read_array(text, MOST_EVENTS)
-        return why_no_object(text) if items is None else Batch(items)
-    if b'"batch"' not in text:
-        return None
-    fields = read_fields(text)
-    return read_batch(fields, limits, MOST_EVENTS) if _is_batch(fields) else None
-
-
-def _is_batch(fields: Fields) -> bool:
-    # An event may have a `batch` of its own, but it has a type.
-    return "batch" in fields.values and "type" not in fields.values

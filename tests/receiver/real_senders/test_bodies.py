@@ -2,6 +2,7 @@
 
 import base64
 import gzip
+import json
 import time
 from urllib.parse import quote
 
@@ -27,11 +28,28 @@ BROKEN = {
     "single quotes": b"{'writeKey':'web-key'",
     "a wrong key before": b'{"writeKey":"other"}{%b}' % KEY,
     "UTF-16": ('{"writeKey":"web-key","batch":[]}').encode("utf-16"),
+    "another key behind": b'{%b,"writeKey":"zzz","batch":[%b]}' % (KEY, A),
+    "null as another key behind": b'{%b,"writeKey":null,"batch":[%b]}' % (KEY, A),
+    "no comma behind the key": b'{%b "batch":[%b]}' % (KEY, A),
+    "no comma before the key": b'{"batch":[%b] %b}' % (A, KEY),
+    "no quotes around the key, and no batch": b'{"writeKey":web-key,"events":[%b],}' % A,
+    "a form": b"data=" + quote(b'{"writeKey": "web-key","batch":[]}').encode(),
+    "a form with a plus": b"data=%7B%22writeKey%22%3A+%22web-key%22%7D",
+    "a form's field": b"writeKey=web-key&event=Opened",
+    "gzip that nobody announced": gzip.compress(b'{%b,"batch":[%b]}' % (KEY, A)),
+    "gzip that nobody announced, and is cut": gzip.compress(b"{%b}" % KEY)[:-4],
+}
+
+CUT = {
+    "no quotes around the key": b'{"writeKey":web-key,"batch":[%b]}',
+    "single quotes around the key": b'{"writeKey":\'web-key\',"batch":[%b]}',
+    "a letter behind the key": b'{"writeKey":"web-key"x,"batch":[%b]}',
 }
 
 
-@pytest.mark.parametrize("kind", ["application/json", "text/plain"])
-@pytest.mark.parametrize("path", ["/v1/batch", "/v1/track", "/b"])
+@pytest.mark.parametrize(
+    ("path", "kind"), [("/v1/batch", "application/json"), ("/v1/track", "text/plain")]
+)
 @pytest.mark.parametrize("what", BROKEN)
 @bad_input("B87", "a body that cannot be cut, with its key in it", "200, `rejected/`")
 def test_a_broken_body_with_a_known_key_in_it_is_kept(
@@ -43,6 +61,23 @@ def test_a_broken_body_with_a_known_key_in_it_is_kept(
     (line,) = inside.landed()
     assert line["source"] == "web"
     assert line["body"].strip() == BROKEN[what].strip()
+
+
+@pytest.mark.parametrize("what", CUT)
+def test_a_batch_that_can_be_cut_lands_whatever_is_wrong_around_its_key(
+    inside: InProcess, what: str
+) -> None:
+    assert inside.send("/v1/batch", CUT[what] % A, {}).status_code == 200
+    assert [(line["source"], line["message_id"]) for line in inside.landed()] == [("web", "a")]
+
+
+def test_gzip_that_nobody_announced_is_searched_for_a_key_up_to_the_limit(
+    inside: InProcess,
+) -> None:
+    bomb = gzip.compress(b"{" + b" " * (8 << 20) + b"%b}" % KEY)
+
+    assert inside.send("/v1/batch", bomb, {}).status_code == 401
+    assert inside.landed() == []
 
 
 @bad_input("B87", "gzip that is cut, with its key in it", "200, `rejected/`: `bad_gzip`")
@@ -65,7 +100,18 @@ def test_a_broken_pixel_with_a_known_key_in_it_is_kept(inside: InProcess, cut: b
 
 
 @pytest.mark.parametrize(
-    "body", [b'{"batch":[', b'{"writeKey":"nobody"', b'{"writeKey":5', b'web-key {"writeKey":']
+    "body",
+    [
+        b'{"batch":[',
+        b'{"writeKey":"nobody"',
+        b'{"writeKey":5',
+        b'web-key {"writeKey":',
+        b'{"writeKey":"nobody","writeKey":null,"x":"web-key"}',
+        b'{"writeKey":nobody,"batch":["web-key"]}',
+        b"data=web-key&key=%22web-key%22",
+        gzip.compress(b'{"key":"web-key"}', mtime=0),
+        b"\x1f\x8bnothing that is packed",
+    ],
 )
 @pytest.mark.parametrize("path", ["/v1/batch", "/v1/track"])
 def test_a_broken_body_without_a_known_key_is_refused(
@@ -77,10 +123,37 @@ def test_a_broken_body_without_a_known_key_is_refused(
 
 def test_a_key_deep_in_a_whole_body_is_no_credential(inside: InProcess) -> None:
     assert inside.send("/v1/track", b'{"properties":{%b}}' % KEY, {}).status_code == 401
+    named = b'{"writeKey":"nobody","properties":{%b}}' % KEY
+    assert inside.send("/v1/track", named, {}).status_code == 401
+
+
+@pytest.mark.parametrize("data", ["%%%", "", "bm9uc2Vuc2U=", "e30", "W10"])
+@bad_input("B88", "a pixel whose `data` is none, with its key beside it", "an image, `rejected/`")
+def test_a_pixel_with_a_known_key_beside_its_data_is_kept(inside: InProcess, data: str) -> None:
+    """What is in `data`: nothing that can be read, nothing, no JSON, and JSON without a key."""
+    path = f"/v1/pixel/track?writeKey=web-key&data={data}"
+
+    answer = inside.send(path, method="GET", headers={})
+
+    assert answer.content_type == "image/gif"
+    (line,) = inside.landed()
+    assert line["source"] == "web"
+    assert line.get("body") != b""
+    assert (line.get("reason") is None) == (data == "e30")
+
+
+@pytest.mark.parametrize("query", ["writeKey=zzz&data=%%%", "data=%%%&x=web-key", "data=e30"])
+def test_a_pixel_with_no_known_key_beside_its_data_is_not_kept(
+    inside: InProcess, query: str
+) -> None:
+    inside.send(f"/v1/pixel/track?{query}", method="GET", headers={})
+
+    assert inside.landed() == []
 
 
 @pytest.mark.parametrize(
-    "text", [b'writeKey"', b"writeKey ", b'writeKey:"', b"writeKey:\\", b"writeKey:x" * 2]
+    "text",
+    [b'writeKey"', b"writeKey ", b'writeKey:"', b"writeKey:\\", b"writeKey:x" * 2, b"%22%3A%%%%"],
 )
 def test_looking_for_a_key_costs_no_more_than_the_bodys_length(text: bytes) -> None:
     sources = Sources(SOURCES)
@@ -109,11 +182,36 @@ def test_stray_commas_cost_no_event(inside: InProcess, commas: str, path: str) -
     assert inside.landed()[0]["payload"] == {"type": "track", "messageId": "a", "n": 1.0}
 
 
+HOOKS = {"Authorization": "Basic aG9va3Mta2V5Og=="}
+
+
+@pytest.mark.parametrize(("path", "headers"), [("/v1/batch", WEB), ("/webhooks/hooks", HOOKS)])
 @pytest.mark.parametrize("body", [b'{"batch":[%b,%b],}', b'{,"batch":[%b,,%b]}'])
 @bad_input("B90", "stray commas between the fields of a batch", "200, lands as `track`")
-def test_stray_commas_in_the_envelope_cost_no_event(inside: InProcess, body: bytes) -> None:
-    assert inside.send("/v1/batch", body % (A, B)).status_code == 200
+def test_stray_commas_in_the_envelope_cost_no_event(
+    inside: InProcess, body: bytes, path: str, headers: dict[str, str]
+) -> None:
+    assert inside.send(path, body % (A, B), headers).status_code == 200
     assert inside.ids() == ["a", "b"]
+
+
+@pytest.mark.parametrize("commas", ["[,%b,%b]", "[%b,%b]"])
+def test_a_webhook_may_send_a_batch_as_the_tracking_api_takes_it(
+    inside: InProcess, commas: str
+) -> None:
+    body = b'{"batch":%b,"sentAt":"then"}' % (commas.encode() % (A, B))
+
+    assert inside.send("/webhooks/hooks", body, HOOKS).status_code == 200
+    assert inside.ids() == ["a", "b"]
+    assert {line["sent_at"] for line in inside.landed()} == {"then"}
+
+
+def test_an_event_of_a_webhook_may_have_a_batch_of_its_own(inside: InProcess) -> None:
+    event = {"type": "track", "messageId": "own", "batch": [{"type": "page"}]}
+
+    inside.send("/webhooks/hooks", json.dumps(event).encode(), HOOKS)
+
+    assert [line["payload"] for line in inside.landed()] == [event]
 
 
 @pytest.mark.parametrize("integrations", [b'{"All":false}', b'{"All":true}'])

@@ -1,5 +1,6 @@
 """What real senders do with addresses, headers and paths."""
 
+import gzip
 import json
 
 import pytest
@@ -24,6 +25,10 @@ DEVICE = b'{"messageId":"m","context":{"direct":true}}'
         ("[fe80::1%25eth0]:80", "fe80::1"),
         ("[::ffff:203.0.113.7]:80", "203.0.113.7"),
         ("6.6.6.6, 203.0.113.7:1, 127.0.0.1:8080", "203.0.113.7"),
+        ("203.0.113.7,", "203.0.113.7"),
+        ("6.6.6.6, 203.0.113.7 , ,", "203.0.113.7"),
+        (",203.0.113.7, ,127.0.0.1,", "203.0.113.7"),
+        (",", "127.0.0.1"),
         ("203.0.113.7:port", None),
         ("[203.0.113.7", None),
         ("unknown", None),
@@ -119,10 +124,64 @@ def test_what_is_no_header_name_is_not_repeated(inside: InProcess) -> None:
     assert "Access-Control-Allow-Private-Network" not in answer
 
 
-@pytest.mark.parametrize("encoding", ["utf-8", "UTF-8", "identity", "", "gzip, identity", "none"])
+NO_PACKING = [
+    *("utf-8", "UTF-8", "utf_8", "charset=utf-8", "latin1", "iso-8859-15", "text/json", "identity"),
+    *(
+        "",
+        "gzip, identity",
+        "none",
+        "null",
+        "undefined",
+        '"gzip"',
+        "'gzip'",
+        "gzip;q=1",
+        "nonsense",
+    ),
+]
+
+
+@pytest.mark.parametrize("encoding", NO_PACKING)
 @bad_input("B94", "a charset as `Content-Encoding`, or several", "200, lands as `track`")
 def test_an_encoding_that_packs_nothing_is_taken(inside: InProcess, encoding: str) -> None:
     headers = {**WEB, "Content-Encoding": encoding}
 
     assert inside.send("/v1/track", json.dumps({"a": 1}).encode(), headers).status_code == 200
     assert [line["payload"] for line in inside.landed("track")] == [{"a": 1}]
+
+
+@pytest.mark.parametrize("encoding", [one for one in NO_PACKING if one])
+@bad_input("B94", "gzip that is announced by a name of no packing", "200, lands as `track`")
+def test_gzip_is_known_by_its_first_bytes(inside: InProcess, encoding: str) -> None:
+    headers = {**WEB, "Content-Encoding": encoding}
+
+    assert inside.send("/v1/track", gzip.compress(b'{"a":1}'), headers).status_code == 200
+    assert [line["payload"] for line in inside.landed("track")] == [{"a": 1}]
+
+
+@pytest.mark.parametrize("encoding", ["nonsense", "utf_16"])
+def test_what_is_neither_is_kept(inside: InProcess, encoding: str) -> None:
+    headers = {**WEB, "Content-Encoding": encoding}
+
+    assert inside.send("/v1/track", b"\xff\xfe{\0}\0", headers).status_code == 200
+    assert [line["reason"] for line in inside.landed()] == ["not_utf8"]
+
+
+@pytest.mark.parametrize(
+    "encoding",
+    [
+        "br",
+        "zstd",
+        "compress",
+        "x-compress",
+        "deflate",
+        "bzip2",
+        "xz",
+        "utf-8, br",
+        '"br"',
+        "BR;q=1",
+    ],
+)
+def test_a_packing_that_is_not_taken_is_415(inside: InProcess, encoding: str) -> None:
+    headers = {**WEB, "Content-Encoding": encoding}
+
+    assert inside.send("/v1/track", b"x", headers).status_code == 415

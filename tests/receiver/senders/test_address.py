@@ -157,7 +157,7 @@ def test_nobody_is_believed_who_is_not_trusted(app: AppReceiver) -> None:
         ("10.9.9.9", "10.9.9.9"),
         ("nonsense", None),
         ("203.0.113.7, nonsense", None),
-        ("203.0.113.7,", None),
+        ("203.0.113.7,", "203.0.113.7"),
         ('"><script>', None),
     ],
 )
