@@ -16,6 +16,7 @@ from typing import Any
 import msgspec
 from msgspec import Raw
 
+from landed.ids import landed_message_id
 from receiver.auth import is_signed, may_be_signed, source_of_body, source_of_header
 from receiver.batches import Batch, first_element, read_array, read_batch, read_fields
 from receiver.body import _gunzip
@@ -65,7 +66,8 @@ def _must_be_one_identity(checked: Event, item: bytes) -> None:
     value = read_exactly(item)
     assert value.get("type") == checked.call
     hashed = "sha256-" + hashlib.sha256(item).hexdigest()
-    assert checked.message_id == (value.get("messageId") or hashed)
+    given = value.get("messageId")
+    assert checked.message_id == (landed_message_id(given) if given else hashed)
     names = [name for name, _ in _top_members(item)]
     assert len(names) == len(set(names))
 

@@ -24,6 +24,15 @@ MADE_UP_PREFIX = "sha256-"
 MADE_UP_ID = MADE_UP_PREFIX + "[0-9a-f]{64}"
 """The id of an event whose sender gave none (docs/decisions/0020-ids-for-events-without-one.md)."""
 
+# White space and what is not shown: Unicode's Z, Cc and Cf, and U+FFFD, as the models' macro
+# `blank_as_null` names them. Written out, as each Python has the Unicode of its own time.
+_BLANK = re.compile(
+    r"[\x00-\x20\x7f-\xa0\xad\u0600-\u0605\u061c\u06dd\u070f\u0890-\u0891\u08e2\u1680"
+    r"\u180e\u2000-\u200f\u2028-\u202f\u205f-\u2064\u2066-\u206f\u3000\ufeff\ufff9-\ufffb"
+    r"\ufffd\U000110bd\U000110cd\U00013430-\U0001343f\U0001bca0-\U0001bca3"
+    r"\U0001d173-\U0001d17a\U000e0001\U000e0020-\U000e007f]*"
+)
+
 _ABSENT = msgspec.Raw(b"null")
 
 
@@ -45,6 +54,21 @@ def written_ids(event: bytes) -> dict[str, bytes]:
     ids = _decode(event)
     tokens = {name: bytes(getattr(ids, name)) for name in KINDS}
     return {name: token for name, token in tokens.items() if token[:1] in b'"-0123456789'}
+
+
+def is_blank(text: str) -> bool:
+    """Whether nothing of a text can be seen: as an id it would be everybody's."""
+    return _BLANK.fullmatch(text) is not None
+
+
+def landed_message_id(text: str) -> str:
+    r"""A `messageId` as it lands: itself, or as JSON writes it, if it has a NUL.
+
+    No table may have a NUL. `m\u0000x` in its place would be the id of whoever sent just that, so
+    it stands in quotes, as in the payload; and so does an id that was sent in that form.
+    """
+    in_quotes = text.startswith('"') and text.endswith('"') and "\\u0000" in text
+    return msgspec.json.encode(text).decode() if in_quotes or "\0" in text else text
 
 
 def text_of(token: bytes) -> str:

@@ -13,6 +13,7 @@ import msgspec
 from msgspec import Raw
 
 from landed.folders import CALLS
+from landed.ids import is_blank, landed_message_id
 from receiver.direct import DirectSender
 from receiver.json_text import deeper_than, repeats_a_key
 from receiver.made_up_ids import BY_CONTENT, MadeUpIds
@@ -148,9 +149,9 @@ def _message_id_of(event: Mapping[str, Any], item: bytes, ids: MadeUpIds) -> str
         return ids.made_up(event, item)
     if type(message_id) is not str or len(message_id) > MESSAGE_ID_CHARACTERS:
         raise _UnusableError("bad_message_id")
-    if not message_id or message_id.isspace():
+    if is_blank(message_id):
         raise _UnusableError("bad_message_id")
-    return message_id
+    return landed_message_id(message_id)
 
 
 def _sent_at_of(event: Mapping[str, Any]) -> str | None:

@@ -71,6 +71,13 @@ UNUSABLE = {
     "a number as id": (b'{"type":"track","messageId":1}', "bad_message_id"),
     "an empty id": (b'{"type":"track","messageId":""}', "bad_message_id"),
     "a blank id": (b'{"type":"track","messageId":" \\t"}', "bad_message_id"),
+    "an id of a zero-width space": (b'{"type":"track","messageId":"\\u200b"}', "bad_message_id"),
+    "an id of a byte order mark": (
+        b'{"type":"track","messageId":"\xef\xbb\xbf"}',
+        "bad_message_id",
+    ),
+    "an id of a NUL": (b'{"type":"track","messageId":"\\u0000"}', "bad_message_id"),
+    "an id of U+FFFD": (b'{"type":"track","messageId":"\\ufffd"}', "bad_message_id"),
     "a long id": (b'{"type":"track","messageId":"' + b"i" * 10_000 + b'"}', "bad_message_id"),
     "too big": (event_with(b'"' + b"x" * 100_000 + b'"'), "too_big"),
 }

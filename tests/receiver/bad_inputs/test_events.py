@@ -58,6 +58,10 @@ BAD_IDS = {
     "empty": b'""',
     "of 10 KB": b'"' + b"i" * 10_000 + b'"',
     "only white space": b'" \\t\\n\xe2\x80\x83"',
+    "a zero-width space": b'"\\u200b"',
+    "a byte order mark": b'"\\ufeff"',
+    "a NUL": b'"\\u0000"',
+    "U+FFFD": b'"\\ufffd"',
 }
 
 TIMES = [

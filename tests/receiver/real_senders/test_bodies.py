@@ -225,3 +225,28 @@ def test_events_that_are_not_stored_give_others_their_turn_too(
     inside.send("/v1/batch", b'{"batch":[%b]}' % b",".join([event] * 6000))
 
     assert len(turns) >= 3
+
+
+@pytest.mark.parametrize("blank", ["\\u200b", "\\ufeff", "\\u0000", "\\ufffd", "\u00a0", "\\t"])
+def test_on_no_road_is_there_an_id_of_nothing_visible(inside: InProcess, blank: str) -> None:
+    event = b'{"type":"track","messageId":"%b"}' % blank.encode()
+    data = base64.b64encode(event[:-1] + b",%b}" % KEY)
+
+    inside.send("/v1/track", event)
+    inside.send("/v1/batch", b'{"batch":[%b]}' % event)
+    inside.send("/webhooks/hooks", event, HOOKS)
+    inside.send(f"/v1/pixel/track?data={quote(data)}", method="GET", headers={})
+
+    assert [line.get("reason") for line in inside.landed()] == ["bad_message_id"] * 4
+
+
+def test_an_id_with_a_nul_is_another_than_one_that_looks_like_it(inside: InProcess) -> None:
+    ids = [b"m\\u0000x", b"m\\\\u0000x", b"m\\ufffdx"]
+
+    for one in ids:
+        inside.send("/v1/track", b'{"messageId":"%b"}' % one)
+
+    assert inside.ids() == ['"m\\u0000x"', "m\\u0000x", "m\ufffdx"]
+    assert [line["payload"]["messageId"] for line in inside.landed()] == [
+        "m\0x", "m\\u0000x", "m\ufffdx",
+    ]  # fmt: skip
