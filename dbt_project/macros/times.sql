@@ -90,10 +90,10 @@
 {% macro utc_timestamp(text) %}
     {#
         A time as senders write it, in UTC; null where it is none. Understood: ISO 8601, extended
-        or basic, with any offset (none is UTC), to any fraction of a second (cut to the
-        microsecond), also unpadded, and Go's
+        or basic, to the day (extended only), hour, minute, second or any fraction of it (cut to
+        the microsecond), with any offset up to 18 hours (none is UTC), also unpadded, and Go's
         `2020-05-09 23:54:49.209808489 +0000 UTC m=+70366.298768264`. A bare number is no time:
-        seconds and milliseconds cannot be told apart for good. Nor is a zone's name alone.
+        days, seconds and milliseconds cannot be told apart for good. Nor is a zone's name alone.
     #}
     {% do return(adapter.dispatch('utc_timestamp')(text)) %}
 {% endmacro %}
@@ -111,11 +111,11 @@
     {% set offset = '(?:\\s*(?:[Zz]|UTC|GMT|([+-])(0[0-9]|1[0-8])(?::?([0-5][0-9]))?)'
         ~ '(?:\\[[^\\]]*\\]|\\s+[A-Za-z0-9+-]{1,6}(?:\\s+m=[+-][0-9.]+)?)?)?'
     %}
-    {% set extended = '([0-9]{4})-([0-9]{1,2})-([0-9]{1,2})(?:(?:[Tt]|\\s+)([0-9]{1,2}):'
-        ~ '([0-9]{2})(?::([0-9]{2})(?:[.,]([0-9]+))?)?' ~ offset ~ ')?'
+    {% set extended = '([0-9]{4})-([0-9]{1,2})-([0-9]{1,2})(?:(?:[Tt]|\\s+)([0-9]{1,2})'
+        ~ '(?::([0-9]{2})(?::([0-9]{2})(?:[.,]([0-9]+))?)?)?' ~ offset ~ ')?'
     %}
-    {% set basic = '([0-9]{4})([0-9]{2})([0-9]{2})[Tt]([0-9]{2})([0-9]{2})'
-        ~ '(?:([0-9]{2})(?:[.,]([0-9]+))?)?' ~ offset
+    {% set basic = '([0-9]{4})([0-9]{2})([0-9]{2})[Tt]([0-9]{2})'
+        ~ '(?:([0-9]{2})(?:([0-9]{2})(?:[.,]([0-9]+))?)?)?' ~ offset
     %}
     {% set parts = "['year', 'month', 'day', 'hour', 'minute', 'second', 'fraction',"
         ~ " 'sign', 'hours', 'minutes']"
@@ -125,7 +125,7 @@
         ~ parts ~ ') else regexp_extract(' ~ text ~ ", '^\\s*" ~ basic ~ "\\s*$', " ~ parts ~ ') end'
     %}
     {% set local = "try_cast(concat(part.year, '-', part.month, '-', part.day, ' ',"
-        ~ " if(part.hour = '', '00:00', part.hour || ':' || part.minute), ':',"
+        ~ " if(part.hour = '', '00', part.hour), ':', if(part.minute = '', '00', part.minute), ':',"
         ~ " case part.second when '' then '00' when '60' then '59' else part.second end,"
         ~ " if(part.fraction = '', '', '.' || left(part.fraction, 6))) as timestamp)"
     %}
@@ -135,8 +135,9 @@
     %}
     {% set shift = '- to_minutes(' ~ east ~ ") + to_seconds(if(part.second = '60', 1, 0))" %}
     {# a list of one, so that what is found is named and not worked out again #}
-    {% set read = 'list_transform(list_transform([' ~ taken_apart ~ '], lambda part: ' ~ local ~ ' '
-        ~ shift ~ '), lambda moment: ' ~ within_the_calendar('moment') ~ ')[1]'
+    {% set moment = 'case when abs(' ~ east ~ ') <= 18 * 60 then ' ~ local ~ ' ' ~ shift ~ ' end' %}
+    {% set read = 'list_transform(list_transform([' ~ taken_apart ~ '], lambda part: ' ~ moment
+        ~ '), lambda moment: ' ~ within_the_calendar('moment') ~ ')[1]'
     %}
     {% set as_written = 'try_cast(' ~ text ~ ' as timestamp)' %}
     {% set minutes = '(60 * try_cast(substr(' ~ text ~ ', -5, 2) as integer) + try_cast(right('
@@ -149,7 +150,7 @@
         'case when ' ~ text ~ ' is null then null when regexp_full_match(' ~ text ~ ", '" ~ plain
         ~ "Z?') then " ~ within_the_calendar(as_written)
         ~ ' when regexp_full_match(' ~ text ~ ", '" ~ plain
-        ~ "[+-](0[0-9]|1[0-8]):[0-5][0-9]') then " ~ within_the_calendar(shifted)
+        ~ "[+-]((0[0-9]|1[0-7]):[0-5][0-9]|18:00)') then " ~ within_the_calendar(shifted)
         ~ ' else ' ~ read ~ ' end'
     ) %}
 {% endmacro %}
