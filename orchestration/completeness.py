@@ -20,7 +20,7 @@ message has come once more.
 import logging
 from collections import Counter
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 
 import duckdb
 import pyarrow as pa
@@ -198,12 +198,13 @@ def _not_modelled(call: str, hours: Hours, load: int) -> str:
 
 
 def _copies(call: str, hours: Hours) -> str:
-    begin, end = min(hours), max(hours) + timedelta(hours=1)
+    begin, last = min(hours), max(hours)
     return f"""
         select message_id, coalesce(source, '{UNKNOWN}') as source, {HOUR} as hour, file, line,
             load_id
         from raw."{call}"
-        where received_at >= timestamp '{begin}' and received_at < timestamp '{end}'
+        where received_at >= timestamp '{begin}'
+            and received_at < timestamp '{last}' + interval 1 hour
     """
 
 
@@ -219,7 +220,7 @@ def _loaded(
     call: str, settings: Settings, hours: Hours, lacked: int | None, *, has_unread: bool
 ) -> str:
     """Each loaded copy of some hours: is it the row of its message, or is another?"""
-    begin, end = min(hours), max(hours) + timedelta(hours=1)
+    begin, last = min(hours), max(hours)
     copies = _copies(call, hours)
     if lacked is not None:
         copies += f" and load_id < {lacked}"
@@ -242,7 +243,7 @@ def _loaded(
                 select _seamline_file as file, _seamline_line as line, {is_unread} as is_unread
                 from {table}
                 where _sdc_received_at >= timestamp '{begin}'
-                    and _sdc_received_at < timestamp '{end}'
+                    and _sdc_received_at < timestamp '{last}' + interval 1 hour
             ) as kept using (file, line)
         )
     """

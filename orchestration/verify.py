@@ -20,7 +20,12 @@ from orchestration.first_copy import place
 from orchestration.loading import landed_file, loads
 from orchestration.loading.archive import FOLDER as ARCHIVE
 from orchestration.loading.archive import DamagedArchiveError, archives, expired, read_archive
-from orchestration.loading.insert import events_table, known_checksums, rejects_table
+from orchestration.loading.insert import (
+    RECEIVED_AT,
+    events_table,
+    known_checksums,
+    rejects_table,
+)
 from orchestration.loading.kept_files import read_kept
 from orchestration.loading.lake import columns_of
 from orchestration.loading.landed_file import Contents, LandedFile
@@ -233,14 +238,14 @@ def _verify_lines(con: duckdb.DuckDBPyConnection, portion: list[Contents], done:
         """
     )
     con.execute(
-        """
+        f"""
         create or replace temp table in_files as
-        select folder, message_id, timezone('UTC', try_cast(received_at as timestamptz))
-            as received_at, sent_at, source, encode(payload) as body, file, line, true as is_event
+        select folder, message_id, {RECEIVED_AT} as received_at, sent_at, source,
+            encode(payload) as body, file, line, true as is_event
         from lines join calls using (file)
         union all by name
-        select folder, message_id, timezone('UTC', try_cast(received_at as timestamptz))
-            as received_at, sent_at, source, body, file, line, false as is_event
+        select folder, message_id, {RECEIVED_AT} as received_at, sent_at, source, body, file, line,
+            false as is_event
         from rejects join calls using (file)
         """
     )

@@ -41,9 +41,20 @@ _REJECT_SCHEMA = pa.schema(
     }
 )
 
+_STAMP = "[1-9]" + "###-##-##T##:##:##.######Z".replace("#", "[0-9]")
+RECEIVED_AT = (
+    f"case when received_at glob '{_STAMP}' and not contains(received_at, 'T24') "
+    "then try_cast(received_at as timestamp) end"
+)
+"""SQL of when a line was received, in UTC, or null if it is not as landing/README.md writes it.
+
+No cast to timestamptz is asked: it keeps a zone that one line names for the lines behind it, and
+takes `infinity` for a time. The cast to timestamp takes 24 for an hour, which no clock shows.
+"""
+
 # A line whose checksum holds is what the receiver wrote; that DuckDB can read it too is proved
 # here, so that no event can ever stop a model downstream.
-_USABLE = "json_valid(payload) and try_cast(received_at as timestamptz) is not null"
+_USABLE = f"json_valid(payload) and {RECEIVED_AT} is not null"
 
 UNKNOWN = "unknown"
 """The call or source, in counts, of what does not say."""
@@ -96,7 +107,7 @@ def insert_events(
     con.execute(
         f"""
         create or replace temp view usable_events as
-        select * replace (timezone('UTC', received_at::timestamptz) as received_at)
+        select * replace ({RECEIVED_AT} as received_at)
         from events where {_USABLE}
         """  # noqa: S608 - a condition of our own
     )
@@ -116,8 +127,9 @@ def insert_events(
         con.execute(
             f"""
             insert into raw.rejected
-            select message_id, timezone('UTC', try_cast(received_at as timestamptz)), sent_at,
-                source, ?, 'bad_json', encode(payload), load_id, file, line
+            select message_id, {RECEIVED_AT}, sent_at, source, ?,
+                if(json_valid(payload), 'bad_received_at', 'bad_json'),
+                encode(payload), load_id, file, line
             from events where not ({_USABLE})
             """,  # noqa: S608 - as above
             [call],
@@ -132,12 +144,11 @@ def _insert_rejects(con: duckdb.DuckDBPyConnection, portion: list[Contents]) -> 
         return
     con.register("rejects", rejects_table(portion))
     con.execute(
-        """
+        f"""
         insert into raw.rejected
-        select message_id, timezone('UTC', try_cast(received_at as timestamptz)), sent_at, source,
-            call, reason, body, load_id, file, line
+        select message_id, {RECEIVED_AT}, sent_at, source, call, reason, body, load_id, file, line
         from rejects
-        """
+        """  # noqa: S608 - as above
     )
     _count_lines(con, "rejects", "call")
     con.unregister("rejects")
@@ -150,10 +161,7 @@ def _count_lines(con: duckdb.DuckDBPyConnection, lines: str, call: str) -> None:
         insert into raw.landed_count
         select load_id, coalesce({call}, '{UNKNOWN}'), coalesce(source, '{UNKNOWN}'), {HOUR},
             count(*)
-        from (
-            select * replace (timezone('UTC', try_cast(received_at as timestamptz)) as received_at)
-            from {lines}
-        )
+        from (select * replace ({RECEIVED_AT} as received_at) from {lines})
         group by all
         """  # noqa: S608 - our own words
     )

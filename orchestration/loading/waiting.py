@@ -50,7 +50,7 @@ def count_lines(paths: list[Path]) -> Counter[Key]:
             counted[
                 call.decode() or (UNKNOWN if folder == REJECTED else folder),
                 source.decode() or UNKNOWN,
-                datetime.strptime(hour.decode(), "%Y-%m-%dT%H") if hour else begun,  # noqa: DTZ007
+                _hour(hour.decode(), "%Y-%m-%dT%H") or begun,
             ] += 1
     return counted
 
@@ -64,7 +64,11 @@ def _read(path: Path) -> bytes:
 
 
 def _hour_of(name: str) -> datetime:
+    return _hour(name[:_START], _HOUR_OF_NAME) or datetime(1970, 1, 1)  # noqa: DTZ001
+
+
+def _hour(text: str, form: str) -> datetime | None:
     try:
-        return datetime.strptime(name[:_START], _HOUR_OF_NAME)  # noqa: DTZ007
+        return datetime.strptime(text, form)  # noqa: DTZ007
     except ValueError:
-        return datetime(1970, 1, 1)  # noqa: DTZ001
+        return None

@@ -235,3 +235,27 @@ def test_where_they_do_not_hold_the_messages_are_named(
         count(con, house, {HOUR})
 
         assert said in [str(trouble) for trouble in troubles(con, house)]
+
+
+def test_no_receipt_stops_the_counting_of_others(house: Settings) -> None:
+    """While it waits, and once it is loaded: the end of the calendar, and what is in none."""
+
+    def total() -> tuple[Any, ...]:
+        with writer_lock(house), connect(house) as con:
+            count(con, house)
+            (row,) = con.execute(
+                "select sum(received)::int, sum(loaded + rejected)::int, sum(waiting)::int "
+                "from raw.completeness"
+            ).fetchall()
+        return tuple(row)
+
+    received, known, waiting = total()
+    odd = {"messageId": "odd", "type": "track", "event": "E"}
+    for when in ("9999-12-31T23:59:59.999999Z", "0000-00-00T77:00:00.000000Z", "infinity"):
+        landed.land(house.landing, "track", landed.line(odd, received_at=when), event("g", 9))
+        landed.land(house.landing, "rejected", landed.rejected_line(b"{", received_at=when))
+
+    assert total() == (received + 9, known, waiting + 9)
+    load(house)
+    behind.clear(house, ["track"])
+    assert total() == (received + 9, known + 9, 0)

@@ -11,6 +11,20 @@ from tests.support.warehouse import reading
 GOOD = landed.line({"messageId": "good", "type": "track"})
 LATER = landed.line({"messageId": "later", "type": "track"})
 
+NO_RECEIPTS = [
+    "yesterday",
+    "infinity",
+    "290000-01-01T00:00:00.000000Z",
+    "0000-01-01T00:00:00.000000Z",
+    "2026-11-20T10:00:00 Asia/Tokyo",
+    "2026-11-20T10:00:00",
+    "2026-11-20T10:00:00.123Z",
+    "2026-11-20T10:00:00.123456+00:00",
+    "2026-02-30T10:00:00.000000Z",
+    "2026-11-20T24:00:00.000000Z",
+]
+"""What is no `received_at` as landing/README.md has it."""
+
 pytestmark = pytest.mark.usefixtures("made_warehouse")
 
 
@@ -30,7 +44,6 @@ def _flipped(line: bytes, at: int) -> bytes:
         (landed.sealed(',"message_id":1,"payload":{}}'), "no_envelope"),
         (landed.line('{"a":' * 20_000 + "1" + "}" * 20_000, message_id="deep"), "too_deep"),
         (landed.line('{"a":NULL}', message_id="json"), "bad_json"),
-        (landed.line("{}", message_id="when", received_at="yesterday"), "bad_json"),
     ],
 )
 def test_a_damaged_line_goes_to_rejected_and_its_neighbours_are_loaded(
@@ -45,6 +58,32 @@ def test_a_damaged_line_goes_to_rejected_and_its_neighbours_are_loaded(
         rejects = con.execute("select reason, call, file, line from raw.rejected").fetchall()
     assert rows == [("good", 1), ("later", 3)]
     assert rejects == [(reason, "track", path.name, 2)]
+
+
+def test_a_receipt_that_is_not_as_the_receiver_writes_it_is_a_damage(settings: Settings) -> None:
+    lines = [landed.line("{}", message_id=when, received_at=when) for when in NO_RECEIPTS]
+    landed.land(settings.landing, "track", GOOD, *lines, LATER)
+
+    load(settings)
+
+    with reading(settings) as con:
+        rows = con.execute("select message_id from raw.track order by line").fetchall()
+        rejects = con.execute(
+            "select message_id, received_at, reason from raw.rejected order by line"
+        ).fetchall()
+    assert rows == [("good",), ("later",)]
+    assert rejects == [(when, None, "bad_received_at") for when in NO_RECEIPTS]
+
+
+def test_the_receipt_of_one_line_is_not_moved_by_another(settings: Settings) -> None:
+    tokyo = landed.line("{}", message_id="tokyo", received_at="2026-11-20T10:00:00 Asia/Tokyo")
+    landed.land(settings.landing, "track", tokyo, landed.line("{}", message_id="next"))
+
+    load(settings)
+
+    with reading(settings) as con:
+        rows = con.execute("select message_id, received_at::varchar from raw.track").fetchall()
+    assert rows == [("next", "2026-11-22 05:24:46.123456")]
 
 
 def test_what_the_receiver_rejected_is_a_row_with_its_bytes(settings: Settings) -> None:

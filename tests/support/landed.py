@@ -28,10 +28,16 @@ def line(
     )
 
 
-def rejected_line(body: bytes, *, reason: str = "bad_json", call: str | None = None) -> bytes:
+def rejected_line(
+    body: bytes,
+    *,
+    reason: str = "bad_json",
+    call: str | None = None,
+    received_at: str = "2026-11-22T05:24:46.123456Z",
+) -> bytes:
     """One line of `rejected/`."""
     return sealed(
-        ',"message_id":null,"received_at":"2026-11-22T05:24:46.123456Z","sent_at":null'
+        f',"message_id":null,"received_at":"{received_at}","sent_at":null'
         f',"source":"web","call":{json.dumps(call)},"reason":"{reason}"'
         f',"body":"{base64.b64encode(body).decode()}"}}'
     )
