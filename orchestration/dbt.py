@@ -6,6 +6,7 @@ around it. In a run on a busy machine 19 of 45 s passed before the command had b
 """
 
 import json
+import logging
 import os
 import re
 import shutil
@@ -21,7 +22,10 @@ from orchestration import back_off, completeness
 from orchestration.errors import DbtFailedError
 from orchestration.loading import behind, warehouse
 from orchestration.loading.writer_lock import writer_lock
+from orchestration.own_models import is_own
 from orchestration.settings import Settings
+
+log = logging.getLogger(__name__)
 
 PROJECT_DIR = ROOT / "dbt_project"
 
@@ -132,6 +136,28 @@ def failures(results: Iterable[RunResult]) -> list[str]:
     return [
         f"{result.node.name}: {result.message}" for result in results if result.status != "success"
     ]
+
+
+def require_own(results: Iterable[RunResult]) -> None:
+    """See that the project's own models were brought up to date; name in a line what else was not.
+
+    Raises:
+        DbtFailedError: one of ours was not; the text says which, and why.
+    """
+    failed = [result for result in results if result.status != "success"]
+    if any(is_own(result.node.fqn) for result in failed):
+        raise DbtFailedError("\n".join(failures(failed)))
+    if failed:
+        log.warning(
+            "Models that are yours or a package's failed: %s. All else was done. Mend or remove "
+            "them, then `dbt run --project-dir dbt_project --select %s`.",
+            "; ".join(map(_in_a_line, failures(failed))),
+            " ".join(result.node.name for result in failed),
+        )
+
+
+def _in_a_line(text: str) -> str:
+    return " ".join(text.split())
 
 
 def _invoke(settings: Settings, arguments: list[str]) -> Iterable[RunResult]:

@@ -5,11 +5,11 @@ from pathlib import Path
 
 from landed.settings import ROOT
 from orchestration import dbt, dbt_command
-from orchestration.errors import DbtFailedError
 from orchestration.loading.lake import tables, views, views_with_database
 from orchestration.loading.load import Progress, WarehouseBehindError, is_behind, load
 from orchestration.loading.warehouse import connect, create_warehouse
 from orchestration.loading.writer_lock import writer_lock
+from orchestration.own_models import is_own
 from orchestration.ownership import users_relations
 from orchestration.reload import limits_of_today, reload_rejected
 from orchestration.restore import mark_behind, restore_if_behind
@@ -53,11 +53,13 @@ def prepare_dagster_home(settings: Settings) -> None:
 
 
 def has_all_models(settings: Settings, manifest: Path) -> bool:
-    """Whether every dbt model is there as a table or view, and our views as they are made now."""
+    """Whether each of our models is there as a table or view, and our views as made now."""
     nodes = [
         node
         for node in json.loads(manifest.read_bytes())["nodes"].values()
-        if node["resource_type"] == "model" and node["config"]["materialized"] != "ephemeral"
+        if node["resource_type"] == "model"
+        and is_own(node["fqn"])
+        and node["config"]["materialized"] != "ephemeral"
     ]
     models = {(node["schema"], node["alias"]) for node in nodes}
     ours = {
@@ -154,11 +156,9 @@ def rename_schema(settings: Settings) -> str:
 
 
 def run_all_models(settings: Settings) -> None:
-    """Bring every model up to date.
+    """Bring every model up to date, a user's too; one of theirs that cannot be is named.
 
     Raises:
-        DbtFailedError: some could not be; the text says which and why.
+        DbtFailedError: one of ours could not be; the text says which and why.
     """
-    failed = dbt.failures(dbt.run_models(settings))
-    if failed:
-        raise DbtFailedError("\n".join(failed))
+    dbt.require_own(dbt.run_models(settings))

@@ -10,7 +10,7 @@ import shutil
 import sqlite3
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
-from contextlib import closing, suppress
+from contextlib import ExitStack, closing, suppress
 from datetime import UTC, datetime
 from multiprocessing import get_context
 from pathlib import Path
@@ -59,10 +59,12 @@ def rebuild(
     Raises:
         WriterBusyError: another writer did not finish in time; nothing was changed.
         RebuildRefusedError: files are missing, or a user's tables would be; nothing was changed.
+        DbtFailedError: one of our models failed; nothing was changed.
     """
     beside = _beside(settings)
-    with writer_lock(settings):
+    with writer_lock(settings), ExitStack() as unfinished:
         shutil.rmtree(beside.catalog.parent, ignore_errors=True)
+        unfinished.callback(shutil.rmtree, beside.catalog.parent, ignore_errors=True)
         _complete_journal(settings)
         _refuse_to_lose_others(settings)
         with writer_lock(beside), connect(beside) as con:
@@ -78,6 +80,7 @@ def rebuild(
                 "Nothing was changed. `make rebuild WITHOUT=1` builds it without them."
             )
         _run_models(beside)
+        unfinished.pop_all()  # from here on it may be the only one
         _take_its_place(settings, beside)
         unmark_behind(settings)
     return restored

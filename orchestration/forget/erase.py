@@ -72,7 +72,10 @@ class Erased:
             yield f"Removed older catalogs: {', '.join(self.catalogs)}"
         if self.found:
             yield f"An id is still in: {', '.join(self.found)}"
-        yield "Out of reach: backups, copies made with SQL, and events that wait at their senders"
+        yield (
+            "Out of reach: backups, copies made with SQL, tables of your own models until you "
+            "build them anew, and events that wait at their senders"
+        )
 
 
 @dataclass
