@@ -5,6 +5,7 @@ from pathlib import Path
 
 from landed.settings import ROOT
 from orchestration import dbt, dbt_command
+from orchestration.errors import DbtFailedError
 from orchestration.loading.lake import tables, views, views_with_database
 from orchestration.loading.load import Progress, WarehouseBehindError, is_behind, load
 from orchestration.loading.warehouse import connect, create_warehouse
@@ -13,7 +14,7 @@ from orchestration.own_models import is_own
 from orchestration.ownership import users_relations
 from orchestration.reload import limits_of_today, reload_rejected
 from orchestration.restore import mark_behind, restore_if_behind
-from orchestration.schema_name import drop_others, refuse_another_name
+from orchestration.schema_name import drop_others, other_schemas, refuse_another_name
 from orchestration.settings import Settings
 from orchestration.upkeep.archives import pack_loaded_files
 from orchestration.upkeep.warehouse import keep_small
@@ -142,17 +143,37 @@ def upkeep_once(settings: Settings) -> str:
 def rename_schema(settings: Settings) -> str:
     """Build all tables under the name that is set now, then drop those of the old one.
 
+    One that was cut short is finished by the next, whichever of the names is set by then.
+
     Returns:
         What happened, in a line.
+
+    Raises:
+        DbtFailedError: one of our models failed; the tables of the old name are as they were.
     """
-    with dbt_command.renaming():
-        run_all_models(settings)
-    with writer_lock(settings), connect(settings) as con:
-        gone = drop_others(con, settings)
-        left = users_relations(con, settings)
+    with writer_lock(settings):
+        _build_under_new_name(settings)
+        with connect(settings) as con:
+            gone = drop_others(con, settings)
+            left = users_relations(con, settings)
     moved = f"moved from {', '.join(gone)}" if gone else "were there already"
     stay = f". Of yours, as they were: {', '.join(left)}" if left else ""
     return f"The tables are in {settings.schema_name} ({moved}){stay}"
+
+
+def _build_under_new_name(settings: Settings) -> None:
+    with connect(settings, read_only=True) as con:
+        others = other_schemas(con, settings.schema_name)
+    try:
+        with dbt_command.renaming():
+            run_all_models(settings)
+    except DbtFailedError as failed:
+        if not others:
+            raise
+        raise DbtFailedError(
+            f"{failed}\nThe tables in {' and '.join(map(repr, others))} are as they were. "
+            "`make rename` goes on from here; or set the name back and then run `make rename`."
+        ) from failed
 
 
 def run_all_models(settings: Settings) -> None:

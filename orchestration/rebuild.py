@@ -35,6 +35,7 @@ from orchestration.loading.writer_lock import writer_lock
 from orchestration.ownership import users_relations
 from orchestration.prepare import run_all_models
 from orchestration.restore import Restored, restore, unmark_behind
+from orchestration.schema_name import refuse_another_name
 from orchestration.settings import SQLITE_CATALOG, Settings
 
 log = logging.getLogger(__name__)
@@ -100,6 +101,7 @@ def _refuse_to_lose_others(settings: Settings) -> None:
     """Refuse while the old warehouse, if it can be read, has what no file and no model has."""
     try:
         with connect(settings, read_only=True) as con:
+            refuse_another_name(con, settings)
             others = users_relations(con, settings)
     except (duckdb.Error, WarehouseMissingError, WarehouseUnusableError):
         return
