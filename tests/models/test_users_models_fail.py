@@ -1,6 +1,7 @@
 """A model of a user's that fails is named, and takes nothing from what a command is for."""
 
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
@@ -12,6 +13,7 @@ from orchestration import dbt, prepare, rebuild
 from orchestration.errors import DbtFailedError
 from orchestration.forget import anew
 from orchestration.settings import Settings
+from tests.support import landed
 from tests.support.house import House
 
 ERROR = "Binder Error in model broken (models/mine/broken.sql)\n  no column nope"
@@ -133,3 +135,32 @@ def test_a_rebuild_takes_its_place_and_leaves_nothing_beside(
     rebuild.rebuild(settings)
     assert not beside.exists()
     assert list(settings.catalog.parent.glob("catalog.sqlite.before-*"))
+
+
+@pytest.mark.long
+@pytest.mark.timeout(600)
+def test_a_real_dbt_loads_whatever_a_user_has_added(
+    own_house: House,
+    prepared_house: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    own_house.move_in(prepared_house)
+    project = own_house.folder / "dbt_project"
+    shutil.copytree(dbt.PROJECT_DIR, project, ignore=shutil.ignore_patterns("target", "logs"))
+    monkeypatch.setattr(dbt, "PROJECT_DIR", project)
+    mine = project / "models" / "mine"
+    mine.mkdir()
+    loads = {
+        "fails": ("select nope from {{ ref('track') }}", "package's failed: broken: "),
+        "cannot be read": ("select 1 from {{ ref('nope') }}", "depends on a node named 'nope'"),
+    }
+    for message_id, (model, said) in loads.items():
+        (mine / "broken.sql").write_text(model)
+        own_house.land("track", landed.line({"type": "track", "messageId": message_id}))
+        prepare.prepare(own_house.settings)
+
+        assert prepare.load_once(own_house.settings) == "Loaded 1 files: 1 track"
+
+        assert said in caplog.text
+        assert (message_id,) in own_house.rows("select message_id from segment.track")
