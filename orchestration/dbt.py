@@ -6,14 +6,19 @@ around it. In a run on a busy machine 19 of 45 s passed before the command had b
 """
 
 import json
+import logging
 import os
 import re
 import shutil
 from collections.abc import Iterable, Sequence
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from dbt.artifacts.schemas.run import RunResult
-from dbt.cli.main import dbtRunner
+from dbt.cli.main import dbtRunner, dbtRunnerResult
+from dbt.exceptions import ParsingError
+from dbt_common.exceptions import CompilationError, DbtConfigError, DbtValidationError
 from filelock import FileLock
 
 from landed.settings import ROOT
@@ -21,7 +26,10 @@ from orchestration import back_off, completeness
 from orchestration.errors import DbtFailedError
 from orchestration.loading import behind, warehouse
 from orchestration.loading.writer_lock import writer_lock
+from orchestration.own_models import FOLDERS, is_own
 from orchestration.settings import Settings
+
+log = logging.getLogger(__name__)
 
 PROJECT_DIR = ROOT / "dbt_project"
 
@@ -47,7 +55,10 @@ def write_manifest(settings: Settings) -> Path:
     manifest.parent.mkdir(parents=True, exist_ok=True)
     with FileLock(manifest.with_suffix(".lock")):
         if not _is_up_to_date(manifest, settings):
-            _invoke(settings, ["parse", "--quiet"])
+            parse = ["parse", "--quiet"]
+            _invoke(settings, parse)
+            if cycle := _cycle(_target(settings) / "manifest.json"):
+                _results(_command_on_ours(settings, parse, dbtRunnerResult(False, cycle)))
             written = manifest.with_suffix(".new")
             shutil.copyfile(_target(settings) / "manifest.json", written)
             written.replace(manifest)
@@ -134,14 +145,94 @@ def failures(results: Iterable[RunResult]) -> list[str]:
     ]
 
 
+def require_own(results: Iterable[RunResult]) -> None:
+    """See that the project's own models were brought up to date; name in a line what else was not.
+
+    Raises:
+        DbtFailedError: one of ours was not; the text says which, and why.
+    """
+    failed = [result for result in results if result.status != "success"]
+    if any(is_own(result.node.fqn) for result in failed):
+        raise DbtFailedError("\n".join(failures(failed)))
+    if failed:
+        log.warning(
+            "Models that are yours or a package's failed: %s. All else was done. Mend or remove "
+            "them, then `dbt run --project-dir dbt_project --select %s`.",
+            "; ".join(map(_in_a_line, failures(failed))),
+            " ".join(result.node.name for result in failed),
+        )
+
+
+def _in_a_line(text: str) -> str:
+    return " ".join(text.split())
+
+
 def _invoke(settings: Settings, arguments: list[str]) -> Iterable[RunResult]:
+    """Run a command on the project; on our part of it alone, if dbt cannot read the rest."""
+    outcome = _command(settings, arguments, PROJECT_DIR)
+    if _is_unreadable(outcome.exception):
+        outcome = _command_on_ours(settings, arguments, outcome)
+    return _results(outcome)
+
+
+def _command(settings: Settings, arguments: list[str], project: Path) -> dbtRunnerResult:
     export_settings(settings)
     where = [
-        *("--project-dir", str(PROJECT_DIR)),
+        *("--project-dir", str(project)),
         *("--profiles-dir", str(ROOT)),
         *("--target-path", str(_target(settings))),
     ]
-    outcome = dbtRunner().invoke([*arguments, *where])
+    return dbtRunner().invoke([*arguments, *where])
+
+
+def _command_on_ours(
+    settings: Settings, arguments: list[str], outcome: dbtRunnerResult
+) -> dbtRunnerResult:
+    """Run it on a copy of the project without what a user has added in folders of their own.
+
+    Returns:
+        What came of it; of the whole project, as given, if it is ours that dbt cannot read.
+    """
+    with TemporaryDirectory() as folder:
+        project = Path(folder)
+        for models in FOLDERS:
+            shutil.copytree(PROJECT_DIR / "models" / models, project / "models" / models)
+        for name in ("macros", "tests/generic"):
+            (project / name).mkdir(parents=True)
+            for path in (PROJECT_DIR / name).glob("*.sql"):
+                shutil.copy2(path, project / name)
+        shutil.copy2(PROJECT_DIR / "dbt_project.yml", project)
+        alone = _command(settings, arguments, project)
+    if _is_unreadable(alone.exception):
+        return outcome
+    log.warning(
+        "dbt cannot read what has been added to the project: %s. Seamline's own models go on, and "
+        "without yours. Mend or remove what it names.",
+        _in_a_line(str(outcome.exception)).rstrip("."),
+    )
+    return alone
+
+
+_OF_THE_PROJECT = (CompilationError, DbtConfigError, DbtValidationError, ParsingError)
+
+
+def _is_unreadable(error: BaseException | None) -> bool:
+    """Whether it is what the project says, and not what becomes of it, that dbt stopped at."""
+    is_cycle = isinstance(error, RuntimeError) and "Found a cycle" in str(error)
+    return is_cycle or isinstance(error, _OF_THE_PROJECT)
+
+
+def _cycle(manifest: Path) -> RuntimeError | None:
+    """What dbt says of models that read each other once it runs them, and not when it parses."""
+    parents = json.loads(manifest.read_bytes()).get("parent_map", {})
+    try:
+        TopologicalSorter(parents).prepare()
+    except CycleError as error:
+        return RuntimeError(f"Found a cycle: {' --> '.join(error.args[1])}")
+    return None
+
+
+def _results(outcome: dbtRunnerResult) -> Iterable[RunResult]:
     if outcome.exception is not None:
         raise DbtFailedError(str(outcome.exception)) from outcome.exception
     return getattr(outcome.result, "results", ())
@@ -178,13 +269,14 @@ def _changed_at(path: Path) -> float:
 
 
 def _files(folder: Path) -> Iterable[Path]:
-    """What dbt reads of the project: everything but what it writes itself."""
+    """What dbt reads of the project, and the folders: everything but what it writes itself."""
     try:
         paths = list(folder.iterdir())
     except FileNotFoundError:  # an editor's, and gone
         return
     for path in paths:
         if path.is_dir() and path.name not in {"target", "logs"}:
+            yield path  # changes as well when a file in it is removed
             yield from _files(path)
         elif path.is_file():
             yield path

@@ -17,14 +17,11 @@ from dbt.artifacts.schemas.run import RunResult
 from landed.settings import ROOT
 from orchestration import dbt
 from orchestration.loading.warehouse import connect
+from orchestration.own_models import PROJECT, is_own
 from orchestration.sensor import FAILED_MODELS
 from orchestration.settings import Settings
 
 MANIFEST = dbt.write_manifest(Settings())
-
-
-OWN_FOLDERS = {"staging", "segment", "warehouse"}
-"""The folders of the project's own models; those in others are the user's."""
 
 
 NOT_RUN = "completeness resource_type:seed resource_type:snapshot"
@@ -42,8 +39,10 @@ class Translator(DagsterDbtTranslator):
         node = manifest["nodes"].get(unique_id)
         if node is None or node["resource_type"] != "model":
             return spec
+        package, folder = node["fqn"][:2]
         return spec.replace_attributes(
-            key=dg.AssetKey([node["schema"], node["name"]]), group_name=node["fqn"][1]
+            key=dg.AssetKey([node["schema"], node["name"]]),
+            group_name=folder if package == PROJECT else package,
         )
 
 
@@ -91,6 +90,6 @@ def own_models() -> frozenset[dg.AssetKey]:
     own = {
         dg.AssetKey([node["schema"], node["name"]])
         for node in nodes
-        if node["resource_type"] == "model" and node["fqn"][1] in OWN_FOLDERS
+        if node["resource_type"] == "model" and is_own(node["fqn"])
     }
     return frozenset(own & set(models.keys))

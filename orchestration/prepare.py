@@ -10,10 +10,11 @@ from orchestration.loading.lake import tables, views, views_with_database
 from orchestration.loading.load import Progress, WarehouseBehindError, is_behind, load
 from orchestration.loading.warehouse import connect, create_warehouse
 from orchestration.loading.writer_lock import writer_lock
+from orchestration.own_models import is_own
 from orchestration.ownership import users_relations
 from orchestration.reload import limits_of_today, reload_rejected
 from orchestration.restore import mark_behind, restore_if_behind
-from orchestration.schema_name import drop_others, refuse_another_name
+from orchestration.schema_name import drop_others, other_schemas, refuse_another_name
 from orchestration.settings import Settings
 from orchestration.upkeep.archives import pack_loaded_files
 from orchestration.upkeep.warehouse import keep_small
@@ -53,11 +54,13 @@ def prepare_dagster_home(settings: Settings) -> None:
 
 
 def has_all_models(settings: Settings, manifest: Path) -> bool:
-    """Whether every dbt model is there as a table or view, and our views as they are made now."""
+    """Whether each of our models is there as a table or view, and our views as made now."""
     nodes = [
         node
         for node in json.loads(manifest.read_bytes())["nodes"].values()
-        if node["resource_type"] == "model" and node["config"]["materialized"] != "ephemeral"
+        if node["resource_type"] == "model"
+        and is_own(node["fqn"])
+        and node["config"]["materialized"] != "ephemeral"
     ]
     models = {(node["schema"], node["alias"]) for node in nodes}
     ours = {
@@ -140,25 +143,43 @@ def upkeep_once(settings: Settings) -> str:
 def rename_schema(settings: Settings) -> str:
     """Build all tables under the name that is set now, then drop those of the old one.
 
+    One that was cut short is finished by the next, whichever of the names is set by then.
+
     Returns:
         What happened, in a line.
+
+    Raises:
+        DbtFailedError: one of our models failed; the tables of the old name are as they were.
     """
-    with dbt_command.renaming():
-        run_all_models(settings)
-    with writer_lock(settings), connect(settings) as con:
-        gone = drop_others(con, settings)
-        left = users_relations(con, settings)
+    with writer_lock(settings):
+        _build_under_new_name(settings)
+        with connect(settings) as con:
+            gone = drop_others(con, settings)
+            left = users_relations(con, settings)
     moved = f"moved from {', '.join(gone)}" if gone else "were there already"
     stay = f". Of yours, as they were: {', '.join(left)}" if left else ""
     return f"The tables are in {settings.schema_name} ({moved}){stay}"
 
 
+def _build_under_new_name(settings: Settings) -> None:
+    with connect(settings, read_only=True) as con:
+        others = other_schemas(con, settings.schema_name)
+    try:
+        with dbt_command.renaming():
+            run_all_models(settings)
+    except DbtFailedError as failed:
+        if not others:
+            raise
+        raise DbtFailedError(
+            f"{failed}\nThe tables in {' and '.join(map(repr, others))} are as they were. "
+            "`make rename` goes on from here; or set the name back and then run `make rename`."
+        ) from failed
+
+
 def run_all_models(settings: Settings) -> None:
-    """Bring every model up to date.
+    """Bring every model up to date, a user's too; one of theirs that cannot be is named.
 
     Raises:
-        DbtFailedError: some could not be; the text says which and why.
+        DbtFailedError: one of ours could not be; the text says which and why.
     """
-    failed = dbt.failures(dbt.run_models(settings))
-    if failed:
-        raise DbtFailedError("\n".join(failed))
+    dbt.require_own(dbt.run_models(settings))

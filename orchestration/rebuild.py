@@ -10,7 +10,7 @@ import shutil
 import sqlite3
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
-from contextlib import closing, suppress
+from contextlib import ExitStack, closing, suppress
 from datetime import UTC, datetime
 from multiprocessing import get_context
 from pathlib import Path
@@ -35,6 +35,7 @@ from orchestration.loading.writer_lock import writer_lock
 from orchestration.ownership import users_relations
 from orchestration.prepare import run_all_models
 from orchestration.restore import Restored, restore, unmark_behind
+from orchestration.schema_name import refuse_another_name
 from orchestration.settings import SQLITE_CATALOG, Settings
 
 log = logging.getLogger(__name__)
@@ -59,10 +60,12 @@ def rebuild(
     Raises:
         WriterBusyError: another writer did not finish in time; nothing was changed.
         RebuildRefusedError: files are missing, or a user's tables would be; nothing was changed.
+        DbtFailedError: one of our models failed; nothing was changed.
     """
     beside = _beside(settings)
-    with writer_lock(settings):
+    with writer_lock(settings), ExitStack() as unfinished:
         shutil.rmtree(beside.catalog.parent, ignore_errors=True)
+        unfinished.callback(shutil.rmtree, beside.catalog.parent, ignore_errors=True)
         _complete_journal(settings)
         _refuse_to_lose_others(settings)
         with writer_lock(beside), connect(beside) as con:
@@ -78,6 +81,7 @@ def rebuild(
                 "Nothing was changed. `make rebuild WITHOUT=1` builds it without them."
             )
         _run_models(beside)
+        unfinished.pop_all()  # from here on it may be the only one
         _take_its_place(settings, beside)
         unmark_behind(settings)
     return restored
@@ -97,6 +101,7 @@ def _refuse_to_lose_others(settings: Settings) -> None:
     """Refuse while the old warehouse, if it can be read, has what no file and no model has."""
     try:
         with connect(settings, read_only=True) as con:
+            refuse_another_name(con, settings)
             others = users_relations(con, settings)
     except (duckdb.Error, WarehouseMissingError, WarehouseUnusableError):
         return

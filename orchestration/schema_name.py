@@ -1,12 +1,15 @@
 """The schema of the final tables is the integration's name, and stays it once there is data.
 
 A name that changes silently would leave the tables people query where they are, no longer filled,
-and begin empty ones beside them. So it is refused, and moving is a command.
+and begin empty ones beside them. So it is refused, and moving is a command. One that ended half way
+has left tables under both names, and with either one nothing goes on until a move has ended:
+loads and erasures that knew of one alone would leave the other as it was.
 """
 
 import duckdb
 
 from orchestration.loading.lake import macros, tables, views
+from orchestration.loading.transaction import transaction
 from orchestration.settings import Settings
 
 PARTS = ("", "_staging", "_warehouse")
@@ -17,53 +20,65 @@ class SchemaMovedError(Exception):
     """The tables are in another schema than the settings say; the text says what to do."""
 
 
+def _schemas(con: duckdb.DuckDBPyConnection) -> set[str]:
+    """Schemas with tables of a name, or what there is of them: their staging views come first."""
+    return {
+        owner.removesuffix("_staging")
+        for owner, view in views(con)
+        if owner.endswith("_staging") and view.startswith("stg_segment__")
+    }
+
+
 def other_schemas(con: duckdb.DuckDBPyConnection, schema: str) -> list[str]:
-    """Schemas that hold final tables, other than the one that is set."""
-    staged = views(con)
-    return sorted(
-        other
-        for other, table in tables(con)
-        if table == "track"
-        and other != schema
-        and (f"{other}_staging", "stg_segment__track") in staged
-    )
+    """Schemas that hold final tables, all or some, other than the one that is set."""
+    return sorted(_schemas(con) - {schema})
 
 
 def refuse_another_name(con: duckdb.DuckDBPyConnection, settings: Settings) -> None:
-    """Refuse to begin new tables while others have data.
+    """Refuse to begin new tables while others have data, or to go on with one of two.
 
     Raises:
         SchemaMovedError: there are some.
     """
-    for schema in other_schemas(con, settings.schema_name):
+    wanted = settings.schema_name
+    for schema in other_schemas(con, wanted):
+        if wanted in _schemas(con):
+            raise SchemaMovedError(
+                f"There are tables in {schema!r} as well as in {wanted!r}, as a move between them "
+                f"has not ended. No table was changed. `make rename` brings those in {wanted!r} up "
+                f"to date from raw and drops {schema!r}. To keep {schema!r} instead, set the name "
+                "back and then run `make rename`."
+            )
         raise SchemaMovedError(
             f"The tables are in the schema {schema!r}, and SEAMLINE_INTEGRATION_NAME is "
-            f"{settings.integration_name!r}, which gives {settings.schema_name!r}. Nothing was "
+            f"{settings.integration_name!r}, which gives {wanted!r}. No table was "
             f"changed. Set the name back, or move the tables with `make rename`: it builds them "
             f"anew from raw and then drops {schema!r}."
         )
 
 
 def drop_others(con: duckdb.DuckDBPyConnection, settings: Settings) -> list[str]:
-    """Drop the tables and views of other names, once their successors are built.
+    """Drop the tables and views of other names, once their successors are built: all, or none.
 
     Returns:
         The names whose schemas are gone.
     """
     others = other_schemas(con, settings.schema_name)
-    kinds = {"table": tables(con), "view": views(con)}
-    with_macros = {owner for owner, _ in macros(con)}
-    for schema in others:
-        for part in reversed(PARTS):
-            left = f"{schema}{part}" in with_macros  # none of them is ours
-            for kind in ("view", "table"):
-                for owner, name in sorted(kinds[kind]):
-                    if owner != f"{schema}{part}":
-                        continue
-                    if (f"{settings.schema_name}{part}", name) in kinds[kind]:
-                        con.execute(f'drop {kind} "{owner}"."{name.replace(chr(34), chr(34) * 2)}"')
-                    else:
-                        left = True  # not one of ours: it has no successor
-            if not left:
-                con.execute(f'drop schema if exists "{schema}{part}"')
+    with transaction(con):
+        for schema in others:
+            for part in reversed(PARTS):
+                _drop(con, f"{schema}{part}", f"{settings.schema_name}{part}")
     return others
+
+
+def _drop(con: duckdb.DuckDBPyConnection, schema: str, successor: str) -> None:
+    """Drop what has a successor of its name and kind; the rest, and its schema, is not ours."""
+    is_left = any(owner == schema for owner, _ in macros(con))
+    for kind, relations in (("view", views(con)), ("table", tables(con))):
+        for name in sorted(name for owner, name in relations if owner == schema):
+            if (successor, name) in relations:
+                con.execute(f'drop {kind} "{schema}"."{name.replace(chr(34), chr(34) * 2)}"')
+            else:
+                is_left = True
+    if not is_left:
+        con.execute(f'drop schema if exists "{schema}"')

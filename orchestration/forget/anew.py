@@ -11,7 +11,6 @@ from uuid import uuid4
 import msgspec
 
 from landed.folders import SUPPRESSED
-from orchestration.errors import DbtFailedError
 from orchestration.forget import rows
 from orchestration.loading.durable import sync_folder, write_whole
 from orchestration.loading.transaction import transaction
@@ -34,10 +33,12 @@ def marks(landing: Path) -> list[Path]:
 
 
 def build(settings: Settings, marked: list[Path]) -> None:
-    """Build what is marked, and remove the marks.
+    """Build what is marked, and what is built on it; then remove the marks.
+
+    A user's model that fails is named; what its table has is the user's to erase (docs/erasure.md).
 
     Raises:
-        DbtFailedError: dbt could not; the marks stay.
+        DbtFailedError: one of our models failed; the marks stay.
     """
     from orchestration import dbt  # noqa: PLC0415 - takes seconds, and is hardly ever needed
 
@@ -45,10 +46,8 @@ def build(settings: Settings, marked: list[Path]) -> None:
         call for path in marked for call in msgspec.json.decode(path.read_bytes(), type=list[str])
     }
     names = [name for call in sorted(calls) for name in (f"stg_segment__{call}", call)]
-    failed = dbt.failures(dbt.run_models(settings, names, full_refresh=True))
-    failed = failed or dbt.failures(dbt.run_models(settings))
-    if failed:
-        raise DbtFailedError("\n".join(failed))
+    dbt.require_own(dbt.run_models(settings, names, full_refresh=True))
+    dbt.require_own(dbt.run_models(settings))
     dbt.forget_statements(settings)
     with writer_lock(settings), connect(settings) as con, transaction(con):
         rows.write_others_anew(con, settings)

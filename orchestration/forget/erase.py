@@ -28,6 +28,7 @@ from orchestration.loading.transaction import transaction
 from orchestration.loading.warehouse import connect
 from orchestration.loading.writer_lock import writer_lock
 from orchestration.restore import restore_if_behind
+from orchestration.schema_name import refuse_another_name
 from orchestration.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -72,7 +73,10 @@ class Erased:
             yield f"Removed older catalogs: {', '.join(self.catalogs)}"
         if self.found:
             yield f"An id is still in: {', '.join(self.found)}"
-        yield "Out of reach: backups, copies made with SQL, and events that wait at their senders"
+        yield (
+            "Out of reach: backups, copies made with SQL, tables of your own models until you "
+            "build them anew, and events that wait at their senders"
+        )
 
 
 @dataclass
@@ -96,6 +100,7 @@ def forget(settings: Settings, ids: Iterable[Id], *, suppress: bool = True) -> E
     Raises:
         WriterBusyError: another writer did not finish in time.
         ErasureStoppedError: something was in the way; the text says what.
+        SchemaMovedError: the tables are under another name, or under two.
 
     After any of these, or a death, the erasure is still written down: it is finished by the next
     one, whoever that is for, and by the hourly one.
@@ -138,6 +143,7 @@ def _erase(settings: Settings, ids: set[Id]) -> Erased:
         people = People(suppressed.key_of(landing), wanted, ids)
         with connect(settings) as con:
             create_raw_tables(con)
+            refuse_another_name(con, settings)  # of whose tables nobody would be erased
             people = _with_ids(con, people)
             done = _erase_people(con, settings, people)
         to_build = anew.marks(landing)

@@ -4,9 +4,12 @@ import json
 from pathlib import Path
 from types import SimpleNamespace
 
+import dagster as dg
+import pytest
 from dagster_dbt import dbt_assets
 
-from orchestration.dbt_assets import MANIFEST, NOT_RUN, Translator, table_metadata
+from orchestration import dbt_assets as definitions
+from orchestration.dbt_assets import MANIFEST, NOT_RUN, Translator, own_models, table_metadata
 from orchestration.loading.warehouse import connect
 from orchestration.loading.writer_lock import writer_lock
 from orchestration.prepare import has_all_models
@@ -54,9 +57,42 @@ def test_models_under_another_name_and_without_a_table_do_not_keep_all_from_bein
         con.execute("create schema segment")
         con.execute("create table segment.shown as from range(3)")
     node = {"resource_type": "model", "schema": "segment", "config": {"materialized": "table"}}
+    node |= {"fqn": ["seamline", "segment", "model"]}
     named = node | {"name": "model", "alias": "shown"}
     without = node | {"name": "e", "alias": "e", "config": {"materialized": "ephemeral"}}
     manifest = tmp_path / "manifest.json"
     manifest.write_text(json.dumps({"nodes": {"a": named, "b": without}}))
 
     assert has_all_models(made_warehouse, manifest)
+
+
+def test_models_of_packages_and_of_users_are_not_in_the_load_job(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Wherever a package has them, and whatever a user calls a file of the first folder."""
+    names = {
+        "track": ["seamline", "segment", "track"],
+        "stg_pkg": ["pkg", "staging", "stg_pkg"],
+        "broken": ["seamline", "mine", "broken"],
+        "staging": ["seamline", "staging"],
+    }
+    node = {"resource_type": "model", "schema": "segment"}
+    nodes = {name: node | {"name": name, "fqn": fqn} for name, fqn in names.items()}
+    manifest = tmp_path / "manifest.json"
+    manifest.write_text(json.dumps({"nodes": nodes}))
+    keys = {dg.AssetKey(["segment", name]) for name in names}
+    monkeypatch.setattr(definitions, "MANIFEST", manifest)
+    monkeypatch.setattr(definitions, "models", SimpleNamespace(keys=keys))
+
+    assert own_models.__wrapped__() == {dg.AssetKey(["segment", "track"])}
+
+
+def test_models_of_a_package_are_a_group_of_their_own() -> None:
+    manifest = json.loads(MANIFEST.read_bytes())
+    track = manifest["nodes"]["model.seamline.track"]
+    of_package = track | {"fqn": ["pkg", "staging", "stg"], "unique_id": "model.pkg.stg"}
+    manifest["nodes"]["model.pkg.stg"] = of_package
+
+    spec = Translator().get_asset_spec(manifest, "model.pkg.stg", None)
+
+    assert spec.group_name == "pkg"

@@ -19,8 +19,12 @@ NAMES = "select distinct call, event, path from raw.field order by all"
 def built(monkeypatch: pytest.MonkeyPatch) -> list[list[str] | None]:
     """The models that are built; nothing is, as that takes a minute."""
     asked: list[list[str] | None] = []
-    monkeypatch.setattr(dbt, "run_models", lambda _, names=None, **__: asked.append(names))
-    monkeypatch.setattr(dbt, "failures", lambda _: [])
+
+    def run_models(_: object, names: list[str] | None = None, **__: object) -> list[object]:
+        asked.append(names)
+        return []
+
+    monkeypatch.setattr(dbt, "run_models", run_models)
     return asked
 
 

@@ -103,6 +103,7 @@ def test_a_start_makes_views_anew_that_have_the_old_name_in_them(
     made_warehouse: Settings, tmp_path: Path
 ) -> None:
     node = {"resource_type": "model", "schema": "s", "config": {"materialized": "lasting_view"}}
+    node |= {"fqn": ["seamline", "staging", "v"]}
     manifest = tmp_path / "manifest.json"
     manifest.write_text(json.dumps({"nodes": {"v": node | {"name": "v", "alias": "v"}}}))
     with writer_lock(made_warehouse), connect(made_warehouse) as con:
