@@ -4,6 +4,7 @@ The settings that more than one part reads are here, each once, as are the kinds
 setting may have, and the words for a value that does not fit.
 """
 
+import os
 import re
 from collections.abc import Iterable
 from pathlib import Path
@@ -59,40 +60,82 @@ def has_to_be(what: str, *, is_shown: bool = True) -> WrapValidator:
     return WrapValidator(check)
 
 
+def _is_path(value: object) -> object:
+    if isinstance(value, str):
+        if re.match(r"[a-z][a-z0-9+.-]*://", value, re.IGNORECASE):
+            raise ValueError("has to be a path on this machine, not an address")
+        if value != value.strip():
+            raise ValueError("has to be a path without blanks around it")
+    return value
+
+
+def _is_file(value: object) -> object:
+    if isinstance(value, str) and value.rpartition("/")[2] in {"", ".", ".."}:
+        raise ValueError("has to be the path of a file, not of a folder")
+    return value
+
+
+def _is_no_folder(path: Path) -> Path:
+    if os.path.isdir(path):  # noqa: PTH112 - Path's fails where it may not look
+        raise ValueError("has to be the path of a file, and there is a folder")
+    return path
+
+
 def _below_root(path: Path) -> Path:
     try:
         return ROOT / path.expanduser()
     except RuntimeError:
-        raise ValueError("names the home folder of a user who is not there") from None
+        raise ValueError("has to be in the home folder of a user who is there") from None
+
+
+def _is_number(value: object) -> object:
+    # Python's numbers may be `1_0`, and be written in any script
+    if isinstance(value, str) and not re.fullmatch(
+        r"\s*[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?\s*", value, re.ASCII | re.IGNORECASE
+    ):
+        raise ValueError("is no number")
+    return value
 
 
 def _is_size(value: object) -> object:
     # ByteSize alone reads `1,000` as 1, and `5bit` as nothing
     if isinstance(value, str) and not re.fullmatch(
-        r"\s*\d*\.?\d+\s*([kmgt]?b?|[kmgt]ib)\s*", value, re.IGNORECASE
+        r"\s*\d*\.?\d+\s*([kmgt]?b?|[kmgt]ib)\s*", value, re.ASCII | re.IGNORECASE
     ):
         raise ValueError("is no size")
     return value
 
 
-RootedPath = Annotated[Path, AfterValidator(_below_root)]
+RootedPath = Annotated[Path, AfterValidator(_below_root), BeforeValidator(_is_path)]
 """A path; relative ones are relative to the repository."""
 
-Port = Annotated[int, Field(ge=1, le=65535), has_to_be("a whole number from 1 to 65535")]
-Count = Annotated[int, Field(ge=1), has_to_be("a whole number above 0")]
+RootedFile = Annotated[RootedPath, AfterValidator(_is_no_folder), BeforeValidator(_is_file)]
+"""That of a file, which may be missing."""
+
+IS_NUMBER = BeforeValidator(_is_number)
+
+Port = Annotated[
+    int,
+    IS_NUMBER,
+    Field(ge=1, le=65535),
+    has_to_be("a whole number from 1 to 65535"),
+]
+Count = Annotated[int, IS_NUMBER, Field(ge=1), has_to_be("a whole number above 0")]
 YesOrNo = Annotated[bool, has_to_be("true or false")]
+
+_MOST_BYTES = 2**63 - 1
 
 Size = Annotated[
     ByteSize,
     BeforeValidator(_is_size),
-    Field(ge=1),
-    has_to_be("a number of bytes above 0, such as 67108864 or 64MiB"),
+    Field(ge=1, le=_MOST_BYTES),
+    has_to_be("a number of bytes above 0 and below 8 EiB, such as 67108864 or 64MiB"),
 ]
 SizeOrNothing = Annotated[
     ByteSize,
     BeforeValidator(_is_size),
-    Field(ge=0),
-    has_to_be("a number of bytes, such as 67108864 or 64MiB, or 0"),
+    Field(ge=0, le=_MOST_BYTES),
+    has_to_be("a number of bytes below 8 EiB, such as 67108864 or 64MiB, or 0"),
 ]
 
 # A century is for ever, and every clock can count it.
@@ -101,20 +144,32 @@ _DURATION = "a number of {} above 0, such as 2 or 0.5, and a century at most"
 
 Seconds = Annotated[
     float,
+    IS_NUMBER,
     Field(gt=0, le=_DAYS * 86_400, allow_inf_nan=False),
     has_to_be(_DURATION.format("seconds")),
 ]
 WholeSeconds = Annotated[
-    int, Field(ge=1, le=_DAYS * 86_400), has_to_be("a whole number of seconds above 0")
+    int,
+    IS_NUMBER,
+    Field(ge=1, le=_DAYS * 86_400),
+    has_to_be("a whole number of seconds above 0, and a century at most"),
 ]
 Hours = Annotated[
-    float, Field(gt=0, le=_DAYS * 24, allow_inf_nan=False), has_to_be(_DURATION.format("hours"))
+    float,
+    IS_NUMBER,
+    Field(gt=0, le=_DAYS * 24, allow_inf_nan=False),
+    has_to_be(_DURATION.format("hours")),
 ]
 Days = Annotated[
-    float, Field(gt=0, le=_DAYS, allow_inf_nan=False), has_to_be(_DURATION.format("days"))
+    float,
+    IS_NUMBER,
+    Field(gt=0, le=_DAYS, allow_inf_nan=False),
+    has_to_be(_DURATION.format("days")),
 ]
 
 _OWN_SCHEMAS = {"raw", "columns", "main", "information_schema", "pg_catalog"}
+DATABASES = {"seamline", "memory", "system", "temp"}
+"""The databases of every session: DuckDB cannot tell a schema from the database of its name."""
 _OWN_PARTS = ("_staging", "_warehouse")
 
 
@@ -130,6 +185,11 @@ def _names_a_schema(name: str) -> str:
     if schema in _OWN_SCHEMAS or schema.endswith(_OWN_PARTS):
         raise ValueError(
             f"has to be another name: it gives the schema {schema!r}, which is Seamline's own"
+        )
+    if schema in DATABASES:
+        raise ValueError(
+            f"has to be another name: it gives the schema {schema!r}, and so is a database called; "
+            "if there are tables in it already, `make rename` moves them to the other name's"
         )
     return name
 

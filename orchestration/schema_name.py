@@ -8,7 +8,8 @@ loads and erasures that knew of one alone would leave the other as it was.
 
 import duckdb
 
-from orchestration.loading.lake import macros, tables, views
+from landed.settings import DATABASES
+from orchestration.loading.lake import full_name, macros, tables, views
 from orchestration.loading.transaction import transaction
 from orchestration.settings import Settings
 
@@ -49,10 +50,11 @@ def refuse_another_name(con: duckdb.DuckDBPyConnection, settings: Settings) -> N
                 f"to date from raw and drops {schema!r}. To keep {schema!r} instead, set the name "
                 "back and then run `make rename`."
             )
+        back = "Move" if schema in DATABASES else "Set the name back, or move"
         raise SchemaMovedError(
             f"The tables are in the schema {schema!r}, and SEAMLINE_INTEGRATION_NAME is "
             f"{settings.integration_name!r}, which gives {wanted!r}. No table was "
-            f"changed. Set the name back, or move the tables with `make rename`: it builds them "
+            f"changed. {back} the tables with `make rename`: it builds them "
             f"anew from raw and then drops {schema!r}."
         )
 
@@ -77,8 +79,8 @@ def _drop(con: duckdb.DuckDBPyConnection, schema: str, successor: str) -> None:
     for kind, relations in (("view", views(con)), ("table", tables(con))):
         for name in sorted(name for owner, name in relations if owner == schema):
             if (successor, name) in relations:
-                con.execute(f'drop {kind} "{schema}"."{name.replace(chr(34), chr(34) * 2)}"')
+                con.execute(f"drop {kind} {full_name(schema, name)}")
             else:
                 is_left = True
     if not is_left:
-        con.execute(f'drop schema if exists "{schema}"')
+        con.execute(f"drop schema if exists {full_name(schema)}")

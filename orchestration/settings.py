@@ -11,6 +11,7 @@ from landed.settings import (
     Days,
     Hours,
     Port,
+    RootedFile,
     RootedPath,
     Seconds,
     SharedSettings,
@@ -22,20 +23,23 @@ from landed.settings import (
 
 SQLITE_CATALOG = "ducklake:sqlite:"
 
-_PATH: TypeAdapter[Path] = TypeAdapter(RootedPath)
+_FILE: TypeAdapter[Path] = TypeAdapter(RootedFile)
 
 
 def _known_catalog(warehouse: str) -> str:
-    if not warehouse.startswith(SQLITE_CATALOG) or warehouse == SQLITE_CATALOG:
+    if not warehouse.startswith(SQLITE_CATALOG):
         raise ValueError("is no catalog that we know")
-    _PATH.validate_python(warehouse.removeprefix(SQLITE_CATALOG))
+    _FILE.validate_python(warehouse.removeprefix(SQLITE_CATALOG))
     return warehouse
 
 
 Catalog = Annotated[
     str,
     AfterValidator(_known_catalog),
-    has_to_be(f"{SQLITE_CATALOG}<path of the catalog's file>", is_shown=False),
+    has_to_be(
+        f"{SQLITE_CATALOG}<path of the catalog's file on this machine, without blanks around it>",
+        is_shown=False,
+    ),
 ]
 
 
@@ -48,7 +52,7 @@ class Settings(SharedSettings):
     warehouse_data: RootedPath | None = None
     """The folder of the Parquet files; `data/` beside the catalog if not set."""
 
-    columns: RootedPath = Path("columns.yml")
+    columns: RootedFile = Path("columns.yml")
     """What you say of columns: types, what to leave out or to hash. The file may be missing."""
 
     dagster_port: Port = 3000
@@ -84,7 +88,7 @@ class Settings(SharedSettings):
     @cached_property
     def catalog(self) -> Path:
         """The catalog's SQLite file."""
-        return _PATH.validate_python(self.warehouse.removeprefix(SQLITE_CATALOG))
+        return _FILE.validate_python(self.warehouse.removeprefix(SQLITE_CATALOG))
 
     @cached_property
     def data(self) -> Path:

@@ -9,10 +9,11 @@ from pydantic_settings import NoDecode
 
 from landed.line import MAX_DEPTH
 from landed.settings import (
+    IS_NUMBER,
     MB,
     Count,
     Port,
-    RootedPath,
+    RootedFile,
     Seconds,
     SharedSettings,
     Size,
@@ -52,7 +53,7 @@ Networks = Annotated[
 class Settings(SharedSettings):
     """What the receiver alone reads, beside what all parts do."""
 
-    sources: RootedPath = Path("sources.toml")
+    sources: RootedFile = Path("sources.toml")
     """File that names the senders, their write keys and their shared secrets."""
 
     host: str = "127.0.0.1"
@@ -100,7 +101,10 @@ class Settings(SharedSettings):
     """Most events in one request; Segment's largest batch has 4,000."""
 
     depth: Annotated[
-        int, Field(ge=1, le=MAX_DEPTH), has_to_be(f"a whole number from 1 to {MAX_DEPTH}")
+        int,
+        IS_NUMBER,
+        Field(ge=1, le=MAX_DEPTH),
+        has_to_be(f"a whole number from 1 to {MAX_DEPTH}"),
     ] = MAX_DEPTH
     """Deepest nesting of an event, 128 at most, which is what the loader takes."""
 

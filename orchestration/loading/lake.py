@@ -22,6 +22,14 @@ def data_folder(con: duckdb.DuckDBPyConnection) -> Path:
     return Path(row[0])
 
 
+def full_name(*names: str) -> str:
+    """Return the name of a schema, or of what is in it, in quotes and with the database.
+
+    Without that no schema can be named that is called like a database, ours or DuckDB's own.
+    """
+    return ".".join('"' + name.replace('"', '""') + '"' for name in (DATABASE, *names))
+
+
 def tables(con: duckdb.DuckDBPyConnection) -> set[tuple[str, str]]:
     """Return schema and name of each table, without what an open transaction has made."""
     return _relations(con, "table")

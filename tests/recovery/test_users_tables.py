@@ -15,7 +15,7 @@ from orchestration.ownership import users_relations
 from orchestration.raw_assets import raw_tables
 from orchestration.rebuild import rebuild
 from orchestration.restore import restore_if_behind
-from orchestration.schema_name import drop_others
+from orchestration.schema_name import PARTS, drop_others
 from orchestration.settings import Settings
 from tests.support import landed
 from tests.support.house import House
@@ -87,24 +87,25 @@ def test_a_rebuild_refuses_to_lose_it(house: Settings, name: str) -> None:
     assert users(house) == [name]
 
 
-def test_a_rename_leaves_it_in_the_old_schema(house: Settings) -> None:
+@pytest.mark.parametrize("old", ["old", "seamline", "temp"])
+def test_a_rename_leaves_it_in_the_old_schema(house: Settings, old: str) -> None:
     make(
         house,
-        "create schema old; create schema old_staging; create schema old_warehouse",
-        "create table old.track (message_id varchar)",
-        "create view old_staging.stg_segment__track as from old.track",
-        "create table old.mine as select 1 as note",
-        "create macro old_warehouse.plus(a) as a + 1",
+        *(f"create schema seamline.{old}{part}" for part in PARTS),
+        f"create table seamline.{old}.track (message_id varchar)",
+        f"create view seamline.{old}.completeness as from raw.track",
+        f"create view {old}_staging.stg_segment__track as from seamline.{old}.track",
+        f"create table seamline.{old}.mine as select 1 as note",
+        f"create macro {old}_warehouse.plus(a) as a + 1",
     )
 
     with writer_lock(house), connect(house) as con:
-        assert drop_others(con, house) == ["old"]
+        assert drop_others(con, house) == [old]
 
-    assert users(house) == ["old.mine", "old_warehouse.plus()"]
+    assert users(house) == [f"{old}.mine", f"{old}_warehouse.plus()"]
     with connect(house, read_only=True) as con:
-        assert con.execute("select note, old_warehouse.plus(1) from old.mine").fetchall() == [
-            (1, 2)
-        ]
+        query = f"select note, {old}_warehouse.plus(1) from seamline.{old}.mine"
+        assert con.execute(query).fetchall() == [(1, 2)]
 
 
 @pytest.fixture
