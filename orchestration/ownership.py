@@ -1,14 +1,25 @@
-"""Whose a table, view or macro of the lake is: ours can be made again, a user's is in no file."""
+"""Whose a thing in the lake is: ours can be made again, a user's is in no file."""
 
 import json
 import re
+from collections.abc import Iterable
 from pathlib import Path
 
 import duckdb
 
+from landed.folders import CALLS
 from orchestration import dbt
 from orchestration.columns.update import TABLES as COLUMN_TABLES
-from orchestration.loading.lake import macros, tables, views
+from orchestration.loading.lake import (
+    CATALOG,
+    DATABASE,
+    column_comments,
+    columns_in,
+    full_name,
+    macros,
+    tables,
+    views,
+)
 from orchestration.loading.tables import COLUMNS as RAW_TABLES
 from orchestration.schema_name import PARTS
 from orchestration.settings import Settings
@@ -16,21 +27,50 @@ from orchestration.settings import Settings
 Relation = tuple[str, str]
 """Schema and name."""
 
-_DBTS = re.compile(r".*__dbt_(tmp|backup|new)\w*")
-"""What dbt builds beside a table, and a killed one leaves until the next run."""
+_BESIDE = re.compile("(.+)__dbt_(?:tmp(?:_[0-9]+)?|backup)")
+"""What dbt builds beside a model, and a killed one leaves until the next run."""
+
+_FOUND = ("Found in the events at ", "What of ")
+"""How the comments begin that columns of fields that were seen have (persist_docs.sql)."""
 
 
-def users_relations(con: duckdb.DuckDBPyConnection, settings: Settings) -> list[str]:
+def users_things(con: duckdb.DuckDBPyConnection, settings: Settings) -> list[str]:
     """Name what neither the files nor a run of the models would bring back, in any schema.
+
+    Those are tables, views, macros, and columns of our tables that we did not make.
 
     Raises:
         DbtFailedError: the project cannot be parsed, so nobody knows what its models make.
     """
+    return sorted(
+        [*users_relations(con, settings), *users_columns(con, settings, settings.schema_name)]
+    )
+
+
+def users_relations(con: duckdb.DuckDBPyConnection, settings: Settings) -> list[str]:
+    """Name the tables, views and macros among them."""
     models = _models(dbt.write_manifest(settings))
     found = tables(con) | views(con)
-    ours = _RAW | models.keys() | _views_of_sets(con, models, found)
-    relations = {f"{schema}.{name}" for schema, name in found - ours if not _DBTS.fullmatch(name)}
+    ours = _RAW.keys() | models.keys() | _views_of_sets(con, models, found)
+    relations = {
+        f"{schema}.{name}"
+        for schema, name in found - ours
+        if not _is_beside_a_model((schema, name), models)
+    }
     return sorted(relations | {f"{schema}.{name}()" for schema, name in macros(con)})
+
+
+def users_columns(con: duckdb.DuckDBPyConnection, settings: Settings, schema: str) -> list[str]:
+    """Name the columns of the raw tables, and of the final ones in a schema, that are not ours."""
+    ours: dict[Relation, set[str]] = dict(_RAW)
+    for call, documented in _documented(dbt.write_manifest(settings)).items():
+        ours[schema, call] = documented | _found_columns(con, schema, call)
+    there = {owner: columns_in(con, owner) for owner in ("raw", "columns", schema)}
+    return sorted(
+        f"{owner}.{table}.{column}"
+        for (owner, table), known in ours.items()
+        for column in there[owner].get(table, set()) - known
+    )
 
 
 def users_folders(settings: Settings) -> list[Path]:
@@ -45,8 +85,8 @@ def users_folders(settings: Settings) -> list[Path]:
         folder
         for folder in settings.data.glob("*/*")
         if (schema := folder.parent.name) not in unknown
-        and (schema, folder.name) not in _RAW | models.keys()
-        and not _DBTS.fullmatch(folder.name)
+        and (schema, folder.name) not in _RAW.keys() | models.keys()
+        and not _is_beside_a_model((schema, folder.name), models)
         and any(folder.rglob("*.parquet"))
     )
 
@@ -61,18 +101,74 @@ def _models(manifest: Path) -> dict[Relation, str]:
     }
 
 
+def _is_beside_a_model(relation: Relation, models: Iterable[Relation]) -> bool:
+    schema, name = relation
+    beside = _BESIDE.fullmatch(name)
+    return beside is not None and (schema, beside[1]) in models
+
+
+def _documented(manifest: Path) -> dict[str, set[str]]:
+    """The columns of each final table that the models' pages describe."""
+    nodes = json.loads(manifest.read_bytes())["nodes"].values()
+    return {
+        node["name"]: set(node["columns"])
+        for node in nodes
+        if node["resource_type"] == "model" and node["name"] in CALLS
+    }
+
+
+def _found_columns(con: duckdb.DuckDBPyConnection, schema: str, call: str) -> set[str]:
+    """Those of fields that were seen, also of such as columns.yml has left out since."""
+    said = column_comments(con)
+    commented = {
+        column
+        for (owner, table, column), comment in said.items()
+        if (owner, table) == (schema, call) and comment.startswith(_FOUND)
+    }
+    placed = con.execute(
+        "select unnest([column_name, sibling_name]) from columns.placement where table_name = ?",
+        [call],
+    ).fetchall()
+    return commented | {name for (name,) in placed if name}
+
+
 def _views_of_sets(
     con: duckdb.DuckDBPyConnection, models: dict[Relation, str], found: set[Relation]
 ) -> set[Relation]:
-    """Views whose names the data knows: they are in their model's table (view_set.sql)."""
+    """Views whose names the data knows: they are as their model's table says (view_set.sql)."""
     names: set[Relation] = set()
     for (schema, table), materialized in models.items():
         if materialized == "view_set" and (schema, table) in found:
-            rows = con.execute(f'select name from "{schema}"."{table}"')  # noqa: S608 - dbt's names
+            rows = con.execute(
+                f"""
+                select known.view_name
+                from {full_name(schema, table)} as recorded
+                join {CATALOG}.ducklake_view as known
+                    on lower(recorded.name) = lower(known.view_name)
+                join {CATALOG}.ducklake_schema as owner using (schema_id)
+                where
+                    known.end_snapshot is null
+                    and owner.end_snapshot is null
+                    and owner.schema_name = $1
+                    and {_as_understood("known.sql")} = {_as_understood("recorded.definition")}
+                """,  # noqa: S608 - dbt's names and our own words
+                [schema],
+            )
             names |= {(schema, name) for (name,) in rows.fetchall()}
     return names
 
 
-_RAW: set[Relation] = {("columns", table) for table in COLUMN_TABLES} | {
-    ("raw", name.removeprefix("raw.").strip('"')) for name in RAW_TABLES
-}
+def _as_understood(query: str) -> str:
+    """As the macro of that name in view_set.sql."""
+    text = f"replace({query}, '{{DUCKLAKE_CATALOG}}.', '{DATABASE}.')"
+    return f"try(json_deserialize_sql(json_serialize_sql({text})))"
+
+
+def _names(columns: str) -> set[str]:
+    return {column.split()[0] for column in columns.split(",")}
+
+
+_RAW: dict[Relation, set[str]] = {
+    ("columns", table): _names(columns) for table, columns in COLUMN_TABLES.items()
+} | {("raw", name.removeprefix("raw.").strip('"')): _names(of) for name, of in RAW_TABLES.items()}
+"""The tables that no model makes, and their columns."""

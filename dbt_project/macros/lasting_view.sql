@@ -2,9 +2,18 @@
     {#
         A view that is left alone while it is the same. dbt's own view is made anew on each run:
         for our six views that is twelve snapshots of the lake, each with their text once more.
+
+        A view of this name is the model's, whoever made it. A table is not, and may have rows that
+        are nowhere else: dbt's own would drop it.
     #}
     {%- set view = load_cached_relation(this) -%}
-    {%- if view is none or not view.is_view or not view_is_unchanged(view, sql) -%}
+    {%- if view is not none and view.is_table -%}
+        {%- do exceptions.raise_compiler_error(
+            view.include(database=false) | replace('"', '') ~ ' is a table, where a view is to be. '
+            ~ 'It was left as it is: rename it, or drop it, to have the view.'
+        ) -%}
+    {%- endif -%}
+    {%- if view is none or not view_is_unchanged(view, sql) -%}
         {{ return(materialization_view_default()) }}
     {%- endif -%}
     {%- call noop_statement('main', 'UNCHANGED') -%} {%- endcall -%}

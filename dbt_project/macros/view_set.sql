@@ -5,7 +5,8 @@
         views are made, replaced and dropped where it changes, in one transaction with it.
 
         A name that was sent takes nobody's place: where something else has a view's name, it stays,
-        and the view, and what would read it, is left out until the name is free.
+        and the view, and what would read it, is left out until the name is free. Ours is what reads
+        as it was made: a user may have put a table or another view in its place since.
     #}
     {%- set target = this.incorporate(type='table') -%}
     {%- set existing = load_cached_relation(this) -%}
@@ -20,11 +21,17 @@
     {%- set there = names_in(target) -%}
     {%- set taken = [] -%}
     {%- set unreadable = [] -%}
-    {%- for row in run_query(sql).rows -%}
+    {%- set found = run_query(sql).rows -%}
+    {%- set changed = [] -%}
+    {%- for row in found if row[0] in old and old[row[0]] != row[2] and row[0] | lower in there -%}
+        {%- do changed.append(row[0]) -%}
+    {%- endfor -%}
+    {%- set replaced = replaced_by_a_user(target, changed) -%}
+    {%- for row in found -%}
         {%- set view = api.Relation.create(target.database, target.schema, row[0], 'view') -%}
         {%- set is_there = row[0] | lower in there -%}
         {%- set lacks = unreadable | select('in', row[2]) | list -%}
-        {%- if (is_there and row[0] not in old) or lacks -%}
+        {%- if (is_there and row[0] not in old) or row[0] in replaced or lacks -%}
             {%- do taken.append(row[0]) -%}
             {%- do unreadable.append(view.include(database=false) | string) -%}
         {%- else -%}
@@ -35,9 +42,14 @@
             {%- do statements.append('comment on view ' ~ view ~ ' is ' ~ sql_string(row[1])) -%}
         {%- endif -%}
     {%- endfor -%}
-    {%- for name in old if name not in wanted -%}
+    {%- set gone = [] -%}
+    {%- for name in old if name not in wanted and name not in replaced and name | lower in there -%}
+        {%- do gone.append(name) -%}
+    {%- endfor -%}
+    {%- set kept = replaced_by_a_user(target, gone) -%}
+    {%- for name in gone if name not in kept -%}
         {%- set view = api.Relation.create(target.database, target.schema, name, 'view') -%}
-        {%- do statements.append('drop view if exists ' ~ view) -%}
+        {%- do statements.append('drop view ' ~ view) -%}
     {%- endfor -%}
     {%- set rows = sql -%}
     {%- if taken -%}
@@ -53,7 +65,7 @@
     {%- endif -%}
     {%- if not existing -%}
         {%- do statements.append('create table ' ~ target ~ ' as ' ~ rows) -%}
-    {%- elif statements -%}
+    {%- elif statements or old != wanted -%}
         {%- do statements.append('delete from ' ~ target) -%}
         {%- do statements.append('insert into ' ~ target ~ ' ' ~ rows) -%}
     {%- endif -%}
@@ -108,3 +120,44 @@
     {% endfor %}
     {% do return(names) %}
 {% endmacro %}
+
+
+{% macro replaced_by_a_user(relation, names) %}
+    {# Those of a set's names under which there is not, or no more, what the set has made. #}
+    {% do return(adapter.dispatch('replaced_by_a_user')(relation, names) if names else []) %}
+{% endmacro %}
+
+{% macro duckdb__replaced_by_a_user(relation, names) %}
+    {% set lake = '__ducklake_metadata_' ~ relation.database %}
+    {% set listed = [] %}
+    {% for name in names %} {% do listed.append(sql_string(name)) %} {% endfor %}
+    {% set query %}
+        select recorded.name
+        from {{ relation }} as recorded
+        left join (
+            select known.view_name, known.sql
+            from {{ lake }}.ducklake_view as known
+            inner join {{ lake }}.ducklake_schema as owner on known.schema_id = owner.schema_id
+            where
+                known.end_snapshot is null
+                and owner.end_snapshot is null
+                and owner.schema_name = '{{ relation.schema }}'
+        ) as made on lower(recorded.name) = lower(made.view_name)
+        where
+            recorded.name in ({{ listed | join(', ') }})
+            and {{ as_understood('made.sql', relation.database) }}
+            is distinct from {{ as_understood('recorded.definition', relation.database) }}
+    {% endset %}
+    {% do return(run_query(query).columns[0].values() | list) %}
+{% endmacro %}
+
+
+{% macro as_understood(query, database) -%}
+    {#
+        The text of a query in DuckDB's own words, as the lake keeps a view's. DuckLake has a word
+        in the place of its database's name.
+    #}
+    try(json_deserialize_sql(json_serialize_sql(
+        replace({{ query }}, '{DUCKLAKE_CATALOG}.', '{{ database }}.')
+    )))
+{%- endmacro %}

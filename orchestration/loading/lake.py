@@ -77,6 +77,55 @@ def _relations(con: duckdb.DuckDBPyConnection, kind: str) -> set[tuple[str, str]
     return set(rows)
 
 
+def schemas(con: duckdb.DuckDBPyConnection) -> set[str]:
+    """Return the name of each schema, without what an open transaction has made."""
+    query = f"select schema_name from {CATALOG}.ducklake_schema where end_snapshot is null"  # noqa: S608
+    return {name for (name,) in con.execute(query).fetchall()}
+
+
+def comments(con: duckdb.DuckDBPyConnection) -> dict[tuple[str, str, str], str]:
+    """Return the comment on each table and view that has one, by its kind, schema and name."""
+    rows = []
+    for kind in ("table", "view"):
+        rows += con.execute(
+            f"""
+            select '{kind}', schema_name, {kind}_name, value
+            from {CATALOG}.ducklake_{kind} as relation
+            join {CATALOG}.ducklake_schema as owner using (schema_id)
+            join {CATALOG}.ducklake_tag as tag on tag.object_id = relation.{kind}_id
+            where
+                key = 'comment'
+                and value is not null
+                and tag.end_snapshot is null
+                and relation.end_snapshot is null
+                and owner.end_snapshot is null
+            """  # noqa: S608 - our own words
+        ).fetchall()
+    return {(kind, schema, name): text for kind, schema, name, text in rows}
+
+
+def column_comments(con: duckdb.DuckDBPyConnection) -> dict[tuple[str, str, str], str]:
+    """Return the comment on each column that has one, by its schema, table and name."""
+    rows = con.execute(
+        f"""
+        select schema_name, table_name, column_name, value
+        from {CATALOG}.ducklake_column as known
+        join {CATALOG}.ducklake_table as relation using (table_id)
+        join {CATALOG}.ducklake_schema as owner using (schema_id)
+        join {CATALOG}.ducklake_column_tag as tag using (table_id, column_id)
+        where
+            key = 'comment'
+            and value is not null
+            and known.parent_column is null
+            and known.end_snapshot is null
+            and tag.end_snapshot is null
+            and relation.end_snapshot is null
+            and owner.end_snapshot is null
+        """  # noqa: S608 - our own words
+    ).fetchall()
+    return {(schema, table, column): text for schema, table, column, text in rows}
+
+
 def columns_in(con: duckdb.DuckDBPyConnection, schema: str) -> dict[str, set[str]]:
     """Return the columns of each table of a schema, without what an open transaction has made."""
     rows = con.execute(
