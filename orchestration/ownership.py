@@ -42,8 +42,17 @@ def users_things(con: duckdb.DuckDBPyConnection, settings: Settings) -> list[str
     Raises:
         DbtFailedError: the project cannot be parsed, so nobody knows what its models make.
     """
+    sets: dict[Relation, set[str]] = {
+        relation: {"name", "description", "definition"}
+        for relation, materialized in _models(dbt.write_manifest(settings)).items()
+        if materialized == "view_set"
+    }
     return sorted(
-        [*users_relations(con, settings), *users_columns(con, settings, settings.schema_name)]
+        [
+            *users_relations(con, settings),
+            *users_columns(con, settings, settings.schema_name),
+            *_columns_beyond(con, _RAW | sets),
+        ]
     )
 
 
@@ -61,16 +70,25 @@ def users_relations(con: duckdb.DuckDBPyConnection, settings: Settings) -> list[
 
 
 def users_columns(con: duckdb.DuckDBPyConnection, settings: Settings, schema: str) -> list[str]:
-    """Name the columns of the raw tables, and of the final ones in a schema, that are not ours."""
-    ours: dict[Relation, set[str]] = dict(_RAW)
-    for call, documented in _documented(dbt.write_manifest(settings)).items():
-        ours[schema, call] = documented | _found_columns(con, schema, call)
-    there = {owner: columns_in(con, owner) for owner in ("raw", "columns", schema)}
-    return sorted(
-        f"{owner}.{table}.{column}"
-        for (owner, table), known in ours.items()
-        for column in there[owner].get(table, set()) - known
-    )
+    """Name the columns of the final tables in a schema that are not ours."""
+    documented = _documented(dbt.write_manifest(settings))
+    ours = {
+        (schema, call): columns | _found_columns(con, schema, call)
+        for call, columns in documented.items()
+    }
+    return _columns_beyond(con, ours)
+
+
+def own_relations(con: duckdb.DuckDBPyConnection, settings: Settings, schema: str) -> set[Relation]:
+    """What the models make, as far as it is there, in the schemas of an integration's name."""
+    name = settings.schema_name
+    models = {
+        (f"{schema}{owner.removeprefix(name)}", alias): materialized
+        for (owner, alias), materialized in _models(dbt.write_manifest(settings)).items()
+        if owner in {f"{name}{part}" for part in PARTS}
+    }
+    found = tables(con) | views(con)
+    return found & models.keys() | _views_of_sets(con, models, found)
 
 
 def users_folders(settings: Settings) -> list[Path]:
@@ -105,6 +123,15 @@ def _is_beside_a_model(relation: Relation, models: Iterable[Relation]) -> bool:
     schema, name = relation
     beside = _BESIDE.fullmatch(name)
     return beside is not None and (schema, beside[1]) in models
+
+
+def _columns_beyond(con: duckdb.DuckDBPyConnection, known: dict[Relation, set[str]]) -> list[str]:
+    there = {schema: columns_in(con, schema) for schema, _ in known}
+    return sorted(
+        f"{schema}.{table}.{column}"
+        for (schema, table), columns in known.items()
+        for column in there[schema].get(table, set()) - columns
+    )
 
 
 def _documented(manifest: Path) -> dict[str, set[str]]:

@@ -10,11 +10,17 @@ from orchestration.loading.lake import tables, views, views_with_database
 from orchestration.loading.load import Progress, WarehouseBehindError, is_behind, load
 from orchestration.loading.warehouse import connect, create_warehouse
 from orchestration.loading.writer_lock import writer_lock
+from orchestration.notes import add_notes, notes_of
 from orchestration.own_models import is_own
-from orchestration.ownership import users_relations
+from orchestration.ownership import own_relations, users_columns, users_relations
 from orchestration.reload import limits_of_today, reload_rejected
 from orchestration.restore import mark_behind, restore_if_behind
-from orchestration.schema_name import drop_others, other_schemas, refuse_another_name
+from orchestration.schema_name import (
+    SchemaMovedError,
+    drop_others,
+    other_schemas,
+    refuse_another_name,
+)
 from orchestration.settings import Settings
 from orchestration.upkeep.archives import pack_loaded_files
 from orchestration.upkeep.warehouse import keep_small
@@ -150,20 +156,31 @@ def rename_schema(settings: Settings) -> str:
 
     Raises:
         DbtFailedError: one of our models failed; the tables of the old name are as they were.
+        SchemaMovedError: columns of a user's would be lost; no table was changed.
     """
     with writer_lock(settings):
-        _build_under_new_name(settings)
+        with connect(settings, read_only=True) as con:
+            others = other_schemas(con, settings.schema_name)
+            columns = [name for other in others for name in users_columns(con, settings, other)]
+        if columns:
+            raise SchemaMovedError(
+                "These columns are yours, and no file and no model has them: "
+                f"{', '.join(columns)}. No table was changed. Copy what you need to a table in a "
+                "schema of your own, drop the columns, and run it again."
+            )
+        _build_under_new_name(settings, others)
         with connect(settings) as con:
-            gone = drop_others(con, settings)
+            for other in others:
+                add_notes(con, notes_of(con).moved(other, settings.schema_name))
+            ours = {one for other in others for one in own_relations(con, settings, other)}
+            gone = drop_others(con, settings, ours)
             left = users_relations(con, settings)
     moved = f"moved from {', '.join(gone)}" if gone else "were there already"
     stay = f". Of yours, as they were: {', '.join(left)}" if left else ""
     return f"The tables are in {settings.schema_name} ({moved}){stay}"
 
 
-def _build_under_new_name(settings: Settings) -> None:
-    with connect(settings, read_only=True) as con:
-        others = other_schemas(con, settings.schema_name)
+def _build_under_new_name(settings: Settings, others: list[str]) -> None:
     try:
         with dbt_command.renaming():
             run_all_models(settings)

@@ -32,7 +32,8 @@ from orchestration.loading.warehouse import (
     connect,
 )
 from orchestration.loading.writer_lock import writer_lock
-from orchestration.ownership import users_relations
+from orchestration.notes import Notes, add_notes, notes_of
+from orchestration.ownership import users_things
 from orchestration.prepare import run_all_models
 from orchestration.restore import Restored, restore, unmark_behind
 from orchestration.schema_name import refuse_another_name
@@ -67,7 +68,7 @@ def rebuild(
         shutil.rmtree(beside.catalog.parent, ignore_errors=True)
         unfinished.callback(shutil.rmtree, beside.catalog.parent, ignore_errors=True)
         _complete_journal(settings)
-        _refuse_to_lose_others(settings)
+        notes = _refuse_to_lose_others(settings)
         with writer_lock(beside), connect(beside) as con:
             create_raw_tables(con)
             restored = restore(con, beside, progress)
@@ -81,6 +82,9 @@ def rebuild(
                 "Nothing was changed. `make rebuild WITHOUT=1` builds it without them."
             )
         _run_models(beside)
+        if notes:
+            with writer_lock(beside), connect(beside) as con:
+                add_notes(con, notes)
         unfinished.pop_all()  # from here on it may be the only one
         _take_its_place(settings, beside)
         unmark_behind(settings)
@@ -97,21 +101,27 @@ def _complete_journal(settings: Settings) -> None:
         log.warning("The old warehouse cannot be read, and is not asked: %s", error)
 
 
-def _refuse_to_lose_others(settings: Settings) -> None:
-    """Refuse while the old warehouse, if it can be read, has what no file and no model has."""
+def _refuse_to_lose_others(settings: Settings) -> Notes | None:
+    """Refuse while the old warehouse, if it can be read, has what no file and no model has.
+
+    Returns:
+        What the new one is told of it.
+    """
     try:
         with connect(settings, read_only=True) as con:
             refuse_another_name(con, settings)
-            others = users_relations(con, settings)
+            others = users_things(con, settings)
+            notes = notes_of(con)
     except (duckdb.Error, WarehouseMissingError, WarehouseUnusableError):
-        return
+        return None
     if others:
         raise RebuildRefusedError(
-            f"The warehouse has {len(others)} tables, views and macros that are not Seamline's and "
-            f"cannot be made from the files; the first: {', '.join(others[:3])}. Nothing was "
+            f"The warehouse has {len(others)} tables, views, macros and columns that are not "
+            f"Seamline's and cannot be made from the files: {', '.join(others)}. Nothing was "
             "changed. Copy what you need to files of your own (`copy … to 'x.parquet'`), drop "
             "them, and run it again; then create them from the files."
         )
+    return notes
 
 
 def _not_loaded(con: duckdb.DuckDBPyConnection, settings: Settings) -> Iterator[str]:

@@ -6,6 +6,8 @@ has left tables under both names, and with either one nothing goes on until a mo
 loads and erasures that knew of one alone would leave the other as it was.
 """
 
+from collections.abc import Collection
+
 import duckdb
 
 from landed.settings import DATABASES
@@ -59,8 +61,15 @@ def refuse_another_name(con: duckdb.DuckDBPyConnection, settings: Settings) -> N
         )
 
 
-def drop_others(con: duckdb.DuckDBPyConnection, settings: Settings) -> list[str]:
+def drop_others(
+    con: duckdb.DuckDBPyConnection, settings: Settings, ours: Collection[tuple[str, str]]
+) -> list[str]:
     """Drop the tables and views of other names, once their successors are built: all, or none.
+
+    Args:
+        con: for writing.
+        settings: which name stays.
+        ours: schema and name of what the models have made; all else stays where it is.
 
     Returns:
         The names whose schemas are gone.
@@ -69,16 +78,18 @@ def drop_others(con: duckdb.DuckDBPyConnection, settings: Settings) -> list[str]
     with transaction(con):
         for schema in others:
             for part in reversed(PARTS):
-                _drop(con, f"{schema}{part}", f"{settings.schema_name}{part}")
+                _drop(con, f"{schema}{part}", f"{settings.schema_name}{part}", ours)
     return others
 
 
-def _drop(con: duckdb.DuckDBPyConnection, schema: str, successor: str) -> None:
-    """Drop what has a successor of its name and kind; the rest, and its schema, is not ours."""
+def _drop(
+    con: duckdb.DuckDBPyConnection, schema: str, successor: str, ours: Collection[tuple[str, str]]
+) -> None:
+    """Drop what is ours and has a successor of its name and kind, and the schema if none is left."""
     is_left = any(owner == schema for owner, _ in macros(con))
     for kind, relations in (("view", views(con)), ("table", tables(con))):
         for name in sorted(name for owner, name in relations if owner == schema):
-            if (successor, name) in relations:
+            if (schema, name) in ours and (successor, name) in relations:
                 con.execute(f"drop {kind} {full_name(schema, name)}")
             else:
                 is_left = True

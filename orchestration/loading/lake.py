@@ -126,6 +126,28 @@ def column_comments(con: duckdb.DuckDBPyConnection) -> dict[tuple[str, str, str]
     return {(schema, table, column): text for schema, table, column, text in rows}
 
 
+def options(con: duckdb.DuckDBPyConnection) -> dict[tuple[str, str, str], str]:
+    """Return what `set_option` was told, by the option, the schema and the table, or ''."""
+    rows = con.execute(
+        f"""
+        select key, coalesce(owner.schema_name, of_table.schema_name, ''),
+            coalesce(relation.table_name, ''), value
+        from {CATALOG}.ducklake_metadata as said
+        left join {CATALOG}.ducklake_table as relation
+            on said.scope = 'table' and said.scope_id = relation.table_id
+            and relation.end_snapshot is null
+        left join {CATALOG}.ducklake_schema as of_table using (schema_id)
+        left join {CATALOG}.ducklake_schema as owner
+            on said.scope = 'schema' and said.scope_id = owner.schema_id
+            and owner.end_snapshot is null
+        where
+            key not in ('version', 'created_by', 'data_path', 'encrypted')
+            and (scope is null or relation.table_id is not null or owner.schema_id is not null)
+        """  # noqa: S608 - our own words
+    ).fetchall()
+    return {(key, schema, table): value for key, schema, table, value in rows}
+
+
 def columns_in(con: duckdb.DuckDBPyConnection, schema: str) -> dict[str, set[str]]:
     """Return the columns of each table of a schema, without what an open transaction has made."""
     rows = con.execute(

@@ -105,11 +105,13 @@ def test_the_old_tables_go_all_at_once_or_not(other: Settings) -> None:
     everything = len(of("segment")) + len(PARTS)
     for dropped in (0, 2, everything - 1):
         with writer_lock(other), connect(other) as con, pytest.raises(KilledError):
-            drop_others(DyingConnection(con, dropped), other)  # type: ignore[arg-type]
+            ours = own_relations(con, other, "segment")
+            drop_others(DyingConnection(con, dropped), other, ours)  # type: ignore[arg-type]
         assert relations(other) == of("segment") | of("other")
 
     with writer_lock(other), connect(other) as con:
-        drop_others(DyingConnection(con, everything), other)  # type: ignore[arg-type]
+        ours = own_relations(con, other, "segment")
+        drop_others(DyingConnection(con, everything), other, ours)  # type: ignore[arg-type]
     assert relations(other) == of("other")
 
 

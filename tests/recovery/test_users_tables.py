@@ -8,14 +8,17 @@ import dagster as dg
 import pytest
 
 from orchestration.errors import RebuildRefusedError
+from orchestration.loading.lake import column_comments, comments, options, schemas
 from orchestration.loading.load import load
 from orchestration.loading.warehouse import connect
 from orchestration.loading.writer_lock import writer_lock
-from orchestration.ownership import users_relations
+from orchestration.notes import Notes, add_notes, notes_of
+from orchestration.ownership import own_relations, users_things
+from orchestration.prepare import rename_schema
 from orchestration.raw_assets import raw_tables
 from orchestration.rebuild import rebuild
 from orchestration.restore import restore_if_behind
-from orchestration.schema_name import PARTS, drop_others
+from orchestration.schema_name import PARTS, SchemaMovedError, drop_others
 from orchestration.settings import Settings
 from tests.support import landed
 from tests.support.house import House
@@ -31,6 +34,19 @@ MINE = {
     "segment_warehouse.notes": "create table segment_warehouse.notes as select 1 as note",
     "mine.plus()": "create macro mine.plus(a) as a + 1",
     "segment.latest()": "create macro segment.latest() as table from segment.page",
+    # names as dbt gives them, but not beside a model
+    "main.track__dbt_tmp": "create table main.track__dbt_tmp as select 1 as note",
+    "main.orders__dbt_backup_2025": "create table main.orders__dbt_backup_2025 as select 42 as x",
+    "segment.revenue__dbt_tmp_v": "create view segment.revenue__dbt_tmp_v as from segment.page",
+    "segment.track__dbt_backup_2025": "create table segment.track__dbt_backup_2025 as select 1 x",
+    "segment.page__dbt_new": "create table segment.page__dbt_new as select 1 as note",
+}
+COLUMNS = {
+    "columns.rules.mine": "alter table columns.rules add column mine varchar",
+    "raw.landed_file.mine": "alter table raw.landed_file add column mine varchar",
+    "raw.track.mine": "alter table raw.track add column mine varchar",
+    "segment.track.my_score": "alter table segment.track add column my_score double",
+    "segment.child_table.mine": "alter table segment.child_table add column mine varchar",
 }
 
 
@@ -51,7 +67,7 @@ def make(house: Settings, *statements: str) -> None:
 
 def users(house: Settings) -> list[str]:
     with connect(house, read_only=True) as con:
-        return users_relations(con, house)
+        return users_things(con, house)
 
 
 def test_tables_views_and_macros_of_a_user_are_told_apart_in_every_schema(house: Settings) -> None:
@@ -62,29 +78,101 @@ def test_tables_views_and_macros_of_a_user_are_told_apart_in_every_schema(house:
     assert users(house) == sorted(MINE)
 
 
+def test_so_are_columns_that_a_user_has_added_to_our_tables(house: Settings) -> None:
+    make(
+        house,
+        "insert into columns.placement (table_name, column_name) values ('track', 'properties__x')",
+        "comment on column raw.track.payload is 'mine'",
+        "alter table segment.track add column properties__x bigint",
+        "alter table segment.track add column left_out varchar",
+        "comment on column segment.track.left_out is 'Found in the events at x, as varchar.'",
+    )
+    assert users(house) == []
+
+    make(house, *COLUMNS.values())
+
+    assert users(house) == sorted(COLUMNS)
+
+
 def test_views_that_the_data_names_and_what_a_killed_dbt_leaves_are_no_users(
     house: Settings,
 ) -> None:
     make(
         house,
-        "insert into segment.child_table values ('track__properties__products', '', '')",
+        "insert into segment.child_table values"
+        " ('track__properties__products', '', 'from segment.track')",
         "create view segment.track__properties__products as from segment.track",
         "create table segment.track__dbt_tmp as from segment.track",
         "create table segment.page__dbt_backup as from segment.page",
+        "create table segment.page__dbt_tmp_20261127 as from segment.page",
     )
 
     assert users(house) == []
 
 
-@pytest.mark.parametrize("name", ["mine.notes", "segment.notes", "segment.latest()"])
+REFUSED = MINE | COLUMNS
+
+
+@pytest.mark.parametrize(
+    "name", ["main.orders__dbt_backup_2025", "segment.latest()", "segment.track.my_score"]
+)
 def test_a_rebuild_refuses_to_lose_it(house: Settings, name: str) -> None:
-    make(house, MINE[name])
+    make(house, REFUSED[name])
 
     with pytest.raises(RebuildRefusedError, match="Nothing was changed") as refused:
         rebuild(house)
 
-    assert f"the first: {name}." in str(refused.value)
+    assert f"from the files: {name}." in str(refused.value)
     assert users(house) == [name]
+
+
+KEPT = [
+    "create schema mine_empty",
+    "comment on table segment.track is 'it''s mine'",
+    "comment on column segment.track.event is 'mine'",
+    "comment on column raw.track.payload is 'mine'",
+    "comment on view segment_warehouse.tracks is 'mine'",
+    "call seamline.set_option('parquet_compression', 'zstd')",
+    "call seamline.set_option('target_file_size', '9MB', schema => 'raw', table_name => 'track')",
+    "call seamline.set_option('parquet_version', '2', schema => 'segment')",
+    "call seamline.set_option('hive_file_pattern', false)",
+]
+
+
+def test_schemas_comments_and_options_of_a_user_come_along_into_another_lake(
+    house: Settings, tmp_path: Path
+) -> None:
+    make(house, *KEPT)
+    other = House(tmp_path / "other").settings
+    with connect(house, read_only=True) as con:
+        notes = notes_of(con)
+
+    make(
+        other,
+        "create schema segment; create schema segment_warehouse; create schema raw",
+        "create table segment.track (message_id varchar, event varchar)",
+        "comment on table segment.track is 'of the models'",
+        "create table raw.track (payload json)",
+        "create view segment_warehouse.tracks as from segment.track",
+    )
+    with writer_lock(other), connect(other) as con:
+        add_notes(con, notes)
+        before = con.execute("select max(snapshot_id) from seamline.snapshots()").fetchall()
+        add_notes(con, notes)
+        assert con.execute("select max(snapshot_id) from seamline.snapshots()").fetchall() == before
+
+    with connect(other, read_only=True) as con:
+        assert {"mine", "mine_empty"} <= schemas(con)
+        assert comments(con)["table", "segment", "track"] == "it's mine"
+        assert comments(con)["view", "segment_warehouse", "tracks"] == "mine"
+        assert column_comments(con)["segment", "track", "event"] == "mine"
+        assert column_comments(con)["raw", "track", "payload"] == "mine"
+        assert options(con) == {
+            ("hive_file_pattern", "", ""): "false",
+            ("parquet_compression", "", ""): "zstd",
+            ("target_file_size", "raw", "track"): "9000000",
+            ("parquet_version", "segment", ""): "V2",
+        }
 
 
 @pytest.mark.parametrize("old", ["old", "seamline", "temp"])
@@ -96,16 +184,57 @@ def test_a_rename_leaves_it_in_the_old_schema(house: Settings, old: str) -> None
         f"create view seamline.{old}.completeness as from raw.track",
         f"create view {old}_staging.stg_segment__track as from seamline.{old}.track",
         f"create table seamline.{old}.mine as select 1 as note",
+        # a user's, though there is one of the name in the other schema, or a model's view
+        f"create table seamline.{old}.notes as select 1 as note",
+        "create table segment.notes as select 2 as note",
+        f"create table {old}_warehouse.event_relation (name varchar, definition varchar)",
+        f"insert into {old}_warehouse.event_relation values ('a', 'select 1'), ('b', 'select 1')",
+        "create view segment_warehouse.a as select 1",
+        "insert into segment_warehouse.event_relation values ('a', '', 'select 1')",
+        f"create view {old}_warehouse.a as select 1",
+        f"create view {old}_warehouse.b as select 2 as mine",
+        "create view segment_warehouse.b as select 1",
+        "insert into segment_warehouse.event_relation values ('b', '', 'select 1')",
         f"create macro {old}_warehouse.plus(a) as a + 1",
     )
 
     with writer_lock(house), connect(house) as con:
-        assert drop_others(con, house) == [old]
+        ours = own_relations(con, house, old)
+        assert drop_others(con, house, ours) == [old]
 
-    assert users(house) == [f"{old}.mine", f"{old}_warehouse.plus()"]
+    mine = [f"{old}.mine", f"{old}.notes", f"{old}_warehouse.b", f"{old}_warehouse.plus()"]
+    assert users(house) == sorted([*mine, "segment.notes"])
     with connect(house, read_only=True) as con:
         query = f"select note, {old}_warehouse.plus(1) from seamline.{old}.mine"
         assert con.execute(query).fetchall() == [(1, 2)]
+
+
+def test_a_rename_refuses_to_lose_a_users_columns(house: Settings) -> None:
+    make(
+        house,
+        "create schema old; create schema old_staging",
+        "create table old.track (message_id varchar, my_score double)",
+        "create view old_staging.stg_segment__track as from old.track",
+    )
+
+    with pytest.raises(SchemaMovedError, match=r"old\.track\.my_score\. Nothing was changed"):
+        rename_schema(house)
+
+
+def test_a_rename_takes_comments_along() -> None:
+    notes = Notes(
+        {"old", "mine"},
+        {("table", "old", "track"): "a", ("table", "raw", "track"): "b"},
+        {("old_warehouse", "x", "y"): "c", ("raw", "track", "line"): "d"},
+        {("target_file_size", "old", "track"): "9", ("target_file_size", "", ""): "8"},
+    )
+
+    assert notes.moved("old", "new") == Notes(
+        {"new"},
+        {("table", "new", "track"): "a"},
+        {("new_warehouse", "x", "y"): "c"},
+        {("target_file_size", "new", "track"): "9"},
+    )
 
 
 @pytest.fixture
