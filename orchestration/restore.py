@@ -86,8 +86,8 @@ def _keep_what_is_a_users(settings: Settings) -> list[Path]:
 def what_is_not_restored(folders: list[Path]) -> str:
     """Say that a user's own tables are in no file that is loaded, and where there may be some."""
     said = (
-        "Tables, views and macros of your own are not made again: they come from a copy of the "
-        "warehouse alone."
+        "Tables, views, macros, schemas, columns, comments and options of your own are not made "
+        "again: they come from a copy of the warehouse alone."
     )
     if folders:
         said += (

@@ -85,7 +85,7 @@ def drop_others(
 def _drop(
     con: duckdb.DuckDBPyConnection, schema: str, successor: str, ours: Collection[tuple[str, str]]
 ) -> None:
-    """Drop what is ours and has a successor of its name and kind, and the schema if none is left."""
+    """Drop what is ours and has a successor of its name and kind, and a schema that is empty."""
     is_left = any(owner == schema for owner, _ in macros(con))
     for kind, relations in (("view", views(con)), ("table", tables(con))):
         for name in sorted(name for owner, name in relations if owner == schema):

@@ -14,6 +14,7 @@ from orchestration.loading.load import load
 from orchestration.loading.people import USER, Id
 from orchestration.loading.warehouse import connect
 from orchestration.loading.writer_lock import writer_lock
+from orchestration.ownership import own_relations
 from orchestration.schema_name import PARTS, SchemaMovedError, drop_others, refuse_another_name
 from orchestration.settings import Settings
 from tests.support.house import House
@@ -104,8 +105,9 @@ def test_the_old_tables_go_all_at_once_or_not(other: Settings) -> None:
     build(other, "other")
     everything = len(of("segment")) + len(PARTS)
     for dropped in (0, 2, everything - 1):
-        with writer_lock(other), connect(other) as con, pytest.raises(KilledError):
+        with writer_lock(other), connect(other) as con:
             ours = own_relations(con, other, "segment")
+        with writer_lock(other), connect(other) as con, pytest.raises(KilledError):
             drop_others(DyingConnection(con, dropped), other, ours)  # type: ignore[arg-type]
         assert relations(other) == of("segment") | of("other")
 
