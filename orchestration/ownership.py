@@ -152,6 +152,8 @@ def _found_columns(con: duckdb.DuckDBPyConnection, schema: str, call: str) -> se
         for (owner, table, column), comment in said.items()
         if (owner, table) == (schema, call) and comment.startswith(_FOUND)
     }
+    if ("columns", "placement") not in tables(con):  # the models have never run
+        return commented
     placed = con.execute(
         "select unnest([column_name, sibling_name]) from columns.placement where table_name = ?",
         [call],
