@@ -10,11 +10,11 @@ from orchestration import dbt, prepare
 from orchestration.errors import DbtFailedError
 from orchestration.forget import erase
 from orchestration.loading import suppressed
+from orchestration.loading.lake import tables, views
 from orchestration.loading.load import load
 from orchestration.loading.people import USER, Id
 from orchestration.loading.warehouse import connect
 from orchestration.loading.writer_lock import writer_lock
-from orchestration.ownership import own_relations
 from orchestration.schema_name import PARTS, SchemaMovedError, drop_others, refuse_another_name
 from orchestration.settings import Settings
 from tests.support.house import House
@@ -60,7 +60,10 @@ def other(made_warehouse: Settings) -> Settings:
 @pytest.fixture
 def dbt_builds(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
     """Let a run of the models build what is said of the name that is set, and end so."""
-    monkeypatch.setattr(prepare, "users_relations", lambda *_: [])  # reads the project
+    # what reads the project
+    monkeypatch.setattr(prepare, "users_relations", lambda *_: [])
+    monkeypatch.setattr(prepare, "users_columns", lambda *_: [])
+    monkeypatch.setattr(prepare, "own_relations", lambda con, *_: tables(con) | views(con))
 
     def builds(calls: tuple[str, ...], **failed: str) -> None:
         def run_models(settings: Settings) -> list[Any]:
@@ -106,13 +109,13 @@ def test_the_old_tables_go_all_at_once_or_not(other: Settings) -> None:
     everything = len(of("segment")) + len(PARTS)
     for dropped in (0, 2, everything - 1):
         with writer_lock(other), connect(other) as con:
-            ours = own_relations(con, other, "segment")
+            ours = tables(con) | views(con)
         with writer_lock(other), connect(other) as con, pytest.raises(KilledError):
             drop_others(DyingConnection(con, dropped), other, ours)  # type: ignore[arg-type]
         assert relations(other) == of("segment") | of("other")
 
     with writer_lock(other), connect(other) as con:
-        ours = own_relations(con, other, "segment")
+        ours = tables(con) | views(con)
         drop_others(DyingConnection(con, everything), other, ours)  # type: ignore[arg-type]
     assert relations(other) == of("other")
 
