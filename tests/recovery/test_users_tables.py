@@ -217,7 +217,7 @@ def test_a_rename_refuses_to_lose_a_users_columns(house: Settings) -> None:
         "create view old_staging.stg_segment__track as from old.track",
     )
 
-    with pytest.raises(SchemaMovedError, match=r"old\.track\.my_score\. Nothing was changed"):
+    with pytest.raises(SchemaMovedError, match=r"old\.track\.my_score\. No table was changed"):
         rename_schema(house)
 
 
