@@ -57,6 +57,7 @@ def pytest_collection_finish() -> None:
     """Spare the collector what is imported by now and stays: half a million objects."""
     gc.collect()
     gc.freeze()
+    gc.set_threshold(100_000, 20, 20)  # most of what a test makes goes without it
 
 
 def pytest_report_header() -> str:

@@ -9,6 +9,7 @@ import gc
 import json
 import os
 import select
+import shutil
 import signal
 import socket
 import subprocess
@@ -169,17 +170,21 @@ def _warm_up() -> Any:
 
     assert all((dbt_plugin, prepare, verify, pyarrow.dataset, dbt_vars()))  # as a command would
     spare_the_processor()
-    with tempfile.TemporaryDirectory() as folder:
-        where = ["--target-path", folder, "--log-path", folder]
-        parse = ["--quiet", "--no-static-parser", "parse"]
-        outcome = dbtRunner().invoke([*parse, *where, *PROJECT])
+    where = ["--target-path", str(_read_project()), "--log-path", str(_read_project())]
+    parse = ["--quiet", "--no-static-parser", "parse"]
+    outcome = dbtRunner().invoke([*parse, *where, *PROJECT])
     assert outcome.success, outcome.exception
     for macro in outcome.result.macros.values():
         if macro.package_name in {"seamline", "dbt_duckdb"}:
             template_cache.get_node_template(macro)
     gc.collect()
-    gc.freeze()  # what all forks share is nothing for their collectors
+    gc.disable()  # a fork ends before it has use for it
     return outcome.result
+
+
+def _read_project() -> Path:
+    """The folder in which dbt keeps what it has read of the project."""
+    return _run_folder() / "dbt-target"
 
 
 def _answer(caller: socket.socket, call: dict[str, Any], manifest: Any) -> None:
@@ -225,7 +230,10 @@ def _run(
 
 
 def _command(name: str, arguments: list[str], manifest: Any) -> None:
-    """Run a command, which exits; dbt has the project as it was read, where there is a manifest."""
+    """Run a command, which exits; dbt has the project as it was read, where there is a manifest.
+
+    To write a manifest it reads the project again, but not what has not changed.
+    """
     from dbt.cli import main as dbt  # noqa: PLC0415
 
     from orchestration import dbt as own_dbt  # noqa: PLC0415
@@ -233,7 +241,11 @@ def _command(name: str, arguments: list[str], manifest: Any) -> None:
 
     class Runner(dbt.dbtRunner):
         def invoke(self, args: list[str], **more: Any) -> dbt.dbtRunnerResult:
-            self.manifest = None if "parse" in args else manifest  # parse is to write one
+            self.manifest = None if "parse" in args else manifest
+            if "parse" in args and manifest:
+                target = Path(args[args.index("--target-path") + 1])
+                target.mkdir(parents=True, exist_ok=True)
+                shutil.copy(_read_project() / "partial_parse.msgpack", target)
             return super().invoke(args, **more)
 
     if name == "dbt":

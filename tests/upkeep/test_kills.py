@@ -15,6 +15,8 @@ from tests.support.small_files import all_hashes, files, listed_and_missing, loa
 
 SETUP = """
 from datetime import timedelta
+from tests.support.warehouse import spare_the_processor
+spare_the_processor()
 from orchestration.settings import Settings
 from orchestration.upkeep.warehouse import keep_small
 from orchestration.upkeep import turns
