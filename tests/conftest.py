@@ -6,6 +6,7 @@ import random
 import signal
 import tempfile
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
@@ -13,6 +14,7 @@ import hypothesis
 import pytest
 import structlog
 
+from orchestration.loading import durable
 from tests.support.warehouse import spare_the_processor
 
 pytest_plugins = [
@@ -71,6 +73,15 @@ def chance(request: pytest.FixtureRequest) -> random.Random:
     seed = os.environ["TEST_SEED"]
     print(f"TEST_SEED={seed}")  # noqa: T201 - shown where a test fails
     return random.Random(f"{seed} {request.node.nodeid}")  # noqa: S311 - places, no secrets
+
+
+@pytest.fixture
+def synced(monkeypatch: pytest.MonkeyPatch) -> set[Path]:
+    """What this process brings to the disk, of the warehouse and of the landing folder."""
+    sync = durable._sync  # noqa: SLF001 - what files and folders both go through
+    done: set[Path] = set()
+    monkeypatch.setattr(durable, "_sync", lambda path, flags: (sync(path, flags), done.add(path)))
+    return done
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -16,7 +16,7 @@ import pytest
 from orchestration.forget import files as forget_files
 from orchestration.forget.search import search
 from orchestration.loading import archive as archive_module
-from orchestration.loading import behind, durable, kept_files, landed_file
+from orchestration.loading import behind, kept_files, landed_file
 from orchestration.loading import load as load_module
 from orchestration.loading.archive import expire, pack_hour, read_archive
 from orchestration.loading.durable import NewFiles
@@ -163,21 +163,15 @@ def test_a_mark_that_is_taken_away_since_it_was_listed_lacks_nothing(
 
 
 def test_a_parquet_file_that_was_taken_back_is_not_synced(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, synced: set[Path]
 ) -> None:
     new = NewFiles(tmp_path)
     (tmp_path / "there.parquet").touch()
     listed = {str(tmp_path / f"{one}.parquet") for one in ("gone", "there")}
     monkeypatch.setattr(NewFiles, "_files", lambda _: listed)
-    synced = []
-    sync = durable._sync  # noqa: SLF001 - what both files and folders go through
-    monkeypatch.setattr(
-        durable, "_sync", lambda path, flags: (sync(path, flags), synced.append(path))
-    )
-
     new.sync()
 
-    assert synced == [tmp_path / "there.parquet", tmp_path]
+    assert synced == {tmp_path / "there.parquet", tmp_path}
 
 
 def test_the_last_look_for_an_id_goes_on_where_a_folder_goes(

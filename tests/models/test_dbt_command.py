@@ -18,6 +18,7 @@ from landed.settings import ROOT
 from orchestration import dbt_command
 from orchestration.loading.writer_lock import is_held, writer_lock
 from orchestration.settings import Settings
+from tests.support import landed
 from tests.support.house import House
 
 WRITERS = {"build", "clone", "retry", "run", "run-operation", "seed", "snapshot"}
@@ -135,6 +136,20 @@ def session(
     shutil.copytree(read, tmp_path / "target")
     yield Session(built_house, tmp_path)
     DuckDBConnectionManager.close_all_connections()
+
+
+def test_what_a_model_writes_is_on_the_disk_before_it_is_listed(
+    session: Session, synced: set[Path]
+) -> None:
+    """docs/decisions/0019: a power cut takes no file that the catalog lists."""
+    session.house.land("alias", landed.line({"userId": "u"}, message_id="m"))
+    session.house.load()
+
+    assert session.dbt("run", "--select", "stg_segment__alias", "alias") is None
+
+    assert session.house.rows("select user_id from segment.alias") == [("u",)]
+    ours = session.house.settings.data / "segment" / "alias"
+    assert set(ours.rglob("*.parquet")) | {ours} <= synced
 
 
 def test_commands_follow_each_other_in_one_process_and_each_gives_the_lock_back(

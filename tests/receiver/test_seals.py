@@ -48,7 +48,9 @@ def test_a_file_is_sealed_when_it_is_big_enough(make_app: MakeApp) -> None:
     assert eventually(lambda: len(receiver.sealed_files()) == 2)
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize(
+    "number", [signal.SIGTERM, pytest.param(signal.SIGINT, marks=pytest.mark.long)]
+)
 def test_stopping_under_load_answers_or_refuses_and_seals_everything(
     start_receiver: StartReceiver, number: int
 ) -> None:

@@ -1,6 +1,5 @@
 """A warehouse that is lost is made again from the files, row for row, without a hand."""
 
-import os
 import shutil
 from datetime import UTC, datetime
 from pathlib import Path
@@ -25,7 +24,7 @@ from orchestration.settings import Settings
 from receiver.events import Limits
 from tests.support import landed
 from tests.support.house import House
-from tests.support.warehouse import reading
+from tests.support.warehouse import reading, unsynced
 
 HOURS = ("20261122T05", "20261122T06", "20261122T07")
 OF_ITS_TIME = {"raw.restored", "raw.completeness"}
@@ -241,20 +240,11 @@ def test_a_run_makes_it_again_and_the_next_one_goes_on(filled: Settings) -> None
 
 
 def test_what_was_made_again_is_on_the_disk_before_it_is_listed(
-    filled: Settings, monkeypatch: pytest.MonkeyPatch
+    filled: Settings, synced: set[Path]
 ) -> None:
     """A power cut after it must find no file listed that is not there whole."""
     lose(filled)
-    synced: set[str] = set()
-    fsync = os.fsync
 
-    def noted(descriptor: int) -> None:
-        synced.add(str(Path(f"/proc/self/fd/{descriptor}").readlink()))
-        fsync(descriptor)
-
-    monkeypatch.setattr(os, "fsync", noted)
     restore_if_behind(filled)
 
-    made = [path for path in filled.data.rglob("*") if path.suffix == ".parquet"]
-    assert made
-    assert {str(path) for file in made for path in (file, file.parent)} - synced == set()
+    assert unsynced(filled, synced) == set()

@@ -87,7 +87,10 @@ def test_a_command_that_is_not_there_is_named(tmp_path: Path) -> None:
     )
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
+@pytest.mark.parametrize(
+    "number",
+    [signal.SIGTERM, signal.SIGINT, pytest.param(signal.SIGHUP, marks=pytest.mark.long)],
+)
 def test_a_signal_that_asks_for_the_end_leaves_no_process(
     hold: Callable[..., Held], number: int
 ) -> None:

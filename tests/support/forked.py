@@ -6,6 +6,7 @@ command. The environment of a call is all that it knows of a house.
 """
 
 import gc
+import importlib
 import json
 import os
 import select
@@ -158,17 +159,40 @@ def _serve(address: str) -> None:
                     ready.close()
 
 
+_IMPORTED_LATE = (
+    "babel.dates",
+    "dbt.adapters.duckdb.environments.local",
+    "dbt.parser.sql",
+    "dbt.task.run",
+    "dbt.task.test",
+    "dbt_common.clients.agate_helper",
+    "duckdb_extension_ducklake",
+    "duckdb_extension_sqlite_scanner",
+    "multiprocessing.pool",
+    "orchestration.__main__",
+    "orchestration.dbt_plugin",
+    "orchestration.prepare",
+    "orchestration.verify",
+    "pyarrow.dataset",
+    "rich.progress",
+)
+"""What a command imports while it works."""
+
+
 def _warm_up() -> Any:
     """Import what commands need, and read the project; return dbt's manifest."""
     # here, so that those who only call do not wait for it
-    import pyarrow.dataset  # noqa: PLC0415 - DuckDB does, once it is given a table
     from dbt.cli.main import dbtRunner  # noqa: PLC0415
+    from dbt.plugins.manager import PluginManager  # noqa: PLC0415
     from dbt_common.clients.jinja import template_cache  # noqa: PLC0415
 
-    from orchestration import dbt_plugin, prepare, verify  # noqa: PLC0415
     from orchestration.dbt_vars import dbt_vars  # noqa: PLC0415
 
-    assert all((dbt_plugin, prepare, verify, pyarrow.dataset, dbt_vars()))  # as a command would
+    for module in _IMPORTED_LATE:
+        importlib.import_module(module)
+    assert dbt_vars()
+    plugins = PluginManager.get_prefixed_modules()  # looked for in all that is installed
+    PluginManager.get_prefixed_modules = staticmethod(lambda: plugins)
     spare_the_processor()
     where = ["--target-path", str(_read_project()), "--log-path", str(_read_project())]
     parse = ["--quiet", "--no-static-parser", "parse"]

@@ -6,6 +6,7 @@ does have DuckDB as it ships.
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import duckdb
@@ -19,9 +20,15 @@ def spare_the_processor() -> None:
     """Leave out what costs tests much and tells them nothing.
 
     With every connection DuckDB hashes its extensions to check their signature: half a second. A
-    second thread for queries of a few rows costs a fifth of all that dbt does.
+    second thread for queries of a few rows costs a fifth of all that dbt does. And DuckLake asks
+    its catalog for the statistics of each column of a table without rows, twice for each query, at
+    3 ms a column; two optimizers want them.
     """
-    warehouse.CONFIG |= {"allow_unsigned_extensions": True, "threads": 1}
+    warehouse.CONFIG |= {
+        "allow_unsigned_extensions": True,
+        "threads": 1,
+        "disabled_optimizers": "join_order,statistics_propagation",
+    }
 
 
 _idle: list[duckdb.DuckDBPyConnection] = []
@@ -48,14 +55,16 @@ def rows(settings: Settings, sql: str, parameters: object = None) -> list[tuple[
         return con.execute(sql, parameters).fetchall()
 
 
-def _session() -> duckdb.DuckDBPyConnection:
-    """DuckDB, with nothing attached.
+def unsynced(settings: Settings, synced: set[Path]) -> set[Path]:
+    """Return the Parquet files, and their folders, that nobody has brought to the disk."""
+    files = set(settings.data.rglob("*.parquet"))
+    assert files
+    return (files | {file.parent for file in files}) - synced
 
-    DuckLake asks its catalog for the statistics of each column of a table without rows, twice for
-    each query: 3 ms a column. Two optimizers want them, and a look needs neither.
-    """
+
+def _session() -> duckdb.DuckDBPyConnection:
+    """DuckDB, with nothing attached."""
     con = duckdb.connect(config=warehouse.CONFIG)
     warehouse.load_extensions(con)
     con.execute("set TimeZone = 'UTC'")
-    con.execute("set disabled_optimizers = 'join_order,statistics_propagation'")
     return con

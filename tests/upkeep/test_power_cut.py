@@ -14,7 +14,7 @@ from tests.support.small_files import all_hashes, listed_and_missing, soon
 from tests.upkeep.test_kills import UPKEEP
 
 
-@forms(short=1, long=30, minutes=30, what="count")
+@forms(short=1, long=30, minutes=30, what="count", in_test_long=True)
 def test_whenever_the_power_goes_every_row_is_there_and_the_next_upkeep_goes_on(
     own_house: House,
     small_lake: Settings,

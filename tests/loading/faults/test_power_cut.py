@@ -61,7 +61,7 @@ def faults(sent: Sent, tables: Sequence[str]) -> dict[str, object]:
     return found
 
 
-@forms(short=1, long=30, minutes=30, what="count")
+@forms(short=1, long=30, minutes=30, what="count", in_test_long=True)
 def test_whenever_the_power_goes_the_next_load_has_everything_once(
     house: House,
     sent: Sent,

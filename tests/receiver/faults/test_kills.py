@@ -149,6 +149,7 @@ def test_an_event_whose_process_dies_between_the_sync_and_the_answer_is_there_on
     assert copies(mortal, event) == 2
 
 
+@pytest.mark.long
 def test_a_rolling_restart_under_load_loses_nothing(start_receiver: StartReceiver) -> None:
     running = start_receiver(seal_seconds=60, workers=2)
     sent = restarted_under_load(running)

@@ -175,12 +175,15 @@ def sleep_at_random(chance: random.Random, seconds: float) -> None:
     time.sleep(chance.uniform(0, seconds))
 
 
-def forms(short: int, long: int, minutes: int, what: str = "kills") -> Any:
-    """How often a fault is injected: in `make test`, and in `make chaos`."""
+def forms(
+    short: int, long: int, minutes: int, what: str = "kills", *, in_test_long: bool = False
+) -> Any:
+    """How often a fault is injected: in `make test`, or `make test-long`, and in `make chaos`."""
+    marks = [pytest.mark.long] if in_test_long else []
     return pytest.mark.parametrize(
         what,
         [
-            pytest.param(short, id="short"),
+            pytest.param(short, id="short", marks=marks),
             pytest.param(long, id="long", marks=[pytest.mark.chaos, _minutes(minutes)]),
         ],
     )
