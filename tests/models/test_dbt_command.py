@@ -141,7 +141,7 @@ def session(
 def test_what_a_model_writes_is_on_the_disk_before_it_is_listed(
     session: Session, synced: set[Path]
 ) -> None:
-    """docs/decisions/0019: a power cut takes no file that the catalog lists."""
+    """A power cut takes no file that the catalog lists."""
     session.house.land("alias", landed.line({"userId": "u"}, message_id="m"))
     session.house.load()
 
