@@ -1,6 +1,7 @@
 """Bad inputs: bodies that are not quite JSON, or JSON that readers disagree about."""
 
 import tracemalloc
+from collections.abc import Callable
 
 import pytest
 
@@ -157,11 +158,16 @@ def test_only_json_that_all_read_alike_lands_as_an_event(case: Case, receiver: L
 @pytest.mark.parametrize("levels", [129, 200_000])
 def test_depth_is_found_before_anything_is_built(levels: int) -> None:
     text = nested(levels, b'{"a":', b"1", b"}")
+
+    # The receiver's other threads may take some at the same moment, and not each time.
+    assert min(bytes_taken(lambda: deeper_than(text, 128)) for _ in range(10)) < 10_000
+
+
+def bytes_taken(work: Callable[[], bool]) -> int:
+    """Return the most that this process takes while something is done, which has to be true."""
     tracemalloc.start()
     try:
-        assert deeper_than(text, 128)
-        _, most = tracemalloc.get_traced_memory()
+        assert work()
+        return tracemalloc.get_traced_memory()[1]
     finally:
         tracemalloc.stop()
-
-    assert most < 10_000
