@@ -22,7 +22,7 @@ help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 demo: install ## start everything, send 1,000 events, watch them arrive (ONCE=1: then stop)
-	@$(BIN)/python -m stack demo $(if $(ONCE),--once)
+	@$(BIN)/python -m demo $(if $(ONCE),--once)
 
 run: install ## start receiver, Dagster's webserver and daemon for real use
 	@$(BIN)/python -m stack run

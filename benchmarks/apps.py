@@ -8,9 +8,9 @@ import sys
 
 from flask import Flask, Response, request
 
-from receiver.server import Server
+from receiver.senders.sources import load_sources
+from receiver.server.application import Server
 from receiver.settings import Settings
-from receiver.sources import load_sources
 
 THREADS = 16
 

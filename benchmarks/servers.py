@@ -16,7 +16,7 @@ import psutil
 
 from benchmarks.apps import THREADS
 from benchmarks.wrk import WRITE_KEY
-from receiver.sources import Source, write_sources
+from receiver.senders.sources import Source, write_sources
 
 ROOT = Path(__file__).parents[1]
 WORKERS = 2

@@ -19,8 +19,8 @@ from zlib import crc32
 from benchmarks import report
 from landed.settings import ROOT
 from orchestration.loading.load import load
-from orchestration.loading.warehouse import connect
 from orchestration.settings import Settings
+from orchestration.warehouse.connection import connect
 
 PAGE = ROOT / "docs" / "benchmarks" / "tables.md"
 PROPERTIES = 10

@@ -21,12 +21,12 @@ from zlib import crc32
 
 from benchmarks import report, upkeep_page
 from benchmarks.upkeep_page import Row
-from orchestration import dbt
-from orchestration.loading import warehouse
 from orchestration.loading.load import load
-from orchestration.loading.warehouse import connect
+from orchestration.models import run
 from orchestration.settings import Settings
-from orchestration.upkeep.warehouse import keep_small
+from orchestration.upkeep.keep_small import keep_small
+from orchestration.warehouse import connection
+from orchestration.warehouse.connection import connect
 
 EVENTS = {"track": 50, "page": 20, "identify": 15, "group": 5, "screen": 5, "alias": 5}
 """The calls of one load."""
@@ -66,7 +66,7 @@ class House:
             load(settings)
             took.append(time.perf_counter() - began)
         began = time.perf_counter()
-        failed = dbt.failures(dbt.run_models(settings))
+        failed = run.failures(run.run_models(settings))
         if failed:
             raise SystemExit("\n".join(failed))
         modelled = time.perf_counter() - began
@@ -157,7 +157,7 @@ def _live(house: House, orders: Connection) -> None:
     """Be a house: a portion of loads for each order, until there are none."""
     house.set_environment()
     # 0.2 s a connection, always the same, that would hide a tenth of what is looked for
-    warehouse.CONFIG["allow_unsigned_extensions"] = True
+    connection.CONFIG["allow_unsigned_extensions"] = True
     while orders.recv():
         orders.send(house.advance())
 

@@ -6,7 +6,7 @@ docs/decisions/0024-a-writers-lock-lasts-as-long-as-its-command.md.
 
 from dbt.plugins.manager import dbtPlugin
 
-from orchestration import dbt_command
+from orchestration.models import command
 
 
 class Plugin(dbtPlugin):
@@ -14,7 +14,7 @@ class Plugin(dbtPlugin):
 
     def initialize(self) -> None:
         """Begin the command."""
-        dbt_command.begin(self.project_name)
+        command.begin(self.project_name)
 
 
 plugins = [Plugin]

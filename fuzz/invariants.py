@@ -17,15 +17,15 @@ import msgspec
 from msgspec import Raw
 
 from landed.ids import landed_message_id
-from receiver.auth import is_signed, may_be_signed, source_of_body, source_of_header
-from receiver.batches import Batch, first_element, read_array, read_batch, read_fields
-from receiver.body import _gunzip
-from receiver.envelope import good_line, is_whole, rejected_line
 from receiver.errors import RequestRefusedError
-from receiver.events import Event, Limits, ShutOut, Suppressed, check_event
-from receiver.json_text import WHITESPACE, deeper_than, elements, members
-from receiver.shared_fields import NAMES, NOTHING_SHARED, SharedFields
-from receiver.sources import Source, Sources
+from receiver.events.batches import Batch, first_element, read_array, read_batch, read_fields
+from receiver.events.check import Event, Limits, ShutOut, Suppressed, check_event
+from receiver.events.json_text import WHITESPACE, deeper_than, elements, members
+from receiver.events.shared_fields import NAMES, NOTHING_SHARED, SharedFields
+from receiver.files.envelope import good_line, is_whole, rejected_line
+from receiver.http.body import _gunzip
+from receiver.senders.auth import is_signed, may_be_signed, source_of_body, source_of_header
+from receiver.senders.sources import Source, Sources
 
 LIMITS = Limits(event_bytes=1 << 16, depth=128)
 STAMP = "2026-11-22T05:24:46.123456Z"

@@ -15,15 +15,16 @@ import duckdb
 
 from landed.settings import WrongSettingsError
 from orchestration.errors import DbtFailedError, ErasureStoppedError, RebuildRefusedError
-from orchestration.loading import suppressed, warehouse
-from orchestration.loading.lake import DATABASE
+from orchestration.loading import suppressed
 from orchestration.loading.load import WarehouseBehindError
 from orchestration.loading.people import ANONYMOUS, USER, Id
-from orchestration.loading.tables import WITH_TABLE
-from orchestration.loading.writer_lock import WriterBusyError
+from orchestration.models.schema_name import SchemaMovedError
 from orchestration.progress import progress_bar
-from orchestration.schema_name import SchemaMovedError
 from orchestration.settings import Settings
+from orchestration.warehouse import connection
+from orchestration.warehouse.catalog import DATABASE
+from orchestration.warehouse.raw_tables import WITH_TABLE
+from orchestration.warehouse.writer_lock import WriterBusyError
 
 
 def _one_line_on_trouble(command: Callable[[Settings], None]) -> Callable[[], None]:
@@ -41,8 +42,8 @@ def _one_line_on_trouble(command: Callable[[Settings], None]) -> Callable[[], No
             )
             sys.exit(1)
         except (
-            warehouse.WarehouseMissingError,
-            warehouse.WarehouseUnusableError,
+            connection.WarehouseMissingError,
+            connection.WarehouseUnusableError,
             DbtFailedError,
             ErasureStoppedError,
             RebuildRefusedError,
@@ -87,7 +88,7 @@ def load(settings: Settings) -> None:
 @_one_line_on_trouble
 def verify(settings: Settings) -> None:
     """Say what was found, a line per call; exit status 1 if anything does not hold."""
-    from orchestration.verify import verify  # noqa: PLC0415
+    from orchestration.audit.verify import verify  # noqa: PLC0415
 
     with progress_bar("files") as progress:
         verified = verify(settings, progress)
@@ -104,7 +105,7 @@ def rebuild(*, without: bool) -> None:
 
     @_one_line_on_trouble
     def do(settings: Settings) -> None:
-        from orchestration.rebuild import rebuild  # noqa: PLC0415
+        from orchestration.recovery.rebuild import rebuild  # noqa: PLC0415
 
         with progress_bar("loads") as progress:
             done = rebuild(settings, without=without, progress=progress)
@@ -127,7 +128,7 @@ def replay(*, day: datetime | None, table: str | None, rejected: bool) -> None:
         if rejected:
             _reload(settings)
             return
-        from orchestration.replay import replay  # noqa: PLC0415
+        from orchestration.recovery.replay import replay  # noqa: PLC0415
 
         click.echo(replay(settings, day.date() if day else None, table))
 
@@ -153,7 +154,7 @@ def forget(
 
     @_one_line_on_trouble
     def do(settings: Settings) -> None:
-        from orchestration.forget import erase  # noqa: PLC0415
+        from orchestration.erasure import erase  # noqa: PLC0415
 
         done = (
             erase.forget_notified(settings)
@@ -218,13 +219,13 @@ def rename(settings: Settings) -> None:
 @_one_line_on_trouble
 def sql(settings: Settings) -> None:
     """Become DuckDB's own prompt with the lake attached and the final tables' schema selected."""
-    warehouse.connect(settings, read_only=True).close()  # says so if there is nothing to read
-    catalog = warehouse.catalog_to_open(settings, read_only=True)
+    connection.connect(settings, read_only=True).close()  # says so if there is nothing to read
+    catalog = connection.catalog_to_open(settings, read_only=True)
     start = [
-        f"set extension_directory = '{warehouse.EXTENSION_DIRECTORY}';",
-        *(f"load {extension};" for extension in warehouse.EXTENSIONS),
+        f"set extension_directory = '{connection.EXTENSION_DIRECTORY}';",
+        *(f"load {extension};" for extension in connection.EXTENSIONS),
         "set TimeZone = 'UTC';",
-        f"{warehouse.attach_sql(settings, catalog.path, read_only=True)};",
+        f"{connection.attach_sql(settings, catalog.path, read_only=True)};",
         f"use {DATABASE}.{settings.schema_name};",
     ]
     prompt = str(Path(sys.executable).with_name("duckdb"))

@@ -2,14 +2,14 @@
 
 import dagster as dg
 
-from orchestration.completeness_asset import completeness
-from orchestration.dbt_assets import models
-from orchestration.dbt_checks import checks_job, dbt_checks, every_day
-from orchestration.forget_asset import erase_hourly, erasure, erasure_job
-from orchestration.load_job import load_job
-from orchestration.raw_assets import raw_tables
-from orchestration.sensor import sealed_files
-from orchestration.upkeep_assets import every_hour, upkeep_assets, upkeep_job
+from orchestration.defs.completeness_asset import completeness
+from orchestration.defs.dbt_assets import models
+from orchestration.defs.dbt_checks import checks_job, dbt_checks, every_day
+from orchestration.defs.erasure_asset import erase_hourly, erasure, erasure_job
+from orchestration.defs.load_job import load_job
+from orchestration.defs.raw_assets import raw_tables
+from orchestration.defs.sensor import sealed_files
+from orchestration.defs.upkeep_assets import every_hour, upkeep_assets, upkeep_job
 
 defs = dg.Definitions(
     assets=[raw_tables, models, completeness, *upkeep_assets, erasure],

@@ -4,26 +4,26 @@ import json
 from pathlib import Path
 
 from landed.settings import ROOT
-from orchestration import dbt, dbt_command
 from orchestration.errors import DbtFailedError
-from orchestration.loading.lake import tables, views, views_with_database
 from orchestration.loading.load import Progress, WarehouseBehindError, is_behind, load
-from orchestration.loading.warehouse import connect, create_warehouse
-from orchestration.loading.writer_lock import writer_lock
-from orchestration.notes import add_notes, notes_of
-from orchestration.own_models import is_own
-from orchestration.ownership import own_relations, users_columns, users_relations
-from orchestration.reload import limits_of_today, reload_rejected
-from orchestration.restore import mark_behind, restore_if_behind
-from orchestration.schema_name import (
+from orchestration.models import command, run
+from orchestration.models.own_models import is_own
+from orchestration.models.schema_name import (
     SchemaMovedError,
     drop_others,
     other_schemas,
     refuse_another_name,
 )
+from orchestration.recovery.ownership import own_relations, users_columns, users_relations
+from orchestration.recovery.reload import limits_of_today, reload_rejected
+from orchestration.recovery.restore import mark_behind, restore_if_behind
+from orchestration.recovery.user_notes import add_notes, notes_of
 from orchestration.settings import Settings
 from orchestration.upkeep.archives import pack_loaded_files
-from orchestration.upkeep.warehouse import keep_small
+from orchestration.upkeep.keep_small import keep_small
+from orchestration.warehouse.catalog import tables, views, views_with_database
+from orchestration.warehouse.connection import connect, create_warehouse
+from orchestration.warehouse.writer_lock import writer_lock
 
 
 def prepare(settings: Settings) -> None:
@@ -39,7 +39,7 @@ def prepare(settings: Settings) -> None:
         is_lost = is_behind(con, settings.landing)
     if is_lost:
         mark_behind(settings)  # the first run loads it again; the receiver does not wait
-    manifest = dbt.write_manifest(settings)
+    manifest = run.write_manifest(settings)
     if not is_lost and not has_all_models(settings, manifest):
         run_all_models(settings)
 
@@ -182,7 +182,7 @@ def rename_schema(settings: Settings) -> str:
 
 def _build_under_new_name(settings: Settings, others: list[str]) -> None:
     try:
-        with dbt_command.renaming():
+        with command.renaming():
             run_all_models(settings)
     except DbtFailedError as failed:
         if not others:
@@ -199,4 +199,4 @@ def run_all_models(settings: Settings) -> None:
     Raises:
         DbtFailedError: one of ours could not be; the text says which and why.
     """
-    dbt.require_own(dbt.run_models(settings))
+    run.require_own(run.run_models(settings))

@@ -13,22 +13,22 @@ from pathlib import Path
 import structlog
 from flask import Flask
 
-from receiver import description, health, pixel, projects, tracking, webhooks
-from receiver.answers import register_error_answers
-from receiver.body_memory import limit_bodies
-from receiver.committer import Commit, Committer
-from receiver.cors import open_to_browsers
-from receiver.disk import prepare_landing
-from receiver.live_sources import LiveSources
-from receiver.logs import configure_logs, log_requests
-from receiver.native import run_native
-from receiver.open_files import OpenFiles
-from receiver.paths import one_slash
-from receiver.recovery import recover
+from receiver.events.suppression import LiveSuppression
+from receiver.files.committer import Commit, Committer
+from receiver.files.disk import prepare_landing
+from receiver.files.open_files import OpenFiles
+from receiver.files.recovery import recover
+from receiver.http import description, health, pixel, projects, tracking, webhooks
+from receiver.http.answers import register_error_answers
+from receiver.http.body_memory import limit_bodies
+from receiver.http.cors import open_to_browsers
+from receiver.http.paths import one_slash
+from receiver.senders.live_sources import LiveSources
+from receiver.senders.sources import Sources, load_sources
+from receiver.server.logs import configure_logs, log_requests
+from receiver.server.native_threads import run_native
 from receiver.settings import Settings
-from receiver.sources import Sources, load_sources
 from receiver.state import Receiver, attach
-from receiver.suppression import LiveSuppression
 
 RECOVER_SECONDS = 30.0
 
@@ -58,7 +58,7 @@ def create_app(settings: Settings | None = None, sources: Sources | None = None)
     app.url_map.merge_slashes = False  # it would redirect, and a POST is lost on the way
     app.wsgi_app = one_slash(app.wsgi_app)  # type: ignore[assignment, method-assign]
     # Not before: prometheus-client looks for the processes' folder when it is imported.
-    from receiver import metrics  # noqa: PLC0415
+    from receiver.server import metrics  # noqa: PLC0415
 
     counts = metrics.Metrics()
     live_sources = LiveSources(settings.sources, sources)

@@ -16,7 +16,7 @@ _INTERRUPTED = 130  # what a shell says of a command that Ctrl-C ended
 def cli(context: click.Context) -> None:
     """Receive Segment's calls, until told to stop."""
     if context.invoked_subcommand is None:
-        from receiver.server import serve  # noqa: PLC0415 - brings gunicorn
+        from receiver.server.application import serve  # noqa: PLC0415 - brings gunicorn
 
         serve(Settings())
 

@@ -4,15 +4,15 @@ from typing import TYPE_CHECKING, NamedTuple, cast
 
 from flask import Flask, current_app
 
-from receiver.committer import Committer
-from receiver.events import Limits
-from receiver.live_sources import LiveSources
+from receiver.events.check import Limits
+from receiver.events.suppression import LiveSuppression
+from receiver.files.committer import Committer
+from receiver.senders.live_sources import LiveSources
+from receiver.senders.sources import Sources
 from receiver.settings import Settings
-from receiver.sources import Sources
-from receiver.suppression import LiveSuppression
 
 if TYPE_CHECKING:
-    from receiver.metrics import Metrics
+    from receiver.server.metrics import Metrics
 
 _KEY = "seamline"
 

@@ -1,4 +1,4 @@
-"""`python -m stack`: what `make run` and `make demo` call."""
+"""`python -m stack`: what `make run` calls."""
 
 import sys
 

@@ -6,7 +6,7 @@ import secrets
 import tomllib
 from typing import TYPE_CHECKING
 
-from receiver.sources import Source, write_sources
+from receiver.senders.sources import Source, write_sources
 from stack.errors import StackError
 
 if TYPE_CHECKING:

@@ -2,7 +2,7 @@
     The rule of the final tables: one row per message_id, and the first received copy wins.
 
     Which copy is first, `first_copy_order` in dbt_project.yml says, for Python too
-    (orchestration/first_copy.py). When a copy's file was loaded does not matter, nor does any time
+    (orchestration/models/first_copy.py). When a copy's file was loaded does not matter, nor does any time
     in the event; late and out-of-order events are ordinary.
 
     An increment takes the copies of the loads that the table has not seen, the first of each

@@ -240,7 +240,7 @@
 
 
 {% macro id_like() %}
-    {# A key that is an id, as orchestration/loading/paths.py says it. #}
+    {# A key that is an id, as orchestration/loading/field_paths.py says it. #}
     {% set patterns = [
         '[0-9]+',
         '[0-9]{4}-[0-9]{2}(-[0-9]{2}.*)?',

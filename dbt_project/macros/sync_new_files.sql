@@ -1,7 +1,7 @@
 {% macro sync_new_files(relation) %}
     {#
         Bring to the disk what a model has written, before its commit: no power cut takes away what
-        a table says it has. The plugin does it (orchestration/dbt_plugin.py).
+        a table says it has. The plugin does it (orchestration/models/plugin.py).
     #}
     {{ return(adapter.dispatch('sync_new_files')(relation)) }}
 {% endmacro %}

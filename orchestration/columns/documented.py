@@ -7,9 +7,9 @@ from functools import cache
 from typing import NamedTuple
 
 from orchestration.columns.names import column_name
-from orchestration.dbt_vars import dbt_vars
-from orchestration.loading.paths import Keys
-from orchestration.loading.tables import WITH_TABLE
+from orchestration.loading.field_paths import Keys
+from orchestration.models.project_vars import dbt_vars
+from orchestration.warehouse.raw_tables import WITH_TABLE
 
 CALLS = tuple(sorted(WITH_TABLE))
 """The calls that have a table, by name."""

@@ -8,7 +8,7 @@ tests/columns/test_names.py), `__` between levels and the leading underscore are
 import hashlib
 import re
 
-from orchestration.loading.paths import ITEM, Keys
+from orchestration.loading.field_paths import ITEM, Keys
 
 SUFFIXES = ("string", "bigint", "double", "boolean", "json")
 """What stands behind a column's name, after `__`, where a second type has a column of its own."""

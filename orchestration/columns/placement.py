@@ -27,7 +27,7 @@ from orchestration.columns.documented import (
 )
 from orchestration.columns.names import column_name, table_name
 from orchestration.columns.rules import ColumnRules, Said
-from orchestration.loading.paths import ITEM, Keys, path_text
+from orchestration.loading.field_paths import ITEM, Keys, path_text
 
 SCALARS = {"string": "varchar", "bigint": "bigint", "double": "double", "boolean": "boolean"}
 """Type of a value → type of its column."""

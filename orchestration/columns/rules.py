@@ -13,8 +13,8 @@ import yaml
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
 from orchestration.columns.documented import ENVELOPE, Documented, documented_fields
-from orchestration.loading.paths import ITEM, Keys, keys_of, path_text
-from orchestration.loading.transaction import transaction
+from orchestration.loading.field_paths import ITEM, Keys, keys_of, path_text
+from orchestration.warehouse.transaction import transaction
 
 MAX_COLUMNS = 1_000
 

@@ -10,8 +10,8 @@ from orchestration.columns.documented import CALLS
 from orchestration.columns.placement import Fact, Placement, place
 from orchestration.columns.rules import ColumnRules
 from orchestration.columns.segment_shape import EventName, event_names, shown_columns
-from orchestration.loading.lake import tables
-from orchestration.loading.transaction import transaction
+from orchestration.warehouse.catalog import tables
+from orchestration.warehouse.transaction import transaction
 
 log = logging.getLogger(__name__)
 

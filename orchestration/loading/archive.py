@@ -19,7 +19,7 @@ import msgspec
 import zstandard
 
 from landed.folders import FOLDERS
-from orchestration.loading.durable import make_folder, sync_file, sync_folder, write_whole
+from orchestration.durable_files import make_folder, sync_file, sync_folder, write_whole
 
 log = logging.getLogger(__name__)
 

@@ -17,7 +17,7 @@ import duckdb
 import msgspec
 import pyarrow as pa
 
-from orchestration.loading.paths import ITEM, Keys, is_id_like, path_text
+from orchestration.loading.field_paths import ITEM, Keys, is_id_like, path_text
 
 log = logging.getLogger(__name__)
 

@@ -11,7 +11,7 @@ import pyarrow as pa
 from landed.folders import CALLS
 from orchestration.loading.fields import FieldNotes
 from orchestration.loading.landed_file import Contents
-from orchestration.loading.transaction import transaction
+from orchestration.warehouse.transaction import transaction
 
 _TEXT = pa.large_string()
 _EVENT_SCHEMA = pa.schema(

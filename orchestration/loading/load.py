@@ -12,17 +12,17 @@ from typing import TypeVar
 import duckdb
 
 from landed.folders import FOLDERS
-from orchestration.loading import behind, landed_file, loads
+from orchestration.durable_files import make_folder
+from orchestration.loading import journal, landed_file, pending_models
 from orchestration.loading.blanking import blank_people
-from orchestration.loading.durable import make_folder
 from orchestration.loading.insert import highest_load, insert_files, known_checksums
 from orchestration.loading.landed_file import Contents, LandedFile
 from orchestration.loading.people import People
 from orchestration.loading.suppressed import suppressed_people
-from orchestration.loading.tables import create_raw_tables
-from orchestration.loading.warehouse import connect
-from orchestration.loading.writer_lock import writer_lock
 from orchestration.settings import Settings
+from orchestration.warehouse.connection import connect
+from orchestration.warehouse.raw_tables import create_raw_tables
+from orchestration.warehouse.writer_lock import writer_lock
 
 log = logging.getLogger(__name__)
 
@@ -82,8 +82,8 @@ def load(
     with writer_lock(settings), connect(settings) as con:
         create_raw_tables(con)
         last = refuse_if_behind(con, settings)
-        if last > loads.last_load(settings.landing):  # a death came between commit and journal
-            loads.catch_up(con, settings.landing)
+        if last > journal.last_load(settings.landing):  # a death came between commit and journal
+            journal.catch_up(con, settings.landing)
         suppressed = suppressed_people(settings.landing)
         waiting = list(_sized(landed_file.sealed_files(settings.landing, folders)))
         total = sum(size for _, size in waiting)
@@ -116,7 +116,7 @@ def refuse_if_behind(con: duckdb.DuckDBPyConnection, settings: Settings) -> int:
     if _lacks_loads(last, settings.landing):
         raise WarehouseBehindError(
             f"The warehouse at {settings.catalog} lacks loads that are in the journal "
-            f"{settings.landing / loads.FOLDER}. Nothing was changed; `make load` and "
+            f"{settings.landing / journal.FOLDER}. Nothing was changed; `make load` and "
             "Dagster's runs load them again from the files."
         )
     return last
@@ -128,7 +128,7 @@ def is_behind(con: duckdb.DuckDBPyConnection, landing: Path) -> bool:
 
 
 def _lacks_loads(last: int, landing: Path) -> bool:
-    return is_restoring(landing) or last < loads.last_load(landing)
+    return is_restoring(landing) or last < journal.last_load(landing)
 
 
 def is_restoring(landing: Path) -> bool:
@@ -138,7 +138,7 @@ def is_restoring(landing: Path) -> bool:
 
 def restoring_mark(landing: Path) -> Path:
     """The file that is there as long as loads have to be made again."""
-    return landing / loads.FOLDER / "restoring"
+    return landing / journal.FOLDER / "restoring"
 
 
 def portions(files: Iterable[tuple[File, int]], budget: int) -> Iterator[list[tuple[File, int]]]:
@@ -174,9 +174,9 @@ def _load_portion(
         load_id = last + 1
         for contents in new:
             contents.load_id = load_id
-        behind.mark(settings, {contents.file.call for contents in new}, load_id)
+        pending_models.mark(settings, {contents.file.call for contents in new}, load_id)
         unusable = insert_files(con, new, {load_id: datetime.now(UTC).replace(tzinfo=None)})
-        loads.catch_up(con, landing)
+        journal.catch_up(con, landing)
         last = load_id
         loaded.load_ids.append(load_id)
         loaded.add(new, unusable)
@@ -215,7 +215,7 @@ def _drop_suppressed(suppressed: People, files: list[LandedFile]) -> None:
 
 def next_load_id(con: duckdb.DuckDBPyConnection, landing: Path) -> int:
     """The number of the load that begins: no load ever had it."""
-    return max(highest_load(con), loads.last_load(landing)) + 1
+    return max(highest_load(con), journal.last_load(landing)) + 1
 
 
 def move_to_loaded(landing: Path, file: LandedFile) -> None:

@@ -12,7 +12,7 @@ import msgspec
 from filelock import FileLock
 
 from landed.folders import SUPPRESSED, SUPPRESSED_KEY, SUPPRESSED_LIST
-from orchestration.loading.durable import sync_folder, write_whole
+from orchestration.durable_files import sync_folder, write_whole
 from orchestration.loading.people import Id, People, Person
 
 _KEY_BYTES = 32

@@ -6,9 +6,9 @@ from datetime import UTC, datetime, timedelta
 
 from orchestration.loading.archive import DamagedArchiveError, expire, hours_to_pack, pack_hour
 from orchestration.loading.insert import known_checksums
-from orchestration.loading.warehouse import connect
 from orchestration.settings import Settings
-from orchestration.upkeep.turns import Turns
+from orchestration.upkeep.short_turns import Turns
+from orchestration.warehouse.connection import connect
 
 log = logging.getLogger(__name__)
 

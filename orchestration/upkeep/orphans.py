@@ -9,12 +9,12 @@ from pathlib import Path
 
 import duckdb
 
-from orchestration.loading.lake import CATALOG, DATABASE
 from orchestration.loading.load import is_behind
-from orchestration.loading.tables import create_raw_tables
-from orchestration.loading.warehouse import connect
 from orchestration.settings import Settings
-from orchestration.upkeep.turns import Turns
+from orchestration.upkeep.short_turns import Turns
+from orchestration.warehouse.catalog import CATALOG, DATABASE
+from orchestration.warehouse.connection import connect
+from orchestration.warehouse.raw_tables import create_raw_tables
 
 log = logging.getLogger(__name__)
 

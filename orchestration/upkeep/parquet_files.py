@@ -11,12 +11,12 @@ from typing import NamedTuple
 
 import duckdb
 
-from orchestration.loading.lake import CATALOG, DATABASE, tables
-from orchestration.loading.transaction import transaction
-from orchestration.loading.warehouse import connect
 from orchestration.settings import Settings
+from orchestration.upkeep.short_turns import Turns
 from orchestration.upkeep.snapshots import AUTHOR
-from orchestration.upkeep.turns import Turns
+from orchestration.warehouse.catalog import CATALOG, DATABASE, tables
+from orchestration.warehouse.connection import connect
+from orchestration.warehouse.transaction import transaction
 
 MB = 1_000_000
 

@@ -10,10 +10,10 @@ from pathlib import Path
 
 import duckdb
 
-from orchestration.loading.lake import CATALOG, DATABASE
-from orchestration.loading.warehouse import connect
 from orchestration.settings import Settings
-from orchestration.upkeep.turns import Turns
+from orchestration.upkeep.short_turns import Turns
+from orchestration.warehouse.catalog import CATALOG, DATABASE
+from orchestration.warehouse.connection import connect
 
 AUTHOR = "upkeep"
 """Who the snapshots are by in which small files were written together."""

@@ -7,8 +7,8 @@ import click
 import msgspec
 
 from landed.folders import IMPORTS, REJECTED
-from receiver.disk import make_folder, prepare_landing, trouble_code
 from receiver.errors import StartError
+from receiver.files.disk import make_folder, prepare_landing, trouble_code
 from receiver.importing.errors import FileError, UnreadableError
 from receiver.importing.journal import Place, key_of
 from receiver.importing.leftovers import tidy
@@ -16,8 +16,8 @@ from receiver.importing.one_file import Outcome, import_file
 from receiver.importing.origins import Origin
 from receiver.importing.places import find, source_name
 from receiver.importing.progress import ImportProgress
+from receiver.senders.sources import SourceName
 from receiver.settings import Settings
-from receiver.sources import SourceName
 
 _RESUME = "The same command again goes on where this one stopped."
 

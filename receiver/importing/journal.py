@@ -15,7 +15,15 @@ from pathlib import Path
 
 import msgspec
 
-from receiver.disk import FILE_MODE, NEW_FILE, lock, make_folder, sync_data, sync_folder, write_all
+from receiver.files.disk import (
+    FILE_MODE,
+    NEW_FILE,
+    lock,
+    make_folder,
+    sync_data,
+    sync_folder,
+    write_all,
+)
 from receiver.importing.errors import FileError
 from receiver.importing.origins import Origin
 

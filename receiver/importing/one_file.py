@@ -6,18 +6,18 @@ from pathlib import Path
 from typing import NamedTuple
 
 from landed.folders import REJECTED
-from receiver.envelope import good_line, received_stamps, rejected_line
-from receiver.events import Event, Limits, Rejected
+from receiver.events.check import Event, Limits, Rejected
+from receiver.events.made_up_ids import OfLine
+from receiver.events.suppression import LiveSuppression
+from receiver.files.envelope import good_line, received_stamps, rejected_line
+from receiver.files.lines import Lines
 from receiver.importing.errors import CutShortError, UselessError
 from receiver.importing.journal import Journal, Place, State
 from receiver.importing.origins import Origin
 from receiver.importing.reading import Line, read_lines
 from receiver.importing.records import Record, records_of
 from receiver.importing.staging import drop_unnoted, publish, stage
-from receiver.lines import Lines
-from receiver.made_up_ids import OfLine
 from receiver.settings import Settings
-from receiver.suppression import LiveSuppression
 
 CHUNK_BYTES = 16 << 20
 """So many bytes of lines that were read are a chunk; a line is never parted."""

@@ -2,21 +2,14 @@
 
 from collections.abc import Iterator
 
-from receiver.batches import Batch, batch_of, refuse_oversized
 from receiver.errors import RequestRefusedError
-from receiver.events import (
-    Event,
-    Limits,
-    Rejected,
-    ShutOut,
-    Suppressed,
-    check_event,
-)
+from receiver.events.batches import Batch, batch_of, refuse_oversized
+from receiver.events.check import Event, Limits, Rejected, ShutOut, Suppressed, check_event
+from receiver.events.json_text import WHITESPACE
+from receiver.events.made_up_ids import MadeUpIds
+from receiver.events.shared_fields import NOTHING_SHARED
+from receiver.events.suppression import SuppressedPeople
 from receiver.importing.reading import Line
-from receiver.json_text import WHITESPACE
-from receiver.made_up_ids import MadeUpIds
-from receiver.shared_fields import NOTHING_SHARED
-from receiver.suppression import SuppressedPeople
 
 MOST_EVENTS = 1_000_000
 """So many events may stand in one line."""

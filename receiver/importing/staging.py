@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from receiver.disk import (
+from receiver.files.disk import (
     FILE_MODE,
     NEW_FILE,
     has_space,
@@ -15,8 +15,8 @@ from receiver.disk import (
     sync_folder,
     write_all,
 )
+from receiver.files.lines import Lines
 from receiver.importing.journal import Journal, Place
-from receiver.lines import Lines
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 

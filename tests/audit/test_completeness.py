@@ -7,16 +7,16 @@ from typing import Any
 import dagster as dg
 import pytest
 
-from orchestration.completeness import count, count_all, troubles
-from orchestration.completeness_asset import completeness
-from orchestration.loading import behind
+from orchestration.audit.completeness import count, count_all, troubles
+from orchestration.defs.completeness_asset import completeness
+from orchestration.loading import pending_models
 from orchestration.loading.load import load
-from orchestration.loading.warehouse import connect
-from orchestration.loading.writer_lock import writer_lock
-from orchestration.reload import reload_rejected
+from orchestration.recovery.reload import reload_rejected
 from orchestration.settings import Settings
-from receiver.events import Limits
-from receiver.made_up_ids import BY_CONTENT
+from orchestration.warehouse.connection import connect
+from orchestration.warehouse.writer_lock import writer_lock
+from receiver.events.check import Limits
+from receiver.events.made_up_ids import BY_CONTENT
 from tests.support import landed
 from tests.support.house import House
 from tests.support.warehouse import reading
@@ -54,7 +54,7 @@ def _counts(settings: Settings, names: str) -> dict[tuple[str, str, int], tuple[
 
 def counted(house: House) -> dict[tuple[str, str, int], tuple[Any, ...]]:
     house.dbt("run", "--select", "stg_segment__track", "track")
-    behind.clear(house.settings, ["track"])  # as a load's own run of the models does
+    pending_models.clear(house.settings, ["track"])  # as a load's own run of the models does
     with writer_lock(house.settings), connect(house.settings) as con:
         count(con, house.settings)
     return sums(house.settings)
@@ -257,5 +257,5 @@ def test_no_receipt_stops_the_counting_of_others(house: Settings) -> None:
 
     assert total() == (received + 9, known, waiting + 9)
     load(house)
-    behind.clear(house, ["track"])
+    pending_models.clear(house, ["track"])
     assert total() == (received + 9, known + 9, 0)

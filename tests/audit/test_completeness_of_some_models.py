@@ -2,13 +2,13 @@
 
 import pytest
 
+from orchestration.audit.completeness import count, troubles
 from orchestration.columns.update import create_column_tables
-from orchestration.completeness import count, troubles
-from orchestration.loading import behind
+from orchestration.loading import pending_models
 from orchestration.loading.load import load
-from orchestration.loading.warehouse import connect
-from orchestration.loading.writer_lock import writer_lock
 from orchestration.settings import Settings
+from orchestration.warehouse.connection import connect
+from orchestration.warehouse.writer_lock import writer_lock
 from tests.support import landed
 from tests.support.warehouse import reading
 
@@ -40,7 +40,7 @@ def model(settings: Settings, *calls: str) -> None:
                 f"create or replace table segment.{call} as select {KEPT} from raw.{call} qualify "
                 "row_number() over (partition by message_id order by received_at) = 1"
             )
-        behind.clear(settings, calls)
+        pending_models.clear(settings, calls)
         count(con, settings)
 
 
@@ -103,6 +103,6 @@ def test_the_oldest_load_that_models_lack_stays_in_the_mark(house: Settings) -> 
         land(house, "track", message_id)
         load(house)
 
-    assert behind.first_lacked(house) == {"track": 1}
+    assert pending_models.first_lacked(house) == {"track": 1}
     model(house, "page")
     assert sums(house) == {("track", 5): (3, 0, 3, None, None)}

@@ -6,16 +6,16 @@ from pathlib import Path
 
 import pytest
 
-from orchestration import verify as verify_module
+from orchestration.audit import verify as verify_module
+from orchestration.audit.verify import verify
 from orchestration.loading.archive import expire, read_archive, write_archive
 from orchestration.loading.load import load
-from orchestration.loading.warehouse import connect
-from orchestration.loading.writer_lock import writer_lock
-from orchestration.reload import reload_rejected
+from orchestration.recovery.reload import reload_rejected
 from orchestration.settings import Settings
 from orchestration.upkeep.archives import pack_loaded_files
-from orchestration.verify import verify
-from receiver.events import Limits
+from orchestration.warehouse.connection import connect
+from orchestration.warehouse.writer_lock import writer_lock
+from receiver.events.check import Limits
 from tests.support import landed
 from tests.support.house import House
 from tests.support.warehouse import reading

@@ -7,9 +7,9 @@ import pytest
 from orchestration.columns.rules import ColumnRules
 from orchestration.columns.update import create_column_tables, update_placement
 from orchestration.loading.load import load
-from orchestration.loading.warehouse import connect
-from orchestration.loading.writer_lock import writer_lock
 from orchestration.settings import Settings
+from orchestration.warehouse.connection import connect
+from orchestration.warehouse.writer_lock import writer_lock
 from tests.support import landed
 
 pytestmark = pytest.mark.usefixtures("made_warehouse")

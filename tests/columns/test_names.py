@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from landed.settings import ROOT
 from orchestration.columns.names import LONGEST, column_name, snake_case, table_name
-from orchestration.loading.paths import ID_LIKE, ITEM, is_id_like, keys_of, path_text
+from orchestration.loading.field_paths import ID_LIKE, ITEM, is_id_like, keys_of, path_text
 
 SEGMENTS_PAIRS = {
     "CStringRef": "cstring_ref",

@@ -3,7 +3,7 @@
 from orchestration.columns.documented import documented_fields
 from orchestration.columns.placement import Fact, Placement, place
 from orchestration.columns.rules import ColumnRules
-from orchestration.loading.paths import ITEM
+from orchestration.loading.field_paths import ITEM
 
 NO_RULES = ColumnRules()
 RECEIPT_COLUMNS = 8

@@ -6,17 +6,23 @@ from typing import Any
 
 import pytest
 
-from orchestration import dbt, prepare
+from orchestration import prepare
+from orchestration.erasure import erase
 from orchestration.errors import DbtFailedError
-from orchestration.forget import erase
 from orchestration.loading import suppressed
-from orchestration.loading.lake import tables, views
 from orchestration.loading.load import load
 from orchestration.loading.people import USER, Id
-from orchestration.loading.warehouse import connect
-from orchestration.loading.writer_lock import writer_lock
-from orchestration.schema_name import PARTS, SchemaMovedError, drop_others, refuse_another_name
+from orchestration.models import run
+from orchestration.models.schema_name import (
+    PARTS,
+    SchemaMovedError,
+    drop_others,
+    refuse_another_name,
+)
 from orchestration.settings import Settings
+from orchestration.warehouse.catalog import tables, views
+from orchestration.warehouse.connection import connect
+from orchestration.warehouse.writer_lock import writer_lock
 from tests.support.house import House
 
 WHOLE = ("alias", "track")
@@ -75,7 +81,7 @@ def dbt_builds(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
                 for name, fqn in failed.items()
             ]
 
-        monkeypatch.setattr(dbt, "run_models", run_models)
+        monkeypatch.setattr(run, "run_models", run_models)
 
     return builds
 

@@ -7,15 +7,16 @@ from types import SimpleNamespace
 import dagster as dg
 import pytest
 
-from orchestration import back_off, dbt
-from orchestration.back_off import FIRST_SECONDS, LONGEST_SECONDS
-from orchestration.completeness_asset import COMPLETENESS, completeness
-from orchestration.load_job import OWN, load_job
-from orchestration.loading import behind
-from orchestration.loading.warehouse import connect
-from orchestration.loading.writer_lock import writer_lock
-from orchestration.sensor import FAILED_MODELS
+from orchestration.defs.completeness_asset import COMPLETENESS, completeness
+from orchestration.defs.load_job import OWN, load_job
+from orchestration.defs.sensor import FAILED_MODELS
+from orchestration.loading import pending_models
+from orchestration.models import back_off
+from orchestration.models import run as dbt
+from orchestration.models.back_off import FIRST_SECONDS, LONGEST_SECONDS
 from orchestration.settings import Settings
+from orchestration.warehouse.connection import connect
+from orchestration.warehouse.writer_lock import writer_lock
 from tests.defs.test_sensor import _started_run, tick, wanted
 from tests.support import landed
 
@@ -152,7 +153,7 @@ def test_the_load_takes_the_projects_own_assets_and_no_others() -> None:
 def test_what_other_models_did_counts_though_one_has_failed(
     made_warehouse: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    behind.mark(made_warehouse, ["page", "track"], 1)
+    pending_models.mark(made_warehouse, ["page", "track"], 1)
     statuses = {"track": "success", "page": "error", "pages": "skipped"}
     results = [
         SimpleNamespace(node=SimpleNamespace(name=name), status=status, message="")
@@ -162,7 +163,7 @@ def test_what_other_models_did_counts_though_one_has_failed(
 
     dbt.run_models(made_warehouse)
 
-    assert behind.calls_behind(made_warehouse) == ["page"]
+    assert pending_models.calls_behind(made_warehouse) == ["page"]
     assert set(back_off.failing_models(made_warehouse)) == {"page", "pages"}
 
 

@@ -8,12 +8,12 @@ import dagster as dg
 import pytest
 from dagster_dbt import dbt_assets
 
-from orchestration import dbt_assets as definitions
-from orchestration.dbt_assets import MANIFEST, NOT_RUN, Translator, own_models, table_metadata
-from orchestration.loading.warehouse import connect
-from orchestration.loading.writer_lock import writer_lock
+from orchestration.defs import dbt_assets as definitions
+from orchestration.defs.dbt_assets import MANIFEST, NOT_RUN, Translator, own_models, table_metadata
 from orchestration.prepare import has_all_models
 from orchestration.settings import Settings
+from orchestration.warehouse.connection import connect
+from orchestration.warehouse.writer_lock import writer_lock
 
 
 def test_rows_are_counted_in_the_table_whatever_its_model_is_called(

@@ -7,14 +7,14 @@ from typing import Any
 import dagster as dg
 import pytest
 
-from orchestration.completeness_asset import ACCOUNTED_FOR
-from orchestration.dbt_assets import MANIFEST, models
-from orchestration.dbt_checks import check_specs, checks_job, dbt_checks, every_day
 from orchestration.definitions import defs
-from orchestration.load_job import load_job
-from orchestration.loading.warehouse import connect
-from orchestration.loading.writer_lock import writer_lock
+from orchestration.defs.completeness_asset import ACCOUNTED_FOR
+from orchestration.defs.dbt_assets import MANIFEST, models
+from orchestration.defs.dbt_checks import check_specs, checks_job, dbt_checks, every_day
+from orchestration.defs.load_job import load_job
 from orchestration.settings import Settings
+from orchestration.warehouse.connection import connect
+from orchestration.warehouse.writer_lock import writer_lock
 from tests.support.house import House
 from tests.support.warehouse import reading
 

@@ -6,13 +6,13 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
-from orchestration import sensor
-from orchestration.back_off import FIRST_SECONDS
 from orchestration.definitions import defs
-from orchestration.load_job import load_job
-from orchestration.loading.writer_lock import writer_lock
-from orchestration.sensor import sealed_files
+from orchestration.defs import sensor
+from orchestration.defs.load_job import load_job
+from orchestration.defs.sensor import sealed_files
+from orchestration.models.back_off import FIRST_SECONDS
 from orchestration.settings import Settings
+from orchestration.warehouse.writer_lock import writer_lock
 from tests.support import landed
 
 

@@ -6,13 +6,13 @@ from collections.abc import Iterator
 import dagster as dg
 import pytest
 
-from orchestration import sensor
 from orchestration.definitions import defs
-from orchestration.load_job import load_job
-from orchestration.loading.warehouse import create_warehouse
+from orchestration.defs import sensor
+from orchestration.defs.load_job import load_job
+from orchestration.defs.upkeep_assets import every_hour, upkeep_assets, upkeep_job
 from orchestration.prepare import prepare_dagster_home
 from orchestration.settings import Settings
-from orchestration.upkeep_assets import every_hour, upkeep_assets, upkeep_job
+from orchestration.warehouse.connection import create_warehouse
 
 KEYS = {asset.key for asset in upkeep_assets}
 

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from landed.settings import ROOT
-from orchestration.loading.warehouse import connect
-from orchestration.loading.writer_lock import writer_lock
+from orchestration.warehouse.connection import connect
+from orchestration.warehouse.writer_lock import writer_lock
 from tests.support import landed
 from tests.support.house import House
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from orchestration.forget import erase
+from orchestration.erasure import erase
 from orchestration.upkeep.archives import REST, pack_loaded_files
 from tests.support.house import House, once
 from tests.support.person import land_everywhere, land_later, quick_house

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from orchestration.forget.erase import Erased, forget
-from orchestration.loading import loads
+from orchestration.erasure.erase import Erased, forget
+from orchestration.loading import journal as loads
 from orchestration.loading.archive import archives, read_archive
 from orchestration.loading.load import load
 from orchestration.loading.people import USER, Id

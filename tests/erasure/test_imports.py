@@ -2,8 +2,8 @@
 
 import pytest
 
-from orchestration.forget.erase import forget
-from orchestration.forget.staged import ImportRunsError
+from orchestration.erasure.erase import forget
+from orchestration.erasure.staged_imports import ImportRunsError
 from orchestration.loading.load import load
 from orchestration.loading.people import USER, Id
 from receiver.importing.journal import Journal, Place, State

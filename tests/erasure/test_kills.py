@@ -6,8 +6,8 @@ import time
 
 import pytest
 
-from orchestration.forget import erase, fields, files, rows, sweep
-from orchestration.loading import loads, suppressed
+from orchestration.erasure import erase, erased_fields, landed_lines, purge, raw_rows
+from orchestration.loading import journal, suppressed
 from orchestration.loading.load import load
 from tests.support.house import House
 from tests.support.person import ALICE, ALICE_DEVICE, NUMBER, WHO, found_in
@@ -38,13 +38,13 @@ def is_as_if_it_had_not_died(house: House) -> None:
 
 
 STEPS: dict[str, tuple[object, str]] = {
-    "before any file is changed": (files, "blank_waiting"),
-    "when the waiting files are changed": (files, "erased_lines"),
-    "when all files are changed": (loads, "replace_checksums"),
-    "when the journal is changed": (rows, "erase_rows"),
-    "in the transaction": (rows, "_count_again"),
-    "after the transaction": (fields, "export_fields"),
-    "when snapshots are expired": (sweep, "_remove_orphans"),
+    "before any file is changed": (landed_lines, "blank_waiting"),
+    "when the waiting files are changed": (landed_lines, "erased_lines"),
+    "when all files are changed": (journal, "replace_checksums"),
+    "when the journal is changed": (raw_rows, "erase_rows"),
+    "in the transaction": (raw_rows, "_count_again"),
+    "after the transaction": (erased_fields, "export_fields"),
+    "when snapshots are expired": (purge, "_remove_orphans"),
     "before it is noted as done": (suppressed, "finish"),
 }
 

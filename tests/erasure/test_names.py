@@ -2,11 +2,11 @@
 
 import pytest
 
-from orchestration import dbt
-from orchestration.forget import fields
-from orchestration.forget.erase import forget, forget_notified
+from orchestration.erasure import erased_fields
+from orchestration.erasure.erase import forget, forget_notified
 from orchestration.loading.load import load
 from orchestration.loading.people import USER, Id
+from orchestration.models import run
 from tests.support import landed
 from tests.support.house import House
 from tests.support.person import event, track
@@ -24,7 +24,7 @@ def built(monkeypatch: pytest.MonkeyPatch) -> list[list[str] | None]:
         asked.append(names)
         return []
 
-    monkeypatch.setattr(dbt, "run_models", run_models)
+    monkeypatch.setattr(run, "run_models", run_models)
     return asked
 
 
@@ -69,7 +69,7 @@ def test_after_a_death_the_next_erasure_builds_what_is_called_by_the_id(
         raise InterruptedError
 
     with monkeypatch.context() as patched:
-        patched.setattr(fields, "export_fields", die)
+        patched.setattr(erased_fields, "export_fields", die)
         with pytest.raises(InterruptedError):
             forget(empty.settings, {Id(USER, KIM)}, suppress=False)
     assert not [row for row in empty.rows(NAMES) if KIM in str(row)]

@@ -6,7 +6,7 @@ from collections.abc import Callable
 import dagster as dg
 import pytest
 
-from orchestration.forget.erase import forget_notified
+from orchestration.erasure.erase import forget_notified
 from orchestration.loading import suppressed
 from orchestration.loading.load import load
 from orchestration.settings import Settings
@@ -99,7 +99,7 @@ def test_one_that_names_nobody_stays(empty: House) -> None:
 
 def test_the_asset_erases_every_hour(empty: House, monkeypatch: pytest.MonkeyPatch) -> None:
     empty.put_into(monkeypatch)
-    from orchestration.forget_asset import erase_hourly, erasure  # noqa: PLC0415 - reads settings
+    from orchestration.defs.erasure_asset import erase_hourly, erasure  # noqa: PLC0415 - reads settings
 
     land_notified(empty)
 

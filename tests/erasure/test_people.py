@@ -7,7 +7,7 @@ import json
 import pytest
 
 from orchestration.loading.people import ANONYMOUS, USER, Id, People, Person, hash_of
-from receiver.suppression import SuppressedPeople
+from receiver.events.suppression import SuppressedPeople
 from tests.support import landed
 
 KEY = bytes(32)

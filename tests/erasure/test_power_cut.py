@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from orchestration.forget.erase import forget
-from orchestration.loading import durable
+from orchestration import durable_files
+from orchestration.erasure.erase import forget
 from orchestration.loading.load import load
 from orchestration.loading.people import USER, Id
 from tests.erasure.test_kills import OPTIONS, is_as_if_it_had_not_died
@@ -27,7 +27,7 @@ def test_what_stays_is_synced_while_what_goes_is_still_there(
     before = set(house.settings.data.rglob("*.parquet"))
     old = set((house.settings.data / "raw" / "track").glob("*.parquet"))
     synced: set[Path] = set()
-    really = {"sync_file": durable.sync_file, "sync_folder": durable.sync_folder}
+    really = {"sync_file": durable_files.sync_file, "sync_folder": durable_files.sync_folder}
 
     def sync(how: str, path: Path) -> None:
         if path.is_relative_to(house.settings.data):
@@ -35,8 +35,8 @@ def test_what_stays_is_synced_while_what_goes_is_still_there(
         really[how](path)
         synced.add(path)
 
-    monkeypatch.setattr(durable, "sync_file", lambda path: sync("sync_file", path))
-    monkeypatch.setattr(durable, "sync_folder", lambda path: sync("sync_folder", path))
+    monkeypatch.setattr(durable_files, "sync_file", lambda path: sync("sync_file", path))
+    monkeypatch.setattr(durable_files, "sync_folder", lambda path: sync("sync_folder", path))
 
     forget(house.settings, {Id(USER, "gone")}, suppress=False)
 

@@ -4,11 +4,11 @@ import json
 
 import pytest
 
-from orchestration.forget.erase import forget
+from orchestration.erasure.erase import forget
 from orchestration.loading.load import load
 from orchestration.loading.people import USER, Id
-from orchestration.reload import reload_rejected
-from receiver.events import Limits
+from orchestration.recovery.reload import reload_rejected
+from receiver.events.check import Limits
 from tests.support import landed
 from tests.support.house import House
 from tests.support.person import WHO, event, found_in, track

@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import pytest
 
-from orchestration.forget.erase import forget
+from orchestration.erasure.erase import forget
 from orchestration.loading import suppressed
 from orchestration.loading.load import load
 from orchestration.loading.people import ANONYMOUS, USER, Id

@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 import pytest
 
-from orchestration.forget.erase import forget
+from orchestration.erasure.erase import forget
 from orchestration.loading.load import load
 from orchestration.loading.people import USER, Id
 from tests.support.house import House

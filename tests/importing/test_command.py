@@ -12,8 +12,8 @@ import pytest
 
 from landed.settings import ROOT
 from orchestration.settings import Settings
+from receiver.files.recovery import recover
 from receiver.importing import progress
-from receiver.recovery import recover
 from tests.support.importing import (
     command,
     environment,

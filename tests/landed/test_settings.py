@@ -183,7 +183,7 @@ def test_the_commands_of_the_orchestration_say_the_same() -> None:
 def test_dbt_says_the_same_without_a_traceback() -> None:
     from dbt_common.exceptions import DbtRuntimeError  # noqa: PLC0415 - seconds
 
-    from orchestration.dbt_command import read_settings  # noqa: PLC0415 - brings dbt
+    from orchestration.models.command import read_settings  # noqa: PLC0415 - brings dbt
 
     with pytest.raises(DbtRuntimeError) as refused:
         read_settings()

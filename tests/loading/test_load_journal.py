@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from orchestration.loading import loads
+from orchestration.loading import journal as loads
 from orchestration.loading.load import load
 from orchestration.settings import Settings
 from tests.support import landed

@@ -8,12 +8,12 @@ from types import ModuleType
 
 import pytest
 
-from orchestration.loading import insert, landed_file, loads
+from orchestration.loading import insert, journal, landed_file
 from orchestration.loading import load as load_module
 from orchestration.loading.landed_file import waiting_folders
 from orchestration.loading.load import load
-from orchestration.loading.warehouse import connect
 from orchestration.settings import Settings
+from orchestration.warehouse.connection import connect
 from tests.support import landed
 
 pytestmark = pytest.mark.usefixtures("made_warehouse")
@@ -174,7 +174,7 @@ def test_whether_a_folder_has_news_is_seen_without_looking_at_all_that_wait(
     [
         (insert, "_insert_rejects"),
         (insert, "_insert_ledger"),
-        (loads, "catch_up"),
+        (journal, "catch_up"),
         (load_module, "move_to_loaded"),
     ],
 )

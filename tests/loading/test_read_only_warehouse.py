@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from orchestration.loading import catalog_copy
 from orchestration.loading.load import load
-from orchestration.loading.warehouse import WarehouseUnusableError, connect
-from orchestration.loading.writer_lock import writer_lock
 from orchestration.settings import Settings
+from orchestration.warehouse import catalog_copy
+from orchestration.warehouse.connection import WarehouseUnusableError, connect
+from orchestration.warehouse.writer_lock import writer_lock
 from tests.support import landed
 from tests.support.unprivileged import run_python
 
@@ -142,7 +142,7 @@ def test_a_catalog_that_never_rests_is_said_to_be_busy(
     made_warehouse: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(catalog_copy, "may_open", lambda _: False)
-    monkeypatch.setattr("orchestration.loading.warehouse.may_open", lambda _: False)
+    monkeypatch.setattr("orchestration.warehouse.connection.may_open", lambda _: False)
     monkeypatch.setattr(catalog_copy, "_is_same", lambda *_: False)
 
     with pytest.raises(WarehouseUnusableError, match="changed 50 times"):

@@ -8,11 +8,11 @@ from typing import cast
 import duckdb
 import pytest
 
-from orchestration.loading import transaction as transactions
 from orchestration.loading.load import load
-from orchestration.loading.transaction import transaction
 from orchestration.settings import Settings
-from orchestration.upkeep.warehouse import keep_small
+from orchestration.upkeep.keep_small import keep_small
+from orchestration.warehouse import transaction as transactions
+from orchestration.warehouse.transaction import transaction
 from tests.support import landed
 from tests.support.warehouse import unsynced
 

@@ -13,19 +13,19 @@ from pathlib import Path
 
 import pytest
 
-from orchestration.forget import files as forget_files
-from orchestration.forget.search import search
+from orchestration.durable_files import NewFiles
+from orchestration.erasure import landed_lines as forget_files
+from orchestration.erasure.remaining_ids import search
 from orchestration.loading import archive as archive_module
-from orchestration.loading import behind, kept_files, landed_file
+from orchestration.loading import kept_files, landed_file, pending_models
 from orchestration.loading import load as load_module
 from orchestration.loading.archive import expire, pack_hour, read_archive
-from orchestration.loading.durable import NewFiles
 from orchestration.loading.kept_files import read_kept
 from orchestration.loading.landed_file import LandedFile
 from orchestration.loading.load import load, move_to_loaded
 from orchestration.loading.people import USER, Id, People
 from orchestration.settings import Settings
-from receiver.backlog import Backlog, standing_of
+from receiver.files.backlog import Backlog, standing_of
 from tests.support import landed
 
 HOUR = "20261122T05"
@@ -156,10 +156,10 @@ def test_an_archive_that_was_removed_by_hand_keeps_no_other_from_expiring(
 def test_a_mark_that_is_taken_away_since_it_was_listed_lacks_nothing(
     settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    behind.mark(settings, ["page"], 7)
-    monkeypatch.setattr(behind, "calls_behind", lambda _: ["track", "page"])
+    pending_models.mark(settings, ["page"], 7)
+    monkeypatch.setattr(pending_models, "calls_behind", lambda _: ["track", "page"])
 
-    assert behind.first_lacked(settings) == {"page": 7}
+    assert pending_models.first_lacked(settings) == {"page": 7}
 
 
 def test_a_parquet_file_that_was_taken_back_is_not_synced(

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from orchestration.loading import writer_lock
-from orchestration.loading.warehouse import NotTheWriterError, connect
-from orchestration.loading.writer_lock import WriterBusyError, file_lock, is_held
 from orchestration.settings import Settings
+from orchestration.warehouse import writer_lock
+from orchestration.warehouse.connection import NotTheWriterError, connect
+from orchestration.warehouse.writer_lock import WriterBusyError, file_lock, is_held
 
 
 @pytest.fixture

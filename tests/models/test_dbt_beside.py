@@ -7,7 +7,7 @@ import shlex
 import pytest
 
 from landed.settings import ROOT
-from orchestration.loading.writer_lock import is_held, writer_lock
+from orchestration.warehouse.writer_lock import is_held, writer_lock
 from tests.support import landed
 from tests.support.house import House
 

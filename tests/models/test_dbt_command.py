@@ -15,9 +15,9 @@ from dbt.cli.main import cli, dbtRunner
 from dbt_common.exceptions import DbtRuntimeError
 
 from landed.settings import ROOT
-from orchestration import dbt_command
-from orchestration.loading.writer_lock import is_held, writer_lock
+from orchestration.models import command as dbt_command
 from orchestration.settings import Settings
+from orchestration.warehouse.writer_lock import is_held, writer_lock
 from tests.support import landed
 from tests.support.house import House
 
@@ -44,7 +44,7 @@ def test_more_threads_than_one_are_refused(threads: int) -> None:
 @pytest.mark.parametrize(
     ("path", "attached", "plugin", "is_ours"),
     [
-        (":memory:", [], ["orchestration.dbt_plugin"], True),
+        (":memory:", [], ["orchestration.models.plugin"], True),
         (":memory:", ["ducklake:sqlite:{catalog}"], [], True),
         (":memory:", ["ducklake:sqlite:warehouse/catalog.sqlite"], [], True),
         ("ducklake:sqlite:{catalog}", [], [], True),

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from landed.settings import ROOT
-from orchestration import dbt
+from orchestration.models import run
 from orchestration.settings import Settings
 from tests.support.house import House
 
@@ -31,7 +31,7 @@ def test_processes_that_need_it_at_once_all_read_it_whole(settings: Settings) ->
     printed = {writer.communicate()[0].splitlines()[-1] for writer in writers}
     (path,) = printed
 
-    assert path == str(dbt.write_manifest(settings))
+    assert path == str(run.write_manifest(settings))
     assert "model.seamline.track" in json.loads((settings.dagster_home / path).read_text())["nodes"]
 
 
@@ -53,9 +53,9 @@ def test_whoever_finds_it_being_written_waits_for_it(
             file.write('"schema": "segment"}}}')
         at_once["writers"] -= 1
 
-    monkeypatch.setattr(dbt, "_invoke", parse)
+    monkeypatch.setattr(run, "_invoke", parse)
     with ThreadPoolExecutor(3) as pool:
-        paths = list(pool.map(dbt.write_manifest, [settings] * 3))
+        paths = list(pool.map(run.write_manifest, [settings] * 3))
 
     assert [json.loads(path.read_bytes())["nodes"]["a"]["schema"] for path in paths] == [
         "segment"
@@ -65,9 +65,9 @@ def test_whoever_finds_it_being_written_waits_for_it(
 def test_a_run_leaves_it_alone(own_house: House, prepared_house: Path) -> None:
     """What dbt writes it writes in place: a reader could see half of it, and a kill leave half."""
     settings = own_house.move_in(prepared_house).settings
-    manifest = dbt.write_manifest(settings)
+    manifest = run.write_manifest(settings)
     before = manifest.stat()
-    dbt.run_models(settings, ["stg_segment__track"])
+    run.run_models(settings, ["stg_segment__track"])
 
     assert manifest.stat().st_mtime_ns == before.st_mtime_ns
 
@@ -78,13 +78,13 @@ def test_a_file_that_an_editor_makes_and_removes_beside_the_models_is_no_trouble
     (tmp_path / "models").mkdir()
     manifest = tmp_path / "manifest.json"
     manifest.write_text('{"nodes": {}}')
-    monkeypatch.setattr(dbt, "PROJECT_DIR", tmp_path / "models")
-    monkeypatch.setattr(dbt, "_files", lambda _: [tmp_path / "models" / ".track.sql.swp"])
+    monkeypatch.setattr(run, "PROJECT_DIR", tmp_path / "models")
+    monkeypatch.setattr(run, "_files", lambda _: [tmp_path / "models" / ".track.sql.swp"])
 
-    assert not dbt._is_up_to_date(manifest, settings)  # noqa: SLF001
+    assert not run._is_up_to_date(manifest, settings)  # noqa: SLF001
 
 
 def test_a_folder_that_goes_while_the_project_is_looked_through_has_no_files(
     tmp_path: Path,
 ) -> None:
-    assert list(dbt._files(tmp_path / "gone")) == []  # noqa: SLF001
+    assert list(run._files(tmp_path / "gone")) == []  # noqa: SLF001

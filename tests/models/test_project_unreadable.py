@@ -11,8 +11,8 @@ import yaml
 from dbt.exceptions import CompilationError, DbtRuntimeError, ParsingError
 
 from landed.settings import ROOT
-from orchestration import dbt
 from orchestration.errors import DbtFailedError
+from orchestration.models import run
 from orchestration.settings import Settings
 
 UNREADABLE = CompilationError("Model 'broken' depends on a node named 'nope'\nwhich was not found")
@@ -63,8 +63,8 @@ def runner(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[type[Run
         (project / file).parent.mkdir(parents=True, exist_ok=True)
         (project / file).touch()
     fresh = type("Fresh", (Runner,), {"shown": []})
-    monkeypatch.setattr(dbt, "PROJECT_DIR", project)
-    monkeypatch.setattr(dbt, "dbtRunner", fresh)
+    monkeypatch.setattr(run, "PROJECT_DIR", project)
+    monkeypatch.setattr(run, "dbtRunner", fresh)
     return fresh
 
 
@@ -79,7 +79,7 @@ OURS = {
 
 
 def invoke(settings: Settings) -> list[object]:
-    return list(dbt._invoke(settings, ["run"]))  # noqa: SLF001
+    return list(run._invoke(settings, ["run"]))  # noqa: SLF001
 
 
 @pytest.mark.parametrize(
@@ -106,7 +106,7 @@ def test_our_own_models_are_run_and_a_line_says_what_was_left_out(
 def test_the_whole_project_is_run_while_it_can_be_read(
     runner: type[Runner], settings: Settings, caplog: pytest.LogCaptureFixture
 ) -> None:
-    (dbt.PROJECT_DIR / "models/mine/broken.sql").unlink()
+    (run.PROJECT_DIR / "models/mine/broken.sql").unlink()
 
     assert invoke(settings) == ["done"]
 
@@ -118,9 +118,9 @@ def test_models_that_read_each_other_are_left_out_of_the_manifest(
     runner: type[Runner], settings: Settings, caplog: pytest.LogCaptureFixture
 ) -> None:
     """Dbt parses them without a word, and Dagster could make no assets of them."""
-    (dbt.PROJECT_DIR / "models/mine/broken.sql").rename(dbt.PROJECT_DIR / "models/mine/cycle.sql")
+    (run.PROJECT_DIR / "models/mine/broken.sql").rename(run.PROJECT_DIR / "models/mine/cycle.sql")
 
-    manifest = dbt.write_manifest(settings)
+    manifest = run.write_manifest(settings)
 
     assert json.loads(manifest.read_bytes())["parent_map"] == {"a": []}
     assert runner.shown[-1] == OURS
@@ -130,7 +130,7 @@ def test_models_that_read_each_other_are_left_out_of_the_manifest(
 def test_runs_in_dagster_show_what_is_said_of_models() -> None:
     config = yaml.safe_load((ROOT / "dagster.yaml").read_text())
 
-    assert config["python_logs"]["managed_python_loggers"] == [dbt.log.name]
+    assert config["python_logs"]["managed_python_loggers"] == [run.log.name]
 
 
 def test_a_command_that_may_not_write_now_is_not_tried_again(
@@ -157,13 +157,13 @@ def test_a_model_that_is_removed_makes_the_manifest_old(
     settings: Settings,
 ) -> None:
     """It may have been left out for that one's sake, and the user's others with it."""
-    manifest = dbt.manifest_path(settings)
+    manifest = run.manifest_path(settings)
     manifest.parent.mkdir(parents=True)
     manifest.write_text('{"nodes": {"a": {"resource_type": "model", "schema": "segment"}}}')
-    for path in dbt.PROJECT_DIR.rglob("*"):
+    for path in run.PROJECT_DIR.rglob("*"):
         os.utime(path, (0, 0))
-    assert dbt._is_up_to_date(manifest, settings)  # noqa: SLF001
+    assert run._is_up_to_date(manifest, settings)  # noqa: SLF001
 
-    (dbt.PROJECT_DIR / "models/mine/broken.sql").unlink()
+    (run.PROJECT_DIR / "models/mine/broken.sql").unlink()
 
-    assert not dbt._is_up_to_date(manifest, settings)  # noqa: SLF001
+    assert not run._is_up_to_date(manifest, settings)  # noqa: SLF001

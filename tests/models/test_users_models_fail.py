@@ -9,9 +9,11 @@ from typing import Any
 
 import pytest
 
-from orchestration import dbt, prepare, rebuild
+from orchestration import prepare
+from orchestration.erasure import rebuilt_tables
 from orchestration.errors import DbtFailedError
-from orchestration.forget import anew
+from orchestration.models import run
+from orchestration.recovery import rebuild
 from orchestration.settings import Settings
 from tests.support import landed
 from tests.support.house import House
@@ -33,7 +35,7 @@ def answer(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
     """Let a run of the models end so; none is run, as that takes seconds."""
 
     def answers(*results: object) -> None:
-        monkeypatch.setattr(dbt, "run_models", lambda *_, **__: [*results])
+        monkeypatch.setattr(run, "run_models", lambda *_, **__: [*results])
 
     return answers
 
@@ -76,13 +78,13 @@ def test_a_start_goes_well_and_asks_for_our_models_alone(
 ) -> None:
     """A start does not run all models each time, as the user's has no table."""
     settings = own_house.move_in(prepared_house).settings
-    manifest = json.loads(dbt.manifest_path(settings).read_bytes())
+    manifest = json.loads(run.manifest_path(settings).read_bytes())
     track = manifest["nodes"]["model.seamline.track"]
     others = {"broken": ["seamline", "mine", "broken"], "stg": ["pkg", "staging", "stg"]}
     for name, fqn in others.items():
         manifest["nodes"][name] = track | {"name": name, "alias": name, "fqn": fqn}
     (settings.dagster_home / "with-mine.json").write_text(json.dumps(manifest))
-    monkeypatch.setattr(dbt, "write_manifest", lambda _: settings.dagster_home / "with-mine.json")
+    monkeypatch.setattr(run, "write_manifest", lambda _: settings.dagster_home / "with-mine.json")
 
     answer(OURS)
     prepare.prepare(settings)  # nothing is run
@@ -100,16 +102,16 @@ def test_a_start_goes_well_and_asks_for_our_models_alone(
 def test_an_erasure_ends(answer: Callable[..., None], made_warehouse: Settings) -> None:
     settings = made_warehouse
     (settings.landing / "suppressed").mkdir(parents=True)
-    anew.mark(settings.landing, ["identify"])
+    rebuilt_tables.mark(settings.landing, ["identify"])
 
     answer(OURS)
     with pytest.raises(DbtFailedError):
-        anew.build(settings, anew.marks(settings.landing))
-    assert anew.marks(settings.landing)
+        rebuilt_tables.build(settings, rebuilt_tables.marks(settings.landing))
+    assert rebuilt_tables.marks(settings.landing)
 
     answer(BROKEN)
-    anew.build(settings, anew.marks(settings.landing))
-    assert not anew.marks(settings.landing)
+    rebuilt_tables.build(settings, rebuilt_tables.marks(settings.landing))
+    assert not rebuilt_tables.marks(settings.landing)
 
 
 def test_a_rebuild_takes_its_place_and_leaves_nothing_beside(
@@ -130,7 +132,7 @@ def test_a_rebuild_takes_its_place_and_leaves_nothing_beside(
     assert not beside.exists()
     assert (settings.catalog.stat().st_ino, settings.catalog.read_bytes()) == before
 
-    monkeypatch.setattr(dbt, "run_models", lambda *_, **__: [BROKEN])
+    monkeypatch.setattr(run, "run_models", lambda *_, **__: [BROKEN])
     monkeypatch.setattr(rebuild, "_run_models", prepare.run_all_models)
     rebuild.rebuild(settings)
     assert not beside.exists()
@@ -147,8 +149,8 @@ def test_a_real_dbt_loads_whatever_a_user_has_added(
 ) -> None:
     own_house.move_in(prepared_house)
     project = own_house.folder / "dbt_project"
-    shutil.copytree(dbt.PROJECT_DIR, project, ignore=shutil.ignore_patterns("target", "logs"))
-    monkeypatch.setattr(dbt, "PROJECT_DIR", project)
+    shutil.copytree(run.PROJECT_DIR, project, ignore=shutil.ignore_patterns("target", "logs"))
+    monkeypatch.setattr(run, "PROJECT_DIR", project)
     mine = project / "models" / "mine"
     mine.mkdir()
     loads = {

@@ -2,9 +2,9 @@
 
 import pytest
 
-from orchestration.loading.warehouse import connect
-from orchestration.loading.writer_lock import writer_lock
-from orchestration.ownership import users_relations
+from orchestration.recovery.ownership import users_relations
+from orchestration.warehouse.connection import connect
+from orchestration.warehouse.writer_lock import writer_lock
 from tests.support import landed
 from tests.support.house import House
 

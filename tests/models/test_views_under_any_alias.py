@@ -10,11 +10,11 @@ import duckdb
 import pytest
 
 from landed.settings import ROOT
-from orchestration.loading.lake import views
-from orchestration.loading.warehouse import CONFIG, connect, load_extensions
-from orchestration.loading.writer_lock import writer_lock
 from orchestration.prepare import has_all_models
 from orchestration.settings import Settings
+from orchestration.warehouse.catalog import views
+from orchestration.warehouse.connection import CONFIG, connect, load_extensions
+from orchestration.warehouse.writer_lock import writer_lock
 from tests.support import landed
 from tests.support.house import House
 from tests.support.macros import macros

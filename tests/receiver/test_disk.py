@@ -12,12 +12,12 @@ from typing import Any
 
 import pytest
 
-from receiver.committer import EXIT_AFTER_IO_ERROR, Committer
-from receiver.disk import probe, probe_trouble
 from receiver.errors import NotLandedError
-from receiver.landed_file import LandedFile, file_names
-from receiver.lines import Lines
-from receiver.open_files import OpenFiles
+from receiver.files.committer import EXIT_AFTER_IO_ERROR, Committer
+from receiver.files.disk import probe, probe_trouble
+from receiver.files.landed_file import LandedFile, file_names
+from receiver.files.lines import Lines
+from receiver.files.open_files import OpenFiles
 from tests.support.faults.failing_disk import fails_with
 
 OLD = b'{"n":"old"}\n'
@@ -301,7 +301,7 @@ def test_a_committer_whose_disk_breaks_ends_its_process(
     ended: list[int] = []
     has_ended = threading.Event()
     monkeypatch.setattr(os, "_exit", lambda code: (ended.append(code), has_ended.set()))
-    monkeypatch.setattr("receiver.committer._TIME_TO_ANSWER", 0.01)
+    monkeypatch.setattr("receiver.files.committer._TIME_TO_ANSWER", 0.01)
     monkeypatch.setattr(os, "fdatasync", fails_with(errno.EIO))
     files = OpenFiles(tmp_path, seal_seconds=60, seal_bytes=1 << 30, reserve_bytes=0)
     committer = Committer(files, queue_bytes=1000, queue_events=10, commit_seconds=5)

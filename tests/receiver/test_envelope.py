@@ -7,7 +7,7 @@ from itertools import islice
 from hypothesis import given
 from hypothesis import strategies as st
 
-from receiver.envelope import good_line, is_whole, received_stamps, rejected_line
+from receiver.files.envelope import good_line, is_whole, received_stamps, rejected_line
 
 STAMP = "2026-11-22T05:24:46.123456Z"
 TEXT = st.text(st.characters(exclude_categories=["Cs"]))

@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 
 from fuzz import json_texts
 from fuzz.invariants import INVARIANTS, LIMITS, STAMP
-from receiver.envelope import good_line
-from receiver.events import Event, check_event
-from receiver.recovery import recover
-from receiver.shared_fields import NOTHING_SHARED
+from receiver.events.check import Event, check_event
+from receiver.events.shared_fields import NOTHING_SHARED
+from receiver.files.envelope import good_line
+from receiver.files.recovery import recover
 
 EVENTS = list(dict.fromkeys(json_texts.events()))
 SEEDS = [

@@ -7,9 +7,9 @@ import msgspec
 from hypothesis import given
 from hypothesis import strategies as st
 
-from receiver.events import Event, Limits, check_event
-from receiver.json_text import deeper_than, elements, members, repeats_a_key
-from receiver.shared_fields import NOTHING_SHARED, SharedFields
+from receiver.events.check import Event, Limits, check_event
+from receiver.events.json_text import deeper_than, elements, members, repeats_a_key
+from receiver.events.shared_fields import NOTHING_SHARED, SharedFields
 
 KEYS = st.text(max_size=5) | st.sampled_from(["context", "integrations", "sentAt", '"', "\\", "é"])
 SCALARS = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text()

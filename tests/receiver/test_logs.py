@@ -8,7 +8,7 @@ from contextlib import redirect_stderr
 import pytest
 import structlog
 
-from receiver.logs import configure_logs
+from receiver.server.logs import configure_logs
 from tests.support.receiver.app import AppReceiver
 from tests.support.receiver.senders import basic, new_id
 from tests.support.receiver.server import RunningReceiver

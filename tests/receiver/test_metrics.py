@@ -11,9 +11,10 @@ from pathlib import Path
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from receiver import backlog, metrics_folder
-from receiver.backlog import Backlog, backlog_of
-from receiver.tracking import CALLS_BY_NAME
+from receiver.files import backlog
+from receiver.files.backlog import Backlog, backlog_of
+from receiver.http.tracking import CALLS_BY_NAME
+from receiver.server import metrics_folder
 from tests.support.processes import eventually
 from tests.support.receiver.app import AppReceiver
 from tests.support.receiver.landing import Landing

@@ -1,4 +1,4 @@
-"""receiver/openapi.yaml is true: every route is in it; `test_schemathesis.py` tries them."""
+"""receiver/http/openapi.yaml is true: every route is in it; `test_schemathesis.py` tries them."""
 
 import re
 from collections.abc import Iterator

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from receiver.envelope import good_line
-from receiver.landed_file import LandedFile, file_names
-from receiver.recovery import recover
+from receiver.files.envelope import good_line
+from receiver.files.landed_file import LandedFile, file_names
+from receiver.files.recovery import recover
 from tests.support.faults.failing_disk import fails_with
 from tests.support.processes import eventually
 from tests.support.receiver.app import AppReceiver

@@ -5,8 +5,8 @@ import json
 import duckdb
 import pytest
 
-from receiver.events import Event, Limits, Rejected, check_event
-from receiver.shared_fields import NOTHING_SHARED
+from receiver.events.check import Event, Limits, Rejected, check_event
+from receiver.events.shared_fields import NOTHING_SHARED
 from tests.support.receiver.app import AppReceiver
 from tests.support.receiver.senders import basic, new_id
 

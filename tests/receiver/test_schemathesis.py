@@ -1,4 +1,4 @@
-"""schemathesis finds no lie in receiver/openapi.yaml.
+"""schemathesis finds no lie in receiver/http/openapi.yaml.
 
 Only `make test-integration` reads this file: to make the tests takes seconds.
 """

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from receiver.open_files import OpenFiles
+from receiver.files.open_files import OpenFiles
 from tests.support.faults.driver import Driver, judge
 from tests.support.faults.failing_disk import fails_with
 from tests.support.processes import eventually

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from receiver.errors import StartError
-from receiver.sources import load_sources, write_sources
+from receiver.senders.sources import load_sources, write_sources
 from tests.support.receiver.senders import SOURCES
 
 

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from landed.settings import ROOT
+from receiver.senders.sources import write_sources
 from receiver.settings import Settings
-from receiver.sources import write_sources
 from tests.support.receiver.app import AppReceiver
 from tests.support.receiver.fixtures import Refusal
 from tests.support.receiver.senders import SOURCES

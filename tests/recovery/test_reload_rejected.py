@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 
 from orchestration import prepare
-from orchestration.reload import Reloaded, limits_of_today, reload_rejected
+from orchestration.recovery.reload import Reloaded, limits_of_today, reload_rejected
 from orchestration.settings import Settings
-from receiver.events import Limits
+from receiver.events.check import Limits
 from tests.support import landed
 from tests.support.house import House
 

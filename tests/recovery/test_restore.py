@@ -8,20 +8,20 @@ from typing import Any
 import dagster as dg
 import pytest
 
-from orchestration import restore as restore_module
-from orchestration.dbt import run_models
+from orchestration.defs.raw_assets import raw_tables
+from orchestration.defs.sensor import is_warehouse_lost
 from orchestration.errors import DbtFailedError
 from orchestration.loading.archive import hours_to_pack, pack_hour
 from orchestration.loading.insert import known_checksums
 from orchestration.loading.load import WarehouseBehindError, is_restoring, load
-from orchestration.loading.tables import COLUMNS
-from orchestration.loading.warehouse import create_warehouse
-from orchestration.raw_assets import raw_tables
-from orchestration.reload import reload_rejected
-from orchestration.restore import restore_if_behind
-from orchestration.sensor import is_warehouse_lost
+from orchestration.models.run import run_models
+from orchestration.recovery import restore as restore_module
+from orchestration.recovery.reload import reload_rejected
+from orchestration.recovery.restore import restore_if_behind
 from orchestration.settings import Settings
-from receiver.events import Limits
+from orchestration.warehouse.connection import create_warehouse
+from orchestration.warehouse.raw_tables import COLUMNS
+from receiver.events.check import Limits
 from tests.support import landed
 from tests.support.house import House
 from tests.support.warehouse import reading, unsynced

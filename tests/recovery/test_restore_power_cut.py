@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from orchestration.forget.erase import forget
+from orchestration.erasure.erase import forget
 from orchestration.loading.load import load
 from tests.support.faults.power_cut import JournalledHouse
 from tests.support.house import House

@@ -5,13 +5,13 @@ from typing import Any
 
 import pytest
 
-from orchestration.forget.erase import forget
-from orchestration.loading import nul
+from orchestration.erasure.erase import forget
 from orchestration.loading.load import load
 from orchestration.loading.people import USER, Id
-from orchestration.loading.tables import create_raw_tables
-from orchestration.loading.warehouse import connect
-from orchestration.loading.writer_lock import writer_lock
+from orchestration.recovery import nul_rows
+from orchestration.warehouse.connection import connect
+from orchestration.warehouse.raw_tables import create_raw_tables
+from orchestration.warehouse.writer_lock import writer_lock
 from tests.support import landed
 from tests.support.house import House
 from tests.support.macros import macros
@@ -150,4 +150,4 @@ def test_it_is_done_once(house: House) -> None:
 
 
 def test_a_blank_id_is_the_models_one() -> None:
-    assert nul.blank_as_null("x") == macros()["blank_as_null"]("x")
+    assert nul_rows.blank_as_null("x") == macros()["blank_as_null"]("x")

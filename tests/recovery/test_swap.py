@@ -13,14 +13,14 @@ from signal import SIGKILL
 
 import pytest
 
-from orchestration import rebuild as rebuild_module
 from orchestration.errors import RebuildRefusedError
 from orchestration.loading import waiting
-from orchestration.loading.tables import create_raw_tables
-from orchestration.loading.warehouse import connect
-from orchestration.loading.writer_lock import writer_lock
-from orchestration.reload import _without_write_key
+from orchestration.recovery import rebuild as rebuild_module
+from orchestration.recovery.reload import _without_write_key
 from orchestration.settings import Settings
+from orchestration.warehouse.connection import connect
+from orchestration.warehouse.raw_tables import create_raw_tables
+from orchestration.warehouse.writer_lock import writer_lock
 from tests.support.faults.steps import STEPS
 
 MORE = 3

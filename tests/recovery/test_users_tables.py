@@ -7,19 +7,19 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
+from orchestration.defs.raw_assets import raw_tables
 from orchestration.errors import RebuildRefusedError
-from orchestration.loading.lake import column_comments, comments, options, schemas
 from orchestration.loading.load import load
-from orchestration.loading.warehouse import connect
-from orchestration.loading.writer_lock import writer_lock
-from orchestration.notes import Notes, add_notes, notes_of
-from orchestration.ownership import own_relations, users_things
+from orchestration.models.schema_name import PARTS, SchemaMovedError, drop_others
 from orchestration.prepare import rename_schema
-from orchestration.raw_assets import raw_tables
-from orchestration.rebuild import rebuild
-from orchestration.restore import restore_if_behind
-from orchestration.schema_name import PARTS, SchemaMovedError, drop_others
+from orchestration.recovery.ownership import own_relations, users_things
+from orchestration.recovery.rebuild import rebuild
+from orchestration.recovery.restore import restore_if_behind
+from orchestration.recovery.user_notes import Notes, add_notes, notes_of
 from orchestration.settings import Settings
+from orchestration.warehouse.catalog import column_comments, comments, options, schemas
+from orchestration.warehouse.connection import connect
+from orchestration.warehouse.writer_lock import writer_lock
 from tests.support import landed
 from tests.support.house import House
 

@@ -8,7 +8,7 @@ from datetime import UTC, date, datetime
 
 from segment.analytics.client import Client
 
-from stack.events import FEWEST, SHARES, Message, distinct, generate
+from demo.events import FEWEST, SHARES, Message, distinct, generate
 
 DAY = date(2026, 11, 22)
 

@@ -6,8 +6,8 @@ from collections import Counter
 
 import pytest
 
-from stack.events import SHARES, Message
-from stack.verdict import Arrivals, arrived, judge
+from demo.events import SHARES, Message
+from demo.outcome import Arrivals, arrived, judge
 
 SENT = [Message("track", "a", {}), Message("page", "b", {}), Message("track", "a", {})]
 

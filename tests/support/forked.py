@@ -170,9 +170,9 @@ _IMPORTED_LATE = (
     "duckdb_extension_sqlite_scanner",
     "multiprocessing.pool",
     "orchestration.__main__",
-    "orchestration.dbt_plugin",
+    "orchestration.models.plugin",
     "orchestration.prepare",
-    "orchestration.verify",
+    "orchestration.audit.verify",
     "pyarrow.dataset",
     "rich.progress",
 )
@@ -186,7 +186,7 @@ def _warm_up() -> Any:
     from dbt.plugins.manager import PluginManager  # noqa: PLC0415
     from dbt_common.clients.jinja import template_cache  # noqa: PLC0415
 
-    from orchestration.dbt_vars import dbt_vars  # noqa: PLC0415
+    from orchestration.models.project_vars import dbt_vars  # noqa: PLC0415
 
     for module in _IMPORTED_LATE:
         importlib.import_module(module)
@@ -260,8 +260,8 @@ def _command(name: str, arguments: list[str], manifest: Any) -> None:
     """
     from dbt.cli import main as dbt  # noqa: PLC0415
 
-    from orchestration import dbt as own_dbt  # noqa: PLC0415
     from orchestration.__main__ import cli  # noqa: PLC0415
+    from orchestration.models import run as own_dbt  # noqa: PLC0415
 
     class Runner(dbt.dbtRunner):
         def invoke(self, args: list[str], **more: Any) -> dbt.dbtRunnerResult:

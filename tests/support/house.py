@@ -16,10 +16,10 @@ from filelock import FileLock
 
 from landed.folders import CALLS
 from landed.settings import ROOT
+from orchestration.audit.verify import verify
 from orchestration.loading.load import load
-from orchestration.loading.warehouse import create_warehouse
 from orchestration.settings import Settings
-from orchestration.verify import verify
+from orchestration.warehouse.connection import create_warehouse
 from tests.support import forked, landed, warehouse
 from tests.support.processes import plain_environment
 

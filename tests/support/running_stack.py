@@ -59,11 +59,11 @@ class RunningHouse(House):
         self.process: subprocess.Popen[bytes] | None = None
         self.acknowledged: list[str] = []
 
-    def stack(self, *arguments: str) -> subprocess.Popen[bytes]:
-        """Start `python -m stack` with some arguments; its output goes to the log."""
+    def module(self, name: str, *arguments: str) -> subprocess.Popen[bytes]:
+        """Start `python -m stack` or `demo` with some arguments; its output goes to the log."""
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "stack", *arguments],
+                [sys.executable, "-m", name, *arguments],
                 env=plain_environment() | self.environment,
                 cwd=ROOT,
                 stdout=log,
@@ -74,13 +74,13 @@ class RunningHouse(House):
     def demo(self, seed: int) -> tuple[int, str]:
         """Run the demo to its end; return its exit status and what it printed."""
         before = self.log.stat().st_size if self.log.exists() else 0
-        process = self.stack("demo", "--once", "--seed", str(seed), "--timeout", "300")
+        process = self.module("demo", "--once", "--seed", str(seed), "--timeout", "300")
         status = process.wait(timeout=360)
         return status, self.log.read_bytes()[before:].decode()
 
     def start(self) -> None:
         """Start the stack for real use, and wait until the receiver is ready."""
-        process = self.stack("run")
+        process = self.module("stack", "run")
         deadline = time.monotonic() + 90
         while not self._is_ready():
             assert process.poll() is None, f"the stack did not start:\n{self.tail()}"

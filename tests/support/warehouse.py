@@ -11,9 +11,9 @@ from typing import Any
 
 import duckdb
 
-from orchestration.loading import warehouse
-from orchestration.loading.lake import DATABASE
 from orchestration.settings import Settings
+from orchestration.warehouse import connection
+from orchestration.warehouse.catalog import DATABASE
 
 
 def spare_the_processor() -> None:
@@ -24,7 +24,7 @@ def spare_the_processor() -> None:
     its catalog for the statistics of each column of a table without rows, twice for each query, at
     3 ms a column; two optimizers want them.
     """
-    warehouse.CONFIG |= {
+    connection.CONFIG |= {
         "allow_unsigned_extensions": True,
         "threads": 1,
         "disabled_optimizers": "join_order,statistics_propagation",
@@ -41,7 +41,7 @@ def reading(settings: Settings) -> Iterator[duckdb.DuckDBPyConnection]:
     DuckDB itself stays: loading its extensions takes longer than most looks.
     """
     con = _idle.pop() if _idle else _session()
-    con.execute(warehouse.attach_sql(settings, read_only=True))
+    con.execute(connection.attach_sql(settings, read_only=True))
     con.execute(f"use {DATABASE}")
     yield con
     con.execute("use memory")
@@ -64,7 +64,7 @@ def unsynced(settings: Settings, synced: set[Path]) -> set[Path]:
 
 def _session() -> duckdb.DuckDBPyConnection:
     """DuckDB, with nothing attached."""
-    con = duckdb.connect(config=warehouse.CONFIG)
-    warehouse.load_extensions(con)
+    con = duckdb.connect(config=connection.CONFIG)
+    connection.load_extensions(con)
     con.execute("set TimeZone = 'UTC'")
     return con

@@ -3,7 +3,7 @@
 import pytest
 
 from orchestration.settings import Settings
-from orchestration.upkeep import turns
+from orchestration.upkeep import short_turns
 from tests.support.house import House
 from tests.support.small_files import LOADS, load_events
 
@@ -26,4 +26,4 @@ def small_lake(loaded: House, own_house: House) -> Settings:
 @pytest.fixture(autouse=True)
 def _nobody_waits(monkeypatch: pytest.MonkeyPatch) -> None:
     """Take turns without a pause, which is for loads that wait."""
-    monkeypatch.setattr(turns, "PAUSE_SECONDS", 0)
+    monkeypatch.setattr(short_turns, "PAUSE_SECONDS", 0)

@@ -5,11 +5,11 @@ from datetime import timedelta
 
 import pytest
 
-from orchestration.loading.warehouse import connect
-from orchestration.loading.writer_lock import writer_lock
 from orchestration.settings import Settings
 from orchestration.upkeep import orphans
-from orchestration.upkeep.warehouse import keep_small
+from orchestration.upkeep.keep_small import keep_small
+from orchestration.warehouse.connection import connect
+from orchestration.warehouse.writer_lock import writer_lock
 from tests.support.faults.steps import kill_at
 from tests.support.small_files import all_hashes, files, listed_and_missing, load_events
 

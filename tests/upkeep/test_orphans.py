@@ -8,11 +8,11 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from orchestration.loading.warehouse import connect
-from orchestration.loading.writer_lock import writer_lock
 from orchestration.settings import Settings
 from orchestration.upkeep import orphans
 from orchestration.upkeep.orphans import ListedFileError, remove_orphans
+from orchestration.warehouse.connection import connect
+from orchestration.warehouse.writer_lock import writer_lock
 from tests.support.small_files import all_hashes, files
 
 NAME = "ducklake-01a21062-ba8d-74a9-afdd-30dbae973ebb"

@@ -5,7 +5,7 @@ from datetime import timedelta
 from pathlib import Path
 
 from orchestration.settings import Settings
-from orchestration.upkeep.warehouse import keep_small
+from orchestration.upkeep.keep_small import keep_small
 from tests.support.faults.killed_loads import forms
 from tests.support.faults.power_cut import JournalledHouse
 from tests.support.faults.report import Report

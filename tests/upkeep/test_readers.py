@@ -9,12 +9,12 @@ import duckdb
 import pytest
 
 from landed.settings import ROOT
-from orchestration.loading.warehouse import connect
-from orchestration.loading.writer_lock import writer_lock
 from orchestration.settings import Settings
 from orchestration.upkeep import parquet_files, snapshots
+from orchestration.upkeep.keep_small import keep_small
 from orchestration.upkeep.parquet_files import File, Table
-from orchestration.upkeep.warehouse import keep_small
+from orchestration.warehouse.connection import connect
+from orchestration.warehouse.writer_lock import writer_lock
 from tests.support.small_files import load_events
 
 ROUNDS = 4

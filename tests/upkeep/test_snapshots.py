@@ -5,8 +5,6 @@ from datetime import timedelta
 import duckdb
 import pytest
 
-from orchestration.loading.warehouse import connect
-from orchestration.loading.writer_lock import writer_lock
 from orchestration.settings import Settings
 from orchestration.upkeep.parquet_files import rewrite_small_files
 from orchestration.upkeep.snapshots import (
@@ -16,6 +14,8 @@ from orchestration.upkeep.snapshots import (
     expire_snapshots,
     remove_unlisted_files,
 )
+from orchestration.warehouse.connection import connect
+from orchestration.warehouse.writer_lock import writer_lock
 from tests.support.small_files import (
     all_hashes,
     files,

@@ -9,9 +9,9 @@ import duckdb
 import pytest
 
 from landed.settings import ROOT
-from orchestration.loading.warehouse import connect
-from orchestration.loading.writer_lock import writer_lock
-from orchestration.upkeep.warehouse import keep_small
+from orchestration.upkeep.keep_small import keep_small
+from orchestration.warehouse.connection import connect
+from orchestration.warehouse.writer_lock import writer_lock
 from tests.support.forked import run_models
 from tests.support.house import House
 from tests.support.small_files import load_events

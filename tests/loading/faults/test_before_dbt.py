@@ -3,8 +3,8 @@
 import dagster as dg
 import pytest
 
-from orchestration.reload import reload_rejected
-from receiver.events import Limits
+from orchestration.recovery.reload import reload_rejected
+from receiver.events.check import Limits
 from tests.defs.test_sensor import tick, wanted
 from tests.support import landed
 from tests.support.faults.killed_loads import Child, Sent, waiting

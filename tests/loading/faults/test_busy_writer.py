@@ -6,9 +6,9 @@ from collections.abc import Iterator
 import duckdb
 import pytest
 
-from orchestration.loading import warehouse
 from orchestration.loading.load import load
 from orchestration.settings import Settings
+from orchestration.warehouse import connection
 from tests.support.faults.killed_loads import Child, Sent, ledger_faults, waiting
 from tests.support.faults.load_children import (
     hold_the_writers_place,
@@ -66,9 +66,9 @@ def test_a_catalog_that_another_program_has_locked_fails_the_load_and_loses_noth
     """Such as SQLite's own prompt, which knows nothing of the writer's place."""
     load(settings)
     sent.land(3)
-    options = warehouse.attach_options
+    options = connection.attach_options
     monkeypatch.setattr(
-        warehouse, "attach_options", lambda of: options(of) | {"meta_busy_timeout": 200}
+        connection, "attach_options", lambda of: options(of) | {"meta_busy_timeout": 200}
     )
     other = Child(lock_the_catalog, settings)
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from orchestration.loading import writer_lock
+from orchestration.warehouse import writer_lock
 from tests.support import landed
 from tests.support.faults.killed_loads import Child, forms
 from tests.support.faults.load_children import run_models

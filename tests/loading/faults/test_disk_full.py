@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from landed.settings import ROOT
-from orchestration.loading import durable
+from orchestration import durable_files
 from orchestration.loading.landed_file import sealed_files
 from orchestration.loading.load import load
 from orchestration.settings import Settings
@@ -57,7 +57,7 @@ def test_without_room_for_it_a_load_says_so_and_its_files_wait(
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path))
 
     with monkeypatch.context() as patched, pytest.raises(OSError, match="No space left"):
-        load(small, progress=lambda *_: patched.setattr(durable, "sync_file", full))
+        load(small, progress=lambda *_: patched.setattr(durable_files, "sync_file", full))
     waiting = list(sealed_files(made_warehouse.landing))
     assert len(waiting) == 1
     assert rows(made_warehouse, "select message_id from raw.track") == [("0",)]

@@ -5,9 +5,9 @@ import time
 
 import pytest
 
-from orchestration.loading import writer_lock
 from orchestration.loading.load import load
 from orchestration.settings import Settings
+from orchestration.warehouse import writer_lock
 from tests.support.faults.killed_loads import (
     Child,
     Sent,

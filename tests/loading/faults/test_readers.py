@@ -2,7 +2,7 @@
 
 import pytest
 
-from orchestration.loading.warehouse import connect
+from orchestration.warehouse.connection import connect
 from tests.support import landed
 from tests.support.faults.killed_loads import Child
 from tests.support.faults.load_children import read_in_a_loop

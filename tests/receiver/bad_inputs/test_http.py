@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from receiver import open_files
-from receiver.sources import write_sources
+from receiver.files import open_files
+from receiver.senders.sources import write_sources
 from tests.support.receiver.app import AppReceiver
 from tests.support.receiver.attack import (
     KEY,

@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import pytest
 
-from receiver.json_text import deeper_than
+from receiver.events.json_text import deeper_than
 from tests.support.receiver.attack import Case, Line, each, event, lands, must_come_of, rejected
 from tests.support.receiver.landing import Landing
 from tests.support.receiver.senders import WEB

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from receiver import auth
-from receiver.sources import Source, Sources, write_sources
+from receiver.senders import auth
+from receiver.senders.sources import Source, Sources, write_sources
 from tests.support.receiver.app import AppReceiver
 from tests.support.receiver.attack import (
     Case,
@@ -223,7 +223,7 @@ def test_a_write_key_is_looked_up_by_its_digest(monkeypatch: pytest.MonkeyPatch)
     sources = Sources(SOURCES)
     looked_up = []
     monkeypatch.setattr(
-        "receiver.sources.hashlib.sha256",
+        "receiver.senders.sources.hashlib.sha256",
         lambda key: looked_up.append(key) or hashlib.new("sha256", key),
     )
 

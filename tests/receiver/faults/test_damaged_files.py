@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from orchestration.loading.landed_file import Contents, LandedFile, read
-from receiver.envelope import good_line
-from receiver.recovery import recover
+from receiver.files.envelope import good_line
+from receiver.files.recovery import recover
 from tests.support import landed
 from tests.support.faults.driver import judge, make_events, post_events
 from tests.support.receiver.app import AppReceiver

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from receiver.committer import EXIT_AFTER_IO_ERROR
-from receiver.recovery import recover
+from receiver.files.committer import EXIT_AFTER_IO_ERROR
+from receiver.files.recovery import recover
 from tests.support.faults.driver import (
     Sent,
     judge,

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from receiver.sources import write_sources
+from receiver.senders.sources import write_sources
 from tests.support.faults.driver import (
     Driver,
     Event,

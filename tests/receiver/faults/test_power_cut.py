@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from receiver.recovery import recover
+from receiver.files.recovery import recover
 from tests.support.faults.disk import write_out
 from tests.support.faults.driver import Driver, Sent, judge, make_events, post_events
 from tests.support.faults.power_cut import cuts, losses

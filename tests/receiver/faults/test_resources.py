@@ -14,8 +14,8 @@ import psutil
 import pytest
 from typing_extensions import Buffer
 
-from receiver import intake
-from receiver import worker as server_worker
+from receiver.events import intake
+from receiver.server import worker as server_worker
 from tests.support.faults.driver import (
     Driver,
     Sent,

@@ -16,10 +16,10 @@ from gevent import socket as green
 from gunicorn.arbiter import Arbiter
 from gunicorn.sock import TCPSocket
 
-from receiver import server
-from receiver.server import Server
-from receiver.sources import load_sources
-from receiver.worker import Worker
+from receiver.senders.sources import load_sources
+from receiver.server import application
+from receiver.server.application import Server
+from receiver.server.worker import Worker
 from tests.support.receiver.app import AppReceiver
 from tests.support.receiver.landing import landed_ids
 
@@ -101,7 +101,7 @@ def test_a_worker_that_stops_answers_what_it_has_and_the_next_takes_what_it_leav
     assert b" 200 " in in_flight.recv(10_000)
     ends.join(SOON)
     assert ends.successful()
-    server._close_committer(None, old)  # noqa: SLF001 - as gunicorn does when a worker has ended
+    application._close_committer(None, old)  # noqa: SLF001 - as gunicorn does when a worker has ended
     assert before.open_files() == []
     new, _ = started(after, listener)
     assert b" 200 " in late.recv(10_000)
@@ -115,7 +115,7 @@ def test_the_master_listens_on_one_socket_and_stops_the_old_workers_last(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     settings = make_apps(workers=2).settings
-    monkeypatch.setattr(server, "server_logs", dict)
+    monkeypatch.setattr(application, "server_logs", dict)
     pids = iter(range(1_000_001, 1_000_100))
     steps: list[tuple[str, int]] = []
     clients = []

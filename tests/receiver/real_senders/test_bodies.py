@@ -8,8 +8,9 @@ from urllib.parse import quote
 
 import pytest
 
-from receiver import auth, intake
-from receiver.sources import Sources
+from receiver.events import intake
+from receiver.senders import auth
+from receiver.senders.sources import Sources
 from tests.support.receiver.attack import bad_input
 from tests.support.receiver.in_process import InProcess
 from tests.support.receiver.senders import SOURCES, WEB

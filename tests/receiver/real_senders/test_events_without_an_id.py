@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import pytest
 
-from receiver import intake
+from receiver.events import intake
 from tests.support.receiver.attack import bad_input
 from tests.support.receiver.in_process import InProcess
 from tests.support.receiver.senders import WEB, basic

@@ -5,7 +5,7 @@ import json
 
 import pytest
 
-from receiver import logs
+from receiver.server import logs
 from tests.support.receiver.attack import bad_input
 from tests.support.receiver.in_process import InProcess
 from tests.support.receiver.senders import WEB

@@ -6,10 +6,10 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from receiver.direct import DirectSender
-from receiver.events import Event, Limits, Rejected, ShutOut, check_event
-from receiver.json_text import places, without_member
-from receiver.shared_fields import SharedFields
+from receiver.events.check import Event, Limits, Rejected, ShutOut, check_event
+from receiver.events.direct import DirectSender
+from receiver.events.json_text import places, without_member
+from receiver.events.shared_fields import SharedFields
 from tests.receiver.test_json_text import OBJECTS, STYLES, VALUES, dump, is_valid
 
 LIMITS = Limits(event_bytes=1 << 20, depth=128)

@@ -9,7 +9,7 @@ from types import SimpleNamespace
 import httpx
 import pytest
 
-from receiver import live_sources
+from receiver.senders import live_sources
 from tests.support.processes import eventually
 from tests.support.receiver.app import AppReceiver
 from tests.support.receiver.landing import Landing

@@ -20,7 +20,7 @@ from typing import Any, NamedTuple
 import pytest
 
 from orchestration.loading.landed_file import read, sealed_files
-from receiver.recovery import recover
+from receiver.files.recovery import recover
 from tests.support.processes import eventually
 from tests.support.receiver.landing import Landing
 from tests.support.receiver.senders import WEB

@@ -13,13 +13,13 @@ from typing import Any
 
 import pytest
 
-from receiver.committer import Committer
-from receiver.disk import prepare_landing, probe
-from receiver.envelope import good_line
 from receiver.errors import NotLandedError, StartError
-from receiver.lines import Lines
-from receiver.open_files import OpenFiles
-from receiver.recovery import recover
+from receiver.files.committer import Committer
+from receiver.files.disk import prepare_landing, probe
+from receiver.files.envelope import good_line
+from receiver.files.lines import Lines
+from receiver.files.open_files import OpenFiles
+from receiver.files.recovery import recover
 from tests.support.receiver.senders import new_id
 
 OPERATIONS = ("open", "write", "fsync", "fdatasync", "ftruncate", "rename", "unlink", "mkdir")
@@ -63,7 +63,7 @@ class Process:
     """What is left of a receiver's process without HTTP: its start, its committer, its end."""
 
     def __init__(self, landing: Path) -> None:
-        """Start as `receiver.server` does.
+        """Start as `receiver.server.application` does.
 
         Raises:
             StartError, OSError: it cannot.

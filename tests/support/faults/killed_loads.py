@@ -27,7 +27,9 @@ from tests.support.warehouse import reading, rows, spare_the_processor
 
 _forks = multiprocessing.get_context("forkserver")
 # A fork of a process that has imported everything begins at once, so kills cost no imports.
-_forks.set_forkserver_preload(["orchestration.dbt", "orchestration.loading.load", "dbt.cli.main"])
+_forks.set_forkserver_preload(
+    ["orchestration.models.run", "orchestration.loading.load", "dbt.cli.main"]
+)
 
 
 class Child:

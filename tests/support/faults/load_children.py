@@ -14,9 +14,9 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 
 from orchestration.loading.load import load
-from orchestration.loading.warehouse import connect
-from orchestration.loading.writer_lock import writer_lock
 from orchestration.settings import Settings
+from orchestration.warehouse.connection import connect
+from orchestration.warehouse.writer_lock import writer_lock
 
 
 def load_files(settings: Settings, tell: Connection) -> None:
@@ -69,12 +69,12 @@ def load_again_and_again(settings: Settings, tell: Connection) -> None:
 
 def run_models(environment: Mapping[str, str], select: tuple[str, ...], tell: Connection) -> None:
     """Run dbt in a process group of its own, in this process, as a run and `make load` do."""
-    from orchestration import dbt  # noqa: PLC0415 - seconds, which the forks are spared
+    from orchestration.models import run  # noqa: PLC0415 - seconds, which the forks are spared
 
     os.setsid()
     os.environ.update(environment)
     tell.send("begins")
-    tell.send(dbt.failures(dbt.run_models(Settings(), select)))
+    tell.send(run.failures(run.run_models(Settings(), select)))
 
 
 def hold_the_writers_place(settings: Settings, tell: Connection) -> None:

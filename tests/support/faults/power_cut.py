@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from landed.settings import ROOT
-from receiver.recovery import recover
+from receiver.files.recovery import recover
 from tests.support.faults.disk import CREATE, SYNC_END, Disk, read_journal, write_out
 from tests.support.faults.driver import Sent, judge
 from tests.support.faults.shim import Shim

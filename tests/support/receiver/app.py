@@ -13,10 +13,11 @@ import httpx
 import structlog
 from werkzeug.test import run_wsgi_app
 
-from receiver import create_app, health
-from receiver.logs import configure_logs
+from receiver import create_app
+from receiver.http import health
+from receiver.senders.sources import write_sources
+from receiver.server.logs import configure_logs
 from receiver.settings import Settings
-from receiver.sources import write_sources
 from receiver.state import receiver_of
 from tests.support.receiver.landing import Landing
 from tests.support.receiver.senders import SOURCES

@@ -89,8 +89,10 @@ def refusal(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Refusal:
     for name in [name for name in os.environ if name.startswith("SEAMLINE_")]:
         monkeypatch.delenv(name)
     monkeypatch.setattr(sys, "argv", ["receiver"])
-    monkeypatch.setattr("receiver.server.prepare_metrics_folder", lambda: None)
-    monkeypatch.setattr("receiver.server.Server.run", lambda _: pytest.fail("it would serve"))
+    monkeypatch.setattr("receiver.server.application.prepare_metrics_folder", lambda: None)
+    monkeypatch.setattr(
+        "receiver.server.application.Server.run", lambda _: pytest.fail("it would serve")
+    )
 
     def refuse(**settings: object) -> str:
         places = {"landing": tmp_path / "landing", "sources": tmp_path / "sources.toml"}

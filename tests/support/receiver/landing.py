@@ -9,7 +9,7 @@ from typing import Any
 import httpx
 
 from landed.folders import FOLDERS
-from receiver.envelope import is_whole
+from receiver.files.envelope import is_whole
 from tests.support.receiver.senders import WEB
 
 

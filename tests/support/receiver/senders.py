@@ -3,7 +3,7 @@
 import base64
 import uuid
 
-from receiver.sources import Source
+from receiver.senders.sources import Source
 
 SEGMENT_GIVES_UP = 5
 """Seconds until Segment's webhooks take a request for failed: who waits less is not harmed.

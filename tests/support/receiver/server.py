@@ -14,7 +14,7 @@ import psutil
 import pytest
 
 from landed.settings import ROOT
-from receiver.sources import write_sources
+from receiver.senders.sources import write_sources
 from tests.support.processes import free_port
 from tests.support.receiver.landing import Landing
 from tests.support.receiver.senders import SOURCES

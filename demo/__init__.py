@@ -1,0 +1,1 @@
+"""The made-up shop: its events, sent as an application would, and watched until they are rows."""

@@ -1,0 +1,201 @@
+"""The made-up shop: its visitors and products, as arguments of the calls of Segment's client."""
+
+from __future__ import annotations
+
+import uuid
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from demo.catalogue import (
+    BROWSERS,
+    CAMPAIGNS,
+    CITIES,
+    COLOURS,
+    FIRST,
+    LAST,
+    LOCALES,
+    PAGES,
+    PHONES,
+    PLANS,
+    SCREENS,
+    THINGS,
+    TRADES,
+)
+
+if TYPE_CHECKING:
+    import random
+
+SITE = "https://shop.example"
+VISITORS = 120
+COMPANIES = 15
+ACTIONS = ("Product Viewed", "Product Viewed", "Product Added", "Order Completed", "Signed In")
+
+
+@dataclass(frozen=True)
+class Visitor:
+    """Somebody who does not exist."""
+
+    number: int
+    anonymous_id: str
+    name: tuple[str, str]
+    company: int
+    place: tuple[str, str]
+    locale: str
+
+    @property
+    def user_id(self) -> str:
+        """Who this is, once signed in."""
+        return f"visitor-{self.number:04}"
+
+    @property
+    def plan(self) -> str:
+        """What the visitor's company pays for."""
+        return PLANS[self.company % len(PLANS)]
+
+    @property
+    def address(self) -> dict[str, str]:
+        """Where the visitor lives."""
+        return dict(zip(("city", "country"), self.place, strict=True))
+
+
+class Shop:
+    """Visits to the shop: everything random comes from the generator it was given."""
+
+    def __init__(self, rng: random.Random) -> None:
+        """Make up who visits the shop and what it sells."""
+        self._rng = rng
+        self._visitors = [self._visitor(number) for number in range(VISITORS)]
+        self._products = [
+            self._product(f"{colour} {thing}") for colour in COLOURS for thing in THINGS
+        ]
+
+    def visit(self, call: str) -> dict[str, Any]:
+        """Let a visitor do something.
+
+        Args:
+            call: group, identify, page, screen or track.
+
+        Returns:
+            The arguments for the method of that name of Segment's client.
+        """
+        visitor = self._rng.choice(self._visitors)
+        details = {
+            "group": self._group,
+            "identify": self._identify,
+            "page": self._page,
+            "screen": self._screen,
+            "track": self._track,
+        }[call](visitor)
+        if call in {"group", "identify"} or self._chance(0.7):
+            details["user_id"] = visitor.user_id
+        context = self._phone() if call == "screen" else self._browser()
+        context |= {"ip": f"192.0.2.{visitor.number}", "locale": visitor.locale}  # RFC 5737
+        return details | {"anonymous_id": visitor.anonymous_id, "context": context}
+
+    def _group(self, visitor: Visitor) -> dict[str, Any]:
+        trade = TRADES[visitor.company % len(TRADES)]
+        traits = {
+            "name": f"{LAST[visitor.company % len(LAST)]} {trade}",
+            "industry": trade.lower(),
+            "employees": 3 + visitor.company * 7,
+            "plan": visitor.plan,
+            "monthlySpend": round(self._rng.uniform(0, 900), 2),
+            "address": visitor.address,
+        }
+        return {"group_id": f"company-{visitor.company:03}", "traits": traits}
+
+    def _identify(self, visitor: Visitor) -> dict[str, Any]:
+        first, last = visitor.name
+        traits = {
+            "firstName": first,
+            "lastName": last,
+            "email": f"{visitor.user_id}@mail.example",
+            "plan": visitor.plan,
+            "logins": self._rng.randrange(1, 300),
+            "isAdmin": self._chance(0.1),
+            "createdAt": f"2025-0{self._rng.randrange(1, 10)}-14T09:30:00Z",
+            "address": visitor.address,
+        }
+        return {"traits": traits}
+
+    def _page(self, _visitor: Visitor) -> dict[str, Any]:
+        name, path = self._rng.choice(PAGES)
+        properties: dict[str, Any] = {
+            "title": f"{name} | Example Shop",
+            "path": path,
+            "url": f"{SITE}{path}",
+            "referrer": self._rng.choice(["", f"{SITE}/", "https://search.example/"]),
+        }
+        if name == "Search":
+            properties["search"] = self._rng.choice(THINGS).lower()
+            properties["results"] = self._rng.randrange(40)
+        return {"name": name, "category": "Shop", "properties": properties}
+
+    def _screen(self, _visitor: Visitor) -> dict[str, Any]:
+        name, category = self._rng.choice(SCREENS)
+        properties = {
+            "orientation": self._rng.choice(["portrait", "landscape"]),
+            "loadMs": self._rng.randrange(40, 900),
+            "darkMode": self._chance(0.5),
+        }
+        return {"name": name, "category": category, "properties": properties}
+
+    def _track(self, visitor: Visitor) -> dict[str, Any]:
+        action = self._rng.choice(ACTIONS)
+        if action == "Signed In":
+            properties = {"method": "password", "plan": visitor.plan}
+        elif action == "Order Completed":
+            properties = self._order()
+        else:
+            quantity = self._rng.randrange(1, 5)
+            properties = self._rng.choice(self._products) | {"quantity": quantity}
+        return {"event": action, "properties": properties}
+
+    def _order(self) -> dict[str, Any]:
+        products = self._rng.sample(self._products, self._rng.randrange(1, 5))
+        return {
+            "orderId": f"order-{self._rng.getrandbits(32):08x}",
+            "total": round(sum(product["price"] for product in products), 2),
+            "currency": "EUR",
+            "coupon": self._rng.choice([None, "WELCOME", "AUTUMN"]),
+            "shipping": {"method": self._rng.choice(["post", "pickup"]), "days": len(products)},
+            "products": products,
+        }
+
+    def _visitor(self, number: int) -> Visitor:
+        return Visitor(
+            number=number,
+            anonymous_id=str(uuid.UUID(int=self._rng.getrandbits(128), version=4)),
+            name=(self._rng.choice(FIRST), self._rng.choice(LAST)),
+            company=self._rng.randrange(COMPANIES),
+            place=self._rng.choice(CITIES),
+            locale=self._rng.choice(LOCALES),
+        )
+
+    def _product(self, name: str) -> dict[str, Any]:
+        return {
+            "productId": f"sku-{self._rng.getrandbits(24):06x}",
+            "name": name,
+            "category": name.rsplit(maxsplit=1)[-1].lower(),
+            "price": round(self._rng.uniform(4, 120), 2),
+            "inStock": self._chance(0.9),
+        }
+
+    def _browser(self) -> dict[str, Any]:
+        context: dict[str, Any] = {"userAgent": self._rng.choice(BROWSERS)}
+        if self._chance(0.3):
+            words = self._rng.choice(CAMPAIGNS)
+            context["campaign"] = dict(zip(("name", "source", "medium"), words, strict=True))
+        return context
+
+    def _phone(self) -> dict[str, Any]:
+        model, system, version = self._rng.choice(PHONES)
+        return {
+            "app": {"name": "Example Shop", "version": "3.2.0", "build": "321"},
+            "device": {"model": model, "type": system.lower()},
+            "os": {"name": system, "version": version},
+            "screen": {"width": 1080, "height": 2400, "density": 2.75},
+        }
+
+    def _chance(self, share: float) -> bool:
+        return self._rng.random() < share

@@ -1,0 +1,339 @@
+"""`raw.completeness`: what became of every line that was landed, per call, source and hour.
+
+The columns are counted at different places of the road: `received` in the files, before anything
+is inserted; `loaded` and `rejected` in the raw tables; `waiting` in the landing folder; `rows` and
+`duplicate` by looking for each loaded copy in the final table. So their sums are no tautology:
+
+    received = loaded + rejected + waiting
+    loaded = rows + duplicate
+
+A copy whose load the models of its call have not had yet is not loaded, but waits.
+
+Two more say what is in no sum: of the duplicates those whose sender gave no id (`folded`), so that
+nobody can tell whether they are copies; and the rows with a time that cannot be read
+(`unread_times`).
+
+Only hours with news are counted again: those of new loads, of what waits, and of copies whose
+message has come once more.
+"""
+
+import logging
+from collections import Counter
+from dataclasses import dataclass, field
+from datetime import datetime
+
+import duckdb
+import pyarrow as pa
+
+from landed.folders import CALLS, REJECTED
+from landed.ids import MADE_UP_ID
+from orchestration.columns.rules import rules_in_force
+from orchestration.loading import pending_models
+from orchestration.loading.insert import HOUR, UNKNOWN, known_checksums
+from orchestration.loading.kept_files import read_kept
+from orchestration.loading.landed_file import parse
+from orchestration.loading.waiting import Key, count_lines, waiting_files
+from orchestration.settings import Settings
+from orchestration.warehouse.catalog import columns_in, tables
+from orchestration.warehouse.transaction import transaction
+
+log = logging.getLogger(__name__)
+
+_NAMED = 20
+
+UNREAD_TIMES = "_seamline_unread_times"
+"""The column that names them, in a final table."""
+
+Hours = set[datetime]
+
+
+@dataclass
+class Trouble:
+    """A sum that does not hold, and the messages it is about."""
+
+    call: str
+    source: str
+    hour: datetime
+    text: str
+    message_ids: list[str] = field(default_factory=list)
+    """The first of them, as far as they can be named."""
+
+    def __str__(self) -> str:
+        """One line."""
+        ids = f" ({', '.join(self.message_ids)})" if self.message_ids else ""
+        return f"{self.call} of {self.source}, {self.hour:%Y-%m-%d %H}h: {self.text}{ids}"
+
+
+def count_all(con: duckdb.DuckDBPyConnection, settings: Settings) -> None:
+    """Count every hour again, as after rows of old ones were derived again."""
+    hours = {hour for (hour,) in con.execute("select hour from raw.completeness").fetchall()}
+    count(con, settings, hours | _hours_with_news(con) if hours else None)
+
+
+def count(con: duckdb.DuckDBPyConnection, settings: Settings, hours: Hours | None = None) -> None:
+    """Bring `raw.completeness` up to date; the caller has the writer's place.
+
+    Args:
+        con: The warehouse, with the models up to date.
+        settings: Where the landing folder is.
+        hours: The hours to count; those with news if not given.
+    """
+    with transaction(con):
+        count_here(con, settings, hours)
+
+
+def count_here(con: duckdb.DuckDBPyConnection, settings: Settings, hours: Hours | None) -> None:
+    """Count in a transaction that is open; see `count`."""
+    paths = waiting_files(settings.landing)
+    known = known_checksums(con, [path.name.removesuffix(".open") for path in paths])
+    waiting = count_lines([path for path in paths if path.name not in known])
+    if hours is None:
+        hours = _hours_with_news(con) | {hour for _, _, hour in waiting}
+    if not hours:
+        return
+    filled = filled_tables(con, settings)
+    columns = columns_in(con, settings.schema_name)
+    lacked = {
+        call: load for call, load in pending_models.first_lacked(settings).items() if call in filled
+    }
+
+    def loaded(call: str) -> str:
+        if call not in filled:
+            return _loaded_alone(call, hours)
+        has_unread = UNREAD_TIMES in columns[call]  # not before its models have run once more
+        return _loaded(call, settings, hours, lacked.get(call), has_unread=has_unread)
+
+    con.register("counted_hours", pa.table({"hour": pa.array(hours, pa.timestamp("us"))}))
+    con.register("waiting", _waiting_table(waiting))
+    con.execute("delete from raw.completeness where hour in (from counted_hours)")
+    con.execute(
+        f"""
+        insert into raw.completeness by name
+        with counts as (
+            {_received()}
+            union all by name select call, source, hour, lines as received, lines as waiting
+            from waiting
+            union all by name {_rejected()}
+            {"".join(loaded(call) for call in CALLS)}
+            {"".join(_not_modelled(call, hours, load) for call, load in lacked.items())}
+        )
+        select
+            call, source, hour,
+            coalesce(sum(received), 0)::bigint as received,
+            coalesce(sum(loaded), 0)::bigint as loaded,
+            coalesce(sum(rejected), 0)::bigint as rejected,
+            coalesce(sum(waiting), 0)::bigint as waiting,
+            sum(rows)::bigint as rows,
+            sum(duplicate)::bigint as duplicate,
+            sum(folded)::bigint as folded,
+            sum(unread_times)::bigint as unread_times,
+            timezone('UTC', now()) as counted_at,
+            (
+                select least(coalesce(max(load_id), 0), {min(lacked.values(), default=2**62) - 1})
+                from raw.landed_file
+            ) as counted_load_id
+        from counts
+        where hour in (from counted_hours)
+        group by call, source, hour
+        having received <> 0 or loaded <> 0 or rejected <> 0
+        order by all
+        """
+    )
+    con.unregister("counted_hours")
+    con.unregister("waiting")
+
+
+def filled_tables(con: duckdb.DuckDBPyConnection, settings: Settings) -> set[str]:
+    """The calls whose final table is there and is filled; columns.yml can leave tables out."""
+    there = tables(con)
+    found = {call for call in CALLS if (settings.schema_name, call) in there}
+    return found - set(rules_in_force(con).leave_out_tables)
+
+
+def _hours_with_news(con: duckdb.DuckDBPyConnection) -> Hours:
+    row = con.execute("select coalesce(max(counted_load_id), 0) from raw.completeness").fetchone()
+    seen = int(row[0]) if row else 0
+    hours = {
+        hour
+        for (hour,) in con.execute(
+            "select hour from raw.completeness where waiting > 0 "
+            "union select hour from raw.landed_count where load_id > $1",
+            [seen],
+        ).fetchall()
+    }
+    for call in CALLS:
+        hours |= {hour for (hour,) in con.execute(_hours_of_copies(call, seen)).fetchall()}
+    return hours
+
+
+def _hours_of_copies(call: str, seen: int) -> str:
+    """Hours of later copies of messages that have come once more: they may be rows no longer."""
+    return f"""
+        with new as (select message_id, received_at from raw."{call}" where load_id > {seen})
+        select distinct {HOUR} from raw."{call}"
+        where received_at > (select min(received_at) from new)
+            and load_id <= {seen}
+            and message_id in (select message_id from new)
+    """
+
+
+def _received() -> str:
+    return "select call, source, hour, lines as received from raw.landed_count"
+
+
+def _rejected() -> str:
+    return f"""
+        select
+            coalesce(call, '{UNKNOWN}') as call, coalesce(source, '{UNKNOWN}') as source,
+            {HOUR} as hour, 1 as rejected
+        from raw.rejected
+    """
+
+
+def _not_modelled(call: str, hours: Hours, load: int) -> str:
+    """The copies that the models of a call may lack: its tables show them after the next run."""
+    return f"""
+        union all by name
+        select '{call}' as call, source, hour, 1 as waiting
+        from ({_copies(call, hours)}) where load_id >= {load}
+    """
+
+
+def _copies(call: str, hours: Hours) -> str:
+    begin, last = min(hours), max(hours)
+    return f"""
+        select message_id, coalesce(source, '{UNKNOWN}') as source, {HOUR} as hour, file, line,
+            load_id
+        from raw."{call}"
+        where received_at >= timestamp '{begin}'
+            and received_at < timestamp '{last}' + interval 1 hour
+    """
+
+
+def _loaded_alone(call: str, hours: Hours) -> str:
+    """Each loaded copy of some hours, of a call that has no final table."""
+    return f"""
+        union all by name
+        select '{call}' as call, source, hour, 1 as loaded from ({_copies(call, hours)})
+    """
+
+
+def _loaded(
+    call: str, settings: Settings, hours: Hours, lacked: int | None, *, has_unread: bool
+) -> str:
+    """Each loaded copy of some hours: is it the row of its message, or is another?"""
+    begin, last = min(hours), max(hours)
+    copies = _copies(call, hours)
+    if lacked is not None:
+        copies += f" and load_id < {lacked}"
+    table = f'"{settings.schema_name}"."{call}"'
+    is_unread = f"{UNREAD_TIMES} is not null" if has_unread else "false"
+    return f"""
+        union all by name
+        select
+            '{call}' as call, source, hour, 1 as loaded, is_row::int as rows,
+            is_duplicate::int as duplicate,
+            (is_duplicate and regexp_full_match(message_id, '{MADE_UP_ID}'))::int as folded,
+            coalesce(is_unread, false)::int as unread_times
+        from (
+            select
+                copies.*, is_unread, kept.line is not null as is_row,
+                kept.line is null and copies.message_id in (select message_id from {table})
+                    as is_duplicate
+            from ({copies}) as copies
+            left join (
+                select _seamline_file as file, _seamline_line as line, {is_unread} as is_unread
+                from {table}
+                where _sdc_received_at >= timestamp '{begin}'
+                    and _sdc_received_at < timestamp '{last}' + interval 1 hour
+            ) as kept using (file, line)
+        )
+    """
+
+
+def _waiting_table(waiting: Counter[Key]) -> pa.Table:
+    return pa.table(
+        {
+            "call": pa.array([call for call, _, _ in waiting], pa.string()),
+            "source": pa.array([source for _, source, _ in waiting], pa.string()),
+            "hour": pa.array([hour for _, _, hour in waiting], pa.timestamp("us")),
+            "lines": pa.array(waiting.values(), pa.int64()),
+        }
+    )
+
+
+def troubles(con: duckdb.DuckDBPyConnection, settings: Settings) -> list[Trouble]:
+    """Where the sums do not hold, and of which messages; nothing if they do."""
+    found = []
+    for call, source, hour, received, loaded, rejected, waiting in con.execute(
+        "select call, source, hour, received, loaded, rejected, waiting from raw.completeness "
+        "where received <> loaded + rejected + waiting order by all"
+    ).fetchall():
+        text = f"{received} received, but {loaded} loaded + {rejected} rejected + {waiting} waiting"
+        ids = _not_loaded(con, settings, call, source, hour)
+        found.append(Trouble(call, source, hour, text, ids))
+    for call, source, hour, loaded, rows, duplicate in con.execute(
+        "select call, source, hour, loaded, rows, duplicate from raw.completeness "
+        "where loaded <> rows + duplicate order by all"
+    ).fetchall():
+        text = f"{loaded} loaded, but {rows} rows + {duplicate} duplicates"
+        ids = _without_row(con, settings, call, source, hour)
+        found.append(Trouble(call, source, hour, text, ids))
+    return found
+
+
+def _not_loaded(
+    con: duckdb.DuckDBPyConnection, settings: Settings, call: str, source: str, hour: datetime
+) -> list[str]:
+    """Messages of an hour that the files have and raw lacks, or the other way round."""
+    files = con.execute(
+        """
+        select distinct call || '/' || file from raw.landed_file
+        where load_id in (
+            select load_id from raw.landed_count where call = $1 and source = $2 and hour = $3
+        ) and call in ($1, $4)
+        """,
+        [call, source, hour, REJECTED],
+    ).fetchall()
+    in_files: Counter[tuple[str, int]] = Counter()
+    ids: dict[tuple[str, int], str] = {}
+    for file, data in read_kept(settings.landing, {name for (name,) in files}):
+        contents = parse(file, data)
+        for message_id, line in zip(contents.lines.message_id, contents.lines.line, strict=True):
+            in_files[file.name, line] += 1
+            ids[file.name, line] = message_id
+        for line in contents.rejects.line:
+            in_files[file.name, line] += 1
+            ids[file.name, line] = f"line {line} of {file.name}"
+    con.register("files", pa.table({"file": [name.partition("/")[2] for (name,) in files]}))
+    places = " union all ".join(
+        f'select file, line from raw."{table}"' for table in (*CALLS, REJECTED)
+    )
+    in_raw = Counter(
+        {
+            (file, line): number
+            for file, line, number in con.execute(
+                f"select file, line, count(*) from ({places}) semi join files using (file) "
+                "group by all"
+            ).fetchall()
+        }
+    )
+    con.unregister("files")
+    wrong = [place for place in in_files | in_raw if in_files[place] != in_raw[place]]
+    return [ids.get(place, f"line {place[1]} of {place[0]}") for place in sorted(wrong)[:_NAMED]]
+
+
+def _without_row(
+    con: duckdb.DuckDBPyConnection, settings: Settings, call: str, source: str, hour: datetime
+) -> list[str]:
+    rows = con.execute(
+        f"""
+        select distinct message_id from raw."{call}"
+        anti join "{settings.schema_name}"."{call}" using (message_id)
+        where coalesce(source, '{UNKNOWN}') = $1 and received_at >= $2
+            and received_at < $2 + interval 1 hour
+        order by message_id limit {_NAMED}
+        """,
+        [source, hour],
+    ).fetchall()
+    return [message_id for (message_id,) in rows]

@@ -1,0 +1,1 @@
+"""What Dagster shows and runs: sensor, assets, checks, jobs and schedules."""

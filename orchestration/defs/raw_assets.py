@@ -1,0 +1,74 @@
+"""The raw tables as assets: one step loads all that is selected in one pass."""
+
+from collections.abc import Iterator
+
+import dagster as dg
+
+from landed.folders import FOLDERS, REJECTED
+from orchestration.loading.load import Progress, WarehouseBehindError, load
+from orchestration.recovery.restore import restore_if_behind, what_is_not_restored
+from orchestration.settings import Settings
+from orchestration.warehouse.connection import connect
+
+GROUP = "raw"
+
+
+def raw_key(folder: str) -> dg.AssetKey:
+    """The asset of a raw table; dbt's source of the same name has the same key."""
+    return dg.AssetKey(["raw", folder])
+
+
+def _spec(folder: str) -> dg.AssetSpec:
+    description = (
+        f"Every received copy of every `{folder}` call, as it came. One row per received copy."
+        if folder != REJECTED
+        else "What was authenticated but cannot be used, with its reason and bytes."
+    )
+    return dg.AssetSpec(
+        raw_key(folder), description=description, group_name=GROUP, kinds={"duckdb"}
+    )
+
+
+@dg.multi_asset(
+    name="load_landed_files", specs=[_spec(folder) for folder in FOLDERS], can_subset=True
+)
+def raw_tables(
+    context: dg.AssetExecutionContext,
+) -> Iterator[dg.MaterializeResult[None]]:
+    """Load the sealed files of the selected tables; see `orchestration.loading.load`."""
+    settings = Settings()
+    folders = tuple(key.path[-1] for key in context.selected_asset_keys)
+    try:
+        loaded = load(settings, folders, _progress(context))
+    except WarehouseBehindError:
+        restored = restore_if_behind(settings, _progress(context))
+        raise dg.Failure(
+            "The warehouse was lost, and its raw tables have been made again from the landed and "
+            "archived files. The next run brings all models up to date, and loads what waits. "
+            + what_is_not_restored(restored.folders if restored else [])
+        ) from None
+    for name in loaded.conflicts:
+        context.log.error("%s was loaded before with other contents: put aside", name)
+    totals = _row_counts(settings, folders)
+    for folder in folders:
+        new = loaded.rejected if folder == REJECTED else loaded.rows[folder]
+        yield dg.MaterializeResult(
+            asset_key=raw_key(folder),
+            metadata={"dagster/row_count": totals[folder], "new_rows": new},
+        )
+
+
+def _progress(context: dg.AssetExecutionContext) -> Progress:
+    def progress(done: int, total: int) -> None:
+        context.log.info("%d of %d done", done, total)
+
+    return progress
+
+
+def _row_counts(settings: Settings, folders: tuple[str, ...]) -> dict[str, int]:
+    counts = {}
+    with connect(settings, read_only=True) as con:
+        for folder in folders:
+            row = con.execute(f'select count(*) from raw."{folder}"').fetchone()  # noqa: S608
+            counts[folder] = int(row[0]) if row else 0
+    return counts

@@ -1,0 +1,198 @@
+"""When to load: one sensor looks for sealed files and asks for one run."""
+
+import itertools
+import time
+from datetime import UTC, datetime
+from typing import NamedTuple
+
+import dagster as dg
+
+from landed.folders import REJECTED
+from orchestration.defs.raw_assets import raw_key
+from orchestration.loading import landed_file, pending_models
+from orchestration.loading.journal import last_load
+from orchestration.loading.load import is_restoring
+from orchestration.models import back_off
+from orchestration.settings import Settings
+from orchestration.warehouse import writer_lock
+
+SILENT_SECONDS = 60
+"""A run without an event for so long, while nobody writes, has died."""
+
+_ON_ITS_WAY = [
+    dg.DagsterRunStatus.QUEUED,
+    dg.DagsterRunStatus.NOT_STARTED,
+    dg.DagsterRunStatus.STARTING,
+    dg.DagsterRunStatus.STARTED,
+    dg.DagsterRunStatus.CANCELING,
+]
+
+_WITHOUT_SUCCESS = {dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.CANCELED}
+
+UPKEEP = "upkeep"
+"""The group of the assets that have a schedule of their own."""
+
+FAILED_MODELS = "seamline/failed_models"
+"""The tag of a run that failed for nothing but these models."""
+
+LOAD = "load"
+"""The job's name."""
+
+_LOOKED_AT = 20
+"""Runs that are asked for to see how many failed one after the other."""
+
+
+@dg.sensor(
+    job_name=LOAD,
+    minimum_interval_seconds=5,
+    default_status=dg.DefaultSensorStatus.RUNNING,
+    description="Asks for a run when there are sealed files and no run is on its way.",
+)
+def sealed_files(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg.SkipReason:
+    """Ask for one run for all tables with news.
+
+    It keeps no cursor: what is loaded is the ledger's to know, and a sealed file in its folder is
+    by definition not loaded.
+    """
+    settings = Settings()
+    running = runs_on_their_way(context.instance, settings)
+    if running:
+        return dg.SkipReason(f"Run {running[0]} is on its way; it, or the next, loads the rest.")
+    failures = failures_in_a_row(context.instance)
+    if failures is not None:
+        due = failures.ended + back_off.pause(failures.number)
+        if time.time() < due:
+            return dg.SkipReason(
+                f"Run {failures.run_id} failed, as did {failures.number - 1} before it. The next "
+                f"try is at {_clock(due)}: the pause doubles with each failure, up to "
+                f"{back_off.LONGEST_SECONDS // 60} minutes. Nothing is lost meanwhile."
+            )
+        # over everything: what it had loaded may not be in the models yet
+        return dg.SensorResult(run_requests=[dg.RunRequest()])
+    if is_warehouse_lost(settings):
+        return dg.SensorResult(run_requests=[dg.RunRequest()])
+    return _what_is_new(settings)
+
+
+def _what_is_new(settings: Settings) -> dg.SensorResult | dg.SkipReason:
+    """Ask for what waits and its models, without those that rest after a failure of their own."""
+    from orchestration.defs.completeness_asset import ACCOUNTED_FOR, COMPLETENESS  # noqa: PLC0415 - reads the manifest
+    from orchestration.defs.dbt_assets import own_models  # noqa: PLC0415
+
+    own = {key.path[-1]: key for key in own_models()}
+    failing = {
+        name: model for name, model in back_off.failing_models(settings).items() if name in own
+    }
+    resting = {name for name, model in failing.items() if time.time() < model.due}
+    folders = landed_file.waiting_folders(settings.landing)
+    # loaded by a process that died before dbt
+    folders += [
+        call
+        for call in pending_models.calls_behind(settings)
+        if call in own and call not in failing
+    ]
+    again = {own[name] for name in failing.keys() - resting}
+    if not folders and not again:
+        return dg.SkipReason(f"No sealed file waits in {settings.landing}.{_why(failing)}")
+    wanted = _with_models(folders) if folders else set()
+    wanted = wanted - {own[name] for name in resting} | again | {COMPLETENESS}
+    return dg.SensorResult(
+        run_requests=[
+            dg.RunRequest(asset_selection=sorted(wanted), asset_check_keys=[ACCOUNTED_FOR])
+        ]
+    )
+
+
+def _why(failing: dict[str, back_off.Failing]) -> str:
+    """What rests, and until when, in a sentence."""
+    if not failing:
+        return ""
+    names = ", ".join(
+        f"{name} (failed {model.times} times; the next try is at {_clock(model.due)})"
+        for name, model in sorted(failing.items())
+    )
+    return f" Of the models these rest, as they failed, and all others go on: {names}."
+
+
+def _clock(seconds: float) -> str:
+    return f"{datetime.fromtimestamp(seconds, UTC):%H:%M:%S} UTC"
+
+
+def is_warehouse_lost(settings: Settings) -> bool:
+    """Whether loads of the journal have to be made again, as far as the files tell."""
+    if is_restoring(settings.landing):
+        return True
+    return not settings.catalog.exists() and last_load(settings.landing) > 0
+
+
+class Failures(NamedTuple):
+    """The load's newest runs, as far as all of them failed."""
+
+    number: int
+    run_id: str
+    """The newest of them."""
+    ended: float
+    """When it did, in seconds since 1970."""
+
+
+def failures_in_a_row(instance: dg.DagsterInstance) -> Failures | None:
+    """How often the load has failed since it last did what it can; None if it did not.
+
+    A run in which nothing but models failed has done that: these rest by themselves.
+    """
+    records = instance.get_run_records(dg.RunsFilter(job_name=LOAD), limit=_LOOKED_AT)
+    failed = list(itertools.takewhile(_could_do_nothing, records))
+    if not failed:
+        return None
+    newest = failed[0]
+    return Failures(len(failed), newest.dagster_run.run_id, newest.update_timestamp.timestamp())
+
+
+def _could_do_nothing(record: dg.RunRecord) -> bool:
+    run = record.dagster_run
+    return run.status in _WITHOUT_SUCCESS and FAILED_MODELS not in run.tags
+
+
+def _with_models(folders: list[str]) -> set[dg.AssetKey]:
+    """The raw tables with news, what could not be used, and our models that read them."""
+    from orchestration.defs.dbt_assets import models, own_models  # noqa: PLC0415 - reads the manifest
+
+    wanted = {raw_key(folder) for folder in [*folders, REJECTED]}
+    own = [spec for spec in models.specs if spec.key in own_models()]
+    grown = True
+    while grown:
+        more = {
+            spec.key
+            for spec in own
+            if spec.key not in wanted and wanted & {dep.asset_key for dep in spec.deps}
+        }
+        wanted |= more
+        grown = bool(more)
+    return wanted
+
+
+def runs_on_their_way(
+    instance: dg.DagsterInstance, settings: Settings, job: str = LOAD
+) -> list[str]:
+    """The ids of a job's runs that have not ended, after failing those that have died.
+
+    A run worker that is killed leaves its run STARTED for ever. The writer's lock, which the
+    kernel frees, tells a slow run from a dead one.
+    """
+    records = instance.get_run_records(dg.RunsFilter(job_name=job, statuses=_ON_ITS_WAY))
+    alive = []
+    for record in records:
+        run = record.dagster_run
+        last_sign = record.update_timestamp.timestamp()
+        newest = instance.get_records_for_run(run.run_id, limit=1, ascending=False).records
+        if newest:
+            last_sign = max(last_sign, newest[0].timestamp)
+        if time.time() - last_sign > SILENT_SECONDS and not writer_lock.is_held(settings):
+            instance.report_run_failed(
+                run,
+                f"The run gave no sign for {SILENT_SECONDS} s and nobody is writing to the "
+                "warehouse: its process has died. Nothing is lost; the next run loads what waits.",
+            )
+        else:
+            alive.append(run.run_id)
+    return alive

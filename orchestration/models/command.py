@@ -1,0 +1,180 @@
+"""A dbt command and the warehouse: what writes is the one writer, and everything else reads.
+
+dbt calls this at the start of each command, whatever the profile says (dbt_seamline/).
+"""
+
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import click
+from dbt.adapters.duckdb.connections import DuckDBConnectionManager
+from dbt.adapters.factory import cleanup_connections
+from dbt.config.profile import Profile
+from dbt_common.exceptions import DbtRuntimeError
+
+from landed.settings import WrongSettingsError
+from orchestration.columns.rules import (
+    ColumnRulesError,
+    put_in_force,
+    read_rules,
+    rules_in_force,
+)
+from orchestration.columns.update import create_column_tables, has_tables, update_placement
+from orchestration.loading.load import WarehouseBehindError, refuse_if_behind
+from orchestration.models.schema_name import SchemaMovedError, refuse_another_name
+from orchestration.settings import Settings
+from orchestration.warehouse import connection
+from orchestration.warehouse.raw_tables import create_raw_tables
+from orchestration.warehouse.writer_lock import WriterBusyError, writer_lock
+
+log = logging.getLogger(__name__)
+
+PROJECT = "seamline"
+PLUGIN = "orchestration.models.plugin"
+
+WRITING = {"build", "clone", "retry", "run", "run-operation", "seed", "snapshot"}
+"""dbt's commands that write; `test` does too if it is to store failures."""
+
+_writing: list[str] = []
+_is_renaming: list[bool] = []
+_is_rebuilding: list[bool] = []
+
+
+@contextmanager
+def renaming() -> Iterator[None]:
+    """Let dbt build tables under a new name beside those of the old one."""
+    _is_renaming.append(True)
+    try:
+        yield
+    finally:
+        _is_renaming.pop()
+
+
+@contextmanager
+def rebuilding() -> Iterator[None]:
+    """Let dbt work on a warehouse that is made beside one that lacks loads."""
+    _is_rebuilding.append(True)
+    try:
+        yield
+    finally:
+        _is_rebuilding.pop()
+
+
+def is_writing() -> bool:
+    """Whether the dbt command of this process is the writer."""
+    return bool(_writing)
+
+
+def read_settings() -> Settings:
+    """The settings, for what dbt calls.
+
+    Raises:
+        DbtRuntimeError: some do not fit; dbt shows its text, and no traceback.
+    """
+    try:
+        return Settings()
+    except WrongSettingsError as wrong:
+        raise DbtRuntimeError(str(wrong)) from None
+
+
+def begin(project: str) -> None:
+    """Prepare the warehouse for the command that dbt begins; with its end all is given back.
+
+    Args:
+        project: The name of the dbt project.
+
+    Raises:
+        DbtRuntimeError: the command may not write, or not now; nothing was changed.
+    """
+    context = click.get_current_context(silent=True)
+    if context is None or not isinstance(context.obj, dict) or "profile" not in context.obj:
+        return  # no command of dbt's: whoever uses it as a library, as sqlfluff does, may read
+    settings = read_settings()
+    profile: Profile = context.obj["profile"]
+    if project != PROJECT and not uses_warehouse(profile.credentials, settings):
+        return
+    _disconnect()  # what an earlier command of this process left open may be attached otherwise
+    context.call_on_close(_disconnect)
+    flags = context.obj["flags"]
+    if writes(flags):
+        refuse_more_threads(profile.threads)
+        context.with_resource(_writer(settings, flags, prepares_columns=project == PROJECT))
+
+
+def writes(flags: Any) -> bool:
+    """Whether a command, given by its flags, writes to the warehouse."""
+    return flags.WHICH in WRITING or (
+        flags.WHICH == "test" and bool(getattr(flags, "STORE_FAILURES", None))
+    )
+
+
+def uses_warehouse(credentials: Any, settings: Settings) -> bool:
+    """Whether another project's profile leads to our warehouse, as ours does or by its path."""
+    named = {plugin.module for plugin in getattr(credentials, "plugins", None) or ()}
+    paths = [attached.path for attached in getattr(credentials, "attach", None) or ()]
+    paths.append(str(getattr(credentials, "path", "")))
+    return PLUGIN in named or any(path.endswith(settings.catalog.name) for path in paths)
+
+
+def refuse_more_threads(threads: int) -> None:
+    """Models that write at once fail at DuckLake's commit, or crash.
+
+    docs/decisions/0002-warehouse.md says more.
+    """
+    if threads > 1:
+        raise DbtRuntimeError(
+            f"dbt writes to the warehouse with one thread, not {threads}: leave --threads "
+            "away. Nothing was changed."
+        )
+
+
+@contextmanager
+def _writer(settings: Settings, flags: Any, *, prepares_columns: bool) -> Iterator[None]:
+    try:
+        with writer_lock(settings):
+            if prepares_columns:
+                _place_fields(settings, flags)
+            _writing.append(flags.WHICH)
+            try:
+                yield
+            finally:
+                _writing.pop()
+                _disconnect()  # also what a command that failed half way has open
+    except (WriterBusyError, SchemaMovedError, WarehouseBehindError, ColumnRulesError) as trouble:
+        raise DbtRuntimeError(str(trouble)) from trouble
+
+
+def _disconnect() -> None:
+    cleanup_connections()  # type: ignore[no-untyped-call]
+    DuckDBConnectionManager.close_all_connections()  # type: ignore[no-untyped-call]
+
+
+def _place_fields(settings: Settings, flags: Any) -> None:
+    """Place what was seen; rules that have changed come into force with a full refresh."""
+    wanted = read_rules(settings.columns)
+    is_all_anew = (
+        flags.WHICH in {"build", "run"}
+        and bool(flags.FULL_REFRESH)
+        and not (flags.SELECT or flags.EXCLUDE)
+    )
+    with connection.connect(settings) as con:
+        create_raw_tables(con)
+        if not _is_rebuilding:
+            # increments go by the number of a load, and lower ones are still to come
+            refuse_if_behind(con, settings)
+        if not _is_renaming:
+            refuse_another_name(con, settings)
+        create_column_tables(con)
+        rules = rules_in_force(con)
+        if rules != wanted and (is_all_anew or not has_tables(con, settings.schema_name)):
+            put_in_force(con, wanted)
+            rules = wanted
+        elif rules != wanted:
+            log.warning(
+                "%s has changed since the tables were built, and they go on as they are. It comes "
+                "into force with `dbt run --full-refresh`, of all models.",
+                settings.columns,
+            )
+        update_placement(con, rules)

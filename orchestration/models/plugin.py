@@ -1,0 +1,70 @@
+"""What dbt needs to work on the warehouse; profiles.yml names this module as a plugin."""
+
+from typing import Any
+
+from dbt.adapters.duckdb.credentials import Attachment, DuckDBCredentials
+from dbt.adapters.duckdb.plugins import BasePlugin
+from dbt.adapters.duckdb.utils import TargetConfig
+from dbt_common.exceptions import DbtRuntimeError
+from duckdb import DuckDBPyConnection
+
+from orchestration.durable_files import NewFiles
+from orchestration.models import command
+from orchestration.settings import Settings
+from orchestration.warehouse import connection
+from orchestration.warehouse.catalog import DATABASE
+
+
+class Plugin(BasePlugin):
+    """Attach the lake as the settings say: for reading, unless the command is the writer."""
+
+    def initialize(self, plugin_config: dict[str, Any]) -> None:  # noqa: ARG002 - dbt-duckdb's
+        """Say where the lake is; dbt attaches it when it connects."""
+        settings = command.read_settings()
+        credentials = self.creds
+        if credentials is None:
+            raise DbtRuntimeError("dbt-duckdb gave the plugin no credentials")
+        _refuse_another_schema(settings, credentials)
+        is_writing = command.is_writing()
+        if is_writing:
+            connection.create_catalog(settings)
+        try:
+            self._catalog = connection.catalog_to_open(settings, read_only=not is_writing)
+        except (connection.WarehouseMissingError, connection.WarehouseUnusableError) as error:
+            raise DbtRuntimeError(str(error)) from error
+        self._files = NewFiles(settings.data) if is_writing else None
+        credentials.attach = [
+            Attachment(
+                path=f"ducklake:sqlite:{self._catalog.path}",
+                alias=DATABASE,
+                read_only=not is_writing,
+                options=connection.attach_options(settings),
+            )
+        ]
+
+    def update_connection_config(
+        self,
+        creds: DuckDBCredentials,  # noqa: ARG002 - dbt-duckdb's
+        config: dict[str, Any],
+    ) -> None:
+        """Let DuckDB look for its extensions in the environment only."""
+        config.update(connection.CONFIG)
+
+    def configure_connection(self, conn: DuckDBPyConnection) -> None:
+        """Load the extensions before dbt attaches."""
+        connection.load_extensions(conn)
+
+    def store(self, target_config: TargetConfig) -> None:  # noqa: ARG002 - dbt-duckdb's
+        """Bring to the disk what a model has written; macros/sync_new_files.sql calls it."""
+        if self._files:
+            self._files.sync()
+
+
+def _refuse_another_schema(settings: Settings, credentials: DuckDBCredentials) -> None:
+    """Dbt does not read `.env`; say so before it builds into a schema nobody asked for."""
+    if credentials.schema.partition("_staging")[0] != settings.schema_name:
+        raise DbtRuntimeError(
+            f"The schema would be {credentials.schema!r}, but SEAMLINE_INTEGRATION_NAME is "
+            f"{settings.integration_name!r} in .env, which gives {settings.schema_name!r}. "
+            "dbt reads the environment only: export SEAMLINE_INTEGRATION_NAME and run it again."
+        )

@@ -1,0 +1,284 @@
+"""How dbt is called: from Dagster, from `make load`, and to prepare the project.
+
+In this process rather than as a command: Dagster's way of calling one imports dbt twice more
+around it. In a run on a busy machine 19 of 45 s passed before the command had begun
+(docs/decisions/0005-one-run-one-writer.md).
+"""
+
+import json
+import logging
+import os
+import re
+import shutil
+from collections.abc import Iterable, Sequence
+from graphlib import CycleError, TopologicalSorter
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from dbt.artifacts.schemas.run import RunResult
+from dbt.cli.main import dbtRunner, dbtRunnerResult
+from dbt.exceptions import ParsingError
+from dbt_common.exceptions import CompilationError, DbtConfigError, DbtValidationError
+from filelock import FileLock
+
+from landed.settings import ROOT
+from orchestration.audit import completeness
+from orchestration.errors import DbtFailedError
+from orchestration.loading import pending_models
+from orchestration.models import back_off
+from orchestration.models.own_models import FOLDERS, is_own
+from orchestration.settings import Settings
+from orchestration.warehouse import connection
+from orchestration.warehouse.writer_lock import writer_lock
+
+log = logging.getLogger(__name__)
+
+PROJECT_DIR = ROOT / "dbt_project"
+
+
+def export_settings(settings: Settings) -> None:
+    """Give dbt, which does not read `.env`, the settings its profile asks the environment for."""
+    os.environ["SEAMLINE_INTEGRATION_NAME"] = settings.integration_name
+
+
+def write_manifest(settings: Settings) -> Path:
+    """Parse the project into the manifest Dagster makes its assets from, unless it is up to date.
+
+    It is a file of this instance's own, and appears whole: prepare, webserver, daemon and runs
+    all come here, some of them at once, and each dbt overwrites the manifest in its target.
+
+    Returns:
+        Where the manifest is.
+
+    Raises:
+        DbtFailedError: the project cannot be parsed.
+    """
+    manifest = manifest_path(settings)
+    manifest.parent.mkdir(parents=True, exist_ok=True)
+    with FileLock(manifest.with_suffix(".lock")):
+        if not _is_up_to_date(manifest, settings):
+            parse = ["parse", "--quiet"]
+            _invoke(settings, parse)
+            if cycle := _cycle(_target(settings) / "manifest.json"):
+                _results(_command_on_ours(settings, parse, dbtRunnerResult(False, cycle)))
+            written = manifest.with_suffix(".new")
+            shutil.copyfile(_target(settings) / "manifest.json", written)
+            written.replace(manifest)
+    return manifest
+
+
+def manifest_path(settings: Settings) -> Path:
+    """Where `write_manifest` puts it; it may not be there yet, or be old."""
+    return _own_folder(settings) / "manifest.json"
+
+
+def run_models(
+    settings: Settings,
+    select: Iterable[str] = (),
+    *,
+    full_refresh: bool = False,
+    is_replay: bool = False,
+) -> list[RunResult]:
+    """Bring models up to date with the raw tables, and count what became of every line.
+
+    A model that fails takes nothing from the others: what they did counts, and is noted.
+
+    Args:
+        settings: Where the warehouse is.
+        select: Names of models; all of them if there are none.
+        full_refresh: Whether to build them anew from all that was loaded.
+        is_replay: Whether only rows that are there are derived again.
+
+    Returns:
+        dbt's result for each model, in the order they were done, failed ones included.
+
+    Raises:
+        DbtFailedError: dbt could not start on the models.
+        WriterBusyError: another writer did not finish in time; nothing was changed.
+    """
+    names = list(select)
+    # its artifacts are for nobody: writing them takes a second of each run
+    arguments = ["run", "--no-write-json", *(["--select", *names] if names else [])]
+    if full_refresh:
+        arguments.append("--full-refresh")
+    # one turn for all, before another writer adds what the models have not seen
+    with writer_lock(settings):
+        results = list(_invoke(settings, arguments))
+        done = {result.node.name for result in results if result.status == "success"}
+        back_off.note(settings, done, {result.node.name for result in results} - done)
+        if not is_replay:
+            pending_models.clear(settings, done)
+        with connection.connect(settings) as con:
+            if is_replay or full_refresh:
+                completeness.count_all(con, settings)
+            else:
+                completeness.count(con, settings)
+    return results
+
+
+def run_tests(settings: Settings, tests: Iterable[Sequence[str]]) -> list[RunResult]:
+    """Run data tests. Like all that only reads they take no lock, and wait for nobody.
+
+    Args:
+        settings: Where the warehouse is.
+        tests: dbt's `fqn` of each.
+
+    Returns:
+        dbt's result for each test, also of those that fail.
+
+    Raises:
+        DbtFailedError: dbt could not start on the tests.
+    """
+    selected = ["fqn:" + re.sub(r"[^\w.-]", "?", ".".join(fqn)) for fqn in tests]
+    only = ["--select", *selected, "--indirect-selection", "empty"]
+    return list(_invoke(settings, ["test", "--no-write-json", *only]))
+
+
+def forget_statements(settings: Settings) -> None:
+    """Remove the SQL of past runs, in which names of columns and events stand."""
+    for kind in ("compiled", "run"):
+        shutil.rmtree(_target(settings) / kind, ignore_errors=True)
+
+
+def failures(results: Iterable[RunResult]) -> list[str]:
+    """The models that were not brought up to date, a line each with dbt's reason."""
+    return [
+        f"{result.node.name}: {result.message}" for result in results if result.status != "success"
+    ]
+
+
+def require_own(results: Iterable[RunResult]) -> None:
+    """See that the project's own models were brought up to date; name in a line what else was not.
+
+    Raises:
+        DbtFailedError: one of ours was not; the text says which, and why.
+    """
+    failed = [result for result in results if result.status != "success"]
+    if any(is_own(result.node.fqn) for result in failed):
+        raise DbtFailedError("\n".join(failures(failed)))
+    if failed:
+        log.warning(
+            "Models that are yours or a package's failed: %s. All else was done. Mend or remove "
+            "them, then `dbt run --project-dir dbt_project --select %s`.",
+            "; ".join(map(_in_a_line, failures(failed))),
+            " ".join(result.node.name for result in failed),
+        )
+
+
+def _in_a_line(text: str) -> str:
+    return " ".join(text.split())
+
+
+def _invoke(settings: Settings, arguments: list[str]) -> Iterable[RunResult]:
+    """Run a command on the project; on our part of it alone, if dbt cannot read the rest."""
+    outcome = _command(settings, arguments, PROJECT_DIR)
+    if _is_unreadable(outcome.exception):
+        outcome = _command_on_ours(settings, arguments, outcome)
+    return _results(outcome)
+
+
+def _command(settings: Settings, arguments: list[str], project: Path) -> dbtRunnerResult:
+    export_settings(settings)
+    where = [
+        *("--project-dir", str(project)),
+        *("--profiles-dir", str(ROOT)),
+        *("--target-path", str(_target(settings))),
+    ]
+    return dbtRunner().invoke([*arguments, *where])
+
+
+def _command_on_ours(
+    settings: Settings, arguments: list[str], outcome: dbtRunnerResult
+) -> dbtRunnerResult:
+    """Run it on a copy of the project without what a user has added in folders of their own.
+
+    Returns:
+        What came of it; of the whole project, as given, if it is ours that dbt cannot read.
+    """
+    with TemporaryDirectory() as folder:
+        project = Path(folder)
+        for models in FOLDERS:
+            shutil.copytree(PROJECT_DIR / "models" / models, project / "models" / models)
+        for name in ("macros", "tests/generic"):
+            (project / name).mkdir(parents=True)
+            for path in (PROJECT_DIR / name).glob("*.sql"):
+                shutil.copy2(path, project / name)
+        shutil.copy2(PROJECT_DIR / "dbt_project.yml", project)
+        alone = _command(settings, arguments, project)
+    if _is_unreadable(alone.exception):
+        return outcome
+    log.warning(
+        "dbt cannot read what has been added to the project: %s. Seamline's own models go on, and "
+        "without yours. Mend or remove what it names.",
+        _in_a_line(str(outcome.exception)).rstrip("."),
+    )
+    return alone
+
+
+_OF_THE_PROJECT = (CompilationError, DbtConfigError, DbtValidationError, ParsingError)
+
+
+def _is_unreadable(error: BaseException | None) -> bool:
+    """Whether it is what the project says, and not what becomes of it, that dbt stopped at."""
+    is_cycle = isinstance(error, RuntimeError) and "Found a cycle" in str(error)
+    return is_cycle or isinstance(error, _OF_THE_PROJECT)
+
+
+def _cycle(manifest: Path) -> RuntimeError | None:
+    """What dbt says of models that read each other once it runs them, and not when it parses."""
+    parents = json.loads(manifest.read_bytes()).get("parent_map", {})
+    try:
+        TopologicalSorter(parents).prepare()
+    except CycleError as error:
+        return RuntimeError(f"Found a cycle: {' --> '.join(error.args[1])}")
+    return None
+
+
+def _results(outcome: dbtRunnerResult) -> Iterable[RunResult]:
+    if outcome.exception is not None:
+        raise DbtFailedError(str(outcome.exception)) from outcome.exception
+    return getattr(outcome.result, "results", ())
+
+
+def _own_folder(settings: Settings) -> Path:
+    return settings.dagster_home / "dbt"
+
+
+def _target(settings: Settings) -> Path:
+    return _own_folder(settings) / "target"
+
+
+def _is_up_to_date(manifest: Path, settings: Settings) -> bool:
+    if not manifest.exists():
+        return False
+    written = manifest.stat().st_mtime
+    sources = [ROOT / "profiles.yml", *_files(PROJECT_DIR)]
+    if any(_changed_at(source) > written for source in sources):
+        return False
+    schemas = {
+        node["schema"]
+        for node in json.loads(manifest.read_bytes())["nodes"].values()
+        if node["resource_type"] == "model"
+    }
+    return settings.schema_name in schemas
+
+
+def _changed_at(path: Path) -> float:
+    try:
+        return path.stat().st_mtime
+    except FileNotFoundError:  # an editor's, and gone since it was listed
+        return 0.0
+
+
+def _files(folder: Path) -> Iterable[Path]:
+    """What dbt reads of the project, and the folders: everything but what it writes itself."""
+    try:
+        paths = list(folder.iterdir())
+    except FileNotFoundError:  # an editor's, and gone
+        return
+    for path in paths:
+        if path.is_dir() and path.name not in {"target", "logs"}:
+            yield path  # changes as well when a file in it is removed
+            yield from _files(path)
+        elif path.is_file():
+            yield path

@@ -1,0 +1,1 @@
+"""Making again what was lost, refused or derived by an older rule."""

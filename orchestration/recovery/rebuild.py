@@ -1,0 +1,226 @@
+"""`make rebuild`: the whole warehouse anew from the landed and archived files.
+
+It is made beside the old one, in its folder `rebuilding/`, and takes its place when it is whole:
+people query the old one until then, and a death before that changes nothing.
+"""
+
+import logging
+import os
+import shutil
+import sqlite3
+from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import ExitStack, closing, suppress
+from datetime import UTC, datetime
+from multiprocessing import get_context
+from pathlib import Path
+
+import duckdb
+
+from landed.folders import FOLDERS
+from orchestration.durable_files import sync_folder
+from orchestration.errors import RebuildRefusedError
+from orchestration.loading import journal, load
+from orchestration.loading.archive import DamagedArchiveError, archives, read_archive
+from orchestration.loading.insert import known_checksums
+from orchestration.loading.load import Progress
+from orchestration.models import command
+from orchestration.models.schema_name import refuse_another_name
+from orchestration.prepare import run_all_models
+from orchestration.recovery.ownership import users_things
+from orchestration.recovery.restore import Restored, restore, unmark_behind
+from orchestration.recovery.user_notes import Notes, add_notes, notes_of
+from orchestration.settings import SQLITE_CATALOG, Settings
+from orchestration.warehouse.connection import (
+    WarehouseMissingError,
+    WarehouseUnusableError,
+    connect,
+)
+from orchestration.warehouse.raw_tables import create_raw_tables
+from orchestration.warehouse.writer_lock import writer_lock
+
+log = logging.getLogger(__name__)
+
+_LOGS = ("-wal", "-shm")
+
+_DAMAGED = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
+
+
+def rebuild(
+    settings: Settings, *, without: bool = False, progress: Progress | None = None
+) -> Restored:
+    """Make the warehouse again, run all models on it, and put it in the place of the old one.
+
+    The writer's place is held all the time: loads wait, the receiver goes on.
+
+    Args:
+        settings: Where the warehouse and the files are.
+        without: Do it even if files are missing, whose events are then in no table any more.
+        progress: Told how many loads of how many are done.
+
+    Raises:
+        WriterBusyError: another writer did not finish in time; nothing was changed.
+        RebuildRefusedError: files are missing, or a user's tables would be; nothing was changed.
+        DbtFailedError: one of our models failed; nothing was changed.
+    """
+    beside = _beside(settings)
+    with writer_lock(settings), ExitStack() as unfinished:
+        shutil.rmtree(beside.catalog.parent, ignore_errors=True)
+        unfinished.callback(shutil.rmtree, beside.catalog.parent, ignore_errors=True)
+        _complete_journal(settings)
+        notes = _refuse_to_lose_others(settings)
+        with writer_lock(beside), connect(beside) as con:
+            create_raw_tables(con)
+            restored = restore(con, beside, progress)
+            strays = list(_not_loaded(con, settings))
+        if (restored.missing or restored.expired or strays) and not without:
+            raise RebuildRefusedError(
+                f"{len(restored.missing)} files are missing, {restored.expired} have expired with "
+                f"their archives, and {len(strays)} are not in the journal; the first: "
+                f"{', '.join([*restored.missing, *strays][:3]) or '-'}. "
+                "Without them the new warehouse would lack events that the old one may have. "
+                "Nothing was changed. `make rebuild WITHOUT=1` builds it without them."
+            )
+        _run_models(beside)
+        if notes:
+            with writer_lock(beside), connect(beside) as con:
+                add_notes(con, notes)
+        unfinished.pop_all()  # from here on it may be the only one
+        _take_its_place(settings, beside)
+        unmark_behind(settings)
+    return restored
+
+
+def _complete_journal(settings: Settings) -> None:
+    """Add to the journal what only the old warehouse knows, if it can be read."""
+    try:
+        with connect(settings) as con:
+            create_raw_tables(con)
+            journal.catch_up(con, settings.landing)
+    except (duckdb.Error, WarehouseUnusableError) as error:
+        log.warning("The old warehouse cannot be read, and is not asked: %s", error)
+
+
+def _refuse_to_lose_others(settings: Settings) -> Notes | None:
+    """Refuse while the old warehouse, if it can be read, has what no file and no model has.
+
+    Returns:
+        What the new one is told of it.
+    """
+    try:
+        with connect(settings, read_only=True) as con:
+            refuse_another_name(con, settings)
+            others = users_things(con, settings)
+            notes = notes_of(con)
+    except (duckdb.Error, WarehouseMissingError, WarehouseUnusableError):
+        return None
+    if others:
+        raise RebuildRefusedError(
+            f"The warehouse has {len(others)} tables, views, macros and columns that are not "
+            f"Seamline's and cannot be made from the files: {', '.join(others)}. Nothing was "
+            "changed. Copy what you need to files of your own (`copy … to 'x.parquet'`), drop "
+            "them, and run it again; then create them from the files."
+        )
+    return notes
+
+
+def _not_loaded(con: duckdb.DuckDBPyConnection, settings: Settings) -> Iterator[str]:
+    """Files that are where loaded files are, and in no load."""
+    for folder in FOLDERS:
+        names = [path.name for path in (settings.landing / load.LOADED / folder).glob("*.ndjson")]
+        for archive in archives(settings.landing, folder):
+            # what is behind damage, or has gone, is missing anyhow
+            with suppress(DamagedArchiveError, FileNotFoundError):
+                names += [name for name, _ in read_archive(archive)]
+        known = known_checksums(con, names)
+        yield from sorted(f"{folder}/{name}" for name in names if name not in known)
+
+
+def _beside(settings: Settings) -> Settings:
+    """The same house with another catalog; the Parquet files of both are in one folder."""
+    folder = settings.catalog.parent / "rebuilding"
+    return Settings.model_validate(
+        settings.model_dump(by_alias=True)
+        | {
+            "warehouse": f"{SQLITE_CATALOG}{folder / settings.catalog.name}",
+            "warehouse_data": settings.data,
+        }
+    )
+
+
+def _run_models(beside: Settings) -> None:
+    """Run them in a process of its own, with whose end dbt lets go of the new catalog."""
+    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as process:
+        process.submit(_run_models_here, beside).result()
+
+
+def _run_models_here(beside: Settings) -> None:
+    os.environ["SEAMLINE_WAREHOUSE"] = beside.warehouse
+    os.environ["SEAMLINE_WAREHOUSE_DATA"] = str(beside.data)
+    os.environ["SEAMLINE_COLUMNS"] = str(beside.columns)
+    os.environ["SEAMLINE_LANDING"] = str(beside.landing)
+    with command.rebuilding():
+        run_all_models(beside)
+
+
+def _take_its_place(settings: Settings, beside: Settings) -> None:
+    """Write the new catalog over the old one in one transaction of SQLite's.
+
+    So the file stays the one that readers know: whoever connects, at whatever moment, reads the old
+    one or the new one, and a death leaves one of them. Another file under the same name could meet
+    a log that a reader of the old one has left beside it, or has still open.
+
+    Raises:
+        RebuildRefusedError: it could not be written, as the disk is full; nothing was changed.
+    """
+    aside = settings.catalog.with_name(
+        f"{settings.catalog.name}.before-{datetime.now(UTC):%Y%m%dT%H%M%S.%fZ}"
+    )
+    for path in settings.data.rglob("*.parquet"):
+        with suppress(FileNotFoundError):
+            path.touch()  # orphans from now on, which go in a day, when nobody reads them any more
+    try:
+        if _is_filled(settings.catalog):
+            kept = beside.catalog.with_name("before")
+            _write_into(kept, settings.catalog)
+            kept.rename(aside)
+            _write_into(settings.catalog, beside.catalog)
+        else:
+            _replace(settings.catalog, beside.catalog, aside)
+    except sqlite3.DatabaseError as error:
+        if error.sqlite_errorcode & 0xFF not in _DAMAGED:
+            raise RebuildRefusedError(
+                f"{settings.catalog} cannot be written to: {error}. Nothing was changed."
+            ) from error
+        _replace(settings.catalog, beside.catalog, aside)
+    sync_folder(settings.catalog.parent)
+    shutil.rmtree(beside.catalog.parent)
+    if aside.exists():
+        log.info("The old catalog is %s; remove it when nothing is missed.", aside.name)
+
+
+def _write_into(catalog: Path, source: Path) -> None:
+    """Make a catalog what another one is, with all that is in its log, in one transaction."""
+    with closing(sqlite3.connect(source)) as new, closing(sqlite3.connect(catalog)) as old:
+        old.execute("pragma synchronous = full")
+        new.backup(old)
+        # not waiting for readers: what they need stays in the log until they end
+        old.execute("pragma busy_timeout = 0")
+        old.execute("pragma wal_checkpoint(truncate)")
+
+
+def _replace(catalog: Path, source: Path, aside: Path) -> None:
+    """Put a catalog in the place of one that is damaged or gone, so that nobody can be reading it.
+
+    What is left of that gets another name, its log first: it would be read as the new one's.
+    """
+    with closing(sqlite3.connect(source)) as new:
+        new.execute("pragma wal_checkpoint(truncate)")
+    for part in (*_LOGS, ""):
+        with suppress(FileNotFoundError):
+            Path(f"{catalog}{part}").rename(f"{aside}{part}")
+    source.rename(catalog)
+
+
+def _is_filled(catalog: Path) -> bool:
+    return catalog.exists() and catalog.stat().st_size > 0

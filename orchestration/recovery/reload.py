@@ -1,0 +1,212 @@
+"""Trying again what was rejected: under today's rules and settings it may be an event.
+
+What is one moves from `raw.rejected` to the table of its call, in one transaction, with the time at
+which it was received and the file and line it came in. The models then take it like any other.
+"""
+
+from collections import Counter, defaultdict
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+
+import duckdb
+import pyarrow as pa
+
+from landed.folders import CALLS
+from landed.line import MAX_DEPTH
+from orchestration.loading import journal, pending_models
+from orchestration.loading.fields import FieldNotes
+from orchestration.loading.insert import HOUR, UNKNOWN, insert_events
+from orchestration.loading.journal import JournaledLoad
+from orchestration.loading.landed_file import (
+    Contents,
+    LandedFile,
+    Lines,
+    Rejects,
+    without_nul,
+)
+from orchestration.loading.load import next_load_id, refuse_if_behind
+from orchestration.settings import Settings
+from orchestration.warehouse.connection import connect
+from orchestration.warehouse.raw_tables import create_raw_tables
+from orchestration.warehouse.transaction import transaction
+from orchestration.warehouse.writer_lock import writer_lock
+from receiver.events.check import Event, Limits, check_event
+from receiver.events.json_text import places, without_member
+from receiver.events.made_up_ids import OfLine
+from receiver.events.shared_fields import NOTHING_SHARED
+from receiver.settings import Settings as ReceiverSettings
+
+_AT_ONCE = 500
+
+_NO_LIMITS = Limits(event_bytes=2**62, depth=MAX_DEPTH)
+
+
+@dataclass
+class Reloaded:
+    """What became of the rejected records."""
+
+    tried: int = 0
+    moved: int = 0
+    left: dict[str, int] = field(default_factory=dict)
+    """Reason → records that are still none."""
+
+
+def limits_of_today() -> Limits:
+    """What an event may measure, as the receiver is set up now.
+
+    Raises:
+        WrongSettingsError: the receiver's settings do not fit.
+    """
+    receiving = ReceiverSettings()
+    return Limits(receiving.event_bytes, receiving.depth)
+
+
+def reload_rejected(settings: Settings, limits: Limits) -> Reloaded:
+    """Check every rejected record once more, as the receiver checks an event.
+
+    Args:
+        settings: where the warehouse is.
+        limits: what an event may measure now.
+
+    Raises:
+        WriterBusyError: another writer did not finish in time; nothing was changed.
+        WarehouseBehindError: the warehouse lacks what it once had (`restore` first).
+    """
+    done = Reloaded()
+    with writer_lock(settings), connect(settings) as con:
+        create_raw_tables(con)
+        refuse_if_behind(con, settings)
+        journal.catch_up(con, settings.landing)
+        con.execute(
+            "create temp table tried as "
+            "select file, line, row_number() over (order by file, line) as number from raw.rejected"
+        )
+        for first in range(0, _count(con, "tried"), _AT_ONCE):
+            con.execute(
+                "create or replace temp table chosen as "
+                "select file, line from tried where number > $1 and number <= $1 + $2",
+                [first, _AT_ONCE],
+            )
+            load = (next_load_id(con, settings.landing), datetime.now(UTC).replace(tzinfo=None))
+            tried, moved = _move_chosen(con, settings, limits, *load)
+            done.tried += tried
+            done.moved += moved
+            journal.catch_up(con, settings.landing)
+        done.left = dict(
+            con.execute("select reason, count(*) from raw.rejected group by reason").fetchall()
+        )
+    return done
+
+
+def move_again(con: duckdb.DuckDBPyConnection, settings: Settings, load: JournaledLoad) -> int:
+    """Do what the journal says an earlier reload did.
+
+    Returns:
+        How many records were moved.
+    """
+    lines = [(part.file, line) for part in load.moved for line in part.lines]
+    names, numbers = zip(*lines, strict=True)
+    con.register("lines", pa.table({"file": pa.array(names), "line": pa.array(numbers)}))
+    con.execute("create or replace temp table chosen as from lines")
+    con.unregister("lines")
+    _, moved = _move_chosen(
+        con, settings, _NO_LIMITS, load.load_id, load.loaded_at.replace(tzinfo=None)
+    )
+    return moved
+
+
+def _move_chosen(
+    con: duckdb.DuckDBPyConnection,
+    settings: Settings,
+    limits: Limits,
+    load_id: int,
+    loaded_at: datetime,
+) -> tuple[int, int]:
+    """Move what is an event of the records in `chosen`; return how many were tried and moved."""
+    records = con.execute(
+        """
+        select file, line, call, source, sent_at, body,
+            strftime(received_at, '%Y-%m-%dT%H:%M:%S.%fZ')
+        from raw.rejected semi join chosen using (file, line)
+        where body is not null order by file, line
+        """
+    ).fetchall()
+    by_file: dict[tuple[str, str], Lines] = defaultdict(Lines)
+    for name, number, call, source, sent_at, body, received_at in records:
+        path_call = call if call in CALLS else None
+        ids = OfLine(name, number)
+        event = check_event(bytes(body), NOTHING_SHARED, path_call, limits, ids=ids)
+        if isinstance(event, Event) and received_at is not None:
+            lines = by_file[name, event.call]
+            lines.message_id.append(without_nul(event.message_id))
+            lines.received_at.append(received_at)
+            lines.sent_at.append(without_nul(event.sent_at) if event.sent_at else sent_at)
+            lines.source.append(source)
+            lines.payload.append(_without_write_key(event.payload).decode())
+            lines.line.append(number)
+    portion = [
+        Contents(LandedFile(Path(name), call), 0, "", lines, Rejects(), load_id)
+        for (name, call), lines in by_file.items()
+    ]
+    pending_models.mark(settings, (call for _, call in by_file), load_id)
+    return len(records), _insert(con, portion, load_id, loaded_at) if portion else 0
+
+
+def _insert(
+    con: duckdb.DuckDBPyConnection, portion: list[Contents], load_id: int, loaded_at: datetime
+) -> int:
+    """Insert the events, take them out of the rejected, and note both in ledger and counts."""
+    moved = pa.table(
+        {
+            "file": [one.file.name for one in portion for _ in one.lines.line],
+            "line": [line for one in portion for line in one.lines.line],
+        }
+    )
+    with transaction(con):
+        unusable: Counter[str] = Counter()
+        notes = FieldNotes(con)
+        for call in CALLS:
+            of_call = [one for one in portion if one.file.call == call]
+            unusable += insert_events(con, call, of_call, notes)
+        notes.add()
+        con.register("moved", moved)
+        con.execute(
+            f"""
+            insert into raw.landed_count
+            select $1, coalesce(call, '{UNKNOWN}'), coalesce(source, '{UNKNOWN}'), {HOUR}, -count(*)
+            from raw.rejected semi join moved using (file, line) where load_id < $1 group by all
+            """,  # noqa: S608 - our own words
+            [load_id],
+        )
+        # what the warehouse itself could not read was put back by insert_events, with its reason
+        con.execute(
+            "delete from raw.rejected where load_id < $1 "
+            "and (file, line) in (select (file, line) from moved)",
+            [load_id],
+        )
+        con.execute(
+            """
+            insert into raw.landed_file
+            select file, 'rejected', 0, known.sha256, count(*), -count(*), $1, $2
+            from moved
+            join (select distinct file, sha256 from raw.landed_file) as known using (file)
+            anti join (select file, line from raw.rejected where load_id = $1) as put_back
+                using (file, line)
+            group by file, known.sha256
+            """,
+            [load_id, loaded_at],
+        )
+        con.unregister("moved")
+    return len(moved) - unusable.total()
+
+
+def _without_write_key(payload: bytes) -> bytes:
+    """The event without the key that some SDKs put into it; all else stays byte for byte."""
+    has_key = any(member.key == "writeKey" for member in places(payload))
+    return without_member(payload, "writeKey") if has_key else payload
+
+
+def _count(con: duckdb.DuckDBPyConnection, table: str) -> int:
+    row = con.execute(f"select count(*) from {table}").fetchone()  # noqa: S608 - our own
+    return int(row[0]) if row else 0

@@ -1,0 +1,55 @@
+"""The upkeep of the warehouse, all of it once."""
+
+from dataclasses import dataclass
+from datetime import timedelta
+
+from orchestration.settings import Settings
+from orchestration.upkeep.orphans import remove_orphans
+from orchestration.upkeep.parquet_files import Rewritten, rewrite_small_files
+from orchestration.upkeep.short_turns import Turns
+from orchestration.upkeep.snapshots import STEP, Expired, expire_snapshots
+from orchestration.upkeep.sqlite_space import vacuum
+
+
+@dataclass
+class Done:
+    """What was done."""
+
+    rewritten: Rewritten
+    expired: Expired
+    orphans: int
+    catalog_bytes: int
+    longest_turn_seconds: float
+    """The longest that a load had to wait."""
+
+
+def keep_small(settings: Settings, step: timedelta = STEP) -> Done:
+    """Write small files together, expire snapshots, remove orphans, shrink the catalog.
+
+    In this order: the snapshot in which small files are written together is the one that is kept.
+
+    Raises:
+        WriterBusyError: another writer did not finish in time; what was done before stays.
+    """
+    rewritten = rewrite_small_files(settings)
+    expired = expire_snapshots(settings, step)
+    orphans, _ = remove_orphans(settings)
+    waited = [rewritten.longest_turn_seconds, expired.longest_turn_seconds]
+    waited.append(shrink_catalog(settings))
+    return Done(rewritten, expired, orphans, settings.catalog.stat().st_size, max(waited))
+
+
+def shrink_catalog(settings: Settings) -> float:
+    """Give the catalog's free pages back, if there are many.
+
+    Returns:
+        How many seconds a load had to wait for that.
+
+    Raises:
+        WriterBusyError: another writer did not finish in time.
+    """
+    turns = Turns(settings)
+    # without a connection of our own: closing one of two would free the locks of both
+    with turns.turn():
+        vacuum(settings.catalog)
+    return turns.longest_seconds

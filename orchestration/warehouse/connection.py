@@ -1,0 +1,169 @@
+"""The warehouse: a DuckLake whose catalog is a SQLite file and whose tables are Parquet files."""
+
+import sqlite3
+import sys
+import weakref
+from contextlib import closing
+from pathlib import Path
+
+import duckdb
+from duckdb_extensions import import_extension
+
+from orchestration.durable_files import make_folder
+from orchestration.settings import Settings
+from orchestration.warehouse.catalog import DATABASE
+from orchestration.warehouse.catalog_copy import Catalog, CatalogBusyError, copy_of, may_open
+from orchestration.warehouse.raw_tables import create_raw_tables
+from orchestration.warehouse.writer_lock import is_ours, writer_lock
+
+EXTENSIONS = ("ducklake", "sqlite_scanner")
+EXTENSION_DIRECTORY = Path(sys.prefix) / "duckdb_extensions"
+"""Inside the environment, so that neither the network nor the home directory is touched."""
+
+CONFIG: dict[str, str | bool | int | float | list[str]] = {
+    "extension_directory": str(EXTENSION_DIRECTORY),
+    "autoinstall_known_extensions": False,
+    "autoload_known_extensions": False,
+}
+
+
+class WarehouseMissingError(Exception):
+    """There is no warehouse to read yet."""
+
+
+class WarehouseUnusableError(Exception):
+    """The catalog's file cannot be opened."""
+
+
+class NotTheWriterError(Exception):
+    """A connection for writing was asked for by somebody who is not the one writer."""
+
+
+def connect(settings: Settings, *, read_only: bool = False) -> duckdb.DuckDBPyConnection:
+    """Open the warehouse.
+
+    Args:
+        settings: Where it is.
+        read_only: For readers, who then can neither write nor create it. Any number of them may
+            read while the one writer writes. Who may only read the files reads the warehouse as
+            it is now, in a copy of its catalog. Who writes has to hold the writer's lock:
+            `with writer_lock(settings), connect(settings) as con`.
+
+    Returns:
+        A DuckDB connection with the lake attached and selected as `seamline`, in UTC.
+
+    Raises:
+        NotTheWriterError: it is for writing, and this thread does not hold the lock.
+        WarehouseMissingError: `read_only`, and nothing has been loaded yet.
+        WarehouseUnusableError: there is a catalog, and it cannot be opened, or not now.
+    """
+    if not read_only:
+        if not is_ours(settings):
+            raise NotTheWriterError(
+                f"Only who holds the writer's lock opens {settings.catalog} for writing. Nothing "
+                "was opened or made; to read, connect with `read_only=True`."
+            )
+        create_catalog(settings)
+    catalog = catalog_to_open(settings, read_only=read_only)
+    con = duckdb.connect(config=CONFIG)
+    weakref.finalize(con, catalog.remove_copy)
+    load_extensions(con)
+    con.execute("set TimeZone = 'UTC'")
+    try:
+        con.execute(attach_sql(settings, catalog.path, read_only=read_only))
+    except duckdb.Error as error:
+        raise WarehouseUnusableError(
+            f"{settings.catalog} cannot be opened: {error}. Nothing was changed: what waits stays "
+            f"in {settings.landing}, and what was loaded is in its folders loaded/ and archive/."
+        ) from error
+    con.execute(f"use {DATABASE}")
+    return con
+
+
+def catalog_to_open(settings: Settings, *, read_only: bool) -> Catalog:
+    """The catalog itself, or a copy of it for those who may only read it.
+
+    Raises:
+        WarehouseMissingError: `read_only`, and nothing has been loaded yet.
+        WarehouseUnusableError: `read_only`, and it cannot be read.
+    """
+    if not read_only:
+        return Catalog(settings.catalog)
+    try:
+        if may_open(settings.catalog):
+            return Catalog(settings.catalog)
+        return copy_of(settings.catalog)
+    except FileNotFoundError:
+        raise WarehouseMissingError(
+            f"There is no warehouse at {settings.catalog} yet (SEAMLINE_WAREHOUSE). "
+            "`make run` or `make load` makes it."
+        ) from None
+    except PermissionError as error:
+        raise WarehouseUnusableError(
+            f"{error.filename} may not be read: {error.strerror}. Whoever queries the warehouse "
+            f"has to be let read {settings.catalog.parent} and all that is in it (docs/dbt.md)."
+        ) from error
+    except (CatalogBusyError, sqlite3.DatabaseError, OSError) as error:
+        raise WarehouseUnusableError(
+            f"{settings.catalog} cannot be opened: {error}. Nothing was changed."
+        ) from error
+
+
+def load_extensions(con: duckdb.DuckDBPyConnection) -> None:
+    """Install the extensions from their wheels, where they are not yet, and load them."""
+    for extension in EXTENSIONS:
+        import_extension(extension, con=con)
+        con.load_extension(extension)
+
+
+def create_catalog(settings: Settings) -> None:
+    """Make the catalog file and its folder, with write-ahead logging switched on for good.
+
+    Without it readers and the writer shut each other out (docs/decisions/0002-warehouse.md).
+    """
+    for folder in (settings.data, settings.catalog.parent):
+        make_folder(folder, mode=0o777)
+    if settings.catalog.exists() and settings.catalog.stat().st_size:
+        # opened and closed here, it would lose the locks that DuckDB holds on it in this process
+        return
+    with closing(sqlite3.connect(settings.catalog)) as catalog:
+        catalog.execute("pragma journal_mode = wal")
+
+
+def create_warehouse(settings: Settings) -> None:
+    """Make the warehouse and its raw tables, empty, as far as they are missing.
+
+    Raises:
+        WriterBusyError: another writer did not finish in time; nothing was changed.
+    """
+    with writer_lock(settings), connect(settings) as con:
+        create_raw_tables(con)
+
+
+def attach_options(settings: Settings) -> dict[str, str | int | bool]:
+    """The options of ATTACH.
+
+    The folder of the Parquet files is given each time, so that a warehouse that was moved opens.
+    Inlining of small inserts into the catalog is off: it has had wrong results.
+    """
+    return {
+        "data_path": f"{settings.data}/",
+        "override_data_path": True,
+        "data_inlining_row_limit": 0,
+        "meta_busy_timeout": 10_000,
+    }
+
+
+def attach_sql(settings: Settings, catalog: Path | None = None, *, read_only: bool = False) -> str:
+    """The ATTACH statement, of the catalog or of another file in its place."""
+    options = [f"{name} {_literal(value)}" for name, value in attach_options(settings).items()]
+    if read_only:
+        options.append("read_only")
+    address = _literal(f"ducklake:sqlite:{catalog or settings.catalog}")
+    return f"attach {address} as {DATABASE} ({', '.join(options)})"
+
+
+def _literal(value: str | int | bool) -> str:
+    if isinstance(value, str):
+        return "'" + value.replace("'", "''") + "'"
+    return str(value).lower()

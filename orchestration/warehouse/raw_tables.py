@@ -1,0 +1,150 @@
+"""The raw tables: their names, their columns, and how they come to be."""
+
+import duckdb
+
+from landed.folders import CALLS
+from orchestration.recovery.nul_rows import replace_nuls
+from orchestration.warehouse.catalog import columns_in
+from orchestration.warehouse.transaction import transaction
+
+WITH_TABLE = tuple(call for call in CALLS if call != "delete")
+"""The calls that have a final table: `delete` is an order, not an event to count."""
+
+_EVENT = """
+    message_id varchar,
+    received_at timestamp,
+    sent_at varchar,
+    source varchar,
+    payload json,
+    load_id bigint,
+    file varchar,
+    line bigint
+"""
+
+_REJECTED = """
+    message_id varchar,
+    received_at timestamp,
+    sent_at varchar,
+    source varchar,
+    call varchar,
+    reason varchar,
+    body blob,
+    load_id bigint,
+    file varchar,
+    line bigint
+"""
+
+_LEDGER = """
+    file varchar,
+    call varchar,
+    bytes bigint,
+    sha256 varchar,
+    rows bigint,
+    rejected bigint,
+    load_id bigint,
+    loaded_at timestamp
+"""
+
+_RESTORED = """
+    load_id bigint,
+    restored_at timestamp,
+    files bigint,
+    missing bigint
+"""
+
+_LANDED_COUNT = """
+    load_id bigint,
+    call varchar,
+    source varchar,
+    hour timestamp,
+    lines bigint
+"""
+
+_COMPLETENESS = """
+    call varchar,
+    source varchar,
+    hour timestamp,
+    received bigint,
+    loaded bigint,
+    rejected bigint,
+    waiting bigint,
+    rows bigint,
+    duplicate bigint,
+    counted_at timestamp,
+    counted_load_id bigint,
+    folded bigint,
+    unread_times bigint
+"""
+
+_ERASURE = """
+    erased_at timestamp,
+    kind varchar,
+    hash varchar,
+    lines bigint,
+    files bigint
+"""
+
+_REPAIR = """
+    repaired_at timestamp,
+    what varchar,
+    rows bigint
+"""
+
+_FIELD = """
+    call varchar,
+    event varchar,
+    path varchar,
+    keys varchar[],
+    type varchar,
+    count bigint,
+    first_seen timestamp,
+    last_seen timestamp,
+    first_load_id bigint,
+    first_file varchar,
+    first_line bigint,
+    last_load_id bigint
+"""
+
+COLUMNS = {
+    **{f'raw."{call}"': _EVENT for call in CALLS},
+    "raw.rejected": _REJECTED,
+    "raw.landed_file": _LEDGER,
+    "raw.landed_count": _LANDED_COUNT,
+    "raw.restored": _RESTORED,
+    "raw.completeness": _COMPLETENESS,
+    "raw.erasure": _ERASURE,
+    "raw.erased_field": _FIELD,
+    "raw.field": _FIELD,
+    "raw.repair": _REPAIR,
+}
+"""Quoted table name → its columns. No keys and no indexes: one writer and the ledger hold order."""
+
+
+def is_current(con: duckdb.DuckDBPyConnection) -> bool:
+    """Whether the warehouse is of this version: no raw table is missing."""
+    return not {table.removeprefix("raw.").strip('"') for table in COLUMNS} - {
+        *columns_in(con, "raw")
+    }
+
+
+def create_raw_tables(con: duckdb.DuckDBPyConnection) -> None:
+    """Create the raw tables that are missing, empty, and columns that came with a later version.
+
+    Rows of versions that let NULs in are put right with it, once: `raw.repair` is the mark.
+    """
+    known = columns_in(con, "raw")
+    statements = []
+    for table, columns in COLUMNS.items():
+        has = known.get(table.removeprefix("raw.").strip('"'))
+        if has is None:
+            statements.append(f"create table {table} ({columns})")
+        else:
+            lacked = [column for column in columns.split(",") if column.split()[0] not in has]
+            statements += [f"alter table {table} add column {column}" for column in lacked]
+    if statements:
+        # in one transaction: outside of one, each statement reads the whole catalog
+        with transaction(con):
+            for statement in ["create schema if not exists raw", *statements]:
+                con.execute(statement)
+            if known and "repair" not in known:
+                replace_nuls(con)

@@ -1,0 +1,96 @@
+"""One writer at a time: the load, dbt and everything else that writes to the warehouse."""
+
+import json
+import os
+import re
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from datetime import UTC, datetime
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+from orchestration.durable_files import make_folder
+from orchestration.settings import Settings
+
+_TELLING = {"dagster", "dbt", "orchestration", "stack"}
+"""Programs whose first argument is the name of a command, and nothing that a person typed in."""
+
+
+class WriterBusyError(Exception):
+    """Another process has been writing for longer than we wait."""
+
+
+def file_lock(settings: Settings, *, is_singleton: bool = False) -> FileLock:
+    """The lock file beside the catalog. The kernel frees it when its holder dies."""
+    make_folder(settings.catalog.parent, mode=0o777)
+    return FileLock(settings.catalog.parent / "writer.lock", is_singleton=is_singleton)
+
+
+@contextmanager
+def writer_lock(settings: Settings) -> Iterator[None]:
+    """Be the one writer for the length of a `with` block.
+
+    A thread that is the writer already goes on at once, and stays it until the outermost block
+    ends. Who holds the lock, and since when, is in its file for those who wait.
+
+    Raises:
+        WriterBusyError: after `SEAMLINE_LOCK_SECONDS`.
+    """
+    lock = file_lock(settings, is_singleton=True)
+    is_outermost = not lock.is_locked
+    try:
+        lock.acquire(timeout=settings.lock_seconds)
+    except Timeout:
+        raise WriterBusyError(
+            f"Another process has been writing to the warehouse for longer than "
+            f"{settings.lock_seconds:g} s: {_holder(Path(lock.lock_file))}. Nothing was changed; "
+            "what waits stays in the landing folder. Try again, or wait longer with "
+            "SEAMLINE_LOCK_SECONDS."
+        ) from None
+    try:
+        if is_outermost:
+            _sign(Path(lock.lock_file))
+        yield
+    finally:
+        lock.release()
+
+
+def is_ours(settings: Settings) -> bool:
+    """Whether this thread is the one writer."""
+    return bool(file_lock(settings, is_singleton=True).is_locked)
+
+
+def is_held(settings: Settings) -> bool:
+    """Whether some process is writing right now."""
+    lock = file_lock(settings)
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        return True
+    lock.release()
+    return False
+
+
+def _sign(file: Path) -> None:
+    since = datetime.now(UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
+    signature = {"pid": os.getpid(), "command": _command(sys.argv), "since": since}
+    with suppress(OSError):  # a full disk: whoever waits is told less, and the writer goes on
+        file.write_text(json.dumps(signature))
+
+
+def _holder(file: Path) -> str:
+    try:
+        holder = json.loads(file.read_text())
+        return f"{holder['command']}, process {holder['pid']}, since {holder['since']} ({file})"
+    except (OSError, ValueError, KeyError, TypeError):
+        return f"it holds {file}"
+
+
+def _command(arguments: list[str]) -> str:
+    """The program, and which of its commands it is; no more, as an argument may name a person."""
+    program = Path(arguments[0] or "python")
+    name = program.parent.name if program.name == "__main__.py" else program.name
+    named = [word for word in arguments[1:2] if re.fullmatch(r"[a-z][a-z-]*", word)]
+    return " ".join([name, *named]) if name in _TELLING else name

@@ -1,0 +1,1 @@
+"""Events: from a body's bytes to what is landed of each, or the reason why not."""

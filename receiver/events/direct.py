@@ -1,0 +1,91 @@
+"""Direct senders: SDKs that send to us, and what Segment's servers would do with their events.
+
+Segment drops what `integrations` shuts a destination out of, and puts the address a request
+came from into the `context` of what a device sent. For a webhook it has done both already.
+"""
+
+from collections.abc import Mapping
+from functools import cached_property
+
+import msgspec
+
+from receiver.events.json_text import without_member
+from receiver.events.shared_fields import SharedFields
+
+# What an event says of where it was made, in the words of the SDKs and of Segment.
+_DEVICE_CHANNELS = frozenset({"browser", "client", "mobile"})
+_DEVICE_LIBRARIES = frozenset(
+    {
+        "analytics.js",
+        "analytics-android",
+        "analytics-ios",
+        "analytics-kotlin",
+        "analytics-react-native",
+        "analytics-swift",
+        "analytics-flutter",
+    }
+)
+
+
+class DirectSender:
+    """The sender of one request, as far as it matters to the events in it."""
+
+    def __init__(self, integration: str, address: str | None, *, is_device: bool = False) -> None:
+        """Take what is known of the sender.
+
+        Args:
+            integration: our name in the events' `integrations`; case matters.
+            address: where the request came from, if that is known.
+            is_device: whether events that do not say it were made where the request was.
+        """
+        self._integration = integration
+        self.address = address
+        self._is_device = is_device
+
+    def shuts_us_out(self, event: Mapping[str, object]) -> bool:
+        """Say whether an event's `integrations` says that it is not for us.
+
+        Args:
+            event: decoded, with what its batch shares.
+        """
+        integrations = event.get("integrations")
+        if not isinstance(integrations, dict):
+            return False
+        ours = integrations.get(self._integration)
+        if ours is False:
+            return True
+        is_named = bool(ours) or isinstance(ours, dict)  # options are a yes, also without any
+        return integrations.get("All") is False and not is_named
+
+    def completed(self, payload: bytes, event: Mapping[str, object]) -> bytes:
+        """Return an event's bytes with the device's address in them, and without the write key.
+
+        Args:
+            payload: the event's bytes, with what its batch shares.
+            event: the same event, decoded.
+        """
+        # The key is a credential of the request. Who reads the warehouse needs none.
+        if "writeKey" in event:
+            payload = without_member(payload, "writeKey")
+        if self.address and self._was_made_there(event):
+            payload = self._address_as_shared.merged_into(payload, event)
+        return payload
+
+    @cached_property
+    def _address_as_shared(self) -> SharedFields:
+        # Like a batch's own context: an event that has an `ip` keeps it.
+        return SharedFields({"context": msgspec.json.encode({"ip": self.address})})
+
+    def _was_made_there(self, event: Mapping[str, object]) -> bool:
+        """Say whether an event was made where its request came from, and not on a server."""
+        context = event.get("context")
+        if not isinstance(context, dict):
+            context = {}
+        if isinstance(direct := context.get("direct"), bool):
+            return direct
+        for channel in (event.get("channel"), context.get("channel")):
+            if isinstance(channel, str):
+                return channel in _DEVICE_CHANNELS
+        library = context.get("library")
+        name = library.get("name") if isinstance(library, dict) else None
+        return self._is_device or (isinstance(name, str) and name in _DEVICE_LIBRARIES)

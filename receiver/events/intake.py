@@ -1,0 +1,108 @@
+"""Intake: from a request's events to lines on the disk."""
+
+import time
+from collections.abc import Iterable, Iterator
+
+from flask import g
+from msgspec import Raw
+
+from landed.folders import CALLS, REJECTED
+from receiver.events.check import Event, Rejected, ShutOut, Suppressed, check_event
+from receiver.events.direct import DirectSender
+from receiver.events.made_up_ids import OfRequest, OfView
+from receiver.events.shared_fields import NOTHING_SHARED, SharedFields
+from receiver.files.envelope import good_line, received_stamps, rejected_line
+from receiver.files.lines import Lines
+from receiver.senders.sources import Source
+from receiver.server.native_threads import let_others_run
+from receiver.state import current_receiver
+
+_TURN_BYTES = 2 << 20  # about 10 ms of work
+_ENVELOPE_BYTES = 220  # so that empty events count as well
+
+
+def land_events(
+    source: Source,
+    items: Iterable[bytes | Raw],
+    shared: SharedFields = NOTHING_SHARED,
+    path_call: str | None = None,
+    direct: DirectSender | None = None,
+    *,
+    is_view: bool = False,
+) -> None:
+    """Return when every event of a request that is for us is on the disk, good or rejected.
+
+    Args:
+        source: who sent them.
+        items: the events' bytes.
+        shared: what the batch says about all of them.
+        path_call: the call the request's path names.
+        direct: the SDK they came from, if they did not come by way of Segment.
+        is_view: whether the request shows an image, and so is never sent again.
+
+    Raises:
+        NotLandedError: they have to be sent again.
+    """
+    receiver = current_receiver()
+    limits, suppressed = receiver.limits, receiver.suppression.current()
+    address = direct.address if direct else None
+    ids = OfView() if is_view else OfRequest(source.name, address, time.time(), shared.sent_at)
+    _land(
+        source,
+        (
+            check_event(item, shared, path_call, limits, direct, suppressed, ids)
+            for item in _in_turns(items, shared.size)
+        ),
+    )
+    if ids.made:
+        receiver.metrics.note_made_up_ids(source.name, ids.made)
+
+
+def land_unusable(source: Source, reason: str, body: bytes, path_call: str | None = None) -> None:
+    """Return when a body that could not be cut into events is on the disk, whole.
+
+    Raises:
+        NotLandedError: it has to be sent again.
+    """
+    suppressed = current_receiver().suppression.current()
+    if suppressed and suppressed.is_in(body):
+        _land(source, [Suppressed(path_call)])
+    else:
+        _land(source, [Rejected(reason, body, path_call)])
+
+
+def _in_turns(items: Iterable[bytes | Raw], shared_bytes: int) -> Iterator[bytes]:
+    """Yield events, and let other requests run now and then, whatever becomes of the events."""
+    turn = 0
+    for item in items:
+        event = bytes(item)
+        turn += len(event) + shared_bytes + _ENVELOPE_BYTES
+        if turn > _TURN_BYTES:
+            let_others_run()
+            turn = 0
+        yield event
+
+
+def _land(source: Source, checked: Iterable[Event | Rejected | ShutOut | Suppressed]) -> None:
+    lines = Lines()
+    shut_out = suppressed = 0
+    reasons: dict[str, int] = {}
+    stamps = received_stamps(time.time_ns() // 1000)
+    for one, received_at in zip(checked, stamps, strict=False):
+        if isinstance(one, Event):
+            call, message_id, sent_at, payload = one
+            lines.add(call, good_line(message_id, received_at, sent_at, source.name, payload))
+        elif isinstance(one, ShutOut):
+            shut_out += 1
+        elif isinstance(one, Suppressed):
+            suppressed += 1
+        else:
+            reasons[one.reason] = reasons.get(one.reason, 0) + 1
+            line = rejected_line(received_at, source.name, one.call, one.reason, one.body)
+            lines.add(REJECTED, line)
+    g.source, g.events, g.rejected = source.name, lines.events, sum(reasons.values())
+    g.shut_out, g.suppressed = shut_out, suppressed
+    receiver = current_receiver()
+    receiver.committer.land(lines)
+    by_call = {call: len(of_call) for call, of_call in lines.by_folder.items() if call in CALLS}
+    receiver.metrics.note_landed(source.name, by_call, reasons, shut_out, suppressed)

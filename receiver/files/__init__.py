@@ -1,0 +1,1 @@
+"""Files: landed lines on the disk, synced before the answer."""

@@ -1,0 +1,221 @@
+"""Group commit: one committer makes durable what many requests have gathered.
+
+Requests add their lines to the group that is gathering, and wait. The committer takes the
+group, writes and syncs it, and wakes those it served; what comes meanwhile gathers in the
+next one. There is no timer: the sync itself sets the pace.
+"""
+
+import os
+import threading
+import time
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import NamedTuple
+
+import structlog
+
+from receiver.errors import NotLandedError
+from receiver.files.landed_file import LandedFile
+from receiver.files.lines import Lines
+from receiver.files.open_files import OpenFiles, Trouble
+from receiver.server.native_threads import run_native
+
+EXIT_AFTER_IO_ERROR = 74  # EX_IOERR
+_TIME_TO_ANSWER = 0.5
+_RETRY_AFTER_TROUBLE = 1.0
+
+log = structlog.get_logger()
+
+
+def exit_soon() -> None:
+    """End the process once waiting requests have had time to be answered.
+
+    What is in the files is no longer known. The process that takes this one's place
+    recovers them.
+    """
+    timer = threading.Timer(_TIME_TO_ANSWER, os._exit, [EXIT_AFTER_IO_ERROR])
+    timer.daemon = True
+    timer.start()
+
+
+class Commit(NamedTuple):
+    """What became of one commit, and what waits after it."""
+
+    events: int
+    seconds: float
+    failed: bool
+    waiting_events: int
+    waiting_bytes: int
+
+
+class _Group:
+    """Lines that become durable together, and the requests that wait for it."""
+
+    def __init__(self) -> None:
+        self.lines = Lines()
+        self.done = threading.Event()
+        self.trouble: Trouble | None = None
+
+
+class Committer:
+    """Makes lines durable. `land` is all the HTTP side knows of landing."""
+
+    def __init__(
+        self,
+        files: OpenFiles,
+        *,
+        queue_bytes: int,
+        queue_events: int,
+        commit_seconds: float,
+        on_fatal: Callable[[], object] = exit_soon,
+        on_commit: Callable[[Commit], object] = id,
+    ) -> None:
+        """Prepare; nothing runs before `start`.
+
+        Args:
+            files: what is written to; from now on the committer's alone.
+            queue_bytes: bytes that may wait.
+            queue_events: events that may wait.
+            commit_seconds: how long a request waits.
+            on_fatal: called when what is in the files can no longer be known.
+            on_commit: called after each commit, once those it served are awake.
+        """
+        self._files = files
+        self._queue_bytes = queue_bytes
+        self._queue_events = queue_events
+        self._commit_seconds = commit_seconds
+        self._on_fatal = on_fatal
+        self._on_commit = on_commit
+        self._changed = threading.Condition(threading.Lock())
+        self._gathering = _Group()
+        self._waiting_bytes = 0
+        self._waiting_events = 0
+        self._closing = False
+        self._running = False
+        self._last_trouble: tuple[float, str] | None = None
+        self._thread = threading.Thread(target=self._run, name="committer", daemon=True)
+
+    def start(self) -> None:
+        """Start committing."""
+        self._running = True
+        self._thread.start()
+
+    def land(self, lines: Lines) -> None:
+        """Return when the lines are on the disk, all of them.
+
+        Raises:
+            NotLandedError: they may not be, and have to be sent again.
+        """
+        if not lines.events:
+            return
+        with self._changed:
+            self._refuse(lines)
+            group = self._gathering
+            if not group.lines.events:
+                self._changed.notify()
+            group.lines.extend(lines)
+            self._waiting_bytes += lines.size
+            self._waiting_events += lines.events
+        if not group.done.wait(self._commit_seconds):
+            raise NotLandedError("slow_disk")
+        if group.trouble:
+            raise NotLandedError(group.trouble.code)
+
+    def refusal(self) -> str | None:
+        """Return why nothing can be landed just now, as far as that is known without trying."""
+        if self._closing or not self._running:
+            return "closing"
+        if self._waiting_bytes >= self._queue_bytes or self._waiting_events >= self._queue_events:
+            return "busy"
+        if self._last_trouble and time.monotonic() < self._last_trouble[0] + _RETRY_AFTER_TROUBLE:
+            return self._last_trouble[1]
+        return None
+
+    def refuse_early(self) -> None:
+        """Refuse what could not be landed anyway, before it is read and parsed.
+
+        Raises:
+            NotLandedError: it has to be sent again later.
+        """
+        if code := self.refusal():
+            raise NotLandedError(code)
+
+    def close(self) -> None:
+        """Commit what has gathered, seal every file, and stop."""
+        with self._changed:
+            self._closing = True
+            self._changed.notify()
+        if self._thread.is_alive():
+            self._thread.join()
+
+    def _refuse(self, lines: Lines) -> None:
+        if self._closing or not self._running:
+            raise NotLandedError("closing")
+        too_much = (
+            self._waiting_bytes + lines.size > self._queue_bytes
+            or self._waiting_events + lines.events > self._queue_events
+        )
+        # A request as big as the queue still has to get through when nothing else waits.
+        if too_much and self._waiting_events:
+            raise NotLandedError("busy")
+
+    def _run(self) -> None:
+        sound = False
+        try:
+            sound = self._commit_until_closed()
+        finally:
+            self._running = False
+            if not sound:
+                self._fail()
+
+    def _commit_until_closed(self) -> bool:
+        while True:
+            group = self._take_group()
+            if group.lines.events:
+                started = time.perf_counter()
+                trouble = run_native(partial(self._files.commit, group.lines.by_folder))
+                self._finish(group, trouble)
+                self._report(group, time.perf_counter() - started, trouble)
+                if trouble and trouble.fatal:
+                    return False
+            elif self._closing:
+                self._seal(self._files.all())
+                return True
+            self._seal(self._files.due())
+
+    def _take_group(self) -> _Group:
+        """Wait for lines, for a file to seal, or for the end; return the group, maybe empty."""
+        with self._changed:
+            if not (self._gathering.lines.events or self._closing):
+                due = self._files.next_due()
+                self._changed.wait(None if due is None else max(0.0, due - time.monotonic()))
+            group, self._gathering = self._gathering, _Group()
+            return group
+
+    def _finish(self, group: _Group, trouble: Trouble | None) -> None:
+        with self._changed:
+            self._waiting_bytes -= group.lines.size
+            self._waiting_events -= group.lines.events
+        if trouble:
+            self._last_trouble = (time.monotonic(), trouble.code)
+            log.error("not_landed", code=trouble.code, events=group.lines.events)
+        group.trouble = trouble
+        group.done.set()
+
+    def _report(self, group: _Group, seconds: float, trouble: Trouble | None) -> None:
+        waiting = (self._waiting_events, self._waiting_bytes)
+        self._on_commit(Commit(group.lines.events, seconds, bool(trouble), *waiting))
+
+    def _seal(self, files: Sequence[LandedFile]) -> None:
+        if files:
+            for problem in run_native(partial(self._files.seal, files)):
+                log.error("not_sealed", problem=problem)
+
+    def _fail(self) -> None:
+        """Let nobody wait for a committer that has ended, and end the process."""
+        with self._changed:
+            self._closing = True
+            self._gathering.trouble = Trouble("closing", fatal=True)
+            self._gathering.done.set()
+        log.critical("committer_failed")
+        self._on_fatal()

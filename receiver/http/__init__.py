@@ -1,0 +1,1 @@
+"""HTTP: the roads an event may come by, read and answered."""

@@ -1,0 +1,106 @@
+"""The pixel: an event in the address of an image, for places that run no script.
+
+The answer is always the image, as Segment's is: who shows it can do nothing about an error,
+and a broken image would be seen. The log has the reason.
+"""
+
+import base64
+import binascii
+import re
+
+from flask import Blueprint, Response, g, request
+from msgspec import Raw, json
+from werkzeug.datastructures import MultiDict
+
+from receiver.errors import RequestRefusedError
+from receiver.events.batches import read_fields
+from receiver.events.intake import land_events, land_unusable
+from receiver.events.json_text import WHITESPACE
+from receiver.http.body import Body
+from receiver.http.tracking import CALLS_BY_NAME, direct_sender, source_of_fields
+
+# One transparent pixel.
+_GIF = base64.b64decode("R0lGODlhAQABAIAAAAAAAP///yH5BAEAAAAALAAAAAABAAEAAAIBRAA7")
+
+_BASE64 = re.compile("[A-Za-z0-9+/]*")
+_MOST_LEVELS = 32  # of a parameter's name; what is behind them is one key
+
+bp = Blueprint("pixel", __name__, url_prefix="/v1/pixel")
+
+
+@bp.get("/<call>")
+def pixel(call: str) -> Response:
+    """Land the event in the query, and answer an empty image whatever became of it."""
+    if request.method == "GET":  # HEAD shows nobody an image
+        try:
+            _land(call)
+        except RequestRefusedError as error:
+            g.refused = error.code
+    response = Response(_GIF, mimetype="image/gif")
+    response.headers["Cache-Control"] = "no-store"  # or the second look would not be counted
+    return response
+
+
+def _land(call: str) -> None:
+    """Land an event, or raise why not.
+
+    Raises:
+        RequestRefusedError: no such call, no valid write key, or it could not be landed.
+    """
+    if call not in CALLS_BY_NAME.values():
+        raise RequestRefusedError(404, "not_found", "There is no such call.")
+    text, flaw = _event_of(request.args)
+    fields = read_fields(text)
+    if (key := request.args.get("writeKey")) and "writeKey" not in fields.values:
+        fields = fields._replace(values={**fields.values, "writeKey": Raw(json.encode(key))})
+    source = source_of_fields(Body(request.query_string, flaw, text), fields)
+    if flaw:
+        land_unusable(source, flaw, request.query_string, call)
+    else:
+        sender = direct_sender(is_device=True)
+        land_events(source, [text], path_call=call, direct=sender, is_view=True)
+
+
+def _event_of(query: MultiDict[str, str]) -> tuple[bytes, str | None]:
+    """Return the event in a query, and what is wrong with it, if anything.
+
+    It stands in `data` as base64, or has a parameter for each of its values.
+    """
+    data = query.get("data")
+    if data is None:
+        event, flaw = _unfolded(query)
+        return json.encode(event), flaw
+    # Some encode for addresses, some do not and lose the plus; few pad.
+    data = data.translate(str.maketrans("-_ ", "+/+")).rstrip("=")
+    try:
+        text = base64.b64decode(data + "=" * (-len(data) % 4), validate=True)
+    except (binascii.Error, ValueError):  # ValueError: not ASCII
+        return _readable(data), "bad_base64"
+    text = text.strip(WHITESPACE)
+    return text, None if text else "bad_base64"
+
+
+def _readable(data: str) -> bytes:
+    """Return what can be read of base64 up to where it is broken or cut."""
+    sound = _BASE64.match(data)
+    text = sound[0] if sound else ""
+    return base64.b64decode(text[: len(text) // 4 * 4])
+
+
+def _unfolded(query: MultiDict[str, str]) -> tuple[dict[str, object], str | None]:
+    """Return parameters as an object: `properties.subject=x` stands for one in another."""
+    event: dict[str, object] = {}
+    flaw = None
+    for name, value in query.items(multi=True):
+        *path, last = name.split(".", _MOST_LEVELS)
+        inner = event
+        for step in path:
+            found = inner.setdefault(step, {})
+            if not isinstance(found, dict):
+                flaw = "duplicate_key"
+                break
+            inner = found
+        else:
+            flaw = "duplicate_key" if last in inner else flaw
+            inner.setdefault(last, value)
+    return event, flaw

@@ -1,0 +1,1 @@
+"""Senders: who may send, and how each proves who it is."""

@@ -1,0 +1,96 @@
+"""Live sources: `sources.toml` as it is now, in every worker, without a restart.
+
+Every worker looks at the file's state for itself when a request needs it, a few times a
+second at most. What cannot be used leaves the senders as they were.
+"""
+
+import time
+from pathlib import Path
+from typing import NamedTuple
+
+import structlog
+
+from receiver.errors import StartError
+from receiver.senders.sources import Sources, load_sources
+
+_LOOK_EVERY = 0.25
+# A file that is being written may be valid half-way, with senders missing.
+_SETTLED_AFTER = 0.5
+
+log = structlog.get_logger()
+
+
+class _FileState(NamedTuple):
+    """What changes when a file does; all zero when it is not there."""
+
+    inode: int = 0
+    size: int = 0
+    modified: int = 0
+    changed: int = 0
+
+
+class LiveSources:
+    """All senders, kept up with the file they stand in.
+
+    Attributes:
+        trouble: why the file as it is now could not be taken over; None if it was.
+    """
+
+    def __init__(self, path: Path, sources: Sources) -> None:
+        """Start with the senders that were read last.
+
+        Args:
+            path: `sources.toml`; read anew the first time, as it may have changed since.
+            sources: who may send until then.
+        """
+        self.trouble: str | None = None
+        self._path = path
+        self._sources = sources
+        self._read: _FileState | None = None
+        self._seen: _FileState | None = None
+        self._seen_since = 0.0
+        self._look_again = 0.0
+
+    def current(self) -> Sources:
+        """Return who may send now."""
+        now = time.monotonic()
+        if now >= self._look_again:
+            self._look_again = now + _LOOK_EVERY
+            self._look(now)
+        return self._sources
+
+    def _look(self, now: float) -> None:
+        state = _state_of(self._path)
+        if state == self._read or not self._has_settled(state, now):
+            return
+        self._read = state
+        try:
+            sources = load_sources(self._path)
+        except StartError as error:
+            self.trouble = str(error)
+        else:
+            self._take_over(sources, state)
+            return
+        log.error("sources_not_read", problem=self.trouble)
+
+    def _take_over(self, sources: Sources, state: _FileState) -> None:
+        if _state_of(self._path) != state:
+            self._read = None  # written to while we read: look again
+            return
+        self._sources, self.trouble = sources, None
+        log.info("sources_read", sources=sources.names())
+
+    def _has_settled(self, state: _FileState, now: float) -> bool:
+        """Say whether a file has been the same for long enough, by its own time or by ours."""
+        if state != self._seen:
+            self._seen, self._seen_since = state, now
+        by_its_own = time.time() - state.changed / 1e9 if state.changed else 0
+        return max(by_its_own, now - self._seen_since) >= _SETTLED_AFTER
+
+
+def _state_of(path: Path) -> _FileState:
+    try:
+        state = path.stat()
+    except OSError:
+        return _FileState()
+    return _FileState(state.st_ino, state.st_size, state.st_mtime_ns, state.st_ctime_ns)

@@ -1,0 +1,1 @@
+"""The server under Flask: processes, threads, logs and counts."""

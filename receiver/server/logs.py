@@ -1,0 +1,115 @@
+"""Logs: one JSON line per request and event of ours, on stderr.
+
+No bodies, keys, signatures, query strings or addresses: what a sender sends is in landing/
+and nowhere else.
+"""
+
+import logging
+import sys
+import time
+from collections.abc import Callable
+from typing import Any
+
+import structlog
+from flask import Flask, Response, g, request
+
+from receiver.http.paths import shown_path
+from receiver.state import receiver_of
+
+_PROCESSORS: list[structlog.typing.Processor] = [
+    structlog.stdlib.add_log_level,
+    structlog.processors.TimeStamper(fmt="iso", utc=True),
+]
+
+log = structlog.get_logger()
+
+
+class WithoutRequests(logging.Filter):
+    """Takes what a sender sent out of the server's own messages."""
+
+    _PREFIXES = ("Invalid request", "Error handling request", "Socket error")
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Keep the message, but nothing of the request behind its first words."""
+        for prefix in self._PREFIXES:
+            if str(record.msg).startswith(prefix):
+                record.msg, record.args, record.exc_info = prefix, (), None
+        return True
+
+
+def configure_logs() -> None:
+    """Make structlog write JSON lines to stderr, each with one write.
+
+    Two, of a line and of its end, would be mixed up with those of the other processes.
+    """
+    structlog.configure(
+        processors=[*_PROCESSORS, structlog.processors.JSONRenderer()],
+        logger_factory=structlog.WriteLoggerFactory(sys.stderr),
+        cache_logger_on_first_use=True,
+    )
+
+
+def server_logs() -> dict[str, Any]:
+    """Return the logging configuration that makes the server's own messages JSON lines too."""
+    return {
+        "version": 1,
+        "disable_existing_loggers": False,
+        "filters": {"without_requests": {"()": WithoutRequests}},
+        "formatters": {
+            "json": {
+                "()": structlog.stdlib.ProcessorFormatter,
+                "processor": structlog.processors.JSONRenderer(),
+                "foreign_pre_chain": _PROCESSORS,
+            }
+        },
+        "handlers": {
+            "stderr": {
+                "class": "logging.StreamHandler",
+                "stream": "ext://sys.stderr",
+                "formatter": "json",
+                "filters": ["without_requests"],
+            }
+        },
+        "root": {"level": "WARNING", "handlers": ["stderr"]},
+        "loggers": {
+            "gunicorn.error": {"level": "INFO", "handlers": ["stderr"], "propagate": False}
+        },
+    }
+
+
+def log_requests(app: Flask, note_request: Callable[[str | None, int], None]) -> None:
+    """Make an application log one line per request, and count it.
+
+    Args:
+        app: the application.
+        note_request: counts an answer, by route and status.
+    """
+
+    @app.before_request
+    def start() -> None:
+        g.started = time.perf_counter()
+
+    @app.after_request
+    def finish(response: Response) -> Response:
+        route = request.url_rule.rule if request.url_rule else None
+        note_request(route, response.status_code)
+        log.info(
+            "request",
+            method=request.method,
+            route=route,
+            **({} if route else {"path": _shown(app)}),
+            status=response.status_code,
+            source=g.get("source"),
+            events=g.get("events", 0),
+            rejected=g.get("rejected", 0),
+            shut_out=g.get("shut_out", 0),
+            suppressed=g.get("suppressed", 0),
+            refused=g.get("refused"),
+            bytes=g.get("bytes", 0),
+            duration_ms=round((time.perf_counter() - g.started) * 1000, 2),
+        )
+        return response
+
+
+def _shown(app: Flask) -> str:
+    return shown_path(request.path, receiver_of(app).live_sources.current())

@@ -1,0 +1,170 @@
+"""Metrics: what the receiver's processes count, for Prometheus.
+
+Labels hold names of routes, calls, reasons and sources, and nothing of any event.
+
+prometheus-client looks for the folder that processes share when it is imported, so this
+module is imported by a worker, once `receiver.server.metrics_folder` has named it.
+"""
+
+import os
+import platform
+from collections.abc import Callable, Iterator, Mapping
+from functools import cache, partial
+from importlib.metadata import version
+
+from flask import Blueprint, Response
+from prometheus_client import (
+    CONTENT_TYPE_LATEST,
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    Histogram,
+    generate_latest,
+)
+from prometheus_client.metrics_core import GaugeMetricFamily, InfoMetricFamily, Metric
+from prometheus_client.multiprocess import MultiProcessCollector
+from prometheus_client.registry import Collector
+
+from receiver.files.backlog import Standing, standing_of
+from receiver.files.committer import Commit
+from receiver.server.metrics_folder import FOLDER_VARIABLE
+from receiver.server.native_threads import run_native
+from receiver.state import current_receiver
+
+_COMMIT_SECONDS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 4)
+_EVENTS = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 4000, 10000)
+
+bp = Blueprint("metrics", __name__)
+
+
+class Metrics:
+    """What one process counts.
+
+    A label's counter is looked up once and kept: that costs more than to count.
+    """
+
+    def __init__(self) -> None:
+        """Start at nothing."""
+        self._registry = CollectorRegistry()
+        counter = partial(Counter, registry=self._registry)
+        requests = counter("seamline_requests", "Requests answered.", ("route", "status"))
+        events = counter("seamline_events", "Events on the disk.", ("call", "source"))
+        rejected = counter("seamline_rejected", "Events in rejected/.", ("reason", "source"))
+        shut_out = counter("seamline_shut_out", "Events not for this destination.", ("source",))
+        suppressed = counter("seamline_suppressed", "Events of suppressed people.", ("source",))
+        made_up = counter("seamline_made_up_ids", "Events that came without an id.", ("source",))
+        self._made_up = cache(lambda source: made_up.labels(source).inc)
+        self._suppressed = cache(lambda source: suppressed.labels(source).inc)
+        self._shut_out = cache(lambda source: shut_out.labels(source).inc)
+        self._request = cache(lambda route, status: requests.labels(route, f"{status}xx").inc)
+        self._events = cache(lambda call, source: events.labels(call, source).inc)
+        self._rejected = cache(lambda reason, source: rejected.labels(reason, source).inc)
+        self._set_up_sizes()
+
+    def _set_up_sizes(self) -> None:
+        histogram = partial(Histogram, registry=self._registry)
+        gauge = partial(Gauge, registry=self._registry, multiprocess_mode="livesum")
+        self._request_events = histogram(
+            "seamline_request_events", "Events in a request that landed.", buckets=_EVENTS
+        ).observe
+        self._commit_events = histogram(
+            "seamline_commit_events", "Events that became durable together.", buckets=_EVENTS
+        ).observe
+        self._commit_seconds = histogram(
+            "seamline_commit_seconds", "Time to write and sync.", buckets=_COMMIT_SECONDS
+        ).observe
+        self._queue_events = gauge("seamline_queue_events", "Events waiting for the disk.").set
+        self._queue_bytes = gauge("seamline_queue_bytes", "Bytes waiting for the disk.").set
+
+    def note_request(self, route: str | None, status: int) -> None:
+        """Count an answer."""
+        self._request(route or "none", status // 100)()
+
+    def note_landed(
+        self,
+        source: str,
+        by_call: Mapping[str, int],
+        by_reason: Mapping[str, int],
+        shut_out: int,
+        suppressed: int,
+    ) -> None:
+        """Count the events of a request, those on the disk and those that are not stored.
+
+        Args:
+            source: who sent them.
+            by_call: how many of each call.
+            by_reason: how many were rejected, for each reason.
+            shut_out: how many had `integrations` that shut this destination out.
+            suppressed: how many were of people who are suppressed.
+        """
+        if shut_out:
+            self._shut_out(source)(shut_out)
+        if suppressed:
+            self._suppressed(source)(suppressed)
+        for call, number in by_call.items():
+            self._events(call, source)(number)
+        for reason, number in by_reason.items():
+            self._rejected(reason, source)(number)
+        self._request_events(sum(by_call.values()) + sum(by_reason.values()))
+
+    def note_made_up_ids(self, source: str, number: int) -> None:
+        """Count events that came without an id, and got one made up."""
+        self._made_up(source)(number)
+
+    def note_commit(self, commit: Commit) -> None:
+        """Count a commit, and note what waits after it."""
+        if not commit.failed:
+            self._commit_events(commit.events)
+            self._commit_seconds(commit.seconds)
+        self._queue_events(commit.waiting_events)
+        self._queue_bytes(commit.waiting_bytes)
+
+    def page(self, standing: Standing, reserve_bytes: int) -> bytes:
+        """Return the text of `/metrics`, with the counts of all processes."""
+        shared = CollectorRegistry()
+        if FOLDER_VARIABLE in os.environ:
+            MultiProcessCollector(shared)  # type: ignore[no-untyped-call]
+        else:
+            shared = self._registry
+        own = CollectorRegistry()
+        own.register(_Now(lambda: _families(standing, reserve_bytes)))
+        return generate_latest(shared) + generate_latest(own)
+
+
+class _Now(Collector):
+    """Figures that are taken when they are asked for."""
+
+    def __init__(self, families: Callable[[], Iterator[Metric]]) -> None:
+        self._families = families
+
+    def collect(self) -> Iterator[Metric]:
+        return self._families()
+
+
+def _families(standing: Standing, reserve_bytes: int) -> Iterator[Metric]:
+    files = GaugeMetricFamily(
+        "seamline_backlog_files", "Sealed files that are not loaded yet.", labels=["call"]
+    )
+    age = GaugeMetricFamily(
+        "seamline_backlog_age_seconds", "Age of the oldest of them.", labels=["call"]
+    )
+    for folder, backlog in standing.backlogs.items():
+        files.add_metric([folder], backlog.files)
+        age.add_metric([folder], backlog.age_seconds)
+    yield files
+    yield age
+    yield GaugeMetricFamily("seamline_free_bytes", "Free space.", standing.free_bytes)
+    yield GaugeMetricFamily(
+        "seamline_reserve_bytes", "Free space below which nothing is accepted.", reserve_bytes
+    )
+    build = {"version": version("seamline"), "python": platform.python_version()}
+    yield InfoMetricFamily("seamline_build", "What is running.", build)
+
+
+@bp.get("/metrics")
+def metrics() -> Response:
+    """Show what Prometheus asks for."""
+    receiver = current_receiver()
+    standing = run_native(partial(standing_of, receiver.settings.landing))
+    text = receiver.metrics.page(standing, receiver.settings.reserve_bytes)
+    return Response(text, content_type=CONTENT_TYPE_LATEST)
