@@ -55,6 +55,9 @@ def _one_line_on_trouble(command: Callable[[Settings], None]) -> Callable[[], No
         ) as trouble:
             click.echo(str(trouble), err=True)
             sys.exit(1)
+        except duckdb.Error as error:
+            click.echo(f"The warehouse answered: {error}", err=True)
+            sys.exit(1)
 
     return wrapped
 
@@ -82,6 +85,20 @@ def load(settings: Settings) -> None:
 
     with progress_bar("bytes") as progress:
         click.echo(load_once(settings, progress))
+
+
+@cli.command(help="Say what came in, what waits and what is wrong; exit status 1 if anything is.")
+@_one_line_on_trouble
+def status(settings: Settings) -> None:
+    """Look, and change nothing."""
+    from orchestration.audit.status import status  # noqa: PLC0415
+
+    found = status(settings)
+    for line in [*found.lines, *found.problems]:
+        click.echo(line)
+    click.echo(f"Problems: {len(found.problems) or 'none'}")
+    if found.problems:
+        sys.exit(1)
 
 
 @cli.command(help="Prove the warehouse against the landed and archived files, line by line.")
@@ -244,8 +261,4 @@ def sql(settings: Settings) -> None:
 
 
 if __name__ == "__main__":
-    try:
-        cli()
-    except duckdb.Error as error:
-        click.echo(f"The warehouse answered: {error}", err=True)
-        sys.exit(1)
+    cli()

@@ -8,16 +8,18 @@ import pytest
 from landed.settings import SharedSettings
 from orchestration.settings import Settings as OrchestrationSettings
 from receiver.settings import Settings as ReceiverSettings
+from seamline import commands
 
 ROOT = Path(__file__).resolve().parents[2]
 NOT_OURS = {".pytest_cache", ".venv", "node_modules"}
 PARTS = (ReceiverSettings, OrchestrationSettings)
 PAGES = sorted(page for page in ROOT.rglob("*.md") if not NOT_OURS & {*page.parts})
-README = (ROOT / "README.md").read_text()
+SETTINGS = (ROOT / "docs" / "settings.md").read_text()
+COMMANDS = (ROOT / "docs" / "commands.md").read_text()
 
 
-def test_every_setting_has_a_row_in_the_readme_and_every_row_is_a_setting() -> None:
-    documented = set(re.findall(r"^\| `([A-Z_]+)` \|", README, re.MULTILINE))
+def test_every_setting_has_a_row_on_its_page_and_every_row_is_a_setting() -> None:
+    documented = set(re.findall(r"^\| `([A-Z_]+)` \|", SETTINGS, re.MULTILINE))
 
     assert documented == {name for part in PARTS for name in part.names().values()}
 
@@ -30,10 +32,10 @@ def test_the_pages_name_no_setting_that_is_none() -> None:
 
 
 @pytest.mark.parametrize("part", PARTS)
-def test_the_defaults_in_the_readme_are_the_defaults(
+def test_the_defaults_on_the_page_are_the_defaults(
     part: type[SharedSettings], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    shown = dict(re.findall(r"^\| `([A-Z_]+)` \| `([^`]*)` \|", README, re.MULTILINE))
+    shown = dict(re.findall(r"^\| `([A-Z_]+)` \| `([^`]*)` \|", SETTINGS, re.MULTILINE))
     for name in part.names().values():
         monkeypatch.delenv(name, raising=False)
     defaults = part(_env_file=None)
@@ -44,13 +46,20 @@ def test_the_defaults_in_the_readme_are_the_defaults(
     assert part(_env_file=None) == defaults
 
 
-def test_every_make_target_is_described_and_those_in_the_readme_exist() -> None:
+def test_every_make_target_is_described_and_those_that_pages_name_exist() -> None:
     makefile = (ROOT / "Makefile").read_text()
     phony = set(re.search(r"^\.PHONY: (.*)$", makefile, re.MULTILINE)[1].split())
     described = set(re.findall(r"^([a-z-]+):.*## ", makefile, re.MULTILINE))
 
     assert phony - described == {"install", "install-dev"}
-    assert set(re.findall(r"`?make ([a-z-]+)", README)) <= phony
+    named = {one for page in PAGES for one in re.findall(r"`make ([a-z-]+)", page.read_text())}
+    assert named <= phony
+
+
+def test_every_command_has_a_row_and_every_row_is_a_command() -> None:
+    rows = re.findall(r"^\| `seamline ([a-z]+)", COMMANDS, re.MULTILINE)
+
+    assert sorted(rows) == sorted(commands.COMMANDS)
 
 
 def test_every_test_that_the_documentation_names_is_there() -> None:

@@ -1,0 +1,1 @@
+"""`seamline`: one command for all of it."""

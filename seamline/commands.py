@@ -1,0 +1,84 @@
+"""The commands, and which part has each: a part is imported once one of its commands is called."""
+
+import sys
+from importlib import import_module
+from typing import NamedTuple
+
+import click
+
+from landed.settings import WrongSettingsError
+from receiver.errors import StartError
+
+
+class Command(NamedTuple):
+    """Where a command is, and what it does, in a line."""
+
+    part: str
+    """The module whose group `cli` has it, or is it, if the group has none of that name."""
+    help: str
+
+
+SECTIONS = {
+    "Begin": {
+        "demo": Command("demo.command", "Start everything, send made-up events, see them arrive."),
+        "run": Command("stack.commands", "Start receiver and Dagster, and keep them up."),
+        "status": Command("orchestration.__main__", "What came in, what waits, and what is wrong."),
+        "sql": Command("orchestration.__main__", "A SQL prompt on the warehouse, for reading."),
+    },
+    "Bring events in": {
+        "receive": Command("receiver.__main__", "Start the receiver alone."),
+        "import": Command("receiver.__main__", "Land events from files, folders and buckets."),
+        "load": Command("orchestration.__main__", "Load what waits, run the models, and exit."),
+    },
+    "Prove and repair": {
+        "verify": Command("orchestration.__main__", "Prove the warehouse against the files."),
+        "replay": Command("orchestration.__main__", "Derive rows again: a day, a table, rejects."),
+        "rebuild": Command("orchestration.__main__", "Make the warehouse again from the files."),
+    },
+    "Keep": {
+        "upkeep": Command("orchestration.__main__", "Keep warehouse and Dagster's storage small."),
+        "forget": Command("orchestration.__main__", "Erase a person, and store no more of them."),
+        "unsuppress": Command("orchestration.__main__", "Store the events of a person again."),
+        "rename": Command("orchestration.__main__", "Move the tables to another schema."),
+        "prepare": Command("orchestration.__main__", "Make what Dagster needs, as far as missing."),
+    },
+}
+"""What a newcomer needs first comes first."""
+
+COMMANDS = {name: command for section in SECTIONS.values() for name, command in section.items()}
+
+
+class Parts(click.Group):
+    """The commands of all parts."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's
+        """Return their names in the order of the help, for the completion too."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002 - click's
+        """Import the part that has a command."""
+        if cmd_name not in COMMANDS:
+            return None
+        group = import_module(COMMANDS[cmd_name].part).cli
+        return getattr(group, "commands", {}).get(cmd_name, group)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002 - click's
+        """Write a line for each, and import none."""
+        width = max(map(len, COMMANDS))
+        for title, commands in SECTIONS.items():
+            with formatter.section(title):
+                rows = [(name.ljust(width), command.help) for name, command in commands.items()]
+                formatter.write_dl(rows)
+
+
+@click.command(cls=Parts, epilog="Settings: docs/settings.md. Each command has --help.")
+def cli() -> None:
+    """Segment's calls in tables you own."""
+
+
+def run() -> None:
+    """Do what the command line says; what is wrong with a setting is one line."""
+    try:
+        cli(prog_name="seamline")
+    except (StartError, WrongSettingsError) as wrong:
+        sys.exit(str(wrong))
