@@ -47,7 +47,7 @@ def run(settings: Settings, plan: Plan, *, once: bool, verbose: bool) -> int:
     """Start the stack, send the events, show them arrive, and stay up unless told otherwise.
 
     Args:
-        settings: Of all rooms.
+        settings: Of all parts.
         plan: What to send, and how long to wait for it.
         once: Stop at the end.
         verbose: Show what the processes print.
@@ -63,9 +63,9 @@ def run(settings: Settings, plan: Plan, *, once: bool, verbose: bool) -> int:
         say("Starting the receiver and Dagster …")
         wait_until_ready(settings, supervisor.tick, say, plan.timeout)
         with connection.connect(settings.orchestration, read_only=True) as con:
-            troubles = Road(settings, plan, con, supervisor.tick, deadline).show()
+            problems = Road(settings, plan, con, supervisor.tick, deadline).show()
         if not once:
             say(where_to_look(settings))
             while True:
                 supervisor.tick()
-    return 1 if troubles else 0
+    return 1 if problems else 0

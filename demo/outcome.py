@@ -38,7 +38,7 @@ def judge(sent: Sequence[Message], now: Arrivals) -> list[str]:
     Returns:
         A line for each kind of thing that is wrong; none if nothing is.
     """
-    troubles = []
+    problems = []
     for call in dict.fromkeys(message.call for message in sent):
         copies = Counter(message.message_id for message in sent if message.call == call)
         raw, final = now.raw[call], now.final[call]
@@ -46,13 +46,13 @@ def judge(sent: Sequence[Message], now: Arrivals) -> list[str]:
         absent = [key for key in copies if final[key] == 0]
         double = [key for key in copies if final[key] > 1]
         astray = [key for key in final if key not in copies]
-        troubles += [
+        problems += [
             *_line(call, lost, "not in raw as often as sent"),
             *_line(call, absent, "not in the table"),
             *_line(call, double, "in the table more than once"),
             *_line(call, astray, "in this table but sent by another call"),
         ]
-    return troubles
+    return problems
 
 
 def arrived(messages: Iterable[Message], now: Arrivals) -> tuple[int, int]:

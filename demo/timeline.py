@@ -52,7 +52,7 @@ class Road:
         """Make up the events, and look what the warehouse has of them from an earlier time.
 
         Args:
-            settings: Of all rooms.
+            settings: Of all parts.
             plan: What to send.
             con: A connection to the warehouse.
             tick: Waits, and raises when the stack is to stop.
@@ -85,10 +85,10 @@ class Road:
             self._wait_for_rows(steps)
             last_row = time.monotonic()
         self._wait_for_quiet()
-        troubles = self._report()
+        problems = self._report()
         say(f"The receiver took them in {taken - began:.1f} s.")
         say(f"The last row was there {last_row - last_call:.1f} s after the last call.")
-        return troubles
+        return problems
 
     def _send(self, steps: Steps) -> float:
         write_key = sources.first_write_key(self._settings.receiver.sources)
@@ -107,17 +107,17 @@ class Road:
             in_raw, in_tables = arrived(self._sent, now)
             steps.reach(IN_RAW, in_raw)
             steps.reach(IN_TABLES, in_tables)
-            troubles = judge(self._sent, now)
-            if not troubles:
+            problems = judge(self._sent, now)
+            if not problems:
                 return
             if time.monotonic() > self._deadline:
-                self._give_up(troubles)
+                self._give_up(problems)
             self._tick(POLL)
 
-    def _give_up(self, troubles: list[str]) -> NoReturn:
+    def _give_up(self, problems: list[str]) -> NoReturn:
         landing = self._settings.receiver.landing
         waiting = sum(1 for _ in landing.glob("*/*.ndjson*"))
-        lines = "\n".join(f"  {trouble}" for trouble in troubles)
+        lines = "\n".join(f"  {problem}" for problem in problems)
         failure = last_failure(self._settings)
         raise StackError(
             f"Gave up after {self._plan.timeout:g} s (--timeout):\n{lines}\n"
@@ -134,9 +134,9 @@ class Road:
         now = self._read()
         report.show_tables(self._sent, self._before, now, arrivals.totals(self._con, self._schema))
         report.show_rows(*arrivals.some_tracks(self._con, self._schema, self._ids))
-        troubles = judge(self._sent, now)
-        for trouble in troubles:
-            say(f"Wrong: {trouble}")
-        if not troubles:
+        problems = judge(self._sent, now)
+        for problem in problems:
+            say(f"Wrong: {problem}")
+        if not problems:
             say("Every event is in its table exactly once.")
-        return troubles
+        return problems

@@ -27,8 +27,8 @@ from orchestration.warehouse.raw_tables import WITH_TABLE
 from orchestration.warehouse.writer_lock import WriterBusyError
 
 
-def _one_line_on_trouble(command: Callable[[Settings], None]) -> Callable[[], None]:
-    """Give a command the settings, and turn expected trouble into one line and exit status 1."""
+def _one_line_on_problem(command: Callable[[Settings], None]) -> Callable[[], None]:
+    """Give a command the settings, and turn expected problem into one line and exit status 1."""
 
     @wraps(command)
     def wrapped() -> None:
@@ -52,8 +52,8 @@ def _one_line_on_trouble(command: Callable[[Settings], None]) -> Callable[[], No
             WriterBusyError,
             WrongSettingsError,
             suppressed.DamagedListError,
-        ) as trouble:
-            click.echo(str(trouble), err=True)
+        ) as problem:
+            click.echo(str(problem), err=True)
             sys.exit(1)
         except duckdb.Error as error:
             click.echo(f"The warehouse answered: {error}", err=True)
@@ -69,7 +69,7 @@ def cli() -> None:
 
 
 @cli.command(help="Make the warehouse, dbt's manifest and DAGSTER_HOME, as far as missing.")
-@_one_line_on_trouble
+@_one_line_on_problem
 def prepare(settings: Settings) -> None:
     """Make what has to be there before Dagster starts."""
     from orchestration.prepare import prepare  # noqa: PLC0415 - brings dbt: seconds
@@ -78,7 +78,7 @@ def prepare(settings: Settings) -> None:
 
 
 @cli.command(help="Load all sealed files, run the dbt models, and exit.")
-@_one_line_on_trouble
+@_one_line_on_problem
 def load(settings: Settings) -> None:
     """Do one synchronous pass."""
     from orchestration.prepare import load_once  # noqa: PLC0415
@@ -88,7 +88,7 @@ def load(settings: Settings) -> None:
 
 
 @cli.command(help="Say what came in, what waits and what is wrong; exit status 1 if anything is.")
-@_one_line_on_trouble
+@_one_line_on_problem
 def status(settings: Settings) -> None:
     """Look, and change nothing."""
     from orchestration.audit.status import status  # noqa: PLC0415
@@ -102,7 +102,7 @@ def status(settings: Settings) -> None:
 
 
 @cli.command(help="Prove the warehouse against the landed and archived files, line by line.")
-@_one_line_on_trouble
+@_one_line_on_problem
 def verify(settings: Settings) -> None:
     """Say what was found, a line per call; exit status 1 if anything does not hold."""
     from orchestration.audit.verify import verify  # noqa: PLC0415
@@ -111,7 +111,7 @@ def verify(settings: Settings) -> None:
         verified = verify(settings, progress)
     for line in verified.report():
         click.echo(line)
-    if verified.troubles:
+    if verified.problems:
         sys.exit(1)
 
 
@@ -120,7 +120,7 @@ def verify(settings: Settings) -> None:
 def rebuild(*, without: bool) -> None:
     """Build it beside the old one and put it in its place."""
 
-    @_one_line_on_trouble
+    @_one_line_on_problem
     def do(settings: Settings) -> None:
         from orchestration.recovery.rebuild import rebuild  # noqa: PLC0415
 
@@ -140,7 +140,7 @@ def replay(*, day: datetime | None, table: str | None, rejected: bool) -> None:
     if rejected == (day is not None or table is not None):
         raise click.UsageError("Say --day, --table or both, or else --rejected.")
 
-    @_one_line_on_trouble
+    @_one_line_on_problem
     def do(settings: Settings) -> None:
         if rejected:
             _reload(settings)
@@ -169,7 +169,7 @@ def forget(
     if bool(ids) == notified:
         raise click.UsageError("Give --user-id, --anonymous-id or both, or else --notified.")
 
-    @_one_line_on_trouble
+    @_one_line_on_problem
     def do(settings: Settings) -> None:
         from orchestration.erasure import erase  # noqa: PLC0415
 
@@ -193,7 +193,7 @@ def unsuppress(*, user_ids: tuple[str, ...], anonymous_ids: tuple[str, ...]) -> 
     if not ids:
         raise click.UsageError("Give --user-id, --anonymous-id or both.")
 
-    @_one_line_on_trouble
+    @_one_line_on_problem
     def do(settings: Settings) -> None:
         freed = suppressed.allow_again(settings.landing, ids)
         click.echo(f"{freed} of {len(ids)} ids were suppressed, and are not any more")
@@ -215,7 +215,7 @@ def _reload(settings: Settings) -> None:
 
 
 @cli.command(help="Write small files together, expire snapshots, remove what nobody needs.")
-@_one_line_on_trouble
+@_one_line_on_problem
 def upkeep(settings: Settings) -> None:
     """Do all of the upkeep once."""
     from orchestration.prepare import upkeep_once  # noqa: PLC0415
@@ -224,7 +224,7 @@ def upkeep(settings: Settings) -> None:
 
 
 @cli.command(help="Move the tables to the schema that SEAMLINE_INTEGRATION_NAME gives, and exit.")
-@_one_line_on_trouble
+@_one_line_on_problem
 def rename(settings: Settings) -> None:
     """Build the tables anew under their new name, then drop the old ones."""
     from orchestration.prepare import rename_schema  # noqa: PLC0415
@@ -233,7 +233,7 @@ def rename(settings: Settings) -> None:
 
 
 @cli.command(help="Open a SQL prompt on the warehouse, for reading; a script may come by stdin.")
-@_one_line_on_trouble
+@_one_line_on_problem
 def sql(settings: Settings) -> None:
     """Become DuckDB's own prompt with the lake attached and the final tables' schema selected."""
     connection.connect(settings, read_only=True).close()  # says so if there is nothing to read

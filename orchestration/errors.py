@@ -1,4 +1,4 @@
-"""Trouble that is told in words, without the libraries behind it: some take seconds to import."""
+"""Problem that is told in words, without the libraries behind it: some take seconds to import."""
 
 
 class DbtFailedError(Exception):

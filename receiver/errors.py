@@ -25,7 +25,7 @@ class RequestRefusedError(Exception):
 
 
 class NotLandedError(RequestRefusedError):
-    """The events are not durable, through our own trouble: the sender must retry."""
+    """The events are not durable, through our own problem: the sender must retry."""
 
     _MESSAGES: ClassVar = {
         "busy": "More events are waiting for the disk than may wait; send again later.",

@@ -2,14 +2,14 @@
 
 import sys
 
-from stack.preflight import python_trouble
+from stack.preflight import python_problem
 
 
 def main() -> None:
     """Refuse a Python that is too old while it can still read these lines, then go on."""
-    trouble = python_trouble(sys.version_info[:2])
-    if trouble:
-        sys.exit(trouble)
+    problem = python_problem(sys.version_info[:2])
+    if problem:
+        sys.exit(problem)
     from stack.commands import cli  # noqa: PLC0415 - an older Python could not import it
 
     cli(prog_name="python -m stack")

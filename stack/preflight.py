@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 OLDEST_PYTHON = (3, 11)
 
 
-def python_trouble(version: tuple[int, int]) -> str | None:
+def python_problem(version: tuple[int, int]) -> str | None:
     """Say what is wrong with this version of Python, or None. Older ones can read this module."""
     if version >= OLDEST_PYTHON:
         return None

@@ -1,4 +1,4 @@
-"""The settings of every room the stack starts, and the addresses that follow from them."""
+"""The settings of every part the stack starts, and the addresses that follow from them."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class Settings:
 
 
 def read() -> Settings:
-    """Read the settings of all rooms.
+    """Read the settings of all parts.
 
     Raises:
         StackError: One of them does not fit; named with its environment variable.

@@ -51,7 +51,7 @@ def stack_up(settings: Settings, show: Callable[[str, str], None]) -> Iterator[S
     """Check, prepare and start everything; stop it all at the end of the `with` block.
 
     Args:
-        settings: Of all rooms.
+        settings: Of all parts.
         show: Called with the name of a process and each line it prints.
 
     Yields:
@@ -71,21 +71,21 @@ def stack_up(settings: Settings, show: Callable[[str, str], None]) -> Iterator[S
 
 
 def with_reason(work: Callable[[], int]) -> int:
-    """Do the work, and should it end in trouble, print the reason as the last thing.
+    """Do the work, and should it end in problem, print the reason as the last thing.
 
     Args:
         work: What to do; all it started has stopped when it returns or raises.
 
     Returns:
-        The exit status: the work's, 0 where Ctrl-C or SIGTERM asked for the end, 1 for trouble.
+        The exit status: the work's, 0 where Ctrl-C or SIGTERM asked for the end, 1 for problem.
     """
     try:
         return work()
     except KeyboardInterrupt:
         say("Stopped.")
         return 0
-    except StackError as trouble:
-        reason = str(trouble)
+    except StackError as problem:
+        reason = str(problem)
     except ServiceEndedError as ended:
         reason = _reason(ended)
     sys.stdout.flush()

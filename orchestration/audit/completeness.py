@@ -48,7 +48,7 @@ Hours = set[datetime]
 
 
 @dataclass
-class Trouble:
+class Problem:
     """A sum that does not hold, and the messages it is about."""
 
     call: str
@@ -71,7 +71,7 @@ def count_all(con: duckdb.DuckDBPyConnection, settings: Settings) -> None:
 
 
 def count(con: duckdb.DuckDBPyConnection, settings: Settings, hours: Hours | None = None) -> None:
-    """Bring `raw.completeness` up to date; the caller has the writer's place.
+    """Bring `raw.completeness` up to date; the caller has the writer's lock.
 
     Args:
         con: The warehouse, with the models up to date.
@@ -262,7 +262,7 @@ def _waiting_table(waiting: Counter[Key]) -> pa.Table:
     )
 
 
-def troubles(con: duckdb.DuckDBPyConnection, settings: Settings) -> list[Trouble]:
+def problems(con: duckdb.DuckDBPyConnection, settings: Settings) -> list[Problem]:
     """Where the sums do not hold, and of which messages; nothing if they do."""
     found = []
     for call, source, hour, received, loaded, rejected, waiting in con.execute(
@@ -271,14 +271,14 @@ def troubles(con: duckdb.DuckDBPyConnection, settings: Settings) -> list[Trouble
     ).fetchall():
         text = f"{received} received, but {loaded} loaded + {rejected} rejected + {waiting} waiting"
         ids = _not_loaded(con, settings, call, source, hour)
-        found.append(Trouble(call, source, hour, text, ids))
+        found.append(Problem(call, source, hour, text, ids))
     for call, source, hour, loaded, rows, duplicate in con.execute(
         "select call, source, hour, loaded, rows, duplicate from raw.completeness "
         "where loaded <> rows + duplicate order by all"
     ).fetchall():
         text = f"{loaded} loaded, but {rows} rows + {duplicate} duplicates"
         ids = _without_row(con, settings, call, source, hour)
-        found.append(Trouble(call, source, hour, text, ids))
+        found.append(Problem(call, source, hour, text, ids))
     return found
 
 

@@ -39,7 +39,7 @@ def status(settings: Settings) -> Status:
         _say_last_load(con, found)
         _say_tables(con, settings, found)
         _say_rejected(con, found)
-        found.problems += map(str, completeness.troubles(con, settings))
+        found.problems += map(str, completeness.problems(con, settings))
     found.problems += [
         f"Model {name} failed {model.times} times; it is tried again at {_clock(model.due)}"
         for name, model in sorted(back_off.failing_models(settings).items())

@@ -57,7 +57,7 @@ class Verified:
     """Folder → files that wait."""
     expired: Counter[str] = field(default_factory=Counter)
     """Folder → files that went with their archive because of its age."""
-    troubles: list[str] = field(default_factory=list)
+    problems: list[str] = field(default_factory=list)
 
     def report(self) -> Iterator[str]:
         """One line per call, and what could not be used; then what does not hold."""
@@ -73,8 +73,8 @@ class Verified:
             if self.expired[folder]:
                 line += f"; {self.expired[folder]} files have expired"
             yield line
-        yield from self.troubles
-        if not self.troubles:
+        yield from self.problems
+        if not self.problems:
             yield "Every line is where it has to be, and every message is one row."
 
 
@@ -97,7 +97,7 @@ def verify(settings: Settings, progress: Progress | None = None) -> Verified:
     try:
         _verify(settings, done, progress)
     except duckdb.Error as error:
-        done.troubles.append(f"The warehouse cannot be read any further: {error}")
+        done.problems.append(f"The warehouse cannot be read any further: {error}")
     return done
 
 
@@ -113,7 +113,7 @@ def _verify(settings: Settings, done: Verified, progress: Progress | None) -> No
             done.copies[folder] = _number(con, f'select count(*) from raw."{folder}"')
         for call in sorted(completeness.filled_tables(con, settings)):
             _verify_table(con, settings, call, done)
-        done.troubles += map(str, completeness.troubles(con, settings))
+        done.problems += map(str, completeness.problems(con, settings))
         con.execute("rollback")
 
 
@@ -161,11 +161,11 @@ def _verify_files(
         if file in gone:
             done.expired[file.partition("/")[0]] += 1
         else:
-            done.troubles.append(
+            done.problems.append(
                 f"{file}: loaded by load {ledger[file][1]}, and neither in {LOADED}/ nor in "
                 f"{ARCHIVE}/"
             )
-    done.troubles += _not_in_ledger_by_now(settings, unknown)
+    done.problems += _not_in_ledger_by_now(settings, unknown)
 
 
 def _expired_files(settings: Settings) -> set[str]:
@@ -184,7 +184,7 @@ def _parse(file: LandedFile, data: bytes, ledger: Ledger, done: Verified) -> Con
     one = landed_file.parse(file, data)
     sha256, one.load_id = ledger[_key(file)]
     if one.sha256 != sha256:
-        done.troubles.append(f"{file.path}: not the bytes that were loaded")
+        done.problems.append(f"{file.path}: not the bytes that were loaded")
     done.files[file.call] += 1
     done.lines[file.call] += len(one.lines.line) + len(one.rejects.line)
     return one
@@ -209,7 +209,7 @@ def _kept_files(settings: Settings, done: Verified) -> Iterator[tuple[LandedFile
             except FileNotFoundError:
                 continue  # expired meanwhile, which is noted before
             except DamagedArchiveError as damage:
-                done.troubles.append(str(damage))
+                done.problems.append(str(damage))
         for path in sorted((settings.landing / LOADED / folder).glob("*.ndjson")):
             with suppress(FileNotFoundError):  # packed meanwhile: it is looked for once more
                 yield LandedFile(path, folder), path.read_bytes()
@@ -261,7 +261,7 @@ def _verify_lines(con: duckdb.DuckDBPyConnection, portion: list[Contents], done:
                 when count(in_files.line) = 0 then 'not in the file'
                 when count(in_raw.line) > 1 then 'more than once in the raw tables'
                 else 'not the same'
-            end as trouble
+            end as problem
         from in_files
         full join in_raw on in_files.file = in_raw.file and in_files.line = in_raw.line
         group by all
@@ -283,10 +283,10 @@ def _verify_lines(con: duckdb.DuckDBPyConnection, portion: list[Contents], done:
     ).fetchall()
     for view in ("files", "lines", "rejects", "calls"):
         con.unregister(view)
-    for file, line, message_id, kept_in, trouble in wrong:
+    for file, line, message_id, kept_in, problem in wrong:
         where = f" (raw.{kept_in})" if kept_in else ""
         of = f", message {message_id}" if message_id else ""
-        done.troubles.append(f"{call_of.get(file, '?')}/{file}, line {line}{of}: {trouble}{where}")
+        done.problems.append(f"{call_of.get(file, '?')}/{file}, line {line}{of}: {problem}{where}")
 
 
 def _of_files(call: str, first_load: int) -> str:
@@ -307,7 +307,7 @@ def _find_forgotten_loads(
         if unknown:  # since the snapshot it may have been loaded
             with connect(settings, read_only=True) as now:
                 known = known_checksums(now, [_name(file) for file in unknown])
-        done.troubles += [
+        done.problems += [
             f"{file}: in the journal of loads, and not in the ledger"
             for file in unknown
             if _name(file) not in known
@@ -330,7 +330,7 @@ def _hold_ledger_against_raw(con: duckdb.DuckDBPyConnection, done: Verified) -> 
             where coalesce(noted, 0) <> coalesce(found, 0) order by file
             """
         ).fetchall()
-        done.troubles += [
+        done.problems += [
             f"{file}: the ledger says {noted} {what}, and the raw tables have {found}"
             for file, noted, found in wrong
         ]
@@ -366,12 +366,12 @@ def _verify_table(
         """,
         "its row is not what the models make of its copy": _changed_rows(con, table, staged),
     }
-    for trouble, query in checks.items():
+    for problem, query in checks.items():
         found = con.execute(f"{query} order by message_id limit {_NAMED + 1}").fetchall()
         for (message_id,) in found[:_NAMED]:
-            done.troubles.append(f"{call}, message {message_id}: {trouble}")
+            done.problems.append(f"{call}, message {message_id}: {problem}")
         if len(found) > _NAMED:
-            done.troubles.append(f"{call}: more messages of this kind")
+            done.problems.append(f"{call}: more messages of this kind")
 
 
 def _changed_rows(con: duckdb.DuckDBPyConnection, table: str, staged: str) -> str:

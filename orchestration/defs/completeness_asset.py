@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import dagster as dg
 
-from orchestration.audit.completeness import troubles
+from orchestration.audit.completeness import problems
 from orchestration.defs.dbt_assets import models
 from orchestration.defs.raw_assets import raw_tables
 from orchestration.settings import Settings
@@ -39,15 +39,15 @@ def completeness(
     """Show the sums, and by which messages they do not hold."""
     settings = Settings()
     with connect(settings, read_only=True) as con:
-        wrong = troubles(con, settings)
+        wrong = problems(con, settings)
         names = (
             *("received", "loaded", "rejected", "waiting", "rows", "duplicate"),
             *("folded", "unread_times"),
         )
         sums = ", ".join(f"sum({name})::bigint" for name in names)
         totals = con.execute(f"select {sums} from raw.completeness").fetchone()  # noqa: S608
-    for trouble in wrong:
-        context.log.error(str(trouble))
+    for problem in wrong:
+        context.log.error(str(problem))
     yield dg.MaterializeResult(
         asset_key=COMPLETENESS,
         metadata={name: total or 0 for name, total in zip(names, totals or (), strict=False)},
@@ -57,7 +57,7 @@ def completeness(
                 severity=dg.AssetCheckSeverity.ERROR,
                 asset_key=COMPLETENESS,
                 check_name=ACCOUNTED_FOR.name,
-                metadata={"troubles": [str(trouble) for trouble in wrong]},
+                metadata={"problems": [str(problem) for problem in wrong]},
             )
         ],
     )

@@ -68,7 +68,7 @@ upkeep_job = dg.define_asset_job(
     "upkeep",
     selection=dg.AssetSelection.assets(*upkeep_assets),
     description="Keep the warehouse and Dagster's own storage small.",
-    # the writer's place may be taken for as long as a backlog is being loaded
+    # the writer's lock may be taken for as long as a backlog is being loaded
     op_retry_policy=dg.RetryPolicy(max_retries=2, delay=60),
 )
 

@@ -178,7 +178,7 @@ def erased_lines(con: duckdb.DuckDBPyConnection) -> Iterator[dict[Place, set[int
 def blank_loaded(landing: Path, lines: dict[Place, set[int]]) -> dict[Place, Bytes]:
     """Take lines out of loaded files of an hour, in `loaded/` and in archives.
 
-    Those that are already out are no trouble, and a file that is nowhere has expired.
+    Those that are already out are no problem, and a file that is nowhere has expired.
 
     Returns:
         What each file is now.

@@ -37,7 +37,7 @@ class CatalogReadError(ErasureStoppedError):
 
 
 def sweep(settings: Settings) -> list[str]:
-    """Forget the past and remove what only it needs; the caller has the writer's place.
+    """Forget the past and remove what only it needs; the caller has the writer's lock.
 
     Safe to kill at any point, and to do twice.
 

@@ -28,7 +28,7 @@ def mark(landing: Path, calls: Iterable[str]) -> None:
 
 
 def marks(landing: Path) -> list[Path]:
-    """What is marked; to be asked in the writer's place, where no erasure is half done."""
+    """What is marked; to be asked in the writer's lock, where no erasure is half done."""
     return sorted((landing / SUPPRESSED).glob(_NAME.format("*")))
 
 

@@ -44,7 +44,7 @@ def failing_models(settings: Settings) -> dict[str, Failing]:
 
 
 def note(settings: Settings, went_well: Iterable[str], failed: Iterable[str]) -> None:
-    """Write down which models went well and which failed; the caller has the writer's place."""
+    """Write down which models went well and which failed; the caller has the writer's lock."""
     before = failing_models(settings)
     now = time.time()
     after = before.copy()

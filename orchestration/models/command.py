@@ -142,8 +142,8 @@ def _writer(settings: Settings, flags: Any, *, prepares_columns: bool) -> Iterat
             finally:
                 _writing.pop()
                 _disconnect()  # also what a command that failed half way has open
-    except (WriterBusyError, SchemaMovedError, WarehouseBehindError, ColumnRulesError) as trouble:
-        raise DbtRuntimeError(str(trouble)) from trouble
+    except (WriterBusyError, SchemaMovedError, WarehouseBehindError, ColumnRulesError) as problem:
+        raise DbtRuntimeError(str(problem)) from problem
 
 
 def _disconnect() -> None:

@@ -51,7 +51,7 @@ def rebuild(
 ) -> Restored:
     """Make the warehouse again, run all models on it, and put it in the place of the old one.
 
-    The writer's place is held all the time: loads wait, the receiver goes on.
+    The writer's lock is held all the time: loads wait, the receiver goes on.
 
     Args:
         settings: Where the warehouse and the files are.

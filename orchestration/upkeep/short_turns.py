@@ -1,4 +1,4 @@
-"""Upkeep writes in short turns, and lets whoever waits for the writer's place go in between."""
+"""Upkeep writes in short turns, and lets whoever waits for the writer's lock go in between."""
 
 import time
 from collections.abc import Iterator

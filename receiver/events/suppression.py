@@ -139,24 +139,24 @@ class LiveSuppression:
         if state == self._read:
             return
         self._read = state
-        trouble: list[object] = []
+        problem: list[object] = []
         try:
-            self._people = self._load(trouble) if state != _FileState() else None
+            self._people = self._load(problem) if state != _FileState() else None
         except (OSError, ValueError) as error:  # the key; those who were suppressed still are
-            trouble.append(error)
-        if trouble:
-            log.error("suppressed_not_read", problem=str(trouble[0]), damaged=len(trouble))
+            problem.append(error)
+        if problem:
+            log.error("suppressed_not_read", problem=str(problem[0]), damaged=len(problem))
         else:
             log.info("suppressed_read", people=len(self._people or ()))
 
-    def _load(self, trouble: list[object]) -> SuppressedPeople | None:
-        """Read the list; lines of it that are damaged are trouble, and the others hold."""
+    def _load(self, problem: list[object]) -> SuppressedPeople | None:
+        """Read the list; lines of it that are damaged are problem, and the others hold."""
         people = set()
         for line in self._list.read_bytes().splitlines():
             try:
                 entry = _decode_entry(line)
             except msgspec.DecodeError as error:
-                trouble.append(error)
+                problem.append(error)
             else:
                 if entry.suppressed:
                     people.add((entry.kind, entry.hash))

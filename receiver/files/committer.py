@@ -17,7 +17,7 @@ import structlog
 from receiver.errors import NotLandedError
 from receiver.files.landed_file import LandedFile
 from receiver.files.lines import Lines
-from receiver.files.open_files import OpenFiles, Trouble
+from receiver.files.open_files import OpenFiles, Problem
 from receiver.server.native_threads import run_native
 
 EXIT_AFTER_IO_ERROR = 74  # EX_IOERR
@@ -54,7 +54,7 @@ class _Group:
     def __init__(self) -> None:
         self.lines = Lines()
         self.done = threading.Event()
-        self.trouble: Trouble | None = None
+        self.problem: Problem | None = None
 
 
 class Committer:
@@ -92,7 +92,7 @@ class Committer:
         self._waiting_events = 0
         self._closing = False
         self._running = False
-        self._last_trouble: tuple[float, str] | None = None
+        self._last_problem: tuple[float, str] | None = None
         self._thread = threading.Thread(target=self._run, name="committer", daemon=True)
 
     def start(self) -> None:
@@ -118,8 +118,8 @@ class Committer:
             self._waiting_events += lines.events
         if not group.done.wait(self._commit_seconds):
             raise NotLandedError("slow_disk")
-        if group.trouble:
-            raise NotLandedError(group.trouble.code)
+        if group.problem:
+            raise NotLandedError(group.problem.code)
 
     def refusal(self) -> str | None:
         """Return why nothing can be landed just now, as far as that is known without trying."""
@@ -127,8 +127,8 @@ class Committer:
             return "closing"
         if self._waiting_bytes >= self._queue_bytes or self._waiting_events >= self._queue_events:
             return "busy"
-        if self._last_trouble and time.monotonic() < self._last_trouble[0] + _RETRY_AFTER_TROUBLE:
-            return self._last_trouble[1]
+        if self._last_problem and time.monotonic() < self._last_problem[0] + _RETRY_AFTER_TROUBLE:
+            return self._last_problem[1]
         return None
 
     def refuse_early(self) -> None:
@@ -173,10 +173,10 @@ class Committer:
             group = self._take_group()
             if group.lines.events:
                 started = time.perf_counter()
-                trouble = run_native(partial(self._files.commit, group.lines.by_folder))
-                self._finish(group, trouble)
-                self._report(group, time.perf_counter() - started, trouble)
-                if trouble and trouble.fatal:
+                problem = run_native(partial(self._files.commit, group.lines.by_folder))
+                self._finish(group, problem)
+                self._report(group, time.perf_counter() - started, problem)
+                if problem and problem.fatal:
                     return False
             elif self._closing:
                 self._seal(self._files.all())
@@ -192,19 +192,19 @@ class Committer:
             group, self._gathering = self._gathering, _Group()
             return group
 
-    def _finish(self, group: _Group, trouble: Trouble | None) -> None:
+    def _finish(self, group: _Group, problem: Problem | None) -> None:
         with self._changed:
             self._waiting_bytes -= group.lines.size
             self._waiting_events -= group.lines.events
-        if trouble:
-            self._last_trouble = (time.monotonic(), trouble.code)
-            log.error("not_landed", code=trouble.code, events=group.lines.events)
-        group.trouble = trouble
+        if problem:
+            self._last_problem = (time.monotonic(), problem.code)
+            log.error("not_landed", code=problem.code, events=group.lines.events)
+        group.problem = problem
         group.done.set()
 
-    def _report(self, group: _Group, seconds: float, trouble: Trouble | None) -> None:
+    def _report(self, group: _Group, seconds: float, problem: Problem | None) -> None:
         waiting = (self._waiting_events, self._waiting_bytes)
-        self._on_commit(Commit(group.lines.events, seconds, bool(trouble), *waiting))
+        self._on_commit(Commit(group.lines.events, seconds, bool(problem), *waiting))
 
     def _seal(self, files: Sequence[LandedFile]) -> None:
         if files:
@@ -215,7 +215,7 @@ class Committer:
         """Let nobody wait for a committer that has ended, and end the process."""
         with self._changed:
             self._closing = True
-            self._gathering.trouble = Trouble("closing", fatal=True)
+            self._gathering.problem = Problem("closing", fatal=True)
             self._gathering.done.set()
         log.critical("committer_failed")
         self._on_fatal()

@@ -84,18 +84,18 @@ def probe(folder: Path) -> None:
         renamed.unlink(missing_ok=True)
 
 
-def probe_trouble(folder: Path, reserve: int) -> str | None:
+def probe_problem(folder: Path, reserve: int) -> str | None:
     """Return why events cannot be landed in a folder now, or None if they can."""
     try:
         if not has_space(folder, reserve):
             return "disk_full"
         probe(folder)
     except OSError as error:
-        return trouble_code(error)
+        return problem_code(error)
     return None
 
 
-def trouble_code(error: OSError) -> str:
+def problem_code(error: OSError) -> str:
     """Return the word for why something could not be written."""
     full = error.errno in (errno.ENOSPC, errno.EDQUOT)
     return "disk_full" if full else "cannot_write"

@@ -6,13 +6,13 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from receiver.files.disk import has_space, make_folder, sync_folder, trouble_code
+from receiver.files.disk import has_space, make_folder, problem_code, sync_folder
 from receiver.files.landed_file import LandedFile, file_names
 
 _BLOCK_BYTES = 4 << 20
 
 
-class Trouble(NamedTuple):
+class Problem(NamedTuple):
     """Why lines did not become durable.
 
     Attributes:
@@ -53,7 +53,7 @@ class OpenFiles:
         self._files: dict[str, LandedFile] = {}
         self._durable_folders: set[str] = set()
 
-    def commit(self, lines: Mapping[str, Sequence[bytes]]) -> Trouble | None:
+    def commit(self, lines: Mapping[str, Sequence[bytes]]) -> Problem | None:
         """Make lines durable, each in the file of its folder, or none of them.
 
         Returns:
@@ -70,11 +70,11 @@ class OpenFiles:
         except OSError as error:
             # The kernel may have dropped the pages and called them clean, so that a second
             # sync would succeed and mean nothing.
-            return Trouble(f"sync_{errno.errorcode.get(error.errno or 0, 'failed')}", fatal=True)
+            return Problem(f"sync_{errno.errorcode.get(error.errno or 0, 'failed')}", fatal=True)
         if all(file.has_name() for file in touched):
             return None
         self._forget_nameless()
-        return Trouble("cannot_write")
+        return Problem("cannot_write")
 
     def _append(self, lines: Mapping[str, Sequence[bytes]], touched: list[LandedFile]) -> None:
         size = sum(sum(map(len, of_call)) for of_call in lines.values())
@@ -98,9 +98,9 @@ class OpenFiles:
             self._durable_folders.clear()
             raise
 
-    def _undo(self, touched: Iterable[LandedFile], error: OSError) -> Trouble:
+    def _undo(self, touched: Iterable[LandedFile], error: OSError) -> Problem:
         if error.errno == errno.EIO:
-            return Trouble("write_EIO", fatal=True)
+            return Problem("write_EIO", fatal=True)
         try:
             for file in touched:
                 file.roll_back()
@@ -108,8 +108,8 @@ class OpenFiles:
                     self._forget(file)
                     file.discard()
         except OSError:
-            return Trouble("cannot_undo", fatal=True)
-        return Trouble(trouble_code(error))
+            return Problem("cannot_undo", fatal=True)
+        return Problem(problem_code(error))
 
     def next_due(self) -> float | None:
         """Return when, on the monotonic clock, the oldest file has to be sealed."""

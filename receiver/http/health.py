@@ -5,7 +5,7 @@ from functools import partial
 
 from flask import Blueprint, Response
 
-from receiver.files.disk import probe_trouble
+from receiver.files.disk import probe_problem
 from receiver.http.answers import failure, success
 from receiver.server.native_threads import run_native
 from receiver.state import current_receiver
@@ -25,12 +25,12 @@ def live() -> Response:
 def ready() -> Response:
     """Answer whether an event sent now could be landed, and what an operator should look at."""
     receiver = current_receiver()
-    trouble = receiver.committer.refusal() or _probe.trouble()
-    if trouble:
-        return failure(503, trouble, "Events cannot be landed now.")
+    problem = receiver.committer.refusal() or _probe.problem()
+    if problem:
+        return failure(503, problem, "Events cannot be landed now.")
     receiver.live_sources.current()
     # No reason to send the senders elsewhere: those who could send before still can.
-    return success(warning="sources_not_read") if receiver.live_sources.trouble else success()
+    return success(warning="sources_not_read") if receiver.live_sources.problem else success()
 
 
 class _Probe:
@@ -38,16 +38,16 @@ class _Probe:
 
     def __init__(self) -> None:
         self._tried = float("-inf")
-        self._trouble: str | None = None
+        self._problem: str | None = None
 
-    def trouble(self) -> str | None:
+    def problem(self) -> str | None:
         if time.monotonic() >= self._tried + _PROBE_HOLDS_FOR:
             settings = current_receiver().settings
             self._tried = time.monotonic()
-            self._trouble = run_native(
-                partial(probe_trouble, settings.landing, settings.reserve_bytes)
+            self._problem = run_native(
+                partial(probe_problem, settings.landing, settings.reserve_bytes)
             )
-        return self._trouble
+        return self._problem
 
 
 _probe = _Probe()

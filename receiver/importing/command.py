@@ -8,7 +8,7 @@ import msgspec
 
 from landed.folders import IMPORTS, REJECTED
 from receiver.errors import StartError
-from receiver.files.disk import make_folder, prepare_landing, trouble_code
+from receiver.files.disk import make_folder, prepare_landing, problem_code
 from receiver.importing.errors import FileError, UnreadableError
 from receiver.importing.journal import Place, key_of
 from receiver.importing.leftovers import tidy
@@ -141,7 +141,7 @@ def _told(outcome: Outcome) -> str:
 
 
 def _cannot_land(settings: Settings, error: OSError) -> StartError:
-    if trouble_code(error) == "disk_full":
+    if problem_code(error) == "disk_full":
         reserve = settings.reserve_bytes.human_readable()
         return StartError(
             f"{settings.landing} is full: {reserve} stay free (SEAMLINE_RESERVE_BYTES). {_RESUME}"

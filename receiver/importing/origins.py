@@ -75,7 +75,7 @@ class LocalFile:
 
 
 class _OnDisk(io.FileIO):
-    """A file whose trouble is told from that of the folder that is landed in."""
+    """A file whose problem is told from that of the folder that is landed in."""
 
     def readinto(self, buffer: Any) -> int:
         try:

@@ -33,7 +33,7 @@ class LiveSources:
     """All senders, kept up with the file they stand in.
 
     Attributes:
-        trouble: why the file as it is now could not be taken over; None if it was.
+        problem: why the file as it is now could not be taken over; None if it was.
     """
 
     def __init__(self, path: Path, sources: Sources) -> None:
@@ -43,7 +43,7 @@ class LiveSources:
             path: `sources.toml`; read anew the first time, as it may have changed since.
             sources: who may send until then.
         """
-        self.trouble: str | None = None
+        self.problem: str | None = None
         self._path = path
         self._sources = sources
         self._read: _FileState | None = None
@@ -67,17 +67,17 @@ class LiveSources:
         try:
             sources = load_sources(self._path)
         except StartError as error:
-            self.trouble = str(error)
+            self.problem = str(error)
         else:
             self._take_over(sources, state)
             return
-        log.error("sources_not_read", problem=self.trouble)
+        log.error("sources_not_read", problem=self.problem)
 
     def _take_over(self, sources: Sources, state: _FileState) -> None:
         if _state_of(self._path) != state:
             self._read = None  # written to while we read: look again
             return
-        self._sources, self.trouble = sources, None
+        self._sources, self.problem = sources, None
         log.info("sources_read", sources=sources.names())
 
     def _has_settled(self, state: _FileState, now: float) -> bool:

@@ -7,7 +7,7 @@ from typing import Any
 import dagster as dg
 import pytest
 
-from orchestration.audit.completeness import count, count_all, troubles
+from orchestration.audit.completeness import count, count_all, problems
 from orchestration.defs.completeness_asset import completeness
 from orchestration.loading import pending_models
 from orchestration.loading.load import load
@@ -135,7 +135,7 @@ def test_counted_hour_by_hour_or_all_at_once_it_is_the_same(
 def test_the_sums_hold(road: Steps, built_house: House) -> None:
     assert len(road) == 4
     with reading(built_house.settings) as con:
-        assert troubles(con, built_house.settings) == []
+        assert problems(con, built_house.settings) == []
 
 
 def made_up(content: bytes, **fields: object) -> bytes:
@@ -234,7 +234,7 @@ def test_where_they_do_not_hold_the_messages_are_named(
         con.execute(damage)
         count(con, house, {HOUR})
 
-        assert said in [str(trouble) for trouble in troubles(con, house)]
+        assert said in [str(problem) for problem in problems(con, house)]
 
 
 def test_no_receipt_stops_the_counting_of_others(house: Settings) -> None:

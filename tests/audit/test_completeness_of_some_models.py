@@ -2,7 +2,7 @@
 
 import pytest
 
-from orchestration.audit.completeness import count, troubles
+from orchestration.audit.completeness import count, problems
 from orchestration.columns.update import create_column_tables
 from orchestration.loading import pending_models
 from orchestration.loading.load import load
@@ -47,7 +47,7 @@ def model(settings: Settings, *calls: str) -> None:
 def sums(settings: Settings) -> dict[tuple[str, int], tuple[int, ...]]:
     """Call and hour → received, loaded, waiting, rows, duplicate; they hold."""
     with reading(settings) as con:
-        assert troubles(con, settings) == []
+        assert problems(con, settings) == []
         rows = con.execute(
             "select call, hour(hour), received, loaded, waiting, rows, duplicate "
             "from raw.completeness"
@@ -93,9 +93,9 @@ def test_a_row_that_is_lost_is_still_found_while_other_loads_wait(house: Setting
         con.execute("delete from segment.track where message_id = 'lost'")
         count(con, house)
 
-        (trouble,) = troubles(con, house)
+        (problem,) = problems(con, house)
 
-    assert "1 loaded, but 0 rows + 0 duplicates" in str(trouble)
+    assert "1 loaded, but 0 rows + 0 duplicates" in str(problem)
 
 
 def test_the_oldest_load_that_models_lack_stays_in_the_mark(house: Settings) -> None:

@@ -65,8 +65,8 @@ def house(original: House, tmp_path: Path) -> Settings:
     return original.copy(tmp_path).settings
 
 
-def troubles(settings: Settings) -> str:
-    return "\n".join(verify(settings).troubles)
+def problems(settings: Settings) -> str:
+    return "\n".join(verify(settings).problems)
 
 
 def archive_of(settings: Settings) -> Path:
@@ -91,13 +91,13 @@ def test_an_undamaged_house_is_right_with_a_line_per_call(house: Settings) -> No
 
 
 @pytest.mark.long
-def test_what_waits_or_is_loaded_and_not_moved_is_no_trouble(house: Settings) -> None:
+def test_what_waits_or_is_loaded_and_not_moved_is_no_problem(house: Settings) -> None:
     late_file(house).rename(house.landing / "track" / LATE)
     landed.land(house.landing, "track", event("new"))
 
     verified = verify(house)
 
-    assert not verified.troubles
+    assert not verified.problems
     assert verified.waiting["track"] == 2
 
 
@@ -111,7 +111,7 @@ def test_what_is_damaged_at_once_is_all_found(house: Settings) -> None:
     change(house, "delete from segment.track where message_id = 'b'")
     change(house, "update segment.track set properties__x = 99 where message_id = 'c'")
 
-    said = troubles(house)
+    said = problems(house)
 
     assert f"{LATE}: not the bytes that were loaded" in said
     assert f"track/{LATE}, line 2" in said
@@ -128,7 +128,7 @@ def test_a_flipped_byte_in_a_loaded_file_is_found(house: Settings) -> None:
     data = late_file(house).read_bytes()
     late_file(house).write_bytes(data.replace(b'"x": 3', b'"x": 4'))
 
-    said = troubles(house)
+    said = problems(house)
 
     assert f"{LATE}: not the bytes that were loaded" in said
     assert f"track/{LATE}, line 2" in said
@@ -139,7 +139,7 @@ def test_a_flipped_byte_in_an_archive_is_found(house: Settings) -> None:
     data = archive_of(house).read_bytes()
     archive_of(house).write_bytes(data[:80] + bytes([data[80] ^ 1]) + data[81:])
 
-    assert "20261122T05.tar.zst is damaged" in troubles(house)
+    assert "20261122T05.tar.zst is damaged" in problems(house)
 
 
 @pytest.mark.long
@@ -155,7 +155,7 @@ def test_an_archive_that_was_packed_again_without_a_line_is_found(house: Setting
         {name: sha256(data).hexdigest() for name, data in files.items()},
     )
 
-    said = troubles(house)
+    said = problems(house)
 
     assert f"{EARLY}: not the bytes that were loaded" in said
     assert f"track/{EARLY}, line 3, message b: not in the file" in said
@@ -165,7 +165,7 @@ def test_an_archive_that_was_packed_again_without_a_line_is_found(house: Setting
 def test_a_file_that_is_gone_is_found(house: Settings) -> None:
     late_file(house).unlink()
 
-    assert f"track/{LATE}: loaded by load 3, and neither in loaded/ nor in archive/" in troubles(
+    assert f"track/{LATE}: loaded by load 3, and neither in loaded/ nor in archive/" in problems(
         house
     )
 
@@ -174,15 +174,15 @@ def test_a_file_that_is_gone_is_found(house: Settings) -> None:
 def test_a_file_that_was_never_loaded_is_found(house: Settings) -> None:
     shutil.copy(late_file(house), late_file(house).with_name(NEVER_PACKED))
 
-    assert f"{NEVER_PACKED}: not in the ledger, though not waiting" in troubles(house)
+    assert f"{NEVER_PACKED}: not in the ledger, though not waiting" in problems(house)
 
 
 @pytest.mark.long
-def test_a_file_that_is_in_loaded_and_in_an_archive_is_no_trouble(house: Settings) -> None:
+def test_a_file_that_is_in_loaded_and_in_an_archive_is_no_problem(house: Settings) -> None:
     ((name, data),) = read_archive(archive_of(house))
     (house.landing / "loaded" / "track" / name).write_bytes(data)
 
-    assert not troubles(house)
+    assert not problems(house)
 
 
 CHANGES = [
@@ -236,14 +236,14 @@ CHANGES = [
 def test_a_change_in_the_warehouse_is_found_and_named(house: Settings, sql: str, said: str) -> None:
     change(house, sql)
 
-    assert said in troubles(house)
+    assert said in problems(house)
 
 
 @pytest.mark.long
 def test_a_load_that_the_warehouse_has_forgotten_is_found(house: Settings) -> None:
     change(house, "delete from raw.landed_file where load_id = 3")
 
-    assert f"track/{LATE}: in the journal of loads, and not in the ledger" in troubles(house)
+    assert f"track/{LATE}: in the journal of loads, and not in the ledger" in problems(house)
 
 
 def test_a_damaged_parquet_file_is_found(house: Settings) -> None:
@@ -257,10 +257,10 @@ def test_a_damaged_parquet_file_is_found(house: Settings) -> None:
     data[len(data) // 3] ^= 0xFF
     file.write_bytes(data)
 
-    assert troubles(house)
+    assert problems(house)
 
 
-def test_an_archive_that_expires_while_it_is_verified_is_no_trouble(
+def test_an_archive_that_expires_while_it_is_verified_is_no_problem(
     house: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     listed = verify_module.archives
@@ -274,5 +274,5 @@ def test_an_archive_that_expires_while_it_is_verified_is_no_trouble(
 
     verified = verify(house)
 
-    assert verified.troubles == []
+    assert verified.problems == []
     assert verified.expired["track"] == 1

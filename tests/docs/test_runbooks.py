@@ -1,4 +1,4 @@
-"""The commands of the runbooks, run as written, on a house that is in the trouble they are for."""
+"""The commands of the runbooks, run as written, on a house that is in the problem they are for."""
 
 import os
 import re
@@ -85,7 +85,7 @@ def land_one_more(house: House) -> None:
 
 
 @pytest.mark.parametrize(
-    ("runbook", "trouble", "more"),
+    ("runbook", "problem", "more"),
     [
         ("rebuild.md", change("delete from raw.track where message_id = 'a'"), []),
         ("damaged-catalog.md", spoil_catalog, []),
@@ -95,15 +95,15 @@ def land_one_more(house: House) -> None:
     ],
 )
 def test_after_it_the_house_is_as_it_should_be(
-    house: House, runbook: str, trouble: Callable[[House], None], more: list[str]
+    house: House, runbook: str, problem: Callable[[House], None], more: list[str]
 ) -> None:
     before = tracks(house)
-    trouble(house)
+    problem(house)
 
     printed = follow(runbook, house)
 
     assert "Every line is where it has to be" in printed
-    assert house.troubles() == []
+    assert house.problems() == []
     now = tracks(house)
     assert [row for row in now if row[0] not in more] == before
     assert sorted(row[0] for row in now) == sorted(["a", "b", *more])

@@ -94,7 +94,7 @@ def test_where_others_copies_came_in_one_microsecond_the_row_is_the_one_the_mode
 
 
 def test_everything_is_still_proved(aftermath: Aftermath) -> None:
-    assert aftermath.house.troubles() == []
+    assert aftermath.house.problems() == []
 
 
 def test_the_ledger_and_the_journal_know_what_the_files_are_now(aftermath: Aftermath) -> None:
@@ -190,4 +190,4 @@ def test_a_copy_that_the_models_have_not_seen_is_left_to_them_with_its_whole_loa
         "select message_id, user_id from segment.track "
         f"where message_id in ('{shared}', 'of the same load') order by all"
     ) == sorted([(shared, "carl"), ("of the same load", "carl")])
-    assert house.troubles() == []
+    assert house.problems() == []

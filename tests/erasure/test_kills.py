@@ -31,7 +31,7 @@ def die(*_: object, **__: object) -> None:
 
 def is_as_if_it_had_not_died(house: House) -> None:
     assert found_in(house.settings.catalog.parents[1], *IDS) == []
-    assert house.troubles() == []
+    assert house.problems() == []
     users = house.rows("select distinct user_id from segment.track order by all")
     assert users == TRACK_ROWS
     assert suppressed.to_be_done(house.landing) == []

@@ -32,7 +32,7 @@ def test_a_rebuilt_warehouse_is_row_for_row_the_same(house: House) -> None:
 
     assert house.hashes() == before
     assert [house.rows(query) for query in queries] == asked
-    assert house.troubles() == []
+    assert house.problems() == []
 
 
 @pytest.mark.timeout(600)
@@ -49,7 +49,7 @@ def test_what_was_rejected_and_became_an_event_later_is_erased_too(empty: House)
     forget(empty.settings, {Id(USER, "late-31f0")})
 
     assert found_in(empty.settings.catalog.parents[1], "late-31f0") == []
-    assert empty.troubles() == []
+    assert empty.problems() == []
     ledger = f"select rows, rejected from raw.landed_file where file = '{path.name}' order by all"
     assert empty.rows(ledger) == [(0, 1), (1, -1)]
 
@@ -78,4 +78,4 @@ def test_a_column_that_is_called_by_the_id_goes_with_its_name(house: House) -> N
     assert found_in(house.settings.catalog.parents[1], kim) == []
     assert sorted(house.rows(query)) == sorted(others)
     assert len(others) == 2
-    assert house.troubles() == []
+    assert house.problems() == []

@@ -72,7 +72,7 @@ def test_a_run_leaves_it_alone(own_house: House, prepared_house: Path) -> None:
     assert manifest.stat().st_mtime_ns == before.st_mtime_ns
 
 
-def test_a_file_that_an_editor_makes_and_removes_beside_the_models_is_no_trouble(
+def test_a_file_that_an_editor_makes_and_removes_beside_the_models_is_no_problem(
     settings: Settings, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     (tmp_path / "models").mkdir()

@@ -14,7 +14,7 @@ import pytest
 
 from receiver.errors import NotLandedError
 from receiver.files.committer import EXIT_AFTER_IO_ERROR, Committer
-from receiver.files.disk import probe, probe_trouble
+from receiver.files.disk import probe, probe_problem
 from receiver.files.landed_file import LandedFile, file_names
 from receiver.files.lines import Lines
 from receiver.files.open_files import OpenFiles
@@ -339,6 +339,6 @@ def test_the_probe_leaves_nothing_and_says_why_not(tmp_path: Path) -> None:
     probe(tmp_path)
 
     assert list(tmp_path.iterdir()) == []
-    assert probe_trouble(tmp_path, 0) is None
-    assert probe_trouble(tmp_path, 10**18) == "disk_full"
-    assert probe_trouble(tmp_path / "missing", 0) == "cannot_write"
+    assert probe_problem(tmp_path, 0) is None
+    assert probe_problem(tmp_path, 10**18) == "disk_full"
+    assert probe_problem(tmp_path / "missing", 0) == "cannot_write"

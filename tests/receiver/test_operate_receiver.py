@@ -17,7 +17,7 @@ from tests.support.receiver.senders import new_id
 from tests.support.receiver.server import RunningReceiver
 
 PAGE = (ROOT / "docs/operate-receiver.md").read_text()
-CODES = r"(?:RequestRefusedError\(\s*\d+,|NotLandedError\(|Trouble\(|_UnusableError\()\s*\"(\w+)\""
+CODES = r"(?:RequestRefusedError\(\s*\d+,|NotLandedError\(|Problem\(|_UnusableError\()\s*\"(\w+)\""
 
 
 def test_every_metric_is_documented(server: RunningReceiver) -> None:

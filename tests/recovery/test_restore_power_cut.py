@@ -44,4 +44,4 @@ def test_a_warehouse_that_was_made_again_survives_it(
     left = journalled.cut_at_the_end()
     load(left.settings)
     left.models()
-    assert left.troubles() == []
+    assert left.problems() == []

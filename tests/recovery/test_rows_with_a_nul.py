@@ -99,7 +99,7 @@ def test_another_event_is_loaded_into_the_same_table_and_modelled(house: House) 
 
 
 def test_verify_alone_puts_it_right_and_proves_every_value(house: House) -> None:
-    assert house.troubles() == []
+    assert house.problems() == []
     assert with_nul(house) == []
 
 
@@ -116,7 +116,7 @@ def test_a_replay_changes_nothing_of_what_was_put_right_and_names_times_that_are
     house.run("replay", "--table", "track")
 
     assert house.rows(rows) == before
-    assert house.troubles() == []
+    assert house.problems() == []
     assert house.rows(
         "select message_id, _seamline_unread_times, unread_times from segment.track, "
         "raw.completeness where _seamline_unread_times is not null"
@@ -131,7 +131,7 @@ def test_a_person_with_a_nul_in_the_id_is_erased_by_the_id_that_the_tables_show(
 
     assert (done.people, done.lines) == (1, 1)
     assert house.rows("select message_id from segment.track") == [("plain",)]
-    assert house.troubles() == []
+    assert house.problems() == []
 
     house.land("track", landed.line(NUL_EVERYWHERE | {"messageId": "sent later"}))
     assert load(house.settings).rows.total() == 0

@@ -1,4 +1,4 @@
-"""`seamline`: its help costs nothing, every command is one of a part's, trouble is one line."""
+"""`seamline`: its help costs nothing, every command is one of a part's, problem is one line."""
 
 import subprocess
 import sys

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from stack.errors import StackError
-from stack.preflight import check_folder, check_port, check_ports_differ, python_trouble
+from stack.preflight import check_folder, check_port, check_ports_differ, python_problem
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -18,15 +18,15 @@ LOOPBACK = "127.0.0.1"
 
 
 def test_an_old_python_is_refused() -> None:
-    trouble = python_trouble((3, 9))
-    assert trouble is not None
-    assert trouble.startswith("Python 3.9 is too old, Seamline needs 3.11 or newer")
-    assert "\n" not in trouble
+    problem = python_problem((3, 9))
+    assert problem is not None
+    assert problem.startswith("Python 3.9 is too old, Seamline needs 3.11 or newer")
+    assert "\n" not in problem
 
 
 @pytest.mark.parametrize("version", [(3, 11), (3, 14)])
 def test_a_newer_python_is_fine(version: tuple[int, int]) -> None:
-    assert python_trouble(version) is None
+    assert python_problem(version) is None
 
 
 def test_a_taken_port_is_named_with_its_setting() -> None:

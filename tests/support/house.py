@@ -160,9 +160,9 @@ class House:
         ((count,),) = self.rows("select max(snapshot_id) from ducklake_snapshots('seamline')")
         return int(count)
 
-    def troubles(self) -> list[str]:
+    def problems(self) -> list[str]:
         """What `make verify` finds wrong."""
-        return verify(self.settings).troubles
+        return verify(self.settings).problems
 
 
 def once(factory: pytest.TempPathFactory, name: str, make: Callable[[House], object]) -> Path:

@@ -95,7 +95,7 @@ def test_the_catalog_is_asked_for_every_kind_of_file(small_lake: Settings) -> No
     assert any("-delete" in name for name in names)
 
 
-def test_an_orphan_that_somebody_removes_meanwhile_is_no_trouble(
+def test_an_orphan_that_somebody_removes_meanwhile_is_no_problem(
     small_lake: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     by_hand = _orphan(small_lake, f"{NAME}.parquet", days=2)

@@ -1,4 +1,4 @@
-"""F24: somebody holds the writer's place. A load says so and loses nothing; the next catches up."""
+"""F24: somebody holds the writer's lock. A load says so and loses nothing; the next catches up."""
 
 import os
 from collections.abc import Iterator
@@ -11,7 +11,7 @@ from orchestration.settings import Settings
 from orchestration.warehouse import connection
 from tests.support.faults.killed_loads import Child, Sent, ledger_faults, waiting
 from tests.support.faults.load_children import (
-    hold_the_writers_place,
+    hold_the_writer_lock,
     load_once_it_may,
     lock_the_catalog,
 )
@@ -21,7 +21,7 @@ from tests.support.forked import run_command
 @pytest.fixture
 def holder(settings: Settings) -> Iterator[Child]:
     """A process that is the writer and does not end."""
-    child = Child(hold_the_writers_place, settings)
+    child = Child(hold_the_writer_lock, settings)
     yield child
     child.kill()
 
@@ -63,7 +63,7 @@ def test_a_load_waits_for_the_writer_before_it_and_goes_on_when_that_one_dies(
 def test_a_catalog_that_another_program_has_locked_fails_the_load_and_loses_nothing(
     settings: Settings, sent: Sent, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Such as SQLite's own prompt, which knows nothing of the writer's place."""
+    """Such as SQLite's own prompt, which knows nothing of the writer's lock."""
     load(settings)
     sent.land(3)
     options = connection.attach_options

@@ -77,8 +77,8 @@ def run_models(environment: Mapping[str, str], select: tuple[str, ...], tell: Co
     tell.send(run.failures(run.run_models(Settings(), select)))
 
 
-def hold_the_writers_place(settings: Settings, tell: Connection) -> None:
-    """Take the writer's place and keep it until told or killed."""
+def hold_the_writer_lock(settings: Settings, tell: Connection) -> None:
+    """Take the writer's lock and keep it until told or killed."""
     with writer_lock(settings):
         tell.send("begins")
         tell.recv()
