@@ -26,7 +26,7 @@ def test_every_setting_has_a_row_on_its_page_and_every_row_is_a_setting() -> Non
 
 def test_the_pages_name_no_setting_that_is_none() -> None:
     settings = {name for part in PARTS for name in part.names().values()}
-    named = {name for page in PAGES for name in re.findall(r"SEAMLINE_[A-Z_]+", page.read_text())}
+    named = {name for page in PAGES for name in re.findall(r"\bSEAMLINE_[A-Z_]+", page.read_text())}
 
     assert named <= settings
 
