@@ -1,6 +1,9 @@
 """`python -m receiver`: receive until told to stop; `… import`: land files from elsewhere."""
 
 import sys
+from collections.abc import Callable
+from functools import wraps
+from typing import ParamSpec
 
 import click
 
@@ -8,11 +11,27 @@ from landed.settings import WrongSettingsError
 from receiver.errors import StartError
 from receiver.settings import Settings
 
+P = ParamSpec("P")
+
 _INTERRUPTED = 130  # what a shell says of a command that Ctrl-C ended
+
+
+def _one_line_on_problem(command: Callable[P, None]) -> Callable[P, None]:
+    """Turn what keeps a command from starting into one line and exit status 1."""
+
+    @wraps(command)
+    def wrapped(*args: P.args, **kwargs: P.kwargs) -> None:
+        try:
+            command(*args, **kwargs)
+        except (StartError, WrongSettingsError) as error:
+            sys.exit(f"receiver: {error}")
+
+    return wrapped
 
 
 @click.group(invoke_without_command=True)
 @click.pass_context
+@_one_line_on_problem
 def cli(context: click.Context) -> None:
     """Receive Segment's calls, until told to stop."""
     if context.invoked_subcommand is None:
@@ -24,6 +43,7 @@ def cli(context: click.Context) -> None:
 @cli.command(name="import")
 @click.argument("places", metavar="FILE...", nargs=-1, required=True)
 @click.option("--source", help="The source's name the events get, instead of `import`.")
+@_one_line_on_problem
 def import_(places: tuple[str, ...], source: str | None) -> None:
     """Land events from elsewhere: files, folders, patterns, s3://, gs:// and az:// addresses."""
     from receiver.importing.command import import_places  # noqa: PLC0415 - brings obstore
@@ -37,11 +57,8 @@ def import_(places: tuple[str, ...], source: str | None) -> None:
 
 
 def main() -> None:
-    """Do what is asked, or say in one line why not."""
-    try:
-        cli(prog_name="python -m receiver")
-    except (StartError, WrongSettingsError) as error:
-        sys.exit(f"receiver: {error}")
+    """Do what the command line says."""
+    cli(prog_name="python -m receiver")
 
 
 if __name__ == "__main__":

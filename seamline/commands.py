@@ -1,13 +1,9 @@
 """The commands, and which part has each: a part is imported once one of its commands is called."""
 
-import sys
 from importlib import import_module
 from typing import NamedTuple
 
 import click
-
-from landed.settings import WrongSettingsError
-from receiver.errors import StartError
 
 
 class Command(NamedTuple):
@@ -77,8 +73,5 @@ def cli() -> None:
 
 
 def run() -> None:
-    """Do what the command line says; what is wrong with a setting is one line."""
-    try:
-        cli(prog_name="seamline")
-    except (StartError, WrongSettingsError) as wrong:
-        sys.exit(str(wrong))
+    """Do what the command line says; each part says itself what is wrong."""
+    cli(prog_name="seamline")
