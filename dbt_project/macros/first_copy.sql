@@ -13,6 +13,39 @@
     on that day, and writes their rows anew; rows of the day that have no copy any more go.
 #}
 
+{% macro first_copies(call) %}
+    {#- The query of a final model: of each message its first received copy. -#}
+    {%- set copies = ref('stg_segment__' ~ call) -%}
+with
+
+copies as (
+
+    select * from {{ copies }}
+    {{ where_not_seen(copies) }}
+
+),
+
+first_copies as (
+
+    {{ first_received_copies(copies) }}
+
+),
+
+events as (
+
+    select copies.*
+    from copies
+    inner join first_copies
+        on
+            copies._seamline_file = first_copies._seamline_file
+            and copies._seamline_line = first_copies._seamline_line
+
+)
+
+select * from events
+{% endmacro %}
+
+
 {% macro first_received_copies(copies) -%}
     {# File and line of the rows to write. Keys only: ranking whole rows takes twice the time. -#}
     select

@@ -31,6 +31,30 @@
 {% endmacro %}
 
 
+{% macro relation_of(call, relation) %}
+    {#- The query of a relation that shows a call's rows as they are. -#}
+with
+
+events as (
+
+    select * from {{ ref(call) }}
+
+),
+
+renamed as (
+
+    select
+        {{ shown_columns(relation) }},
+        _sdc_batched_at as uuid_ts,
+        _sdc_batched_at as loaded_at
+    from events
+
+)
+
+select * from renamed
+{% endmacro %}
+
+
 {% macro latest_columns(relation) %}
     {# The latest known value of each trait and context field: what a later call leaves out stays. #}
     {% set expressions = [] %}

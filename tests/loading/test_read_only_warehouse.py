@@ -17,10 +17,9 @@ from tests.support import landed
 from tests.support.unprivileged import run_python
 
 SNIPPET = """
-from orchestration.loading.warehouse import connect
-from orchestration.settings import Settings
+import seamline
 
-with connect(Settings(), read_only=True) as con:
+with seamline.connect() as con:
     print(con.sql("select count(*) from raw.track").fetchall())
 """
 

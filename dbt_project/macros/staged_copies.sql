@@ -1,0 +1,61 @@
+{#
+    The query of a staging model: every received copy of a call, typed, with its column of each
+    documented field first, then how it came here, then what else was found.
+#}
+
+{% macro staged_copies(call) %}
+{%- set payload = read_payload(call) -%}
+
+with
+
+received as (
+
+    select * from {{ source('raw', call) }}
+
+),
+
+landed_files as (
+
+    select * from {{ source('raw', 'landed_file') }}
+
+),
+
+parsed as (
+
+    select
+        received.*,
+        landed_files.loaded_at,
+        {{ payload.parsed | join(',\n        ') }}
+    from received
+    left join landed_files
+        on
+            received.load_id = landed_files.load_id
+            and received.file = landed_files.file
+    {{ 'where false' if payload.is_left_out }}
+
+),
+
+clocked as (
+
+    select
+        *,
+        {{ clock_readings(payload.clocks) }}
+    from parsed
+
+),
+
+typed as (
+
+    select
+        message_id,
+        '{{ call }}' as type,
+        {{ event_times() }},
+        {{ payload.documented | join(',\n        ') }},
+        {{ receipt_columns() }},
+        {{ ([unread_times(payload.sent_times)] + payload.found) | join(',\n        ') }}
+    from clocked
+
+)
+
+select * from typed
+{% endmacro %}
