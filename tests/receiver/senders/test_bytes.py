@@ -10,7 +10,7 @@ from receiver.events.check import Event, Limits, Rejected, ShutOut, check_event
 from receiver.events.direct import DirectSender
 from receiver.events.json_text import places, without_member
 from receiver.events.shared_fields import SharedFields
-from tests.receiver.test_json_text import OBJECTS, STYLES, VALUES, dump, is_valid
+from tests.receiver.events.test_json_text import OBJECTS, STYLES, VALUES, dump, is_valid
 
 LIMITS = Limits(event_bytes=1 << 20, depth=128)
 SENDER = DirectSender("Segment", "203.0.113.7")

@@ -8,7 +8,7 @@ import schemathesis
 from hypothesis import HealthCheck, settings
 from schemathesis.specs.openapi.checks import negative_data_rejection
 
-from tests.receiver.test_openapi import PATH
+from tests.receiver.http.test_openapi import PATH
 from tests.support.receiver.attack import Watch
 from tests.support.receiver.senders import WEB, basic
 from tests.support.receiver.server import RunningReceiver
