@@ -17,7 +17,7 @@ from tests.support.house import House
 
 pytestmark = pytest.mark.timeout(600)
 
-WRITE = "from orchestration import dbt; from orchestration.settings import Settings; "
+WRITE = "from orchestration.models import run as dbt; from orchestration.settings import Settings; "
 WRITE += "print(dbt.write_manifest(Settings()))"
 
 

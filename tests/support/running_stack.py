@@ -170,7 +170,7 @@ class Reader(threading.Thread):
 
     CODE = """
 import sys, time
-from orchestration.loading.warehouse import connect, WarehouseMissingError
+from orchestration.warehouse.connection import connect, WarehouseMissingError
 from landed.settings import ROOT
 from orchestration.settings import Settings
 settings = Settings()

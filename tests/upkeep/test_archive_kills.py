@@ -16,7 +16,7 @@ from tests.support.faults.steps import kill_at
 SETUP = """
 import datetime
 from orchestration.settings import Settings
-from orchestration.upkeep import turns
+from orchestration.upkeep import short_turns as turns
 from orchestration.upkeep.archives import pack_loaded_files
 turns.PAUSE_SECONDS = 0
 """

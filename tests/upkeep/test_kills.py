@@ -18,8 +18,8 @@ from datetime import timedelta
 from tests.support.warehouse import spare_the_processor
 spare_the_processor()
 from orchestration.settings import Settings
-from orchestration.upkeep.warehouse import keep_small
-from orchestration.upkeep import turns
+from orchestration.upkeep.keep_small import keep_small
+from orchestration.upkeep import short_turns as turns
 turns.PAUSE_SECONDS = 0
 settings = Settings().model_copy(update={"query_hours": 1e-9})
 """

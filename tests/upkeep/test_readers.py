@@ -21,7 +21,7 @@ ROUNDS = 4
 
 READER = """
 import select, sys
-from orchestration.loading.warehouse import connect
+from orchestration.warehouse.connection import connect
 from orchestration.settings import Settings
 query = "select count(*), count(distinct message_id), max(load_id) from raw.track"
 most = 0

@@ -16,7 +16,7 @@ from tests.support.house import TABLES, House
 from tests.support.warehouse import rows
 
 LOAD = """
-from orchestration.dbt import failures, run_models
+from orchestration.models.run import failures, run_models
 from orchestration.loading.load import load
 from orchestration.settings import Settings
 from tests.support.warehouse import spare_the_processor
@@ -28,7 +28,7 @@ assert failures(run_models(Settings(), {models})) == []
 
 UNSYNCED = """
 import runpy, sys
-from orchestration.loading.durable import NewFiles
+from orchestration.durable_files import NewFiles
 NewFiles.sync = lambda self: None
 sys.argv = ["orchestration", "load"]
 runpy.run_module("orchestration", run_name="__main__")
