@@ -55,8 +55,10 @@ class Parts(click.Group):
         """Import the part that has a command."""
         if cmd_name not in COMMANDS:
             return None
-        group = import_module(COMMANDS[cmd_name].part).cli
-        return getattr(group, "commands", {}).get(cmd_name, group)
+        command: click.Command = import_module(COMMANDS[cmd_name].part).cli
+        return (
+            command.commands.get(cmd_name, command) if isinstance(command, click.Group) else command
+        )
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002 - click's
         """Write a line for each, and import none."""
