@@ -150,7 +150,7 @@ class LiveSuppression:
             log.info("suppressed_read", people=len(self._people or ()))
 
     def _load(self, problem: list[object]) -> SuppressedPeople | None:
-        """Read the list; lines of it that are damaged are problem, and the others hold."""
+        """Read the list; a line of it that is damaged is a problem, and the others hold."""
         people = set()
         for line in self._list.read_bytes().splitlines():
             try:
