@@ -10,6 +10,6 @@
 
 {% macro duckdb__sync_new_files(relation) %}
     {% if execute %}
-        {% do adapter.store_relation('dbt_plugin', relation, [], '', '', {}) %}
+        {% do adapter.store_relation('plugin', relation, [], '', '', {}) %}
     {% endif %}
 {% endmacro %}
