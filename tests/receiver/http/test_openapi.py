@@ -13,7 +13,7 @@ from landed.settings import ROOT
 from receiver.settings import Settings
 from tests.support.receiver.app import AppReceiver
 
-PATH = ROOT / "receiver" / "openapi.yaml"
+PATH = ROOT / "receiver" / "http" / "openapi.yaml"
 DOCUMENT = yaml.safe_load(PATH.read_text())
 METHODS = {"get", "put", "post", "delete", "patch", "trace", "head", "options"}
 

@@ -39,7 +39,7 @@ def test_every_metric_is_documented(server: RunningReceiver) -> None:
 
 
 def test_every_code_and_reason_is_documented() -> None:
-    source = "\n".join(path.read_text() for path in (ROOT / "receiver").glob("*.py"))
+    source = "\n".join(path.read_text() for path in (ROOT / "receiver").rglob("*.py"))
     codes = set(re.findall(CODES, source))
 
     assert {"cut_short", "busy", "disk_full", "too_deep"} & codes
