@@ -1,29 +1,27 @@
-"""What of a demo is in the warehouse, read while others write."""
+"""Whether everything that was sent is where it belongs, exactly once."""
 
-from __future__ import annotations
+from collections import Counter, defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
 
-from collections import Counter
-from typing import TYPE_CHECKING
+import duckdb
 
-from demo.events import SHARES
-from demo.outcome import Arrivals
+from demo.events import SHARES, Key
 
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-    from datetime import datetime
 
-    import duckdb
+@dataclass(frozen=True)
+class Arrivals:
+    """How often each message of a demo is in the tables of its call.
 
-SHOWN = (
-    "received_at",
-    "event",
-    "user_id",
-    "properties__name",
-    "properties__price",
-    "properties__total",
-    "context__campaign__name",
-)
-"""Columns of `track` worth showing, as far as they are there."""
+    Attributes:
+        raw: In the raw table, of what was received since the demo began to send. (In a final table
+            the row may be that of an earlier demo with the same seed: the first copy wins.)
+        final: In the final table, whenever it was received.
+    """
+
+    raw: Counter[Key]
+    final: Counter[Key]
 
 
 def read(
@@ -35,55 +33,55 @@ def read(
         con: A connection to the warehouse.
         schema: The schema of the final tables.
         message_ids: Whose rows to count.
-        since: Count of raw what was received since then. (In a final table the row may be that of
-            an earlier demo with the same seed: the first received copy wins.)
+        since: When the demo began to send.
     """
-    found = Arrivals(
-        raw={call: Counter() for call in SHARES}, final={call: Counter() for call in SHARES}
-    )
+    found = Arrivals(Counter(), Counter())
     mine = "where message_id in (select unnest($1::varchar[]))"
-    layers = (
-        ("raw", "raw", f"{mine} and received_at >= $2::timestamp"),
-        ("final", schema, mine),
-    )
+    places = (("raw", f"{mine} and received_at >= $2::timestamp"), (schema, mine))
     # one query for all tables: it takes a fifth of the time of ten
     rows = con.execute(
         " union all ".join(
-            f"select '{layer}', '{call}', message_id, count(*)"  # noqa: S608 - names of our own
+            f"select {is_final}, '{call}', message_id, count(*)"  # noqa: S608 - names of our own
             f' from {place}."{call}" {condition} group by message_id'
-            for layer, place, condition in layers
+            for is_final, (place, condition) in enumerate(places)
             for call in SHARES
         ),
         [list(message_ids), since.replace(tzinfo=None)],
     )
-    for layer, call, message_id, count in rows.fetchall():
-        (found.raw if layer == "raw" else found.final)[call][message_id] = count
+    for is_final, call, message_id, count in rows.fetchall():
+        (found.final if is_final else found.raw)[call, message_id] = count
     return found
 
 
-def totals(con: duckdb.DuckDBPyConnection, schema: str) -> dict[str, int]:
-    """Count all rows of each final table."""
-    found = {}
-    for call in SHARES:
-        row = con.execute(f'select count(*) from {schema}."{call}"').fetchone()  # noqa: S608
-        found[call] = row[0] if row else 0
-    return found
+def judge(sent: Counter[Key], now: Arrivals) -> list[str]:
+    """Compare what was sent with what has arrived.
 
+    A client may send a batch once more than it was told to, so more copies in raw are right;
+    fewer are not. In the final table one row is right, and nothing else is.
 
-def some_tracks(
-    con: duckdb.DuckDBPyConnection, schema: str, message_ids: Iterable[str], limit: int = 5
-) -> tuple[list[str], list[tuple[object, ...]]]:
-    """Read a few rows of `track`.
+    Args:
+        sent: How often each message was.
+        now: What is in the warehouse.
 
     Returns:
-        The names of the columns, and the rows.
+        A line for each kind of thing that is wrong; none if nothing is.
     """
-    names = {name for name, *_ in con.execute(f"describe {schema}.track").fetchall()}
-    columns = [name for name in SHOWN if name in names]
-    rows = con.execute(
-        f"select {', '.join(columns)} from {schema}.track"  # noqa: S608 - as above
-        " where message_id in (select unnest($1::varchar[]))"
-        " order by received_at, message_id limit $2",
-        [list(message_ids), limit],
-    ).fetchall()
-    return columns, rows
+    wrong = {
+        "not in raw as often as sent": [key for key in sent if now.raw[key] < sent[key]],
+        "not in the table": [key for key in sent if not now.final[key]],
+        "in the table more than once": [key for key in sent if now.final[key] > 1],
+        "in this table but sent by another call": [key for key in now.final if key not in sent],
+    }
+    problems = []
+    for what, keys in wrong.items():
+        by_call = defaultdict(list)
+        for call, message_id in keys:
+            by_call[call].append(message_id)
+        for call, ids in by_call.items():
+            problems.append(f"{call}: {len(ids)} {what}, such as {ids[0]}")
+    return problems
+
+
+def arrived(sent: Counter[Key], now: Arrivals) -> tuple[int, int]:
+    """How many of the messages are in raw, and how many of the events in the final tables."""
+    return (sent & now.raw).total(), sum(key in now.final for key in sent)

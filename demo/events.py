@@ -1,18 +1,12 @@
 """Made-up events of a made-up shop, the same ones for the same seed. No person is behind them."""
 
-from __future__ import annotations
-
 import random
 import uuid
 from dataclasses import dataclass
-from datetime import UTC, datetime, time, timedelta
-from typing import TYPE_CHECKING, Any
+from datetime import UTC, date, datetime, time, timedelta
+from typing import Any
 
 from demo.shop import Shop
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-    from datetime import date
 
 SHARES = {"group": 6, "identify": 14, "page": 26, "screen": 14, "track": 40}
 """Of a hundred events, how many are of which call."""
@@ -25,6 +19,10 @@ FURTHEST_COPY = 200
 """How many messages at most lie between an event and its copy."""
 
 
+Key = tuple[str, str]
+"""A call and a `message_id`."""
+
+
 @dataclass(frozen=True)
 class Message:
     """One call of Segment's client: its name, its `message_id`, and the other arguments."""
@@ -32,6 +30,11 @@ class Message:
     call: str
     message_id: str
     arguments: dict[str, Any]
+
+    @property
+    def key(self) -> Key:
+        """Whose row in which table it is."""
+        return self.call, self.message_id
 
 
 def generate(seed: int, count: int, day: date) -> list[Message]:
@@ -60,11 +63,6 @@ def generate(seed: int, count: int, day: date) -> list[Message]:
         for call, moment in zip(calls, moments, strict=True)
     ]
     return _with_copies(rng, events)
-
-
-def distinct(messages: Iterable[Message]) -> dict[str, Message]:
-    """The messages by `message_id`, each once."""
-    return {message.message_id: message for message in messages}
 
 
 def _calls(rng: random.Random, count: int) -> list[str]:

@@ -1,47 +1,69 @@
 """What the demo prints at its end."""
 
-from __future__ import annotations
+from collections import Counter
+from collections.abc import Iterable, Sequence
 
-from typing import TYPE_CHECKING
-
+import duckdb
 from rich.console import Console
 from rich.table import Table
 
+from demo.arrivals import Arrivals
+from demo.events import SHARES, Key
 from stack.output import say
 
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
-
-    from demo.events import Message
-    from demo.outcome import Arrivals
-
 WIDE = 140
+HEADER = ("table", "messages sent", "rows of this demo", "duplicates dropped", "rows in all")
+
+SHOWN = (
+    "received_at",
+    "event",
+    "user_id",
+    "properties__name",
+    "properties__price",
+    "properties__total",
+    "context__campaign__name",
+)
+"""Columns of `track` worth showing, as far as they are there."""
 
 
 def show_tables(
-    sent: Sequence[Message], before: Arrivals, now: Arrivals, totals: Mapping[str, int]
+    con: duckdb.DuckDBPyConnection,
+    schema: str,
+    sent: Counter[Key],
+    before: Arrivals,
+    now: Arrivals,
 ) -> None:
     """Print the rows of each final table, and how many copies were dropped on the way.
 
     Args:
-        sent: Every message of this demo.
+        con: A connection to the warehouse.
+        schema: The schema of the final tables.
+        sent: How often each message of this demo was.
         before: What was in the warehouse before.
         now: What is in it of this demo.
-        totals: All rows of each final table.
     """
     counts: dict[str, tuple[int, ...]] = {}
-    for call, total in totals.items():
-        messages = sum(message.call == call for message in sent)
-        mine = now.final[call].total()
-        dropped = now.raw[call].total() - (mine - before.final[call].total())
-        counts[call] = (messages, mine, dropped, total)
+    for call in SHARES:
+        messages, raw, mine, mine_before = (
+            sum(count for key, count in counter.items() if key[0] == call)
+            for counter in (sent, now.raw, now.final, before.final)
+        )
+        row = con.execute(f'select count(*) from {schema}."{call}"').fetchone()  # noqa: S608
+        counts[call] = (messages, mine, raw - (mine - mine_before), row[0] if row else 0)
     counts["all"] = tuple(map(sum, zip(*counts.values(), strict=True)))
-    header = ("table", "messages sent", "rows of this demo", "duplicates dropped", "rows in all")
-    _print_table("", header, [(name, *numbers) for name, numbers in counts.items()])
+    _print_table("", HEADER, [(name, *numbers) for name, numbers in counts.items()])
 
 
-def show_rows(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
-    """Print a few rows of `track`."""
+def show_rows(con: duckdb.DuckDBPyConnection, schema: str, message_ids: Iterable[str]) -> None:
+    """Print a few of these messages' rows of `track`."""
+    names = {name for name, *_ in con.execute(f"describe {schema}.track").fetchall()}
+    columns = [name for name in SHOWN if name in names]
+    rows = con.execute(
+        f"select {', '.join(columns)} from {schema}.track"  # noqa: S608 - as above
+        " where message_id in (select unnest($1::varchar[]))"
+        " order by received_at, message_id limit 5",
+        [list(message_ids)],
+    ).fetchall()
     _print_table("A few rows of track", columns, rows)
 
 

@@ -1,72 +1,63 @@
 """One demo's events on their road, from the call in an application to the row in its table."""
 
-from __future__ import annotations
-
 import time
-from dataclasses import dataclass
+import tomllib
+from collections import Counter
+from collections.abc import Callable
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, NoReturn
+from pathlib import Path
+from typing import NoReturn
 
-from demo import arrivals, report
-from demo.events import distinct, generate
-from demo.outcome import arrived, judge
-from demo.progress import Steps
-from demo.sending import send
-from stack import sources
+import duckdb
+from rich.progress import BarColumn, MofNCompleteColumn, TaskID, TextColumn, TimeElapsedColumn
+from segment.analytics.client import Client
+
+from demo import report
+from demo.arrivals import Arrivals, arrived, judge, read
+from demo.events import generate
+from landed.progress import Bars
 from stack.errors import StackError
 from stack.output import say
 from stack.ready import last_failure, run_on_its_way
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    import duckdb
-
-    from demo.outcome import Arrivals
-    from stack.settings import Settings
+from stack.settings import Settings
 
 POLL = 1.0
-SENT, IN_RAW, IN_TABLES = "sent", "in raw", "in the tables"
+POLL_CLIENT = 0.1
 
 
-@dataclass(frozen=True)
-class Plan:
-    """What a demo sends, and how many seconds it waits for that to arrive."""
-
-    events: int
-    seed: int
-    timeout: float
-
-
-class Road:
+class Demo:
     """One demo on a stack that is up."""
 
     def __init__(
         self,
         settings: Settings,
-        plan: Plan,
         con: duckdb.DuckDBPyConnection,
         tick: Callable[[float], None],
+        *,
+        events: int,
+        seed: int,
         deadline: float,
     ) -> None:
         """Make up the events, and look what the warehouse has of them from an earlier time.
 
         Args:
             settings: Of all parts.
-            plan: What to send.
             con: A connection to the warehouse.
             tick: Waits, and raises when the stack is to stop.
+            events: How many different ones to send.
+            seed: The same seed sends the same events.
             deadline: When to give up, in `time.monotonic` seconds.
         """
         self._settings = settings
-        self._plan = plan
         self._con = con
         self._tick = tick
+        self._seed = seed
         self._deadline = deadline
-        self._schema = settings.orchestration.schema_name
+        self._schema = settings.schema_name
         self._began = datetime.now(UTC)
-        self._sent = generate(plan.seed, plan.events, self._began.date())
-        self._ids = list(distinct(self._sent))
+        self._messages = generate(seed, events, self._began.date())
+        self._sent = Counter(message.key for message in self._messages)
+        self._ids = [message_id for _, message_id in self._sent]
         self._before = self._read()
 
     def show(self) -> list[str]:
@@ -75,14 +66,22 @@ class Road:
         Returns:
             What is wrong, a line each; nothing if every event has arrived exactly once.
         """
-        copies = len(self._sent) - len(self._ids)
-        say(f"Sending {len(self._ids)} events and {copies} copies (--seed {self._plan.seed})")
-        ends = {SENT: len(self._sent), IN_RAW: len(self._sent), IN_TABLES: len(self._ids)}
-        with Steps(ends) as steps:
+        messages, events = len(self._messages), len(self._ids)
+        say(f"Sending {events} events and {messages - events} copies (--seed {self._seed})")
+        columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
+        with Bars(
+            *columns,
+            TimeElapsedColumn(),
+            line=lambda task: f"{task.description}: {task.completed:.0f} of {task.total:.0f}",
+            seconds=2,
+        ) as bars:
+            sent = bars.add_task("sent", total=messages)
+            in_raw = bars.add_task("in raw", total=messages)
+            in_tables = bars.add_task("in the tables", total=events)
             began = time.monotonic()
-            last_call = self._send(steps)
+            last_call = self._send(lambda number: bars.reach(sent, number))
             taken = time.monotonic()
-            self._wait_for_rows(steps)
+            self._wait_for_rows(bars, in_raw, in_tables)
             last_row = time.monotonic()
         self._wait_for_quiet()
         problems = self._report()
@@ -90,23 +89,44 @@ class Road:
         say(f"The last row was there {last_row - last_call:.1f} s after the last call.")
         return problems
 
-    def _send(self, steps: Steps) -> float:
-        write_key = sources.first_write_key(self._settings.receiver.sources)
+    def _send(self, progress: Callable[[int], None]) -> float:
+        """Send as an application would, and return once the receiver has taken all of it.
 
-        def progress(number: int) -> None:
-            steps.reach(SENT, number)
-
-        return send(self._sent, self._settings, write_key, self._tick, progress)
+        Returns:
+            When the last call was made, in `time.monotonic` seconds.
+        """
+        errors: list[object] = []
+        client = Client(
+            first_write_key(self._settings.sources),
+            host=self._settings.receiver_url,
+            max_queue_size=len(self._messages),
+            on_error=lambda error, _batch: errors.append(error),
+            proxies={"no_proxy": self._settings.receiver_host},  # whatever the environment says
+        )
+        try:
+            for message in self._messages:
+                getattr(client, message.call)(message_id=message.message_id, **message.arguments)
+            last_call = time.monotonic()
+            # not `flush`, which nothing can interrupt
+            while left := client.queue.unfinished_tasks:
+                progress(len(self._messages) - left)
+                self._tick(POLL_CLIENT)
+        finally:
+            client.join()
+        if errors:
+            raise StackError(f"The receiver did not take the events: {errors[0]}")
+        progress(len(self._messages))
+        return last_call
 
     def _read(self) -> Arrivals:
-        return arrivals.read(self._con, self._schema, self._ids, self._began)
+        return read(self._con, self._schema, self._ids, self._began)
 
-    def _wait_for_rows(self, steps: Steps) -> None:
+    def _wait_for_rows(self, bars: Bars, in_raw: TaskID, in_tables: TaskID) -> None:
         while True:
             now = self._read()
-            in_raw, in_tables = arrived(self._sent, now)
-            steps.reach(IN_RAW, in_raw)
-            steps.reach(IN_TABLES, in_tables)
+            raw, tables = arrived(self._sent, now)
+            bars.reach(in_raw, raw)
+            bars.reach(in_tables, tables)
             problems = judge(self._sent, now)
             if not problems:
                 return
@@ -115,15 +135,16 @@ class Road:
             self._tick(POLL)
 
     def _give_up(self, problems: list[str]) -> NoReturn:
-        landing = self._settings.receiver.landing
+        landing = self._settings.landing
         waiting = sum(1 for _ in landing.glob("*/*.ndjson*"))
-        lines = "\n".join(f"  {problem}" for problem in problems)
         failure = last_failure(self._settings)
-        raise StackError(
-            f"Gave up after {self._plan.timeout:g} s (--timeout):\n{lines}\n"
-            f"{waiting} files wait in {landing}."
-            + (f"\nDagster's last run failed: {failure}" if failure else "")
-        )
+        lines = [
+            "Gave up, as the time is over (--timeout):",
+            *(f"  {problem}" for problem in problems),
+            f"{waiting} files wait in {landing}.",
+            *([f"Dagster's last run failed: {failure}"] if failure else []),
+        ]
+        raise StackError("\n".join(lines))
 
     def _wait_for_quiet(self) -> None:
         """Let the run that loaded the last rows end, so that nothing can still be added."""
@@ -132,11 +153,33 @@ class Road:
 
     def _report(self) -> list[str]:
         now = self._read()
-        report.show_tables(self._sent, self._before, now, arrivals.totals(self._con, self._schema))
-        report.show_rows(*arrivals.some_tracks(self._con, self._schema, self._ids))
+        report.show_tables(self._con, self._schema, self._sent, self._before, now)
+        report.show_rows(self._con, self._schema, self._ids)
         problems = judge(self._sent, now)
         for problem in problems:
             say(f"Wrong: {problem}")
         if not problems:
             say("Every event is in its table exactly once.")
         return problems
+
+
+def first_write_key(path: Path) -> str:
+    """Read a write key to send with.
+
+    Args:
+        path: sources.toml.
+
+    Returns:
+        The first write key of the first source that has one.
+
+    Raises:
+        StackError: There is none, or the file cannot be read.
+    """
+    try:
+        document = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, tomllib.TOMLDecodeError) as error:
+        raise StackError(f"{path} cannot be read (SEAMLINE_SOURCES): {error}") from None
+    for source in document.get("source", []):
+        for key in source.get("write_keys", []):
+            return str(key)
+    raise StackError(f"{path} has no source with a write key, which the demo sends with: add one.")

@@ -5,21 +5,23 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import datetime
 from functools import wraps
 from pathlib import Path
 
 import click
 import duckdb
+from rich.progress import Task
 
+from landed.progress import Bars
 from landed.settings import WrongSettingsError
 from orchestration.errors import DbtFailedError, ErasureStoppedError, RebuildRefusedError
 from orchestration.loading import suppressed
-from orchestration.loading.load import WarehouseBehindError
+from orchestration.loading.load import Progress, WarehouseBehindError
 from orchestration.loading.people import ANONYMOUS, USER, Id
 from orchestration.models.schema_name import SchemaMovedError
-from orchestration.progress import progress_bar
 from orchestration.settings import Settings
 from orchestration.warehouse import connection
 from orchestration.warehouse.catalog import DATABASE
@@ -62,6 +64,18 @@ def _one_line_on_problem(command: Callable[[Settings], None]) -> Callable[[], No
     return wrapped
 
 
+@contextmanager
+def _progress(unit: str) -> Iterator[Progress]:
+    """Show how far a `with` block is; the unit is what is counted."""
+
+    def line(task: Task) -> str:
+        return f"{task.completed:.0f} of {task.total or 0:.0f} {unit} done"
+
+    with Bars(line=line, to_stderr=True) as bars:
+        task = bars.add_task(unit, total=None)
+        yield lambda done, total: bars.reach(task, done, total=total)
+
+
 @click.group()
 def cli() -> None:
     """Seamline's loading and modelling, by hand."""
@@ -83,7 +97,7 @@ def load(settings: Settings) -> None:
     """Do one synchronous pass."""
     from orchestration.prepare import load_once  # noqa: PLC0415
 
-    with progress_bar("bytes") as progress:
+    with _progress("bytes") as progress:
         click.echo(load_once(settings, progress))
 
 
@@ -107,7 +121,7 @@ def verify(settings: Settings) -> None:
     """Say what was found, a line per call; exit status 1 if anything does not hold."""
     from orchestration.audit.verify import verify  # noqa: PLC0415
 
-    with progress_bar("files") as progress:
+    with _progress("files") as progress:
         verified = verify(settings, progress)
     for line in verified.report():
         click.echo(line)
@@ -124,7 +138,7 @@ def rebuild(*, without: bool) -> None:
     def do(settings: Settings) -> None:
         from orchestration.recovery.rebuild import rebuild  # noqa: PLC0415
 
-        with progress_bar("loads") as progress:
+        with _progress("loads") as progress:
             done = rebuild(settings, without=without, progress=progress)
         click.echo(f"The warehouse was made again from {done.files} files")
 

@@ -1,19 +1,10 @@
-"""Files that are there whole or not at all, after a power cut too."""
+"""Folders and new files of the warehouse, on the disk before anything counts on them."""
 
 import os
 from contextlib import suppress
 from pathlib import Path
 
-
-def write_whole(path: Path, data: bytes) -> None:
-    """Write a file in the place of one that may be there, for its owner's eyes only."""
-    written = path.with_name(f".{path.name}.new")
-    with open(os.open(written, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:  # noqa: PTH123
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
-    written.rename(path)
-    sync_folder(path.parent)
+from landed.files import sync_file, sync_folder
 
 
 def make_folder(path: Path, mode: int = 0o700) -> None:
@@ -23,16 +14,6 @@ def make_folder(path: Path, mode: int = 0o700) -> None:
     make_folder(path.parent, mode)
     path.mkdir(exist_ok=True, mode=mode)
     sync_folder(path.parent)
-
-
-def sync_file(path: Path) -> None:
-    """Bring to the disk what was written to a file."""
-    _sync(path, os.O_RDWR)
-
-
-def sync_folder(path: Path) -> None:
-    """Bring to the disk the names in a folder."""
-    _sync(path, os.O_RDONLY)
 
 
 class NewFiles:
@@ -69,11 +50,3 @@ class NewFiles:
     def _folders_above(self, path: Path) -> list[Path]:
         below = path.relative_to(self._folder).parents
         return [self._folder / folder for folder in below]
-
-
-def _sync(path: Path, flags: int) -> None:
-    descriptor = os.open(path, flags)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -1,18 +1,11 @@
 """`seamline`, and `python -m seamline`: every command, by the part that does it."""
 
-import sys
-
-from stack.preflight import python_problem
+from seamline.commands import cli
 
 
 def main() -> None:
-    """Refuse a Python that is too old while it can still read these lines, then go on."""
-    problem = python_problem(sys.version_info[:2])
-    if problem:
-        sys.exit(problem)
-    from seamline.commands import run  # noqa: PLC0415 - an older Python could not import it
-
-    run()
+    """Do what the command line says; each part says itself what is wrong."""
+    cli(prog_name="seamline")
 
 
 if __name__ == "__main__":

@@ -10,33 +10,33 @@ class Command(NamedTuple):
     """Where a command is, and what it does, in a line."""
 
     part: str
-    """The module whose group `cli` has it, or is it, if the group has none of that name."""
+    """The package whose `cli` has it, or is it, if it is no group."""
     help: str
 
 
 SECTIONS = {
     "Begin": {
-        "demo": Command("demo.command", "Start everything, send made-up events, see them arrive."),
-        "run": Command("stack.commands", "Start receiver and Dagster, and keep them up."),
-        "status": Command("orchestration.__main__", "What came in, what waits, and what is wrong."),
-        "sql": Command("orchestration.__main__", "A SQL prompt on the warehouse, for reading."),
+        "demo": Command("demo", "Start everything, send made-up events, see them arrive."),
+        "run": Command("stack", "Start receiver and Dagster, and keep them up."),
+        "status": Command("orchestration", "What came in, what waits, and what is wrong."),
+        "sql": Command("orchestration", "A SQL prompt on the warehouse, for reading."),
     },
     "Bring events in": {
-        "receive": Command("receiver.__main__", "Start the receiver alone."),
-        "import": Command("receiver.__main__", "Land events from files, folders and buckets."),
-        "load": Command("orchestration.__main__", "Load what waits, run the models, and exit."),
+        "receive": Command("receiver", "Start the receiver alone."),
+        "import": Command("receiver", "Land events from files, folders and buckets."),
+        "load": Command("orchestration", "Load what waits, run the models, and exit."),
     },
     "Prove and repair": {
-        "verify": Command("orchestration.__main__", "Prove the warehouse against the files."),
-        "replay": Command("orchestration.__main__", "Derive rows again: a day, a table, rejects."),
-        "rebuild": Command("orchestration.__main__", "Make the warehouse again from the files."),
+        "verify": Command("orchestration", "Prove the warehouse against the files."),
+        "replay": Command("orchestration", "Derive rows again: a day, a table, rejects."),
+        "rebuild": Command("orchestration", "Make the warehouse again from the files."),
     },
     "Keep": {
-        "upkeep": Command("orchestration.__main__", "Keep warehouse and Dagster's storage small."),
-        "forget": Command("orchestration.__main__", "Erase a person, and store no more of them."),
-        "unsuppress": Command("orchestration.__main__", "Store the events of a person again."),
-        "rename": Command("orchestration.__main__", "Move the tables to another schema."),
-        "prepare": Command("orchestration.__main__", "Make what Dagster needs, as far as missing."),
+        "upkeep": Command("orchestration", "Keep warehouse and Dagster's storage small."),
+        "forget": Command("orchestration", "Erase a person, and store no more of them."),
+        "unsuppress": Command("orchestration", "Store the events of a person again."),
+        "rename": Command("orchestration", "Move the tables to another schema."),
+        "prepare": Command("orchestration", "Make what Dagster needs, as far as missing."),
     },
 }
 """What a newcomer needs first comes first."""
@@ -55,7 +55,7 @@ class Parts(click.Group):
         """Import the part that has a command."""
         if cmd_name not in COMMANDS:
             return None
-        command: click.Command = import_module(COMMANDS[cmd_name].part).cli
+        command: click.Command = import_module(f"{COMMANDS[cmd_name].part}.__main__").cli
         return (
             command.commands.get(cmd_name, command) if isinstance(command, click.Group) else command
         )
@@ -72,8 +72,3 @@ class Parts(click.Group):
 @click.command(cls=Parts, epilog="Settings: docs/settings.md. Each command has --help.")
 def cli() -> None:
     """Segment's calls in tables you own."""
-
-
-def run() -> None:
-    """Do what the command line says; each part says itself what is wrong."""
-    cli(prog_name="seamline")

@@ -1,19 +1,28 @@
-"""`python -m stack`: what `make run` calls."""
+"""`python -m stack run`: what `make run` calls."""
 
-import sys
+import click
 
-from stack.preflight import python_problem
+from stack.output import say, show, where_to_look
+from stack.ready import wait_until_ready
+from stack.settings import read
+from stack.up import stack_up, stoppable
 
 
-def main() -> None:
-    """Refuse a Python that is too old while it can still read these lines, then go on."""
-    problem = python_problem(sys.version_info[:2])
-    if problem:
-        sys.exit(problem)
-    from stack.commands import cli  # noqa: PLC0415 - an older Python could not import it
+@click.group()
+def cli() -> None:
+    """Seamline on one machine."""
 
-    cli(prog_name="python -m stack")
+
+@cli.command(help="Start the receiver and Dagster, and keep them up until Ctrl-C.")
+@stoppable()
+def run() -> None:
+    """Bring the stack up, say where to look, and stay."""
+    settings = read()
+    with stack_up(settings, show) as supervisor:
+        wait_until_ready(settings, supervisor.tick)
+        say(where_to_look(settings))
+        supervisor.stay()
 
 
 if __name__ == "__main__":
-    main()
+    cli(prog_name="python -m stack")

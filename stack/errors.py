@@ -1,11 +1,20 @@
-"""What stops the stack, as exceptions."""
+"""What stops the stack, as exceptions that a command ends with: their text, and exit status 1."""
+
+import signal
+from typing import IO, Any
+
+import click
 
 
-class StackError(Exception):
+class StackError(click.ClickException):
     """The stack cannot start or go on. Its text is one line: what is wrong, what changes it."""
 
+    def show(self, file: IO[Any] | None = None) -> None:
+        """Print the text, and nothing before it."""
+        click.echo(self.message, file, err=True)
 
-class ServiceEndedError(Exception):
+
+class ServiceEndedError(StackError):
     """A process of the stack has ended although nobody asked it to.
 
     Attributes:
@@ -15,8 +24,8 @@ class ServiceEndedError(Exception):
     """
 
     def __init__(self, name: str, status: int, tail: tuple[str, ...]) -> None:
-        """Keep what is known of the end."""
-        super().__init__(name, status)
-        self.name = name
-        self.status = status
-        self.tail = tail
+        """Say which process ended and how, below the last lines it printed."""
+        self.name, self.status, self.tail = name, status, tail
+        how = f"signal {signal.Signals(-status).name}" if status < 0 else f"exit status {status}"
+        last = [f"The last lines of {name}:", *(f"  | {line}" for line in tail)] if tail else []
+        super().__init__("\n".join([*last, f"Stopped, because {name} ended: {how}."]))

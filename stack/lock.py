@@ -1,19 +1,14 @@
 """One stack at a time on the same data."""
 
-from __future__ import annotations
-
-import fcntl
 import os
 import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from pathlib import Path
 
+from landed.files import lock
 from stack.errors import StackError
 from stack.supervisor import GRACE
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-    from pathlib import Path
 
 NAME = "stack.lock"
 POLL = 0.2
@@ -38,7 +33,10 @@ def only_stack(folder: Path, say: Callable[[str], None]) -> Iterator[int]:
     """
     descriptor = os.open(folder / NAME, os.O_RDWR | os.O_CREAT, 0o600)
     try:
-        _take(descriptor, folder, say)
+        if not lock(descriptor):
+            _refuse_living_owner(descriptor)
+            say("Waiting for the processes of the last run to end …")
+            _wait(descriptor, folder)
         os.ftruncate(descriptor, 0)
         os.pwrite(descriptor, str(os.getpid()).encode(), 0)
         yield descriptor
@@ -46,33 +44,25 @@ def only_stack(folder: Path, say: Callable[[str], None]) -> Iterator[int]:
         os.close(descriptor)
 
 
-def _take(descriptor: int, folder: Path, say: Callable[[str], None]) -> None:
+def _wait(descriptor: int, folder: Path) -> None:
     deadline = time.monotonic() + GRACE + 10
-    said = False
-    while not _free(descriptor):
-        owner = int(os.pread(descriptor, 20, 0) or b"0")
-        if owner and _alive(owner):
-            raise StackError(
-                f"Seamline is already running here, as process {owner}: stop it first, or give "
-                "this one other folders (DAGSTER_HOME, SEAMLINE_LANDING, SEAMLINE_WAREHOUSE)."
-            )
+    while not lock(descriptor):
+        _refuse_living_owner(descriptor)  # another may have begun to wait, and got it
         if time.monotonic() > deadline:
             raise StackError(
                 f"Processes of the last run still hold {folder / NAME}: end them, or set "
                 "DAGSTER_HOME to another folder."
             )
-        if not said:
-            say("Waiting for the processes of the last run to end …")
-            said = True
         time.sleep(POLL)
 
 
-def _free(descriptor: int) -> bool:
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True
+def _refuse_living_owner(descriptor: int) -> None:
+    owner = int(os.pread(descriptor, 20, 0) or b"0")
+    if owner and _alive(owner):
+        raise StackError(
+            f"Seamline is already running here, as process {owner}: stop it first, or give "
+            "this one other folders (DAGSTER_HOME, SEAMLINE_LANDING, SEAMLINE_WAREHOUSE)."
+        )
 
 
 def _alive(pid: int) -> bool:

@@ -1,29 +1,41 @@
 """What would stop the stack anyway, found before anything is started, in one line each."""
 
-from __future__ import annotations
-
 import errno
+import secrets
 import socket
 import tempfile
-from typing import TYPE_CHECKING
+from pathlib import Path
 
+from receiver.senders.sources import Source, write_sources
 from stack.errors import StackError
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-OLDEST_PYTHON = (3, 11)
+from stack.settings import LOOPBACK, Settings
 
 
-def python_problem(version: tuple[int, int]) -> str | None:
-    """Say what is wrong with this version of Python, or None. Older ones can read this module."""
-    if version >= OLDEST_PYTHON:
-        return None
-    has, needs = (".".join(map(str, numbers)) for numbers in (version, OLDEST_PYTHON))
-    return (
-        f"Python {has} is too old, Seamline needs {needs} or newer: make the virtual environment "
-        "again with a newer python3."
-    )
+def check(settings: Settings) -> None:
+    """See whether the stack can start with these settings; make the folders that are missing.
+
+    Raises:
+        StackError: It cannot.
+    """
+    check_folder(settings.landing, "SEAMLINE_LANDING")
+    check_folder(settings.catalog.parent, "SEAMLINE_WAREHOUSE")
+    check_folder(settings.data, "SEAMLINE_WAREHOUSE_DATA")
+    check_folder(settings.dagster_home, "DAGSTER_HOME")
+    if settings.port == settings.dagster_port:
+        raise StackError(
+            f"Port {settings.port} is set for both the receiver and the Dagster UI: change "
+            "SEAMLINE_PORT or SEAMLINE_DAGSTER_PORT."
+        )
+
+
+def check_ports(settings: Settings) -> None:
+    """See whether the stack's ports are free, once no other stack of ours holds them.
+
+    Raises:
+        StackError: One of them is not.
+    """
+    check_port(settings.host, settings.port, "SEAMLINE_PORT", "the receiver")
+    check_port(LOOPBACK, settings.dagster_port, "SEAMLINE_DAGSTER_PORT", "the Dagster UI")
 
 
 def check_port(host: str, port: int, setting: str, purpose: str) -> None:
@@ -52,19 +64,6 @@ def check_port(host: str, port: int, setting: str, purpose: str) -> None:
             ) from None
 
 
-def check_ports_differ(receiver: int, dagster: int) -> None:
-    """See that the two servers have a port each.
-
-    Raises:
-        StackError: They do not.
-    """
-    if receiver == dagster:
-        raise StackError(
-            f"Port {receiver} is set for both the receiver and the Dagster UI: change "
-            "SEAMLINE_PORT or SEAMLINE_DAGSTER_PORT."
-        )
-
-
 def check_folder(folder: Path, setting: str) -> None:
     """See whether files can be written in a folder; make it where it is missing.
 
@@ -84,3 +83,28 @@ def check_folder(folder: Path, setting: str) -> None:
             f"{folder} cannot be written to ({error.strerror}): set {setting} to another folder, "
             "or change its rights."
         ) from None
+
+
+def write_sources_if_missing(path: Path) -> bool:
+    """Write sources.toml with one source and random keys, for its owner's eyes only.
+
+    Args:
+        path: Where it is, or is to be.
+
+    Returns:
+        Whether it was written.
+
+    Raises:
+        StackError: It cannot be written.
+    """
+    if path.exists():
+        return False
+    keys, shared = (secrets.token_hex(16),), (secrets.token_hex(32),)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_sources(path, [Source("default", write_keys=keys, shared_secrets=shared)])
+    except OSError as error:
+        raise StackError(
+            f"{path} cannot be written ({error.strerror}): set SEAMLINE_SOURCES to another file."
+        ) from None
+    return True

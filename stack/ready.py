@@ -1,19 +1,15 @@
 """Whether the processes of the stack answer."""
 
-from __future__ import annotations
-
 import http.client
 import json
 import time
-from typing import TYPE_CHECKING, Any
+import urllib.request
+from collections.abc import Callable
+from typing import Any
 
 from stack.errors import StackError
-from stack.settings import LOOPBACK
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from stack.settings import Settings
+from stack.output import say
+from stack.settings import Settings
 
 TIMEOUT = 5
 REMIND = 30.0
@@ -30,26 +26,24 @@ RUNS = """{
     ... on Runs { results { runId } }
   }
 }"""
-
 LAST_RUN = """{
   runsOrError(limit: 1) { ... on Runs { results { status eventConnection { events {
     ... on ExecutionStepFailureEvent { error { message } }
   } } } } }
 }"""
 
+# whatever proxies the environment names: both servers are on this machine
+_open = urllib.request.build_opener(urllib.request.ProxyHandler({})).open
+
 
 def wait_until_ready(
-    settings: Settings,
-    tick: Callable[[float], None],
-    say: Callable[[str], None],
-    limit: float | None = None,
+    settings: Settings, tick: Callable[[float], None], limit: float | None = None
 ) -> None:
     """Wait until the receiver, Dagster's webserver and its daemon have all answered.
 
     Args:
         settings: Where they are.
         tick: Waits, and raises when the stack is to stop.
-        say: Called with a line now and then while one of them has not answered yet.
         limit: Give up after so many seconds.
 
     Raises:
@@ -57,8 +51,8 @@ def wait_until_ready(
     """
     started = time.time()
     checks: dict[str, Callable[[], bool]] = {
-        "the receiver": lambda: receiver_answers(settings),
-        "Dagster's webserver": lambda: webserver_answers(settings),
+        "the receiver": lambda: _ask(f"{settings.receiver_url}/health/ready") is not None,
+        "Dagster's webserver": lambda: ask_dagster(settings, "{ version }") is not None,
         "Dagster's daemon": lambda: daemon_answers(settings, since=started),
     }
     remind = started + REMIND
@@ -70,25 +64,6 @@ def wait_until_ready(
             if time.time() > remind:
                 say(f"Still waiting for {name} …")
                 remind += REMIND
-
-
-def receiver_answers(settings: Settings) -> bool:
-    """Whether the receiver answers that it can land an event."""
-    connection = http.client.HTTPConnection(
-        settings.receiver_host, settings.receiver.port, timeout=TIMEOUT
-    )
-    try:
-        connection.request("GET", "/health/ready")
-        return connection.getresponse().status == http.HTTPStatus.OK
-    except (OSError, http.client.HTTPException):
-        return False
-    finally:
-        connection.close()
-
-
-def webserver_answers(settings: Settings) -> bool:
-    """Whether Dagster's webserver answers."""
-    return ask_dagster(settings, "{ version }") is not None
 
 
 def daemon_answers(settings: Settings, since: float) -> bool:
@@ -132,15 +107,19 @@ def ask_dagster(settings: Settings, query: str) -> dict[str, Any] | None:
     Returns:
         The answer's `data`, or None where there is no answer (yet).
     """
-    port = settings.orchestration.dagster_port
-    connection = http.client.HTTPConnection(LOOPBACK, port, timeout=TIMEOUT)
-    body = json.dumps({"query": query})
+    answer = _ask(f"{settings.dagster_url}/graphql", json.dumps({"query": query}).encode())
     try:
-        connection.request("POST", "/graphql", body, {"Content-Type": "application/json"})
-        answer = connection.getresponse().read()
-        data = json.loads(answer).get("data")
-    except (OSError, http.client.HTTPException, json.JSONDecodeError):
+        data = json.loads(answer or b"{}").get("data")
+    except json.JSONDecodeError:
         return None
-    finally:
-        connection.close()
     return data if isinstance(data, dict) else None
+
+
+def _ask(address: str, body: bytes | None = None) -> bytes | None:
+    """What a server answers, if it does and nothing is wrong."""
+    request = urllib.request.Request(address, body, {"Content-Type": "application/json"})  # noqa: S310 - ours
+    try:
+        with _open(request, timeout=TIMEOUT) as answer:
+            return bytes(answer.read())
+    except (OSError, http.client.HTTPException):
+        return None

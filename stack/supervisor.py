@@ -1,8 +1,5 @@
 """Starting, watching and stopping the processes of the stack."""
 
-from __future__ import annotations
-
-import contextlib
 import os
 import signal
 import subprocess
@@ -10,17 +7,13 @@ import sys
 import threading
 import time
 from collections import deque
-from dataclasses import dataclass, field
-from pathlib import Path
-from typing import TYPE_CHECKING, Self
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack, suppress
+from typing import NoReturn, Self
 
+from landed.settings import ROOT
 from stack.errors import ServiceEndedError
 
-if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
-    from types import FrameType, TracebackType
-
-ROOT = Path(__file__).resolve().parents[1]
 GRACE = 20.0
 """Seconds a process has, after SIGTERM, to seal its files or to finish a load."""
 
@@ -29,36 +22,28 @@ TICK = 0.1
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
-@dataclass(frozen=True)
-class Service:
-    """One process of the stack: its name, its command, and what its environment has besides."""
-
-    name: str
-    command: tuple[str, ...]
-    environment: Mapping[str, str] = field(default_factory=dict)
-
-
 class Running:
-    """A started service: its guard (see `stack.child`) and the last lines it has printed."""
+    """A started process: its guard (see `stack.child`) and the last lines it has printed."""
 
-    def __init__(self, service: Service, guard: subprocess.Popen[bytes]) -> None:
-        """Hold the guard of a service that was just started."""
-        self.name = service.name
+    def __init__(
+        self,
+        name: str,
+        guard: subprocess.Popen[bytes],
+        output: int,
+        show: Callable[[str, str], None],
+    ) -> None:
+        """Pass on each line that comes from `output`, until it ends, from a thread of its own."""
+        self.name = name
         self.guard = guard
         self.tail: deque[str] = deque(maxlen=TAIL)
-        self.reader = threading.Thread()
-
-    def follow(self, output: int, show: Callable[[str, str], None]) -> None:
-        """Pass on each line the service prints, until it ends, from a thread of its own."""
-        self.reader = threading.Thread(target=self._read, args=(output, show))
-        self.reader.daemon = True
+        self.reader = threading.Thread(target=self._read, args=(output, show), daemon=True)
         self.reader.start()
 
     def _read(self, output: int, show: Callable[[str, str], None]) -> None:
         with os.fdopen(output, errors="replace") as lines:
             for line in map(str.rstrip, lines):
                 self.tail.append(line)
-                with contextlib.suppress(BrokenPipeError):  # nobody looks any more; read on
+                with suppress(BrokenPipeError):  # nobody looks any more; read on
                     show(self.name, line)
 
     def ask_to_end(self) -> None:
@@ -72,7 +57,7 @@ class Running:
         return ServiceEndedError(self.name, self.guard.wait(), tuple(self.tail))
 
 
-class Supervisor:
+class Supervisor(ExitStack):
     """The processes of the stack: all of them, or none.
 
     A context manager for the main thread. Leaving it stops what is running. Inside it SIGINT,
@@ -85,69 +70,59 @@ class Supervisor:
         show: Callable[[str, str], None],
         *,
         grace: float = GRACE,
+        environment: Mapping[str, str] | None = None,
         keep_open: tuple[int, ...] = (),
     ) -> None:
         """Prepare to supervise.
 
         Args:
-            show: Called with the name of a service and each line it prints, from other threads.
+            show: Called with the name of a process and each line it prints, from other threads.
             grace: Seconds between SIGTERM and SIGKILL.
-            keep_open: File descriptors the services hold as long as they live.
+            environment: What that of the processes has besides.
+            keep_open: File descriptors the processes hold as long as they live.
         """
+        super().__init__()
         self._show = show
         self._grace = grace
+        self._environment = environment or {}
         self._keep_open = keep_open
         self._running: list[Running] = []
         self._signals: list[int] = []
-        self._handlers: dict[int, Callable[[int, FrameType | None], object] | int | None] = {}
 
     def __enter__(self) -> Self:
-        """Take over the signals that ask for an end."""
+        """Take over the signals that ask for an end; they are given back after the stop."""
         for number in SIGNALS:
-            self._handlers[number] = signal.signal(number, self._remember)
+            before = signal.signal(number, lambda received, _frame: self._signals.append(received))
+            self.callback(signal.signal, number, before)
+        self.callback(self.stop)
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        """Stop everything, and give the signals back."""
-        self.stop()
-        for number, handler in self._handlers.items():
-            signal.signal(number, handler)
-
-    def _remember(self, number: int, _frame: FrameType | None) -> None:
-        self._signals.append(number)
-
-    def start(self, service: Service) -> Running:
-        """Start a service behind its guard, in the repository's root."""
+    def start(self, name: str, *command: str) -> Running:
+        """Start a process behind its guard, in the repository's root."""
         output, written = os.pipe()
         guard = subprocess.Popen(
-            [sys.executable, "-m", "stack.child", str(self._grace), *service.command],
+            [sys.executable, "-m", "stack.child", str(self._grace), *command],
             stdin=subprocess.PIPE,
             stdout=written,
             stderr=subprocess.STDOUT,
             cwd=ROOT,
-            env=os.environ | service.environment,
+            env={**os.environ, **self._environment},
             # the reading end as well: a last word to a dead stack must not stop a file's sealing
             pass_fds=(output, *self._keep_open),
             start_new_session=True,  # a terminal's Ctrl-C is for us to pass on
         )
         os.close(written)
-        running = Running(service, guard)
-        running.follow(output, self._show)
+        running = Running(name, guard, output, self._show)
         self._running.append(running)
         return running
 
-    def run(self, service: Service) -> None:
+    def run(self, name: str, *command: str) -> None:
         """Start a command that is expected to end, and wait for its end.
 
         Raises:
             ServiceEndedError: It ended with another status than 0.
         """
-        running = self.start(service)
+        running = self.start(name, *command)
         self._running.remove(running)
         try:
             while running.guard.poll() is None:
@@ -163,7 +138,7 @@ class Supervisor:
 
         Raises:
             KeyboardInterrupt: A signal has asked for the end.
-            ServiceEndedError: A service has ended.
+            ServiceEndedError: A process has ended.
         """
         deadline = time.monotonic() + seconds
         while True:
@@ -177,8 +152,13 @@ class Supervisor:
                 return
             time.sleep(min(left, TICK))
 
+    def stay(self) -> NoReturn:
+        """Wait until something is to end, and raise as `tick` does."""
+        while True:
+            self.tick()
+
     def stop(self) -> None:
-        """Stop all services at once, and return when the last of their processes is gone."""
+        """Stop all processes at once, and return when the last of them is gone."""
         for running in self._running:
             running.ask_to_end()
         for running in self._running:

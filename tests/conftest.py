@@ -14,7 +14,7 @@ import hypothesis
 import pytest
 import structlog
 
-from orchestration import durable_files
+from landed import files
 from tests.support.warehouse import spare_the_processor
 
 pytest_plugins = [
@@ -78,11 +78,9 @@ def chance(request: pytest.FixtureRequest) -> random.Random:
 @pytest.fixture
 def synced(monkeypatch: pytest.MonkeyPatch) -> set[Path]:
     """What this process brings to the disk, of the warehouse and of the landing folder."""
-    sync = durable_files._sync  # noqa: SLF001 - what files and folders both go through
+    sync = files._sync  # noqa: SLF001 - what files and folders both go through
     done: set[Path] = set()
-    monkeypatch.setattr(
-        durable_files, "_sync", lambda path, flags: (sync(path, flags), done.add(path))
-    )
+    monkeypatch.setattr(files, "_sync", lambda path, flags: (sync(path, flags), done.add(path)))
     return done
 
 

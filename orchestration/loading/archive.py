@@ -18,8 +18,9 @@ from pathlib import Path
 import msgspec
 import zstandard
 
+from landed.files import sync_file, sync_folder, write_whole
 from landed.folders import FOLDERS
-from orchestration.durable_files import make_folder, sync_file, sync_folder, write_whole
+from orchestration.durable_files import make_folder
 
 log = logging.getLogger(__name__)
 

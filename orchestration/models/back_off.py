@@ -7,7 +7,8 @@ from pathlib import Path
 
 import msgspec
 
-from orchestration.durable_files import make_folder, write_whole
+from landed.files import write_whole
+from orchestration.durable_files import make_folder
 from orchestration.settings import Settings
 
 FIRST_SECONDS = 30

@@ -1,37 +1,17 @@
-"""The disk: what makes writing durable, and whether it can be done."""
+"""The disk that events land on: whether it takes them now, and the folders on it."""
 
 import contextlib
 import errno
-import fcntl
 import os
 import stat
-import sys
 from pathlib import Path
 from uuid import uuid4
 
+from landed.files import FILE_MODE, FOLDER_MODE, sync_data, sync_folder, write_all
 from landed.folders import FOLDERS, IMPORTS
 from receiver.errors import StartError
 
 NEW_FILE = os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
-FOLDER_MODE = 0o700
-FILE_MODE = 0o600
-
-
-def sync_data(descriptor: int) -> None:
-    """Return when what was written to a file is on the disk itself."""
-    if sys.platform == "darwin":
-        fcntl.fcntl(descriptor, fcntl.F_FULLFSYNC)  # fsync stops at the drive's cache there
-    else:
-        os.fdatasync(descriptor)
-
-
-def sync_folder(folder: Path) -> None:
-    """Return when the names in a folder are on the disk: a created or renamed file needs it."""
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def make_folder(folder: Path) -> None:
@@ -40,22 +20,6 @@ def make_folder(folder: Path) -> None:
     with contextlib.suppress(FileExistsError):
         folder.mkdir(FOLDER_MODE)
     sync_folder(folder.parent)
-
-
-def write_all(descriptor: int, data: bytes) -> None:
-    """Write all of it: one call may take less than it was given, for instance on a full disk."""
-    rest = memoryview(data)
-    while rest:
-        rest = rest[os.write(descriptor, rest) :]
-
-
-def lock(descriptor: int) -> bool:
-    """Take the exclusive lock that says *in use*; False if another process has it."""
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True
 
 
 def has_space(folder: Path, needed: int) -> bool:

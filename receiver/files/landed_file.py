@@ -11,7 +11,8 @@ from datetime import UTC, datetime
 from itertools import count
 from pathlib import Path
 
-from receiver.files.disk import FILE_MODE, NEW_FILE, lock, sync_data, sync_folder, write_all
+from landed.files import FILE_MODE, lock, sync_data, sync_folder, write_all
+from receiver.files.disk import NEW_FILE
 
 _ATTEMPTS = 10
 

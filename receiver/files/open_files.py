@@ -6,7 +6,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from receiver.files.disk import has_space, make_folder, problem_code, sync_folder
+from landed.files import sync_folder
+from receiver.files.disk import has_space, make_folder, problem_code
 from receiver.files.landed_file import LandedFile, file_names
 
 _BLOCK_BYTES = 4 << 20

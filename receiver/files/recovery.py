@@ -8,8 +8,8 @@ import os
 from pathlib import Path
 from typing import NamedTuple
 
+from landed.files import FILE_MODE, lock, sync_folder, write_all
 from landed.folders import FOLDERS
-from receiver.files.disk import FILE_MODE, lock, sync_folder, write_all
 from receiver.files.envelope import is_of_another_version, is_whole
 
 

@@ -15,15 +15,8 @@ from pathlib import Path
 
 import msgspec
 
-from receiver.files.disk import (
-    FILE_MODE,
-    NEW_FILE,
-    lock,
-    make_folder,
-    sync_data,
-    sync_folder,
-    write_all,
-)
+from landed.files import lock, sync_folder, write_whole
+from receiver.files.disk import make_folder
 from receiver.importing.errors import FileError
 from receiver.importing.origins import Origin
 
@@ -104,16 +97,7 @@ class Place:
 
     def write(self, journal: Journal) -> None:
         """Return when the journal is on the disk, whole, in the place of the one before."""
-        new = self._path.with_suffix(".new")
-        new.unlink(missing_ok=True)
-        descriptor = os.open(new, os.O_WRONLY | NEW_FILE, FILE_MODE)
-        try:
-            write_all(descriptor, msgspec.json.encode(journal) + b"\n")
-            sync_data(descriptor)
-        finally:
-            os.close(descriptor)
-        new.rename(self._path)
-        sync_folder(self._path.parent)
+        write_whole(self._path, msgspec.json.encode(journal) + b"\n")
 
     def forget(self) -> None:
         """Remove all there is of the file, so that its import begins anew."""

@@ -6,15 +6,8 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from receiver.files.disk import (
-    FILE_MODE,
-    NEW_FILE,
-    has_space,
-    make_folder,
-    sync_data,
-    sync_folder,
-    write_all,
-)
+from landed.files import FILE_MODE, sync_data, sync_folder, write_all
+from receiver.files.disk import NEW_FILE, has_space, make_folder
 from receiver.files.lines import Lines
 from receiver.importing.journal import Journal, Place
 

@@ -10,7 +10,7 @@ import shutil
 import tempfile
 from pathlib import Path
 
-from receiver.files.disk import FILE_MODE, lock
+from landed.files import FILE_MODE, lock
 
 FOLDER_VARIABLE = "PROMETHEUS_MULTIPROC_DIR"
 

@@ -8,9 +8,14 @@ from datetime import UTC, date, datetime
 
 from segment.analytics.client import Client
 
-from demo.events import FEWEST, SHARES, Message, distinct, generate
+from demo.events import FEWEST, SHARES, Message, generate
 
 DAY = date(2026, 11, 22)
+
+
+def distinct(messages: list[Message]) -> dict[str, Message]:
+    """The messages by `message_id`, each once."""
+    return {message.message_id: message for message in messages}
 
 
 def test_the_same_seed_gives_the_same_messages() -> None:

@@ -13,7 +13,7 @@ import pytest
 from landed.settings import ROOT
 from orchestration.settings import Settings
 from receiver.files.recovery import recover
-from receiver.importing import progress
+from receiver.importing import import_progress
 from tests.support.importing import (
     command,
     environment,
@@ -69,7 +69,7 @@ def test_without_a_file_it_says_what_it_wants() -> None:
 def test_elsewhere_than_on_a_terminal_it_says_now_and_then_how_far_it_is(
     settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(progress, "SECONDS_BETWEEN_LINES", 0)
+    monkeypatch.setattr(import_progress, "SECONDS_BETWEEN_LINES", 0)
     path = write(tmp_path / "a.json", events("far", 3000, size=500))
 
     result = run_import(path)

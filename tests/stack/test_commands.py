@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 from click.testing import CliRunner
 
-from stack.commands import cli
+from stack.__main__ import cli
 from tests.support.stand_ins import ROOT
 
 if TYPE_CHECKING:

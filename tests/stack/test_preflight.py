@@ -9,24 +9,13 @@ from typing import TYPE_CHECKING
 import pytest
 
 from stack.errors import StackError
-from stack.preflight import check_folder, check_port, check_ports_differ, python_problem
+from stack.preflight import check, check_folder, check_port
+from stack.settings import Settings
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 LOOPBACK = "127.0.0.1"
-
-
-def test_an_old_python_is_refused() -> None:
-    problem = python_problem((3, 9))
-    assert problem is not None
-    assert problem.startswith("Python 3.9 is too old, Seamline needs 3.11 or newer")
-    assert "\n" not in problem
-
-
-@pytest.mark.parametrize("version", [(3, 11), (3, 14)])
-def test_a_newer_python_is_fine(version: tuple[int, int]) -> None:
-    assert python_problem(version) is None
 
 
 def test_a_taken_port_is_named_with_its_setting() -> None:
@@ -54,9 +43,10 @@ def test_an_address_of_another_machine_is_refused() -> None:
         check_port("192.0.2.1", 8080, "SEAMLINE_PORT", "the receiver")
 
 
+@pytest.mark.usefixtures("settings")
 def test_one_port_for_both_servers_is_refused() -> None:
     with pytest.raises(StackError, match="SEAMLINE_PORT or SEAMLINE_DAGSTER_PORT"):
-        check_ports_differ(3000, 3000)
+        check(Settings(port=3000, dagster_port=3000))
 
 
 def test_a_folder_that_is_missing_is_made_for_its_owner_only(tmp_path: Path) -> None:

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from demo.timeline import first_write_key
 from stack.errors import StackError
-from stack.sources import first_write_key, write_if_missing
+from stack.preflight import write_sources_if_missing
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 
 def test_a_missing_file_is_written_for_its_owner_only(tmp_path: Path) -> None:
     path = tmp_path / "sources.toml"
-    assert write_if_missing(path)
+    assert write_sources_if_missing(path)
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     (source,) = tomllib.loads(path.read_text())["source"]
     assert source["name"] == "default"
@@ -26,21 +27,21 @@ def test_a_missing_file_is_written_for_its_owner_only(tmp_path: Path) -> None:
 
 def test_two_files_have_different_keys(tmp_path: Path) -> None:
     for name in ("one", "two"):
-        write_if_missing(tmp_path / name)
+        write_sources_if_missing(tmp_path / name)
     assert first_write_key(tmp_path / "one") != first_write_key(tmp_path / "two")
 
 
 def test_a_file_that_is_there_is_left_alone(tmp_path: Path) -> None:
     path = tmp_path / "sources.toml"
     path.write_text("# mine")
-    assert not write_if_missing(path)
+    assert not write_sources_if_missing(path)
     assert path.read_text() == "# mine"
 
 
 def test_a_place_that_cannot_be_written_is_named_with_its_setting(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(StackError, match="SEAMLINE_SOURCES"):
-        write_if_missing(tmp_path / "file" / "sources.toml")
+        write_sources_if_missing(tmp_path / "file" / "sources.toml")
 
 
 def test_the_demo_sends_with_the_first_write_key_there_is(tmp_path: Path) -> None:

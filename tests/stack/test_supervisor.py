@@ -13,7 +13,7 @@ import pytest
 
 from stack.errors import ServiceEndedError
 from stack.output import nothing
-from stack.supervisor import Service, Supervisor
+from stack.supervisor import Supervisor
 from tests.support.stand_ins import DEAF, FAMILY, PATIENCE, TIDY, Held, all_gone, eventually
 
 if TYPE_CHECKING:
@@ -77,9 +77,8 @@ def test_a_process_that_ends_well_ends_the_stack_as_well(hold: Callable[..., Hel
 
 
 def test_a_command_that_is_not_there_is_named(tmp_path: Path) -> None:
-    missing = Service("missing", (str(tmp_path / "no-such-program"),))
     with Supervisor(nothing) as supervisor:
-        supervisor.start(missing)
+        supervisor.start("missing", str(tmp_path / "no-such-program"))
         with pytest.raises(ServiceEndedError) as ended:
             supervisor.tick(20)
     assert ended.value.tail == (
@@ -162,12 +161,11 @@ def test_a_process_does_not_outlive_supervisor_and_guard(hold: Callable[..., Hel
 def test_a_command_that_is_to_end_is_waited_for() -> None:
     lines: list[tuple[str, str]] = []
     with Supervisor(lambda name, line: lines.append((name, line))) as supervisor:
-        supervisor.run(Service("prepare", (sys.executable, "-c", "print('made it')")))
+        supervisor.run("prepare", sys.executable, "-c", "print('made it')")
     assert lines == [("prepare", "made it")]
 
 
 def test_a_command_that_is_to_end_well_and_does_not_is_an_error() -> None:
-    refuses = Service("prepare", (sys.executable, "-c", "import sys; sys.exit('no room')"))
     with Supervisor(nothing) as supervisor, pytest.raises(ServiceEndedError) as ended:
-        supervisor.run(refuses)
+        supervisor.run("prepare", sys.executable, "-c", "import sys; sys.exit('no room')")
     assert (ended.value.name, ended.value.status, ended.value.tail) == ("prepare", 1, ("no room",))

@@ -12,7 +12,7 @@ import dagster as dg
 import psutil
 
 from landed.settings import ROOT
-from stack.services import SCRIPTS
+from stack.up import SCRIPTS
 from tests.support.faults.killed_loads import Sent, ledger_faults
 from tests.support.house import TABLES
 from tests.support.processes import plain_environment

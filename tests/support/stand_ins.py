@@ -22,18 +22,22 @@ PATIENCE = 60.0
 
 HOLD = """
 import json, sys
-from stack.output import Prefixed
-from stack.supervisor import Service, Supervisor
-from stack.up import with_reason
+import click
+from stack.output import show
+from stack.supervisor import Supervisor
+from stack.up import stoppable
 
-def work():
-    with Supervisor(Prefixed(), grace=float(sys.argv[2])) as supervisor:
-        for name, code in json.loads(sys.argv[1]).items():
-            supervisor.start(Service(name, (sys.executable, "-c", code)))
-        while True:
-            supervisor.tick()
+@click.command()
+@click.argument("services")
+@click.argument("grace", type=float)
+@stoppable()
+def work(services, grace):
+    with Supervisor(show, grace=grace) as supervisor:
+        for name, code in json.loads(services).items():
+            supervisor.start(name, sys.executable, "-c", code)
+        supervisor.stay()
 
-sys.exit(with_reason(work))
+work()
 """
 
 FAMILY = """

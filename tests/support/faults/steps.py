@@ -11,7 +11,9 @@ import sys
 from types import FrameType
 from typing import Any
 
-STEPS = frozenset({"execute", "fsync", "rename", "replace", "unlink", "rmdir", "mkdir", "write"})
+STEPS = frozenset(
+    {"execute", "fsync", "fdatasync", "rename", "replace", "unlink", "rmdir", "mkdir", "write"}
+)
 NEVER = sys.maxsize
 
 

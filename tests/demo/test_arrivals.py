@@ -6,17 +6,16 @@ from collections import Counter
 
 import pytest
 
-from demo.events import SHARES, Message
-from demo.outcome import Arrivals, arrived, judge
+from demo.arrivals import Arrivals, arrived, judge
 
-SENT = [Message("track", "a", {}), Message("page", "b", {}), Message("track", "a", {})]
+SENT = Counter([("track", "a"), ("page", "b"), ("track", "a")])
 
 
 def arrivals(raw: dict[str, str], final: dict[str, str]) -> Arrivals:
     """Tables from words whose letters are message ids: `{"track": "aa"}` is two rows of `a`."""
+    tables = (raw, final)
     return Arrivals(
-        raw={call: Counter(raw.get(call, "")) for call in SHARES},
-        final={call: Counter(final.get(call, "")) for call in SHARES},
+        *(Counter((call, id_) for call, ids in one.items() for id_ in ids) for one in tables)
     )
 
 
