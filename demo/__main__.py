@@ -11,7 +11,7 @@ from demo.timeline import Demo
 from orchestration.warehouse.connection import connect
 from stack.output import nothing, say, show, where_to_look
 from stack.ready import wait_until_ready
-from stack.settings import read
+from stack.settings import Settings
 from stack.up import stack_up, stoppable
 
 
@@ -31,7 +31,7 @@ from stack.up import stack_up, stoppable
 def cli(*, once: bool, events: int, seed: int | None, timeout: float, verbose: bool) -> None:
     """Show with made-up events that what is sent arrives, and stay up unless told otherwise."""
     seed = secrets.randbelow(10**9) if seed is None else seed
-    settings = read()
+    settings = Settings()
     with stack_up(settings, show if verbose else nothing) as supervisor:
         deadline = time.monotonic() + timeout
         say("Starting the receiver and Dagster …")

@@ -23,6 +23,8 @@ from pydantic import (
 from pydantic_core import ErrorDetails, PydanticCustomError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from landed.errors import ReportedError
+
 ROOT = Path(__file__).resolve().parents[1]
 """The repository. Relative paths in settings are relative to it, whatever the working directory."""
 
@@ -33,7 +35,7 @@ _HIDDEN = "hidden"
 _LONGEST_SHOWN = 60
 
 
-class WrongSettingsError(Exception):
+class WrongSettingsError(ReportedError):
     """Settings do not fit. The text is one line: each by name, what it is, what it has to be."""
 
     def __init__(self, wrong: Iterable[str]) -> None:

@@ -10,56 +10,39 @@ from contextlib import contextmanager
 from datetime import datetime
 from functools import wraps
 from pathlib import Path
+from typing import Concatenate, ParamSpec
 
 import click
 import duckdb
 from rich.progress import Task
 
+from landed.errors import ReportedError
 from landed.progress import Bars
-from landed.settings import WrongSettingsError
-from orchestration.errors import DbtFailedError, ErasureStoppedError, RebuildRefusedError
 from orchestration.loading import suppressed
-from orchestration.loading.load import Progress, WarehouseBehindError
+from orchestration.loading.load import Progress
 from orchestration.loading.people import ANONYMOUS, USER, Id
-from orchestration.models.schema_name import SchemaMovedError
 from orchestration.settings import Settings
 from orchestration.warehouse import connection
 from orchestration.warehouse.catalog import DATABASE
 from orchestration.warehouse.raw_tables import WITH_TABLE
-from orchestration.warehouse.writer_lock import WriterBusyError
+
+P = ParamSpec("P")
 
 
-def _one_line_on_problem(command: Callable[[Settings], None]) -> Callable[[], None]:
-    """Give a command the settings, and turn expected problem into one line and exit status 1."""
+def _with_settings(command: Callable[Concatenate[Settings, P], None]) -> Callable[P, None]:
+    """Give a command the settings, and tell problem of the disk in one line as well."""
 
     @wraps(command)
-    def wrapped() -> None:
+    def wrapped(*args: P.args, **kwargs: P.kwargs) -> None:
         try:
-            command(Settings())
+            command(Settings(), *args, **kwargs)
         except OSError as error:
-            click.echo(
+            raise ReportedError(
                 f"{error.filename} cannot be used: {error.strerror}. Other folders are set by "
-                "SEAMLINE_WAREHOUSE, SEAMLINE_WAREHOUSE_DATA, SEAMLINE_LANDING and DAGSTER_HOME.",
-                err=True,
-            )
-            sys.exit(1)
-        except (
-            connection.WarehouseMissingError,
-            connection.WarehouseUnusableError,
-            DbtFailedError,
-            ErasureStoppedError,
-            RebuildRefusedError,
-            SchemaMovedError,
-            WarehouseBehindError,
-            WriterBusyError,
-            WrongSettingsError,
-            suppressed.DamagedListError,
-        ) as problem:
-            click.echo(str(problem), err=True)
-            sys.exit(1)
+                "SEAMLINE_WAREHOUSE, SEAMLINE_WAREHOUSE_DATA, SEAMLINE_LANDING and DAGSTER_HOME."
+            ) from error
         except duckdb.Error as error:
-            click.echo(f"The warehouse answered: {error}", err=True)
-            sys.exit(1)
+            raise ReportedError(f"The warehouse answered: {error}") from error
 
     return wrapped
 
@@ -83,7 +66,7 @@ def cli() -> None:
 
 
 @cli.command(help="Make the warehouse, dbt's manifest and DAGSTER_HOME, as far as missing.")
-@_one_line_on_problem
+@_with_settings
 def prepare(settings: Settings) -> None:
     """Make what has to be there before Dagster starts."""
     from orchestration.prepare import prepare  # noqa: PLC0415 - brings dbt: seconds
@@ -92,7 +75,7 @@ def prepare(settings: Settings) -> None:
 
 
 @cli.command(help="Load all sealed files, run the dbt models, and exit.")
-@_one_line_on_problem
+@_with_settings
 def load(settings: Settings) -> None:
     """Do one synchronous pass."""
     from orchestration.prepare import load_once  # noqa: PLC0415
@@ -102,7 +85,7 @@ def load(settings: Settings) -> None:
 
 
 @cli.command(help="Say what came in, what waits and what is wrong; exit status 1 if anything is.")
-@_one_line_on_problem
+@_with_settings
 def status(settings: Settings) -> None:
     """Look, and change nothing."""
     from orchestration.audit.status import status  # noqa: PLC0415
@@ -116,7 +99,7 @@ def status(settings: Settings) -> None:
 
 
 @cli.command(help="Prove the warehouse against the landed and archived files, line by line.")
-@_one_line_on_problem
+@_with_settings
 def verify(settings: Settings) -> None:
     """Say what was found, a line per call; exit status 1 if anything does not hold."""
     from orchestration.audit.verify import verify  # noqa: PLC0415
@@ -131,39 +114,34 @@ def verify(settings: Settings) -> None:
 
 @cli.command(help="Make the whole warehouse again from the landed and archived files.")
 @click.option("--without", is_flag=True, help="Even if files are missing or have expired.")
-def rebuild(*, without: bool) -> None:
+@_with_settings
+def rebuild(settings: Settings, *, without: bool) -> None:
     """Build it beside the old one and put it in its place."""
+    from orchestration.recovery.rebuild import rebuild  # noqa: PLC0415
 
-    @_one_line_on_problem
-    def do(settings: Settings) -> None:
-        from orchestration.recovery.rebuild import rebuild  # noqa: PLC0415
-
-        with _progress("loads") as progress:
-            done = rebuild(settings, without=without, progress=progress)
-        click.echo(f"The warehouse was made again from {done.files} files")
-
-    do()
+    with _progress("loads") as progress:
+        done = rebuild(settings, without=without, progress=progress)
+    click.echo(f"The warehouse was made again from {done.files} files")
 
 
 @cli.command(help="Derive rows again: of a day, of a table, or events of what was rejected.")
 @click.option("--day", type=click.DateTime(["%Y-%m-%d"]), help="A day of receipt, in UTC.")
 @click.option("--table", type=click.Choice(WITH_TABLE), help="One table.")
 @click.option("--rejected", is_flag=True, help="Check rejected records by today's rules.")
-def replay(*, day: datetime | None, table: str | None, rejected: bool) -> None:
+@_with_settings
+def replay(settings: Settings, *, day: datetime | None, table: str | None, rejected: bool) -> None:
     """Do what a change of models, columns.yml or limits calls for."""
     if rejected == (day is not None or table is not None):
         raise click.UsageError("Say --day, --table or both, or else --rejected.")
 
-    @_one_line_on_problem
-    def do(settings: Settings) -> None:
-        if rejected:
-            _reload(settings)
-            return
-        from orchestration.recovery.replay import replay  # noqa: PLC0415
+    if rejected:
+        from orchestration.prepare import reload_once  # noqa: PLC0415
 
-        click.echo(replay(settings, day.date() if day else None, table))
+        click.echo(reload_once(settings))
+        return
+    from orchestration.recovery.replay import replay  # noqa: PLC0415
 
-    do()
+    click.echo(replay(settings, day.date() if day else None, table))
 
 
 _USER_IDS = click.option("--user-id", "user_ids", multiple=True, help="May be given repeatedly.")
@@ -175,44 +153,45 @@ _ANONYMOUS_IDS = click.option("--anonymous-id", "anonymous_ids", multiple=True, 
 @_ANONYMOUS_IDS
 @click.option("--notified", is_flag=True, help="Those whom Segment's delete notifications name.")
 @click.option("--suppress/--no-suppress", default=True, help="Whether to drop what comes later.")
+@_with_settings
 def forget(
-    *, user_ids: tuple[str, ...], anonymous_ids: tuple[str, ...], notified: bool, suppress: bool
+    settings: Settings,
+    *,
+    user_ids: tuple[str, ...],
+    anonymous_ids: tuple[str, ...],
+    notified: bool,
+    suppress: bool,
 ) -> None:
     """Erase, and say what was done and what is out of reach; no id is printed."""
     ids = _ids(user_ids, anonymous_ids)
     if bool(ids) == notified:
         raise click.UsageError("Give --user-id, --anonymous-id or both, or else --notified.")
 
-    @_one_line_on_problem
-    def do(settings: Settings) -> None:
-        from orchestration.erasure import erase  # noqa: PLC0415
+    from orchestration.erasure import erase  # noqa: PLC0415
 
-        done = (
-            erase.forget_notified(settings)
-            if notified
-            else erase.forget(settings, ids, suppress=suppress)
-        )
-        for line in done.report():
-            click.echo(line)
-
-    do()
+    done = (
+        erase.forget_notified(settings)
+        if notified
+        else erase.forget(settings, ids, suppress=suppress)
+    )
+    for line in done.report():
+        click.echo(line)
 
 
 @cli.command(help="Store the events of people again whom `forget` has suppressed.")
 @_USER_IDS
 @_ANONYMOUS_IDS
-def unsuppress(*, user_ids: tuple[str, ...], anonymous_ids: tuple[str, ...]) -> None:
+@_with_settings
+def unsuppress(
+    settings: Settings, *, user_ids: tuple[str, ...], anonymous_ids: tuple[str, ...]
+) -> None:
     """Take them off the list; what was erased stays erased."""
     ids = _ids(user_ids, anonymous_ids)
     if not ids:
         raise click.UsageError("Give --user-id, --anonymous-id or both.")
 
-    @_one_line_on_problem
-    def do(settings: Settings) -> None:
-        freed = suppressed.allow_again(settings.landing, ids)
-        click.echo(f"{freed} of {len(ids)} ids were suppressed, and are not any more")
-
-    do()
+    freed = suppressed.allow_again(settings.landing, ids)
+    click.echo(f"{freed} of {len(ids)} ids were suppressed, and are not any more")
 
 
 def _ids(user_ids: tuple[str, ...], anonymous_ids: tuple[str, ...]) -> set[Id]:
@@ -222,14 +201,8 @@ def _ids(user_ids: tuple[str, ...], anonymous_ids: tuple[str, ...]) -> set[Id]:
     return ids
 
 
-def _reload(settings: Settings) -> None:
-    from orchestration.prepare import reload_once  # noqa: PLC0415
-
-    click.echo(reload_once(settings))
-
-
 @cli.command(help="Write small files together, expire snapshots, remove what nobody needs.")
-@_one_line_on_problem
+@_with_settings
 def upkeep(settings: Settings) -> None:
     """Do all of the upkeep once."""
     from orchestration.prepare import upkeep_once  # noqa: PLC0415
@@ -238,7 +211,7 @@ def upkeep(settings: Settings) -> None:
 
 
 @cli.command(help="Move the tables to the schema that SEAMLINE_INTEGRATION_NAME gives, and exit.")
-@_one_line_on_problem
+@_with_settings
 def rename(settings: Settings) -> None:
     """Build the tables anew under their new name, then drop the old ones."""
     from orchestration.prepare import rename_schema  # noqa: PLC0415
@@ -247,7 +220,7 @@ def rename(settings: Settings) -> None:
 
 
 @cli.command(help="Open a SQL prompt on the warehouse, for reading; a script may come by stdin.")
-@_one_line_on_problem
+@_with_settings
 def sql(settings: Settings) -> None:
     """Become DuckDB's own prompt with the lake attached and the final tables' schema selected."""
     connection.connect(settings, read_only=True).close()  # says so if there is nothing to read

@@ -83,7 +83,7 @@ class Settings(SharedSettings):
     """How long Dagster keeps runs that went well."""
 
     failed_run_days: Days = 30
-    """How long Dagster keeps runs that did not, and its ticks."""
+    """How long Dagster keeps runs that did not."""
 
     @cached_property
     def catalog(self) -> Path:

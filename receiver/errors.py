@@ -2,8 +2,10 @@
 
 from typing import ClassVar
 
+from landed.errors import ReportedError
 
-class StartError(Exception):
+
+class StartError(ReportedError):
     """The receiver cannot start; the text says why and which setting changes it."""
 
 

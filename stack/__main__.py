@@ -4,7 +4,7 @@ import click
 
 from stack.output import say, show, where_to_look
 from stack.ready import wait_until_ready
-from stack.settings import read
+from stack.settings import Settings
 from stack.up import stack_up, stoppable
 
 
@@ -17,7 +17,7 @@ def cli() -> None:
 @stoppable()
 def run() -> None:
     """Bring the stack up, say where to look, and stay."""
-    settings = read()
+    settings = Settings()
     with stack_up(settings, show) as supervisor:
         wait_until_ready(settings, supervisor.tick)
         say(where_to_look(settings))

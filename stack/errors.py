@@ -1,17 +1,12 @@
-"""What stops the stack, as exceptions that a command ends with: their text, and exit status 1."""
+"""What stops the stack, as exceptions that a command ends with."""
 
 import signal
-from typing import IO, Any
 
-import click
+from landed.errors import ReportedError
 
 
-class StackError(click.ClickException):
+class StackError(ReportedError):
     """The stack cannot start or go on. Its text is one line: what is wrong, what changes it."""
-
-    def show(self, file: IO[Any] | None = None) -> None:
-        """Print the text, and nothing before it."""
-        click.echo(self.message, file, err=True)
 
 
 class ServiceEndedError(StackError):

@@ -2,10 +2,8 @@
 
 from functools import cached_property
 
-from landed.settings import WrongSettingsError
 from orchestration.settings import Settings as OrchestrationSettings
 from receiver.settings import Settings as ReceiverSettings
-from stack.errors import StackError
 
 LOOPBACK = "127.0.0.1"
 EVERYWHERE = {"0.0.0.0", "::", ""}  # noqa: S104 - compared with, not listened on
@@ -29,15 +27,3 @@ class Settings(ReceiverSettings, OrchestrationSettings):
     def dagster_url(self) -> str:
         """The Dagster UI."""
         return f"http://{LOOPBACK}:{self.dagster_port}"
-
-
-def read() -> Settings:
-    """Read the settings of all parts.
-
-    Raises:
-        StackError: Some do not fit; each is named with its environment variable.
-    """
-    try:
-        return Settings()
-    except WrongSettingsError as wrong:
-        raise StackError(str(wrong)) from None

@@ -18,6 +18,7 @@ from pathlib import Path
 import msgspec
 import zstandard
 
+from landed.errors import ReportedError
 from landed.files import sync_file, sync_folder, write_whole
 from landed.folders import FOLDERS
 from orchestration.durable_files import make_folder
@@ -33,7 +34,7 @@ LEVEL = 6
 _HOUR = len("20261122T05")
 
 
-class DamagedArchiveError(Exception):
+class DamagedArchiveError(ReportedError):
     """An archive that cannot be read to its end; the text names it."""
 
 

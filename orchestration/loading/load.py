@@ -11,6 +11,7 @@ from typing import TypeVar
 
 import duckdb
 
+from landed.errors import ReportedError
 from landed.folders import FOLDERS
 from orchestration.durable_files import make_folder
 from orchestration.loading import journal, landed_file, pending_models
@@ -37,7 +38,7 @@ Progress = Callable[[int, int], None]
 """Told how many bytes of how many are done."""
 
 
-class WarehouseBehindError(Exception):
+class WarehouseBehindError(ReportedError):
     """The journal has loads that the warehouse lacks: it was lost, or is an older copy."""
 
 

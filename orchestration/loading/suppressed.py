@@ -11,6 +11,7 @@ from pathlib import Path
 import msgspec
 from filelock import FileLock
 
+from landed.errors import ReportedError
 from landed.files import sync_folder, write_whole
 from landed.folders import SUPPRESSED, SUPPRESSED_KEY, SUPPRESSED_LIST
 from orchestration.loading.people import Id, People, Person
@@ -40,7 +41,7 @@ class Entry(msgspec.Struct):
         return Person(self.kind, self.hash)
 
 
-class DamagedListError(Exception):
+class DamagedListError(ReportedError):
     """The list, or its key, cannot be read; the text says what to do."""
 
 

@@ -10,6 +10,7 @@ from collections.abc import Collection
 
 import duckdb
 
+from landed.errors import ReportedError
 from landed.settings import DATABASES
 from orchestration.settings import Settings
 from orchestration.warehouse.catalog import full_name, macros, tables, views
@@ -19,7 +20,7 @@ PARTS = ("", "_staging", "_warehouse")
 """What the names of its three schemas end with."""
 
 
-class SchemaMovedError(Exception):
+class SchemaMovedError(ReportedError):
     """The tables are in another schema than the settings say; the text says what to do."""
 
 

@@ -1,12 +1,12 @@
-"""Dagster's own storage: old runs with their events and logs, and old ticks.
+"""Dagster's own storage: old runs with their events and logs.
 
-Deleting a run in Dagster leaves its logs and the SQLite file of its events behind; here they go
-first and the run last, so that what is killed halfway is found and finished the next time.
+Dagster itself has a time to keep for ticks alone (`retention` in dagster.yaml). Deleting a run in
+Dagster leaves its logs and the SQLite file of its events behind, and what it has of checks: here
+the files go of every run that is no more, whoever deleted it, and of a purge that was cut short.
 """
 
 import sqlite3
-import time
-from contextlib import closing, suppress
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -23,7 +23,6 @@ _WENT_WELL = [dg.DagsterRunStatus.SUCCESS]
 _DID_NOT = [dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.CANCELED]
 
 _INDEX = "index"
-_FILE_SUFFIXES = (".db", ".db-wal", ".db-shm")
 
 
 @dataclass
@@ -31,11 +30,11 @@ class Purged:
     """What was removed."""
 
     runs: int = 0
-    leftover_files: int = 0
+    files: int = 0
 
 
 def purge(instance: dg.DagsterInstance, settings: Settings) -> Purged:
-    """Remove runs that ended longer ago than the settings say, and ticks.
+    """Remove runs that ended longer ago than the settings say, and what is left of any.
 
     Runs that have not ended stay, however old.
     """
@@ -47,26 +46,18 @@ def purge(instance: dg.DagsterInstance, settings: Settings) -> Purged:
     ):
         ended = dg.RunsFilter(statuses=statuses, updated_before=now - timedelta(days=days))
         while records := instance.get_run_records(ended, limit=AT_ONCE, ascending=True):
-            _remove_runs(instance, settings, [record.dagster_run.run_id for record in records])
+            run_ids = [record.dagster_run.run_id for record in records]
+            _remove_shared_events(settings, run_ids)
+            for run_id in run_ids:
+                instance.run_storage.delete_run(run_id)
             done.runs += len(records)
-    done.leftover_files = _remove_leftovers(instance, settings)
-    _remove_ticks(instance, now - timedelta(days=settings.failed_run_days))
+    done.files = _remove_files(instance, settings)
     history = settings.dagster_home / "history"
     schedules = settings.dagster_home / "schedules"
     for file in (history / "runs.db", _events(settings) / "index.db", schedules / "schedules.db"):
         if file.exists():
             vacuum(file)
     return done
-
-
-def _remove_runs(instance: dg.DagsterInstance, settings: Settings, run_ids: list[str]) -> None:
-    for run_id in run_ids:
-        instance.compute_log_manager.delete_logs(prefix=[run_id])
-        for suffix in _FILE_SUFFIXES:
-            (_events(settings) / f"{run_id}{suffix}").unlink(missing_ok=True)
-    _remove_shared_events(settings, run_ids)
-    for run_id in run_ids:
-        instance.run_storage.delete_run(run_id)
 
 
 def _remove_shared_events(settings: Settings, run_ids: list[str]) -> None:
@@ -84,23 +75,18 @@ def _remove_shared_events(settings: Settings, run_ids: list[str]) -> None:
             database.execute(f"delete from {condition}", run_ids)  # noqa: S608 - our own
 
 
-def _remove_leftovers(instance: dg.DagsterInstance, settings: Settings) -> int:
-    """Remove files of events of runs that Dagster itself deleted."""
+def _remove_files(instance: dg.DagsterInstance, settings: Settings) -> int:
+    """Remove the files of runs that are no more."""
+    files = [file for file in _events(settings).glob("*.db*") if file.name[0] != "."]
+    there = {_INDEX, *instance.get_run_ids()}  # asked behind: a run is there before its files
     removed = 0
-    long_ago = time.time() - timedelta(days=settings.run_days).total_seconds()
-    for file in _events(settings).glob("*.db*"):
+    for file in files:
         run_id = file.name.partition(".")[0]
-        is_of_a_run = run_id not in ("", _INDEX) and file.name.endswith(_FILE_SUFFIXES)
-        with suppress(FileNotFoundError):  # a log that Dagster has closed since
-            if is_of_a_run and file.stat().st_mtime < long_ago and not instance.has_run(run_id):
-                file.unlink()
-                removed += 1
+        if run_id not in there:
+            instance.compute_log_manager.delete_logs(prefix=[run_id])
+            file.unlink(missing_ok=True)  # a log that Dagster has closed since
+            removed += 1
     return removed
-
-
-def _remove_ticks(instance: dg.DagsterInstance, before: datetime) -> None:
-    for state in instance.all_instigator_state():
-        instance.purge_ticks(state.instigator_origin_id, state.selector_id, before.timestamp())
 
 
 def _events(settings: Settings) -> Path:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import duckdb
 
+from landed.errors import ReportedError
 from orchestration.loading.load import is_behind
 from orchestration.settings import Settings
 from orchestration.upkeep.short_turns import Turns
@@ -27,7 +28,7 @@ _OURS = re.compile(
 )
 
 
-class ListedFileError(Exception):
+class ListedFileError(ReportedError):
     """A file was taken for an orphan that the catalog lists. Nothing was removed."""
 
 

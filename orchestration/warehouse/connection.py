@@ -9,6 +9,7 @@ from pathlib import Path
 import duckdb
 from duckdb_extensions import import_extension
 
+from landed.errors import ReportedError
 from orchestration.durable_files import make_folder
 from orchestration.settings import Settings
 from orchestration.warehouse.catalog import DATABASE
@@ -27,11 +28,11 @@ CONFIG: dict[str, str | bool | int | float | list[str]] = {
 }
 
 
-class WarehouseMissingError(Exception):
+class WarehouseMissingError(ReportedError):
     """There is no warehouse to read yet."""
 
 
-class WarehouseUnusableError(Exception):
+class WarehouseUnusableError(ReportedError):
     """The catalog's file cannot be opened."""
 
 

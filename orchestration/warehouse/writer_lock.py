@@ -11,6 +11,7 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
+from landed.errors import ReportedError
 from orchestration.durable_files import make_folder
 from orchestration.settings import Settings
 
@@ -18,7 +19,7 @@ _TELLING = {"dagster", "dbt", "orchestration", "stack"}
 """Programs whose first argument is the name of a command, and nothing that a person typed in."""
 
 
-class WriterBusyError(Exception):
+class WriterBusyError(ReportedError):
     """Another process has been writing for longer than we wait."""
 
 

@@ -1,33 +1,19 @@
 """Old runs go with all that belongs to them; what is young or still running stays."""
 
-import os
 import shutil
 import sqlite3
-import time
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
 import dagster as dg
 import pytest
-from dagster._core.remote_origin import (
-    RegisteredCodeLocationOrigin,
-    RemoteInstigatorOrigin,
-    RemoteRepositoryOrigin,
-)
-from dagster._core.scheduler.instigation import (
-    InstigatorState,
-    InstigatorStatus,
-    InstigatorType,
-    TickData,
-    TickStatus,
-)
+from dagster._core.definitions.run_request import InstigatorType
+from dagster._core.scheduler.instigation import TickStatus
 
 from orchestration.prepare import prepare_dagster_home
 from orchestration.settings import Settings
 from orchestration.upkeep.dagster_storage import purge
-
-ORIGIN = RemoteRepositoryOrigin(RegisteredCodeLocationOrigin("seamline"), "__repository__")
 
 LONG_AGO = "2026-01-01 00:00:00.000000"
 
@@ -125,17 +111,28 @@ def test_what_dagster_left_of_a_run_that_it_deleted_goes(
 ) -> None:
     run_id = _run(instance)
     instance.delete_run(run_id)
-    events = settings.dagster_home / "history" / "runs" / f"{run_id}.db"
-    _age(events)
 
-    assert purge(instance, settings).leftover_files >= 1
+    assert purge(instance, settings).files >= 1
 
-    assert [trace for trace in _traces(settings, run_id) if "storage" not in trace] == []
+    assert _traces(settings, run_id) == []
 
 
-def _age(path: Path) -> None:
-    for part in path.parent.glob(f"{path.stem}.*"):
-        os.utime(part, (0, 0))
+def test_the_files_of_a_run_that_begins_meanwhile_stay(
+    settings: Settings, instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun: list[str] = []
+    get_run_ids = instance.get_run_ids
+
+    def run_ids() -> list[str]:
+        found = list(get_run_ids())
+        begun.append(_run(instance))
+        return found
+
+    monkeypatch.setattr(instance, "get_run_ids", run_ids)
+
+    purge(instance, settings)
+
+    assert (settings.dagster_home / "history" / "runs" / f"{begun[0]}.db").exists()
 
 
 def test_a_purge_that_was_interrupted_is_finished_by_the_next(
@@ -158,28 +155,9 @@ def _interrupted(_: str) -> None:
     raise KeyboardInterrupt
 
 
-def test_old_ticks_go_and_young_ones_stay(settings: Settings, instance: dg.DagsterInstance) -> None:
-    state = InstigatorState(
-        RemoteInstigatorOrigin(ORIGIN, "sealed_files"),
-        InstigatorType.SENSOR,
-        InstigatorStatus.DECLARED_IN_CODE,
-    )
-    instance.add_instigator_state(state)
-    day = 86_400
-    for age in (settings.failed_run_days + 1, settings.failed_run_days - 1):
-        instance.create_tick(
-            TickData(
-                state.instigator_origin_id,
-                state.instigator_name,
-                InstigatorType.SENSOR,
-                TickStatus.SUCCESS,
-                time.time() - age * day,
-                run_ids=[],
-                selector_id=state.selector_id,
-            )
-        )
+def test_dagster_removes_its_ticks_itself(instance: dg.DagsterInstance) -> None:
+    schedules = instance.get_tick_retention_settings(InstigatorType.SCHEDULE)
+    sensors = instance.get_tick_retention_settings(InstigatorType.SENSOR)
 
-    purge(instance, settings)
-
-    (left,) = instance.get_ticks(state.instigator_origin_id, state.selector_id)
-    assert left.timestamp > time.time() - settings.failed_run_days * day
+    assert schedules == dict.fromkeys(TickStatus, 30)
+    assert sensors == {**schedules, TickStatus.SKIPPED: 1}

@@ -35,8 +35,7 @@ def taken() -> Iterator[int]:
 @pytest.mark.usefixtures("folder")
 def test_a_taken_port_is_named(refusal: Refusal, taken: int) -> None:
     assert refusal(port=taken) == (
-        f"receiver: 127.0.0.1:{taken} is taken. "
-        "SEAMLINE_PORT and SEAMLINE_HOST name another address."
+        f"127.0.0.1:{taken} is taken. SEAMLINE_PORT and SEAMLINE_HOST name another address."
     )
 
 
@@ -47,14 +46,14 @@ def test_a_process_that_refuses_to_start_says_so_in_a_line_and_ends_with_1(
 
     assert process.wait(timeout=60) == 1
     said = (folder / "stderr").read_text()
-    assert said.startswith(f"receiver: 127.0.0.1:{taken} is taken.")
+    assert said.startswith(f"127.0.0.1:{taken} is taken.")
     assert said.count("\n") == 1
 
 
 def test_missing_sources_are_named(tmp_path: Path, refusal: Refusal) -> None:
     said = refusal()
 
-    assert said.startswith(f"receiver: {tmp_path / 'sources.toml'}: No such file or directory.")
+    assert said.startswith(f"{tmp_path / 'sources.toml'}: No such file or directory.")
     assert "SEAMLINE_SOURCES" in said
     assert "\n" not in said
 
@@ -81,7 +80,7 @@ def test_a_landing_folder_open_to_everybody_is_refused(folder: Path, refusal: Re
 def test_settings_out_of_range_are_named(refusal: Refusal) -> None:
     said = refusal(port="http", seal_seconds=0, depth=129)
 
-    assert said.startswith("receiver: SEAMLINE_")
+    assert said.startswith("SEAMLINE_")
     for name in ("SEAMLINE_PORT: ", "SEAMLINE_SEAL_SECONDS: ", "SEAMLINE_DEPTH: "):
         assert name in said
     assert "\n" not in said

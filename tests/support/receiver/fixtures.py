@@ -81,7 +81,9 @@ Refusal = Callable[..., str]
 
 
 @pytest.fixture
-def refusal(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Refusal:
+def refusal(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Refusal:
     """Run `python -m receiver` in this process, where it has to refuse; return what it says.
 
     It begins in the test's `tmp_path`, with nothing of this machine, and never gets to serve.
@@ -104,6 +106,7 @@ def refusal(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Refusal:
                 main()
         finally:
             os.umask(umask)
-        return str(stopped.value)
+        assert stopped.value.code == 1
+        return capsys.readouterr().err.removesuffix("\n")
 
     return refuse
