@@ -80,13 +80,7 @@ class Shop:
             The arguments for the method of that name of Segment's client.
         """
         visitor = self._rng.choice(self._visitors)
-        details = {
-            "group": self._group,
-            "identify": self._identify,
-            "page": self._page,
-            "screen": self._screen,
-            "track": self._track,
-        }[call](visitor)
+        details: dict[str, Any] = getattr(self, f"_{call}")(visitor)
         if call in {"group", "identify"} or self._chance(0.7):
             details["user_id"] = visitor.user_id
         context = self._phone() if call == "screen" else self._browser()

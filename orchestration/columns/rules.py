@@ -12,6 +12,7 @@ import duckdb
 import yaml
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
+from landed.errors import ReportedError
 from orchestration.columns.documented import ENVELOPE, Documented, documented_fields
 from orchestration.loading.field_paths import ITEM, Keys, keys_of, path_text
 from orchestration.warehouse.transaction import transaction
@@ -19,7 +20,7 @@ from orchestration.warehouse.transaction import transaction
 MAX_COLUMNS = 1_000
 
 
-class ColumnRulesError(Exception):
+class ColumnRulesError(ReportedError):
     """`columns.yml` is not what it has to be; the text says where and what."""
 
 

@@ -5,7 +5,7 @@ dbt calls this at the start of each command, whatever the profile says (dbt_seam
 
 import logging
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from typing import Any
 
 import click
@@ -14,20 +14,16 @@ from dbt.adapters.factory import cleanup_connections
 from dbt.config.profile import Profile
 from dbt_common.exceptions import DbtRuntimeError
 
+from landed.errors import ReportedError
 from landed.settings import WrongSettingsError
-from orchestration.columns.rules import (
-    ColumnRulesError,
-    put_in_force,
-    read_rules,
-    rules_in_force,
-)
+from orchestration.columns.rules import put_in_force, read_rules, rules_in_force
 from orchestration.columns.update import create_column_tables, has_tables, update_placement
-from orchestration.loading.load import WarehouseBehindError, refuse_if_behind
-from orchestration.models.schema_name import SchemaMovedError, refuse_another_name
+from orchestration.loading.load import refuse_if_behind
+from orchestration.models.schema_name import refuse_another_name
 from orchestration.settings import Settings
 from orchestration.warehouse import connection
 from orchestration.warehouse.raw_tables import create_raw_tables
-from orchestration.warehouse.writer_lock import WriterBusyError, writer_lock
+from orchestration.warehouse.writer_lock import writer_lock
 
 log = logging.getLogger(__name__)
 
@@ -37,34 +33,32 @@ PLUGIN = "orchestration.models.plugin"
 WRITING = {"build", "clone", "retry", "run", "run-operation", "seed", "snapshot"}
 """dbt's commands that write; `test` does too if it is to store failures."""
 
-_writing: list[str] = []
-_is_renaming: list[bool] = []
-_is_rebuilding: list[bool] = []
+_now: set[str] = set()
+"""What this process is doing, of writing, renaming and rebuilding."""
 
 
 @contextmanager
-def renaming() -> Iterator[None]:
+def _doing(what: str) -> Iterator[None]:
+    _now.add(what)
+    try:
+        yield
+    finally:
+        _now.discard(what)
+
+
+def renaming() -> AbstractContextManager[None]:
     """Let dbt build tables under a new name beside those of the old one."""
-    _is_renaming.append(True)
-    try:
-        yield
-    finally:
-        _is_renaming.pop()
+    return _doing("renaming")
 
 
-@contextmanager
-def rebuilding() -> Iterator[None]:
+def rebuilding() -> AbstractContextManager[None]:
     """Let dbt work on a warehouse that is made beside one that lacks loads."""
-    _is_rebuilding.append(True)
-    try:
-        yield
-    finally:
-        _is_rebuilding.pop()
+    return _doing("rebuilding")
 
 
 def is_writing() -> bool:
     """Whether the dbt command of this process is the writer."""
-    return bool(_writing)
+    return "writing" in _now
 
 
 def read_settings() -> Settings:
@@ -136,13 +130,12 @@ def _writer(settings: Settings, flags: Any, *, prepares_columns: bool) -> Iterat
         with writer_lock(settings):
             if prepares_columns:
                 _place_fields(settings, flags)
-            _writing.append(flags.WHICH)
-            try:
-                yield
-            finally:
-                _writing.pop()
-                _disconnect()  # also what a command that failed half way has open
-    except (WriterBusyError, SchemaMovedError, WarehouseBehindError, ColumnRulesError) as problem:
+            with _doing("writing"):
+                try:
+                    yield
+                finally:
+                    _disconnect()  # also what a command that failed half way has open
+    except ReportedError as problem:
         raise DbtRuntimeError(str(problem)) from problem
 
 
@@ -161,10 +154,10 @@ def _place_fields(settings: Settings, flags: Any) -> None:
     )
     with connection.connect(settings) as con:
         create_raw_tables(con)
-        if not _is_rebuilding:
+        if "rebuilding" not in _now:
             # increments go by the number of a load, and lower ones are still to come
             refuse_if_behind(con, settings)
-        if not _is_renaming:
+        if "renaming" not in _now:
             refuse_another_name(con, settings)
         create_column_tables(con)
         rules = rules_in_force(con)

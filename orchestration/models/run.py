@@ -272,13 +272,7 @@ def _changed_at(path: Path) -> float:
 
 def _files(folder: Path) -> Iterable[Path]:
     """What dbt reads of the project, and the folders: everything but what it writes itself."""
-    try:
-        paths = list(folder.iterdir())
-    except FileNotFoundError:  # an editor's, and gone
-        return
-    for path in paths:
-        if path.is_dir() and path.name not in {"target", "logs"}:
-            yield path  # changes as well when a file in it is removed
-            yield from _files(path)
-        elif path.is_file():
-            yield path
+    for above, folders, files in os.walk(folder, followlinks=True):
+        folders[:] = set(folders) - {"target", "logs"}
+        # a folder changes as well when a file in it is removed
+        yield from (Path(above, name) for name in (*folders, *files))
