@@ -15,8 +15,8 @@ from pathlib import Path
 
 import msgspec
 
-from landed.files import lock, sync_folder, write_whole
-from receiver.files.disk import make_folder
+from landed.files import FILE_MODE, lock, sync_data, sync_folder, write_all
+from receiver.files.disk import NEW_FILE, make_folder
 from receiver.importing.errors import FileError
 from receiver.importing.origins import Origin
 
@@ -97,7 +97,16 @@ class Place:
 
     def write(self, journal: Journal) -> None:
         """Return when the journal is on the disk, whole, in the place of the one before."""
-        write_whole(self._path, msgspec.json.encode(journal) + b"\n")
+        new = self._path.with_suffix(".new")
+        new.unlink(missing_ok=True)
+        descriptor = os.open(new, os.O_WRONLY | NEW_FILE, FILE_MODE)
+        try:
+            write_all(descriptor, msgspec.json.encode(journal) + b"\n")
+            sync_data(descriptor)
+        finally:
+            os.close(descriptor)
+        new.rename(self._path)
+        sync_folder(self._path.parent)
 
     def forget(self) -> None:
         """Remove all there is of the file, so that its import begins anew."""
