@@ -4,7 +4,9 @@ import os
 from contextlib import suppress
 from pathlib import Path
 
-from landed.files import sync_file, sync_folder
+from landed.files import sync_file, sync_folder, write_whole
+
+__all__ = ["NewFiles", "make_folder", "sync_file", "sync_folder", "write_whole"]
 
 
 def make_folder(path: Path, mode: int = 0o700) -> None:

@@ -15,8 +15,8 @@ import duckdb
 import msgspec
 import pyarrow as pa
 
-from landed.files import write_whole
 from landed.folders import CALLS, SUPPRESSED
+from orchestration.durable_files import write_whole
 from orchestration.loading.fields import add_fields, known_paths, note_fields
 from orchestration.loading.people import People
 

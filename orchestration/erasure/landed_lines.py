@@ -13,8 +13,8 @@ from typing import NamedTuple
 
 import duckdb
 
-from landed.files import write_whole
 from landed.folders import FOLDERS
+from orchestration.durable_files import write_whole
 from orchestration.errors import ErasureStoppedError
 from orchestration.loading import landed_file
 from orchestration.loading.archive import FOLDER as ARCHIVE

@@ -10,8 +10,8 @@ from uuid import uuid4
 
 import msgspec
 
-from landed.files import sync_folder, write_whole
 from landed.folders import SUPPRESSED
+from orchestration.durable_files import sync_folder, write_whole
 from orchestration.erasure import raw_rows
 from orchestration.settings import Settings
 from orchestration.warehouse.connection import connect

@@ -11,8 +11,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from landed.files import sync_folder, write_whole
 from landed.folders import IMPORTS
+from orchestration.durable_files import sync_folder, write_whole
 from orchestration.erasure.landed_lines import Note
 from orchestration.errors import ErasureStoppedError
 from orchestration.loading.blanking import blank, lines_of

@@ -19,9 +19,8 @@ import msgspec
 import zstandard
 
 from landed.errors import ReportedError
-from landed.files import sync_file, sync_folder, write_whole
 from landed.folders import FOLDERS
-from orchestration.durable_files import make_folder
+from orchestration.durable_files import make_folder, sync_file, sync_folder, write_whole
 
 log = logging.getLogger(__name__)
 

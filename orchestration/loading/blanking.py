@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Collection
 from pathlib import Path
 
-from landed.files import write_whole
+from orchestration.durable_files import write_whole
 from orchestration.loading.people import People, Person
 
 

@@ -14,9 +14,8 @@ from pathlib import Path
 import duckdb
 import msgspec
 
-from landed.files import sync_folder, write_whole
 from landed.folders import CALLS
-from orchestration.durable_files import make_folder
+from orchestration.durable_files import make_folder, sync_folder, write_whole
 
 FOLDER = "loads"
 

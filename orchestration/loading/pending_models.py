@@ -9,9 +9,8 @@ from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
 
-from landed.files import sync_folder
 from landed.folders import CALLS
-from orchestration.durable_files import make_folder
+from orchestration.durable_files import make_folder, sync_folder
 from orchestration.settings import Settings
 
 _WITHOUT_MODEL = {"delete"}

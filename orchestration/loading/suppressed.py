@@ -12,8 +12,8 @@ import msgspec
 from filelock import FileLock
 
 from landed.errors import ReportedError
-from landed.files import sync_folder, write_whole
 from landed.folders import SUPPRESSED, SUPPRESSED_KEY, SUPPRESSED_LIST
+from orchestration.durable_files import sync_folder, write_whole
 from orchestration.loading.people import Id, People, Person
 
 _KEY_BYTES = 32

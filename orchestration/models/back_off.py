@@ -7,8 +7,7 @@ from pathlib import Path
 
 import msgspec
 
-from landed.files import write_whole
-from orchestration.durable_files import make_folder
+from orchestration.durable_files import make_folder, write_whole
 from orchestration.settings import Settings
 
 FIRST_SECONDS = 30

@@ -17,8 +17,8 @@ from pathlib import Path
 
 import duckdb
 
-from landed.files import sync_folder
 from landed.folders import FOLDERS
+from orchestration.durable_files import sync_folder
 from orchestration.errors import RebuildRefusedError
 from orchestration.loading import journal, load
 from orchestration.loading.archive import DamagedArchiveError, archives, read_archive

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import duckdb
 
-from landed.files import sync_folder
 from landed.folders import CALLS
+from orchestration.durable_files import sync_folder
 from orchestration.erasure.earlier_erasures import bring_back
 from orchestration.loading import journal, landed_file, load, pending_models
 from orchestration.loading.archive import expired
