@@ -1,4 +1,4 @@
-"""`python -m demo`: the stack of `make run`, with made-up events that take the whole road."""
+"""`python -m demo`: the stack of `make run`, with made-up events that go all the way."""
 
 import secrets
 import sys
@@ -7,7 +7,7 @@ import time
 import click
 
 from demo.events import FEWEST
-from demo.timeline import Demo
+from demo.timeline import Timeline
 from orchestration.warehouse.connection import connect
 from stack.output import nothing, say, show, where_to_look
 from stack.ready import wait_until_ready
@@ -37,7 +37,8 @@ def cli(*, once: bool, events: int, seed: int | None, timeout: float, verbose: b
         say("Starting the receiver and Dagster …")
         wait_until_ready(settings, supervisor.tick, timeout)
         with connect(settings, read_only=True) as con:
-            demo = Demo(settings, con, supervisor.tick, events=events, seed=seed, deadline=deadline)
+            tick = supervisor.tick
+            demo = Timeline(settings, con, tick, events=events, seed=seed, deadline=deadline)
             problems = demo.show()
         if not once:
             say(where_to_look(settings))

@@ -1,7 +1,6 @@
-"""One demo's events on their road, from the call in an application to the row in its table."""
+"""One demo's events on their way, from the call in an application to the row in its table."""
 
 import time
-import tomllib
 from collections import Counter
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -16,6 +15,7 @@ from demo import report
 from demo.arrivals import Arrivals, arrived, judge, read
 from demo.events import generate
 from landed.progress import Bars
+from receiver.senders.sources import load_sources
 from stack.errors import StackError
 from stack.output import say
 from stack.ready import last_failure, run_on_its_way
@@ -25,7 +25,7 @@ POLL = 1.0
 POLL_CLIENT = 0.1
 
 
-class Demo:
+class Timeline:
     """One demo on a stack that is up."""
 
     def __init__(
@@ -173,13 +173,11 @@ def first_write_key(path: Path) -> str:
         The first write key of the first source that has one.
 
     Raises:
-        StackError: There is none, or the file cannot be read.
+        StartError: The file cannot be read.
+        StackError: There is none.
     """
-    try:
-        document = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, tomllib.TOMLDecodeError) as error:
-        raise StackError(f"{path} cannot be read (SEAMLINE_SOURCES): {error}") from None
-    for source in document.get("source", []):
-        for key in source.get("write_keys", []):
-            return str(key)
+    sources = load_sources(path)
+    for source in filter(None, map(sources.named, sources.names())):
+        for key in source.write_keys:
+            return key
     raise StackError(f"{path} has no source with a write key, which the demo sends with: add one.")

@@ -90,22 +90,13 @@ def _below_root(path: Path) -> Path:
         raise ValueError("has to be in the home folder of a user who is there") from None
 
 
-def _is_number(value: object) -> object:
-    # Python's numbers may be `1_0`, and be written in any script
-    if isinstance(value, str) and not re.fullmatch(
-        r"\s*[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?\s*", value, re.ASCII | re.IGNORECASE
-    ):
-        raise ValueError("is no number")
-    return value
+def _written_as(pattern: str) -> BeforeValidator:
+    def check(value: object) -> object:
+        if isinstance(value, str) and not re.fullmatch(pattern, value, re.ASCII | re.IGNORECASE):
+            raise ValueError("is written in another way")
+        return value
 
-
-def _is_size(value: object) -> object:
-    # ByteSize alone reads `1,000` as 1, and `5bit` as nothing
-    if isinstance(value, str) and not re.fullmatch(
-        r"\s*\d*\.?\d+\s*([kmgt]?b?|[kmgt]ib)\s*", value, re.ASCII | re.IGNORECASE
-    ):
-        raise ValueError("is no size")
-    return value
+    return BeforeValidator(check)
 
 
 RootedPath = Annotated[Path, AfterValidator(_below_root), BeforeValidator(_is_path)]
@@ -114,7 +105,10 @@ RootedPath = Annotated[Path, AfterValidator(_below_root), BeforeValidator(_is_pa
 RootedFile = Annotated[RootedPath, AfterValidator(_is_no_folder), BeforeValidator(_is_file)]
 """That of a file, which may be missing."""
 
-IS_NUMBER = BeforeValidator(_is_number)
+# Python's numbers may be `1_0`, and be written in any script
+IS_NUMBER = _written_as(r"\s*[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?\s*")
+# ByteSize alone reads `1,000` as 1, and `5bit` as nothing
+_IS_SIZE = _written_as(r"\s*\d*\.?\d+\s*([kmgt]?b?|[kmgt]ib)\s*")
 
 Port = Annotated[
     int,
@@ -129,13 +123,13 @@ _MOST_BYTES = 2**63 - 1
 
 Size = Annotated[
     ByteSize,
-    BeforeValidator(_is_size),
+    _IS_SIZE,
     Field(ge=1, le=_MOST_BYTES),
     has_to_be("a number of bytes above 0 and below 8 EiB, such as 67108864 or 64MiB"),
 ]
 SizeOrNothing = Annotated[
     ByteSize,
-    BeforeValidator(_is_size),
+    _IS_SIZE,
     Field(ge=0, le=_MOST_BYTES),
     has_to_be("a number of bytes below 8 EiB, such as 67108864 or 64MiB, or 0"),
 ]

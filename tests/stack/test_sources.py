@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from demo.timeline import first_write_key
+from landed.errors import ReportedError
 from stack.errors import StackError
 from stack.preflight import write_sources_if_missing
 
@@ -57,7 +58,7 @@ def test_the_demo_sends_with_the_first_write_key_there_is(tmp_path: Path) -> Non
 def test_a_file_without_a_write_key_is_an_error_in_one_line(tmp_path: Path, text: str) -> None:
     path = tmp_path / "sources.toml"
     path.write_text(text)
-    with pytest.raises(StackError) as refused:
+    with pytest.raises(ReportedError) as refused:
         first_write_key(path)
     assert str(path) in str(refused.value)
     assert "\n" not in str(refused.value)
