@@ -2,8 +2,7 @@
 
 import random
 import uuid
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 SITE = "https://shop.example"
 VISITORS = 120
@@ -32,31 +31,19 @@ BROWSERS = ("Mozilla/5.0 (X11; Linux x86_64) Gecko Firefox/145.0", "Mozilla/5.0 
 ACTIONS = ("Product Viewed", "Product Viewed", "Product Added", "Order Completed", "Signed In")
 
 
-@dataclass(frozen=True)
-class Visitor:
+class Visitor(NamedTuple):
     """Somebody who does not exist."""
 
     number: int
+    user_id: str
+    """Who this is, once signed in."""
     anonymous_id: str
     name: tuple[str, str]
     company: int
-    place: tuple[str, str]
+    plan: str
+    """What the company pays for."""
+    address: dict[str, str]
     locale: str
-
-    @property
-    def user_id(self) -> str:
-        """Who this is, once signed in."""
-        return f"visitor-{self.number:04}"
-
-    @property
-    def plan(self) -> str:
-        """What the visitor's company pays for."""
-        return PLANS[self.company % len(PLANS)]
-
-    @property
-    def address(self) -> dict[str, str]:
-        """Where the visitor lives."""
-        return dict(zip(("city", "country"), self.place, strict=True))
 
 
 class Shop:
@@ -158,12 +145,16 @@ class Shop:
         }
 
     def _visitor(self, number: int) -> Visitor:
+        company = self._rng.randrange(COMPANIES)
+        city, country = self._rng.choice(CITIES)
         return Visitor(
             number=number,
+            user_id=f"visitor-{number:04}",
             anonymous_id=str(uuid.UUID(int=self._rng.getrandbits(128), version=4)),
             name=(self._rng.choice(FIRST), self._rng.choice(LAST)),
-            company=self._rng.randrange(COMPANIES),
-            place=self._rng.choice(CITIES),
+            company=company,
+            plan=PLANS[company % len(PLANS)],
+            address={"city": city, "country": country},
             locale=self._rng.choice(LOCALES),
         )
 
