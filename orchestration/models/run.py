@@ -265,7 +265,9 @@ def _is_up_to_date(manifest: Path, settings: Settings) -> bool:
 
 def _changed_at(path: Path) -> float:
     try:
-        return path.stat().st_mtime
+        state = path.stat()
+        # what is unpacked has the time it was packed with, and may be older than the manifest
+        return max(state.st_mtime, state.st_ctime)
     except FileNotFoundError:  # an editor's, and gone since it was listed
         return 0.0
 

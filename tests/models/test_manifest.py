@@ -1,6 +1,7 @@
 """The manifest that Dagster makes its assets from: always whole, whoever writes it at once."""
 
 import json
+import os
 import subprocess
 import sys
 import time
@@ -88,3 +89,21 @@ def test_a_folder_that_goes_while_the_project_is_looked_through_has_no_files(
     tmp_path: Path,
 ) -> None:
     assert list(run._files(tmp_path / "gone")) == []  # noqa: SLF001
+
+
+def test_a_version_that_is_unpacked_over_an_older_one_is_read_whatever_its_files_times_are(
+    settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An archive's files have the time of their commit, which may be before the last start."""
+    project, manifest = tmp_path / "project", tmp_path / "manifest.json"
+    project.mkdir()
+    (project / "track.sql").write_text("select 1")
+    monkeypatch.setattr(run, "PROJECT_DIR", project)
+    manifest.write_text('{"nodes": {"a": {"resource_type": "model", "schema": "segment"}}}')
+    assert run._is_up_to_date(manifest, settings)  # noqa: SLF001
+    before = manifest.stat().st_mtime
+
+    (project / "track.sql").write_text("select 2")
+    os.utime(project / "track.sql", (before - 3600, before - 3600))
+
+    assert not run._is_up_to_date(manifest, settings)  # noqa: SLF001

@@ -1,0 +1,1 @@
+"""A house of an earlier version goes on under this one."""
