@@ -13,12 +13,12 @@ from orchestration.models import run
 from orchestration.models.schema_name import PARTS
 from orchestration.settings import Settings
 from orchestration.warehouse.catalog import (
-    CATALOG,
     DATABASE,
-    column_comments,
     columns_in,
+    comments,
     full_name,
     macros,
+    now,
     tables,
     views,
 )
@@ -146,11 +146,10 @@ def _documented(manifest: Path) -> dict[str, set[str]]:
 
 def _found_columns(con: duckdb.DuckDBPyConnection, schema: str, call: str) -> set[str]:
     """Those of fields that were seen, also of such as columns.yml has left out since."""
-    said = column_comments(con)
     commented = {
-        column
-        for (owner, table, column), comment in said.items()
-        if (owner, table) == (schema, call) and comment.startswith(_FOUND)
+        place[-1]
+        for place, comment in comments(con).items()
+        if place[:-1] == ("column", schema, call) and comment.startswith(_FOUND)
     }
     if ("columns", "placement") not in tables(con):  # the models have never run
         return commented
@@ -172,13 +171,10 @@ def _views_of_sets(
                 f"""
                 select known.view_name
                 from {full_name(schema, table)} as recorded
-                join {CATALOG}.ducklake_view as known
-                    on lower(recorded.name) = lower(known.view_name)
-                join {CATALOG}.ducklake_schema as owner using (schema_id)
+                join {now("view")} as known on lower(recorded.name) = lower(known.view_name)
+                join {now("schema")} as owner using (schema_id)
                 where
-                    known.end_snapshot is null
-                    and owner.end_snapshot is null
-                    and owner.schema_name = $1
+                    owner.schema_name = $1
                     and {_as_understood("known.sql")} = {_as_understood("recorded.definition")}
                 """,  # noqa: S608 - dbt's names and our own words
                 [schema],

@@ -4,7 +4,6 @@ DuckDB's `duckdb_tables()` and `duckdb_columns()` say the same, but have every t
 loaded for it: 0.2 to 0.5 s of processor for thirty tables, beside 0.02.
 """
 
-from collections import defaultdict
 from pathlib import Path
 
 import duckdb
@@ -22,12 +21,33 @@ def data_folder(con: duckdb.DuckDBPyConnection) -> Path:
     return Path(row[0])
 
 
+def literal(text: str) -> str:
+    """Return a text as SQL has it."""
+    return "'" + text.replace("'", "''") + "'"
+
+
+def quoted(name: str) -> str:
+    """Return a name as SQL has it, whatever is in it."""
+    return '"' + name.replace('"', '""') + '"'
+
+
 def full_name(*names: str) -> str:
     """Return the name of a schema, or of what is in it, in quotes and with the database.
 
     Without that no schema can be named that is called like a database, ours or DuckDB's own.
     """
-    return ".".join('"' + name.replace('"', '""') + '"' for name in (DATABASE, *names))
+    return ".".join(map(quoted, (DATABASE, *names)))
+
+
+def number(con: duckdb.DuckDBPyConnection, query: str, *parameters: object) -> int:
+    """Return the number that a query or a statement answers with; 0 if it is null or none."""
+    row = con.execute(query, parameters).fetchone()
+    return int(row[0] or 0) if row else 0
+
+
+def now(kind: str) -> str:
+    """SQL of what DuckLake says of all tables, views, columns and so on that there are now."""
+    return f"(from {CATALOG}.ducklake_{kind} where end_snapshot is null)"
 
 
 def tables(con: duckdb.DuckDBPyConnection) -> set[tuple[str, str]]:
@@ -50,99 +70,68 @@ def views_with_database(con: duckdb.DuckDBPyConnection) -> set[tuple[str, str]]:
 
     DuckLake keeps a word in its place, and reads such a view under no alias that needs quotes.
     """
-    rows = con.execute(
-        f"""
-        select schema_name, view_name
-        from {CATALOG}.ducklake_view as relation
-        join {CATALOG}.ducklake_schema as owner using (schema_id)
-        where
-            relation.end_snapshot is null
-            and owner.end_snapshot is null
-            -- and not what was sent, in a string
-            and contains(regexp_replace(sql, $$'[^']*'$$, '', 'g'), '{{DUCKLAKE_CATALOG}}.')
-        """  # noqa: S608 - our own words
-    ).fetchall()
-    return set(rows)
+    # not what was sent, in a string
+    code = "regexp_replace(sql, $$'[^']*'$$, '', 'g')"
+    return _relations(con, "view", f"where contains({code}, '{{DUCKLAKE_CATALOG}}.')")
 
 
-def _relations(con: duckdb.DuckDBPyConnection, kind: str) -> set[tuple[str, str]]:
+def _relations(con: duckdb.DuckDBPyConnection, kind: str, which: str = "") -> set[tuple[str, str]]:
     rows = con.execute(
-        f"""
-        select schema_name, {kind}_name
-        from {CATALOG}.ducklake_{kind} as relation
-        join {CATALOG}.ducklake_schema as owner using (schema_id)
-        where relation.end_snapshot is null and owner.end_snapshot is null
-        """  # noqa: S608 - our own words
+        f"select schema_name, {kind}_name "  # noqa: S608 - our own words
+        f"from {now(kind)} join {now('schema')} using (schema_id) {which}"
     ).fetchall()
     return set(rows)
 
 
 def schemas(con: duckdb.DuckDBPyConnection) -> set[str]:
     """Return the name of each schema, without what an open transaction has made."""
-    query = f"select schema_name from {CATALOG}.ducklake_schema where end_snapshot is null"  # noqa: S608
-    return {name for (name,) in con.execute(query).fetchall()}
+    rows = con.execute(f"select schema_name from {now('schema')}").fetchall()  # noqa: S608
+    return {name for (name,) in rows}
 
 
-def comments(con: duckdb.DuckDBPyConnection) -> dict[tuple[str, str, str], str]:
-    """Return the comment on each table and view that has one, by its kind, schema and name."""
-    rows = []
-    for kind in ("table", "view"):
-        rows += con.execute(
-            f"""
-            select '{kind}', schema_name, {kind}_name, value
-            from {CATALOG}.ducklake_{kind} as relation
-            join {CATALOG}.ducklake_schema as owner using (schema_id)
-            join {CATALOG}.ducklake_tag as tag on tag.object_id = relation.{kind}_id
-            where
-                key = 'comment'
-                and value is not null
-                and tag.end_snapshot is null
-                and relation.end_snapshot is null
-                and owner.end_snapshot is null
-            """  # noqa: S608 - our own words
-        ).fetchall()
-    return {(kind, schema, name): text for kind, schema, name, text in rows}
-
-
-def column_comments(con: duckdb.DuckDBPyConnection) -> dict[tuple[str, str, str], str]:
-    """Return the comment on each column that has one, by its schema, table and name."""
+def comments(con: duckdb.DuckDBPyConnection) -> dict[tuple[str, ...], str]:
+    """Return the comment on each table, view and column that has one, by its kind and its names."""
     rows = con.execute(
         f"""
-        select schema_name, table_name, column_name, value
-        from {CATALOG}.ducklake_column as known
-        join {CATALOG}.ducklake_table as relation using (table_id)
-        join {CATALOG}.ducklake_schema as owner using (schema_id)
-        join {CATALOG}.ducklake_column_tag as tag using (table_id, column_id)
-        where
-            key = 'comment'
-            and value is not null
-            and known.parent_column is null
-            and known.end_snapshot is null
-            and tag.end_snapshot is null
-            and relation.end_snapshot is null
-            and owner.end_snapshot is null
+        with known as (
+            select 'table' as kind, schema_id, table_name, null as column_name, key, value
+            from {now("table")} join {now("tag")} on object_id = table_id
+            union all
+            select 'view', schema_id, view_name, null, key, value
+            from {now("view")} join {now("tag")} on object_id = view_id
+            union all
+            select 'column', schema_id, table_name, column_name, key, value
+            from {now("table")}
+            join {now("column")} using (table_id)
+            join {now("column_tag")} using (table_id, column_id)
+            where parent_column is null
+        )
+        select kind, schema_name, table_name, column_name, value
+        from known join {now("schema")} using (schema_id)
+        where key = 'comment' and value is not null
         """  # noqa: S608 - our own words
     ).fetchall()
-    return {(schema, table, column): text for schema, table, column, text in rows}
+    return {tuple(name for name in names if name is not None): text for *names, text in rows}
 
 
-def options(con: duckdb.DuckDBPyConnection) -> dict[tuple[str, str, str], str]:
+def options(con: duckdb.DuckDBPyConnection) -> dict[tuple[str, ...], str]:
     """Return what `set_option` was told, by the option, the schema and the table, or ''."""
     rows = con.execute(
         f"""
-        select key, coalesce(owner.schema_name, of_table.schema_name, ''),
-            coalesce(relation.table_name, ''), value
+        with scopes as (
+            select null as scope, null as scope_id, '' as schema_name, '' as table_name
+            union all
+            select 'schema', schema_id, schema_name, '' from {now("schema")}
+            union all
+            select 'table', table_id, schema_name, table_name
+            from {now("table")} join {now("schema")} using (schema_id)
+        )
+        select key, schema_name, table_name, value
         from {CATALOG}.ducklake_metadata as said
-        left join {CATALOG}.ducklake_table as relation
-            on said.scope = 'table' and said.scope_id = relation.table_id
-            and relation.end_snapshot is null
-        left join {CATALOG}.ducklake_schema as of_table using (schema_id)
-        left join {CATALOG}.ducklake_schema as owner
-            on said.scope = 'schema' and said.scope_id = owner.schema_id
-            and owner.end_snapshot is null
-        where
-            key not in ('version', 'created_by', 'data_path', 'encrypted')
-            and (scope is null or relation.table_id is not null or owner.schema_id is not null)
+        join scopes
+            on said.scope is not distinct from scopes.scope
+            and said.scope_id is not distinct from scopes.scope_id
+        where key not in ('version', 'created_by', 'data_path', 'encrypted')
         """  # noqa: S608 - our own words
     ).fetchall()
     return {(key, schema, table): value for key, schema, table, value in rows}
@@ -152,23 +141,16 @@ def columns_in(con: duckdb.DuckDBPyConnection, schema: str) -> dict[str, set[str
     """Return the columns of each table of a schema, without what an open transaction has made."""
     rows = con.execute(
         f"""
-        select table_name, column_name
-        from {CATALOG}.ducklake_column as known
-        join {CATALOG}.ducklake_table as relation using (table_id)
-        join {CATALOG}.ducklake_schema as owner using (schema_id)
-        where
-            owner.schema_name = $1
-            and known.parent_column is null
-            and known.end_snapshot is null
-            and relation.end_snapshot is null
-            and owner.end_snapshot is null
+        select table_name, list(column_name)
+        from {now("column")}
+        join {now("table")} using (table_id)
+        join {now("schema")} using (schema_id)
+        where schema_name = $1 and parent_column is null
+        group by table_name
         """,  # noqa: S608 - our own words
         [schema],
     ).fetchall()
-    found: dict[str, set[str]] = defaultdict(set)
-    for table, column in rows:
-        found[table].add(column)
-    return dict(found)
+    return {table: set(columns) for table, columns in rows}
 
 
 def columns_of(con: duckdb.DuckDBPyConnection, relation: str) -> set[str]:

@@ -4,6 +4,7 @@ SQLite cannot open a catalog with a write-ahead log without files of its own bes
 that somebody else than the owner makes would shut the owner out.
 """
 
+import filecmp
 import os
 import shutil
 import sqlite3
@@ -62,7 +63,7 @@ def copy_of(catalog: Path) -> Catalog:
                 shutil.copyfile(log, copied_log)
             except FileNotFoundError:
                 continue
-        if _is_same(catalog, copied) and _head(log) == head:
+        if filecmp.cmp(catalog, copied, shallow=False) and _head(log) == head:
             break
     else:
         folder.cleanup()
@@ -78,13 +79,3 @@ def _head(log: Path) -> bytes:
             return file.read(_LOG_HEADER_BYTES)
     except FileNotFoundError:
         return b""
-
-
-def _is_same(one: Path, other: Path) -> bool:
-    with one.open("rb") as left, other.open("rb") as right:
-        while True:
-            ours, theirs = left.read(1 << 20), right.read(1 << 20)
-            if ours != theirs:
-                return False
-            if not ours:
-                return True

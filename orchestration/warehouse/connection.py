@@ -12,7 +12,7 @@ from duckdb_extensions import import_extension
 from landed.errors import ReportedError
 from orchestration.durable_files import make_folder
 from orchestration.settings import Settings
-from orchestration.warehouse.catalog import DATABASE
+from orchestration.warehouse.catalog import DATABASE, literal
 from orchestration.warehouse.catalog_copy import Catalog, CatalogBusyError, copy_of, may_open
 from orchestration.warehouse.raw_tables import create_raw_tables
 from orchestration.warehouse.writer_lock import is_ours, writer_lock
@@ -157,14 +157,11 @@ def attach_options(settings: Settings) -> dict[str, str | int | bool]:
 
 def attach_sql(settings: Settings, catalog: Path | None = None, *, read_only: bool = False) -> str:
     """The ATTACH statement, of the catalog or of another file in its place."""
-    options = [f"{name} {_literal(value)}" for name, value in attach_options(settings).items()]
+    options = [
+        f"{name} {literal(value) if isinstance(value, str) else str(value).lower()}"
+        for name, value in attach_options(settings).items()
+    ]
     if read_only:
         options.append("read_only")
-    address = _literal(f"ducklake:sqlite:{catalog or settings.catalog}")
+    address = literal(f"ducklake:sqlite:{catalog or settings.catalog}")
     return f"attach {address} as {DATABASE} ({', '.join(options)})"
-
-
-def _literal(value: str | int | bool) -> str:
-    if isinstance(value, str):
-        return "'" + value.replace("'", "''") + "'"
-    return str(value).lower()

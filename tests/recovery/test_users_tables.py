@@ -17,7 +17,7 @@ from orchestration.recovery.rebuild import rebuild
 from orchestration.recovery.restore import restore_if_behind
 from orchestration.recovery.user_notes import Notes, add_notes, notes_of
 from orchestration.settings import Settings
-from orchestration.warehouse.catalog import column_comments, comments, options, schemas
+from orchestration.warehouse.catalog import comments, options, schemas
 from orchestration.warehouse.connection import connect
 from orchestration.warehouse.writer_lock import writer_lock
 from tests.support import landed
@@ -165,8 +165,8 @@ def test_schemas_comments_and_options_of_a_user_come_along_into_another_lake(
         assert {"mine", "mine_empty"} <= schemas(con)
         assert comments(con)["table", "segment", "track"] == "it's mine"
         assert comments(con)["view", "segment_warehouse", "tracks"] == "mine"
-        assert column_comments(con)["segment", "track", "event"] == "mine"
-        assert column_comments(con)["raw", "track", "payload"] == "mine"
+        assert comments(con)["column", "segment", "track", "event"] == "mine"
+        assert comments(con)["column", "raw", "track", "payload"] == "mine"
         assert options(con) == {
             ("hive_file_pattern", "", ""): "false",
             ("parquet_compression", "", ""): "zstd",
@@ -224,15 +224,18 @@ def test_a_rename_refuses_to_lose_a_users_columns(house: Settings) -> None:
 def test_a_rename_takes_comments_along() -> None:
     notes = Notes(
         {"old", "mine"},
-        {("table", "old", "track"): "a", ("table", "raw", "track"): "b"},
-        {("old_warehouse", "x", "y"): "c", ("raw", "track", "line"): "d"},
+        {
+            ("table", "old", "track"): "a",
+            ("table", "raw", "track"): "b",
+            ("column", "old_warehouse", "x", "y"): "c",
+            ("column", "raw", "track", "line"): "d",
+        },
         {("target_file_size", "old", "track"): "9", ("target_file_size", "", ""): "8"},
     )
 
     assert notes.moved("old", "new") == Notes(
         {"new"},
-        {("table", "new", "track"): "a"},
-        {("new_warehouse", "x", "y"): "c"},
+        {("table", "new", "track"): "a", ("column", "new_warehouse", "x", "y"): "c"},
         {("target_file_size", "new", "track"): "9"},
     )
 
