@@ -27,6 +27,7 @@ import pyarrow as pa
 
 from landed.folders import CALLS, REJECTED
 from landed.ids import MADE_UP_ID
+from orchestration.audit.landed_lines import NOT_THE_SAME, wrong_lines
 from orchestration.columns.rules import rules_in_force
 from orchestration.loading import pending_models
 from orchestration.loading.insert import HOUR, UNKNOWN, known_checksums
@@ -34,7 +35,7 @@ from orchestration.loading.kept_files import read_kept
 from orchestration.loading.landed_file import parse
 from orchestration.loading.waiting import Key, count_lines, waiting_files
 from orchestration.settings import Settings
-from orchestration.warehouse.catalog import columns_in, tables
+from orchestration.warehouse.catalog import columns_in, number, tables
 from orchestration.warehouse.transaction import transaction
 
 log = logging.getLogger(__name__)
@@ -151,8 +152,7 @@ def filled_tables(con: duckdb.DuckDBPyConnection, settings: Settings) -> set[str
 
 
 def _hours_with_news(con: duckdb.DuckDBPyConnection) -> Hours:
-    row = con.execute("select coalesce(max(counted_load_id), 0) from raw.completeness").fetchone()
-    seen = int(row[0]) if row else 0
+    seen = number(con, "select max(counted_load_id) from raw.completeness")
     hours = {
         hour
         for (hour,) in con.execute(
@@ -264,21 +264,25 @@ def _waiting_table(waiting: Counter[Key]) -> pa.Table:
 
 def problems(con: duckdb.DuckDBPyConnection, settings: Settings) -> list[Problem]:
     """Where the sums do not hold, and of which messages; nothing if they do."""
+    sums = (
+        (
+            "received <> loaded + rejected + waiting",
+            "{received} received, but {loaded} loaded + {rejected} rejected + {waiting} waiting",
+            _not_loaded,
+        ),
+        (
+            "loaded <> rows + duplicate",
+            "{loaded} loaded, but {rows} rows + {duplicate} duplicates",
+            _without_row,
+        ),
+    )
     found = []
-    for call, source, hour, received, loaded, rejected, waiting in con.execute(
-        "select call, source, hour, received, loaded, rejected, waiting from raw.completeness "
-        "where received <> loaded + rejected + waiting order by all"
-    ).fetchall():
-        text = f"{received} received, but {loaded} loaded + {rejected} rejected + {waiting} waiting"
-        ids = _not_loaded(con, settings, call, source, hour)
-        found.append(Problem(call, source, hour, text, ids))
-    for call, source, hour, loaded, rows, duplicate in con.execute(
-        "select call, source, hour, loaded, rows, duplicate from raw.completeness "
-        "where loaded <> rows + duplicate order by all"
-    ).fetchall():
-        text = f"{loaded} loaded, but {rows} rows + {duplicate} duplicates"
-        ids = _without_row(con, settings, call, source, hour)
-        found.append(Problem(call, source, hour, text, ids))
+    for is_wrong, text, messages in sums:
+        wrong = con.execute(f"from raw.completeness where {is_wrong} order by all")
+        for hour in wrong.to_arrow_table().to_pylist():
+            place = (hour["call"], hour["source"], hour["hour"])
+            ids = messages(con, settings, *place)
+            found.append(Problem(*place, text.format(**hour), ids))
     return found
 
 
@@ -295,32 +299,13 @@ def _not_loaded(
         """,
         [call, source, hour, REJECTED],
     ).fetchall()
-    in_files: Counter[tuple[str, int]] = Counter()
-    ids: dict[tuple[str, int], str] = {}
-    for file, data in read_kept(settings.landing, {name for (name,) in files}):
-        contents = parse(file, data)
-        for message_id, line in zip(contents.lines.message_id, contents.lines.line, strict=True):
-            in_files[file.name, line] += 1
-            ids[file.name, line] = message_id
-        for line in contents.rejects.line:
-            in_files[file.name, line] += 1
-            ids[file.name, line] = f"line {line} of {file.name}"
-    con.register("files", pa.table({"file": [name.partition("/")[2] for (name,) in files]}))
-    places = " union all ".join(
-        f'select file, line from raw."{table}"' for table in (*CALLS, REJECTED)
-    )
-    in_raw = Counter(
-        {
-            (file, line): number
-            for file, line, number in con.execute(
-                f"select file, line, count(*) from ({places}) semi join files using (file) "
-                "group by all"
-            ).fetchall()
-        }
-    )
-    con.unregister("files")
-    wrong = [place for place in in_files | in_raw if in_files[place] != in_raw[place]]
-    return [ids.get(place, f"line {place[1]} of {place[0]}") for place in sorted(wrong)[:_NAMED]]
+    kept = read_kept(settings.landing, {name for (name,) in files})
+    wrong = wrong_lines(con, [parse(file, data) for file, data in kept])
+    return [
+        one.message_id or f"line {one.line} of {one.file}"
+        for one in wrong
+        if one.problem != NOT_THE_SAME
+    ][:_NAMED]
 
 
 def _without_row(

@@ -12,29 +12,23 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 
 import duckdb
-import pyarrow as pa
 
 from landed.folders import CALLS, FOLDERS
 from orchestration.audit import completeness
+from orchestration.audit.landed_lines import WrongLine, wrong_lines
 from orchestration.loading import journal, landed_file
 from orchestration.loading.archive import FOLDER as ARCHIVE
-from orchestration.loading.archive import DamagedArchiveError, archives, expired, read_archive
-from orchestration.loading.insert import (
-    RECEIVED_AT,
-    events_table,
-    known_checksums,
-    rejects_table,
-)
+from orchestration.loading.archive import DamagedArchiveError, archives, expired_files, read_archive
+from orchestration.loading.insert import known_checksums
 from orchestration.loading.kept_files import read_kept
 from orchestration.loading.landed_file import Contents, LandedFile
 from orchestration.loading.load import LOADED, Progress, portions
 from orchestration.loading.waiting import waiting_files
 from orchestration.models.first_copy import place
 from orchestration.settings import Settings
-from orchestration.warehouse.catalog import columns_of
-from orchestration.warehouse.connection import connect
-from orchestration.warehouse.raw_tables import create_raw_tables, is_current
-from orchestration.warehouse.writer_lock import writer_lock
+from orchestration.warehouse.catalog import columns_of, number, quoted
+from orchestration.warehouse.connection import connect, create_warehouse
+from orchestration.warehouse.raw_tables import is_current
 
 log = logging.getLogger(__name__)
 
@@ -92,8 +86,7 @@ def verify(settings: Settings, progress: Progress | None = None) -> Verified:
     with connect(settings, read_only=True) as con:
         is_up_to_date = is_current(con)
     if not is_up_to_date:
-        with writer_lock(settings), connect(settings) as con:
-            create_raw_tables(con)
+        create_warehouse(settings)
     try:
         _verify(settings, done, progress)
     except duckdb.Error as error:
@@ -110,7 +103,7 @@ def _verify(settings: Settings, done: Verified, progress: Progress | None) -> No
         _find_forgotten_loads(con, settings, done)
         _hold_ledger_against_raw(con, done)
         for folder in FOLDERS:
-            done.copies[folder] = _number(con, f'select count(*) from raw."{folder}"')
+            done.copies[folder] = number(con, f'select count(*) from raw."{folder}"')
         for call in sorted(completeness.filled_tables(con, settings)):
             _verify_table(con, settings, call, done)
         done.problems += map(str, completeness.problems(con, settings))
@@ -141,22 +134,23 @@ def _verify_files(
     unknown: list[LandedFile] = []
 
     def look_at(files: Iterable[tuple[LandedFile, bytes]]) -> None:
-        new = ((file, data) for file, data in files if _key(file) not in seen)
+        new = ((file, data) for file, data in files if file.key not in seen)
         for portion in portions(((one, len(one[1])) for one in new), settings.load_bytes):
             # one may come twice: a death has left it in loaded/ beside the archive
-            by_key = {_key(file): (file, data) for (file, data), _ in portion}
+            by_key = {file.key: (file, data) for (file, data), _ in portion}
             unknown.extend(file for key, (file, _) in by_key.items() if key not in ledger)
             seen.update(by_key)
             known = [one for key, one in by_key.items() if key in ledger]
-            _verify_lines(con, [_parse(file, data, ledger, done) for file, data in known], done)
+            contents = [_parse(file, data, ledger, done) for file, data in known]
+            done.problems += map(_in_words, wrong_lines(con, contents))
             if progress:
                 progress(len(seen), len(ledger))
 
     look_at(_kept_files(settings, done))
     look_at(
-        read_kept(settings.landing, ledger.keys() - seen - _expired_files(settings))
+        read_kept(settings.landing, ledger.keys() - seen - expired_files(settings.landing))
     )  # moved in the meantime
-    gone = _expired_files(settings)  # by now: archives may have expired while they were read
+    gone = expired_files(settings.landing)  # by now: archives may have expired while they were read
     for file in sorted(ledger.keys() - seen):
         if file in gone:
             done.expired[file.partition("/")[0]] += 1
@@ -168,21 +162,9 @@ def _verify_files(
     done.problems += _not_in_ledger_by_now(settings, unknown)
 
 
-def _expired_files(settings: Settings) -> set[str]:
-    return {
-        f"{entry.archive.partition('/')[0]}/{name}"
-        for entry in expired(settings.landing)
-        for name in entry.files
-    }
-
-
-def _key(file: LandedFile) -> str:
-    return f"{file.call}/{file.name}"
-
-
 def _parse(file: LandedFile, data: bytes, ledger: Ledger, done: Verified) -> Contents:
     one = landed_file.parse(file, data)
-    sha256, one.load_id = ledger[_key(file)]
+    sha256, one.load_id = ledger[file.key]
     if one.sha256 != sha256:
         done.problems.append(f"{file.path}: not the bytes that were loaded")
     done.files[file.call] += 1
@@ -215,86 +197,10 @@ def _kept_files(settings: Settings, done: Verified) -> Iterator[tuple[LandedFile
                 yield LandedFile(path, folder), path.read_bytes()
 
 
-def _verify_lines(con: duckdb.DuckDBPyConnection, portion: list[Contents], done: Verified) -> None:
-    """Hold the lines of some files against what the raw tables have of these files."""
-    if not portion:
-        return
-    loads_of = [contents.load_id for contents in portion]
-    con.register("files", pa.table({"file": [contents.file.name for contents in portion]}))
-    con.register("lines", events_table(portion))
-    con.register("rejects", rejects_table(portion))
-    call_of = {contents.file.name: contents.file.call for contents in portion}
-    con.register(
-        "calls", pa.table({"file": list(call_of), "folder": [call_of[name] for name in call_of]})
-    )
-    con.execute(
-        f"""
-        create or replace temp table in_raw as
-        {" union all by name ".join(_of_files(call, min(loads_of)) for call in CALLS)}
-        union all by name
-        select null as call, 'rejected' as kept_in, message_id, received_at, sent_at, source,
-            body, file, line
-        from raw.rejected semi join files using (file)
-        """
-    )
-    con.execute(
-        f"""
-        create or replace temp table in_files as
-        select folder, message_id, {RECEIVED_AT} as received_at, sent_at, source,
-            encode(payload) as body, file, line, true as is_event
-        from lines join calls using (file)
-        union all by name
-        select folder, message_id, {RECEIVED_AT} as received_at, sent_at, source, body, file, line,
-            false as is_event
-        from rejects join calls using (file)
-        """
-    )
-    wrong = con.execute(
-        """
-        select
-            coalesce(in_files.file, in_raw.file) as file,
-            coalesce(in_files.line, in_raw.line) as line,
-            coalesce(in_files.message_id, in_raw.message_id) as message_id,
-            any_value(in_raw.kept_in),
-            case
-                when count(in_raw.line) = 0 then 'not in the raw tables'
-                when count(in_files.line) = 0 then 'not in the file'
-                when count(in_raw.line) > 1 then 'more than once in the raw tables'
-                else 'not the same'
-            end as problem
-        from in_files
-        full join in_raw on in_files.file = in_raw.file and in_files.line = in_raw.line
-        group by all
-        having count(in_raw.line) <> 1 or count(in_files.line) <> 1 or bool_or(
-            in_files.received_at is distinct from in_raw.received_at
-            or in_files.source is distinct from in_raw.source
-            or (
-                -- a rejected record that became an event later is told by its place alone
-                (is_event or in_raw.kept_in = 'rejected')
-                and (
-                    in_files.message_id is distinct from in_raw.message_id
-                    or in_files.sent_at is distinct from in_raw.sent_at
-                    or in_files.body is distinct from in_raw.body
-                )
-            )
-        )
-        order by file, line
-        """
-    ).fetchall()
-    for view in ("files", "lines", "rejects", "calls"):
-        con.unregister(view)
-    for file, line, message_id, kept_in, problem in wrong:
-        where = f" (raw.{kept_in})" if kept_in else ""
-        of = f", message {message_id}" if message_id else ""
-        done.problems.append(f"{call_of.get(file, '?')}/{file}, line {line}{of}: {problem}{where}")
-
-
-def _of_files(call: str, first_load: int) -> str:
-    return f"""
-        select '{call}' as call, '{call}' as kept_in, message_id, received_at, sent_at, source,
-            encode(payload::varchar) as body, file, line
-        from raw."{call}" semi join files using (file) where load_id >= {first_load}
-    """
+def _in_words(wrong: WrongLine) -> str:
+    of = f", message {wrong.message_id}" if wrong.message_id else ""
+    where = f" (raw.{wrong.table})" if wrong.table else ""
+    return f"{wrong.folder}/{wrong.file}, line {wrong.line}{of}: {wrong.problem}{where}"
 
 
 def _find_forgotten_loads(
@@ -342,11 +248,11 @@ def _verify_table(
     """Hold a final table against its raw table: ids both ways, then every value of every row."""
     table = f'"{settings.schema_name}"."{call}"'
     staged = f'"{settings.schema_name}_staging"."stg_segment__{call}"'
-    done.rows[call] = _number(con, f"select count(*) from {table}")
+    done.rows[call] = number(con, f"select count(*) from {table}")
     if not done.rows[call] and not done.copies[call]:
         return  # nothing to compare, and the comparisons take 0.2 s of planning alone
     # what was loaded since the models ran is the next run's
-    seen = _number(
+    seen = number(
         con,
         "select coalesce(max(load_id), 0) from (select counted_load_id as load_id from "
         f"raw.completeness union all select _seamline_load_id from {table})",
@@ -376,7 +282,7 @@ def _verify_table(
 
 def _changed_rows(con: duckdb.DuckDBPyConnection, table: str, staged: str) -> str:
     columns = columns_of(con, table) & columns_of(con, staged)
-    same = ", ".join('"' + name.replace('"', '""') + '"' for name in sorted(columns))
+    same = ", ".join(map(quoted, sorted(columns)))
     return f"""
         select distinct message_id from (
             select {same} from {table}
@@ -384,8 +290,3 @@ def _changed_rows(con: duckdb.DuckDBPyConnection, table: str, staged: str) -> st
             select {same} from {staged}
         )
     """
-
-
-def _number(con: duckdb.DuckDBPyConnection, query: str) -> int:
-    row = con.execute(query).fetchone()
-    return int(row[0]) if row else 0

@@ -197,7 +197,7 @@ def expire(landing: Path, before: datetime) -> int:
         for path in archives(landing, call)
         if hour_of(path.name) <= limit
     ]
-    noted = {name for entry in expired(landing) for name in entry.files}
+    noted = expired_files(landing)
     for call, path in gone:
         names = []
         try:
@@ -206,7 +206,7 @@ def expire(landing: Path, before: datetime) -> int:
             continue  # somebody has removed it since it was listed
         except DamagedArchiveError as damage:
             log.error("%s. It has expired, and goes all the same.", damage)  # noqa: TRY400
-        if not noted.issuperset(names):
+        if not noted.issuperset(f"{call}/{name}" for name in names):
             _note(landing, ExpiredArchive(f"{call}/{path.name}", names, datetime.now(UTC)))
         path.unlink(missing_ok=True)
     return len(gone)
@@ -218,6 +218,15 @@ def expired(landing: Path) -> Iterator[ExpiredArchive]:
     if noted.exists():
         for line in noted.read_bytes().splitlines():
             yield msgspec.json.decode(line, type=ExpiredArchive)
+
+
+def expired_files(landing: Path) -> set[str]:
+    """The files that went with them: `<call>/<name>`."""
+    return {
+        f"{entry.archive.partition('/')[0]}/{name}"
+        for entry in expired(landing)
+        for name in entry.files
+    }
 
 
 def _note(landing: Path, entry: ExpiredArchive) -> None:

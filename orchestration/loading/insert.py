@@ -11,6 +11,7 @@ import pyarrow as pa
 from landed.folders import CALLS
 from orchestration.loading.fields import FieldNotes
 from orchestration.loading.landed_file import Contents
+from orchestration.warehouse.catalog import number
 from orchestration.warehouse.transaction import transaction
 
 _TEXT = pa.large_string()
@@ -239,8 +240,8 @@ def known_checksums(con: duckdb.DuckDBPyConnection, names: list[str]) -> dict[st
 
 def highest_load(con: duckdb.DuckDBPyConnection) -> int:
     """The number of the last load that was done, or done again; 0 before the first."""
-    row = con.execute(
-        "select coalesce(max(load_id), 0) from "
-        "(select load_id from raw.landed_file union all select load_id from raw.restored)"
-    ).fetchone()
-    return int(row[0]) if row else 0
+    return number(
+        con,
+        "select max(load_id) from "
+        "(select load_id from raw.landed_file union all select load_id from raw.restored)",
+    )

@@ -29,6 +29,11 @@ class LandedFile:
         """What the ledger and the raw tables know it by; unique for ever."""
         return self.path.name
 
+    @property
+    def key(self) -> str:
+        """What the journal knows it by."""
+        return f"{self.call}/{self.name}"
+
 
 @dataclass
 class Lines:

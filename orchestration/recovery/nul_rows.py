@@ -10,7 +10,7 @@ import logging
 
 import duckdb
 
-from orchestration.warehouse.catalog import columns_in, tables, views
+from orchestration.warehouse.catalog import columns_in, number, quoted, tables, views
 
 log = logging.getLogger(__name__)
 
@@ -40,7 +40,7 @@ def replace_nuls(con: duckdb.DuckDBPyConnection) -> None:
 
 
 def _replace_in_raw(con: duckdb.DuckDBPyConnection, table: str) -> int:
-    return _changed(
+    return number(
         con,
         f"""
         update {table} set
@@ -55,7 +55,7 @@ def _replace_in_final(con: duckdb.DuckDBPyConnection, raw: str, final: str) -> i
     """Only what came of a payload with an escaped NUL can have one: it tells which rows."""
     values = []
     for name, kind, *_ in con.execute(f"describe {final}").fetchall():
-        column = '"' + name.replace('"', '""') + '"'
+        column = quoted(name)
         if name == "message_id":
             values.append(f"{column} = {_AS_ESCAPED.format(column)}")
         elif name in _IDS and kind == "VARCHAR":
@@ -64,16 +64,11 @@ def _replace_in_final(con: duckdb.DuckDBPyConnection, raw: str, final: str) -> i
             values.append(f"{column} = {_AS_SHOWN.format(column)}")
         elif kind == "JSON":
             values.append(f"{column} = {in_json(column)}")
-    return _changed(
+    return number(
         con,
         f"update {final} set {', '.join(values)} where (_seamline_file, _seamline_line) in ("  # noqa: S608 - quoted
         rf"select (file, line) from {raw} where contains(payload::varchar, '\u0000'))",
     )
-
-
-def _changed(con: duckdb.DuckDBPyConnection, statement: str) -> int:
-    row = con.execute(statement).fetchone()
-    return int(row[0]) if row else 0
 
 
 def in_json(json: str) -> str:

@@ -4,6 +4,7 @@ import json
 import re
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 import duckdb
 
@@ -71,10 +72,10 @@ def users_relations(con: duckdb.DuckDBPyConnection, settings: Settings) -> list[
 
 def users_columns(con: duckdb.DuckDBPyConnection, settings: Settings, schema: str) -> list[str]:
     """Name the columns of the final tables in a schema that are not ours."""
-    documented = _documented(run.write_manifest(settings))
     ours = {
-        (schema, call): columns | _found_columns(con, schema, call)
-        for call, columns in documented.items()
+        (schema, call): {*node["columns"]} | _found_columns(con, schema, call)
+        for node in _model_nodes(run.write_manifest(settings))
+        if (call := node["name"]) in CALLS
     }
     return _columns_beyond(con, ours)
 
@@ -111,12 +112,15 @@ def users_folders(settings: Settings) -> list[Path]:
 
 def _models(manifest: Path) -> dict[Relation, str]:
     """What a run of dbt makes, and how it is materialized."""
-    nodes = json.loads(manifest.read_bytes())["nodes"].values()
     return {
         (node["schema"], node["alias"]): node["config"]["materialized"]
-        for node in nodes
-        if node["resource_type"] == "model"
+        for node in _model_nodes(manifest)
     }
+
+
+def _model_nodes(manifest: Path) -> list[dict[str, Any]]:
+    nodes = json.loads(manifest.read_bytes())["nodes"].values()
+    return [node for node in nodes if node["resource_type"] == "model"]
 
 
 def _is_beside_a_model(relation: Relation, models: Iterable[Relation]) -> bool:
@@ -132,16 +136,6 @@ def _columns_beyond(con: duckdb.DuckDBPyConnection, known: dict[Relation, set[st
         for (schema, table), columns in known.items()
         for column in there[schema].get(table, set()) - columns
     )
-
-
-def _documented(manifest: Path) -> dict[str, set[str]]:
-    """The columns of each final table that the models' pages describe."""
-    nodes = json.loads(manifest.read_bytes())["nodes"].values()
-    return {
-        node["name"]: set(node["columns"])
-        for node in nodes
-        if node["resource_type"] == "model" and node["name"] in CALLS
-    }
 
 
 def _found_columns(con: duckdb.DuckDBPyConnection, schema: str, call: str) -> set[str]:

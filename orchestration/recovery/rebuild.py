@@ -41,8 +41,6 @@ from orchestration.warehouse.writer_lock import writer_lock
 
 log = logging.getLogger(__name__)
 
-_LOGS = ("-wal", "-shm")
-
 _DAMAGED = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
 
 
@@ -180,7 +178,7 @@ def _take_its_place(settings: Settings, beside: Settings) -> None:
         with suppress(FileNotFoundError):
             path.touch()  # orphans from now on, which go in a day, when nobody reads them any more
     try:
-        if _is_filled(settings.catalog):
+        if settings.catalog.exists() and settings.catalog.stat().st_size:
             kept = beside.catalog.with_name("before")
             _write_into(kept, settings.catalog)
             kept.rename(aside)
@@ -216,11 +214,7 @@ def _replace(catalog: Path, source: Path, aside: Path) -> None:
     """
     with closing(sqlite3.connect(source)) as new:
         new.execute("pragma wal_checkpoint(truncate)")
-    for part in (*_LOGS, ""):
+    for part in ("-wal", "-shm", ""):
         with suppress(FileNotFoundError):
             Path(f"{catalog}{part}").rename(f"{aside}{part}")
     source.rename(catalog)
-
-
-def _is_filled(catalog: Path) -> bool:
-    return catalog.exists() and catalog.stat().st_size > 0

@@ -27,6 +27,7 @@ from orchestration.loading.landed_file import (
 )
 from orchestration.loading.load import next_load_id, refuse_if_behind
 from orchestration.settings import Settings
+from orchestration.warehouse.catalog import number
 from orchestration.warehouse.connection import connect
 from orchestration.warehouse.raw_tables import create_raw_tables
 from orchestration.warehouse.transaction import transaction
@@ -82,7 +83,7 @@ def reload_rejected(settings: Settings, limits: Limits) -> Reloaded:
             "create temp table tried as "
             "select file, line, row_number() over (order by file, line) as number from raw.rejected"
         )
-        for first in range(0, _count(con, "tried"), _AT_ONCE):
+        for first in range(0, number(con, "select count(*) from tried"), _AT_ONCE):
             con.execute(
                 "create or replace temp table chosen as "
                 "select file, line from tried where number > $1 and number <= $1 + $2",
@@ -133,9 +134,9 @@ def _move_chosen(
         """
     ).fetchall()
     by_file: dict[tuple[str, str], Lines] = defaultdict(Lines)
-    for name, number, call, source, sent_at, body, received_at in records:
+    for name, line, call, source, sent_at, body, received_at in records:
         path_call = call if call in CALLS else None
-        ids = OfLine(name, number)
+        ids = OfLine(name, line)
         event = check_event(bytes(body), NOTHING_SHARED, path_call, limits, ids=ids)
         if isinstance(event, Event) and received_at is not None:
             lines = by_file[name, event.call]
@@ -144,7 +145,7 @@ def _move_chosen(
             lines.sent_at.append(without_nul(event.sent_at) if event.sent_at else sent_at)
             lines.source.append(source)
             lines.payload.append(_without_write_key(event.payload).decode())
-            lines.line.append(number)
+            lines.line.append(line)
     portion = [
         Contents(LandedFile(Path(name), call), 0, "", lines, Rejects(), load_id)
         for (name, call), lines in by_file.items()
@@ -205,8 +206,3 @@ def _without_write_key(payload: bytes) -> bytes:
     """The event without the key that some SDKs put into it; all else stays byte for byte."""
     has_key = any(member.key == "writeKey" for member in places(payload))
     return without_member(payload, "writeKey") if has_key else payload
-
-
-def _count(con: duckdb.DuckDBPyConnection, table: str) -> int:
-    row = con.execute(f"select count(*) from {table}").fetchone()  # noqa: S608 - our own
-    return int(row[0]) if row else 0

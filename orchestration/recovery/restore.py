@@ -6,7 +6,6 @@ row for row what they were. The order in which the files are read does not matte
 
 import logging
 from dataclasses import dataclass, field
-from datetime import datetime
 from pathlib import Path
 
 import duckdb
@@ -15,11 +14,10 @@ from landed.folders import CALLS
 from orchestration.durable_files import sync_folder
 from orchestration.erasure.earlier_erasures import bring_back
 from orchestration.loading import journal, landed_file, load, pending_models
-from orchestration.loading.archive import expired
+from orchestration.loading.archive import expired_files
 from orchestration.loading.insert import highest_load, insert_files, known_checksums
 from orchestration.loading.journal import JournaledLoad
 from orchestration.loading.kept_files import read_kept
-from orchestration.loading.landed_file import Contents
 from orchestration.loading.load import Progress, is_behind, portions
 from orchestration.recovery.reload import move_again
 from orchestration.settings import Settings
@@ -120,7 +118,7 @@ def restore(
     pending_models.mark(settings, CALLS, highest_load(con) + 1)
     with transaction(con):
         bring_back(con, settings.landing)
-    gone = {name for archive in expired(settings.landing) for name in archive.files}
+    gone = expired_files(settings.landing)
     retries = []
     last = journal.last_load(settings.landing)
     for journaled in journal.journaled(settings.landing):
@@ -129,7 +127,7 @@ def restore(
         if progress:
             progress(journaled[-1].load_id, last)
     for retry in retries:
-        if not _is_known(con, retry):
+        if not con.execute("from raw.landed_file where load_id = ?", [retry.load_id]).fetchone():
             restored.moved += move_again(con, settings, retry)
     with transaction(con):
         con.execute(
@@ -159,32 +157,17 @@ def _restore_files(
     for portion in portions(sized, settings.load_bytes):
         contents = []
         for (file, data), _ in portion:
-            key = f"{file.call}/{file.name}"
             one = landed_file.parse(file, data)
-            one.load_id = load_of[key].load_id
-            if one.sha256 != load_of[key].files[key]:
-                restored.changed.append(key)
-            missing.discard(key)
+            one.load_id = load_of[file.key].load_id
+            if one.sha256 != load_of[file.key].files[file.key]:
+                restored.changed.append(file.key)
+            missing.discard(file.key)
             contents.append(one)
-        _insert(con, contents, times, restored)
-    restored.expired += sum(_name(file) in gone for file in missing)
-    restored.missing += sorted(file for file in missing if _name(file) not in gone)
-
-
-def _insert(
-    con: duckdb.DuckDBPyConnection,
-    portion: list[Contents],
-    times: dict[int, datetime],
-    restored: Restored,
-) -> None:
-    insert_files(con, portion, times)
-    restored.files += len(portion)
-    log.info("loaded %d files again", restored.files)
-
-
-def _is_known(con: duckdb.DuckDBPyConnection, load: JournaledLoad) -> bool:
-    row = con.execute("select 1 from raw.landed_file where load_id = ?", [load.load_id]).fetchone()
-    return row is not None
+        insert_files(con, contents, times)
+        restored.files += len(contents)
+        log.info("loaded %d files again", restored.files)
+    restored.expired += len(missing & gone)
+    restored.missing += sorted(missing - gone)
 
 
 def _name(file: str) -> str:

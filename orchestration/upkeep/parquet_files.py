@@ -14,7 +14,7 @@ import duckdb
 from orchestration.settings import Settings
 from orchestration.upkeep.short_turns import Turns
 from orchestration.upkeep.snapshots import AUTHOR
-from orchestration.warehouse.catalog import CATALOG, DATABASE, tables
+from orchestration.warehouse.catalog import CATALOG, DATABASE, number, tables
 from orchestration.warehouse.connection import connect
 from orchestration.warehouse.transaction import transaction
 
@@ -153,17 +153,12 @@ def _write_and_delete(con: duckdb.DuckDBPyConnection, table: Table, files: list[
     paths = ", ".join("'" + file.path.replace("'", "''") + "'" for file in files)
     # by the name of the file they are in, so that no other file is opened
     rows = f"from {name} where filename in ({paths})"
-    written = _count(con, f"insert into {name} select * {rows}")
-    deleted = _count(con, f"delete {rows}")
+    written = number(con, f"insert into {name} select * {rows}")
+    deleted = number(con, f"delete {rows}")
     if written != deleted:
         raise RowsDifferError(
             f"{table.schema}.{table.name}: {written} rows were written, {deleted} deleted."
         )
-
-
-def _count(con: duckdb.DuckDBPyConnection, statement: str) -> int:
-    row = con.execute(statement).fetchone()
-    return int(row[0]) if row else 0
 
 
 def _tables(con: duckdb.DuckDBPyConnection) -> list[Table]:

@@ -12,7 +12,7 @@ import duckdb
 
 from orchestration.settings import Settings
 from orchestration.upkeep.short_turns import Turns
-from orchestration.warehouse.catalog import CATALOG, DATABASE
+from orchestration.warehouse.catalog import CATALOG, DATABASE, number
 from orchestration.warehouse.connection import connect
 
 AUTHOR = "upkeep"
@@ -148,8 +148,7 @@ def remove_unlisted_files(con: duckdb.DuckDBPyConnection, age: timedelta) -> int
 
 def count(con: duckdb.DuckDBPyConnection) -> int:
     """How many snapshots there are."""
-    row = con.execute("select count(*) from ducklake_snapshots($1)", [DATABASE]).fetchone()
-    return int(row[0]) if row else 0
+    return number(con, "select count(*) from ducklake_snapshots($1)", DATABASE)
 
 
 def _ids(con: duckdb.DuckDBPyConnection, query: str, parameters: list[object]) -> list[int]:

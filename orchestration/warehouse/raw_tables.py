@@ -45,21 +45,6 @@ _LEDGER = """
     loaded_at timestamp
 """
 
-_RESTORED = """
-    load_id bigint,
-    restored_at timestamp,
-    files bigint,
-    missing bigint
-"""
-
-_LANDED_COUNT = """
-    load_id bigint,
-    call varchar,
-    source varchar,
-    hour timestamp,
-    lines bigint
-"""
-
 _COMPLETENESS = """
     call varchar,
     source varchar,
@@ -74,20 +59,6 @@ _COMPLETENESS = """
     counted_load_id bigint,
     folded bigint,
     unread_times bigint
-"""
-
-_ERASURE = """
-    erased_at timestamp,
-    kind varchar,
-    hash varchar,
-    lines bigint,
-    files bigint
-"""
-
-_REPAIR = """
-    repaired_at timestamp,
-    what varchar,
-    rows bigint
 """
 
 _FIELD = """
@@ -109,13 +80,15 @@ COLUMNS = {
     **{f'raw."{call}"': _EVENT for call in CALLS},
     "raw.rejected": _REJECTED,
     "raw.landed_file": _LEDGER,
-    "raw.landed_count": _LANDED_COUNT,
-    "raw.restored": _RESTORED,
+    "raw.landed_count": (
+        "load_id bigint, call varchar, source varchar, hour timestamp, lines bigint"
+    ),
+    "raw.restored": "load_id bigint, restored_at timestamp, files bigint, missing bigint",
     "raw.completeness": _COMPLETENESS,
-    "raw.erasure": _ERASURE,
+    "raw.erasure": "erased_at timestamp, kind varchar, hash varchar, lines bigint, files bigint",
     "raw.erased_field": _FIELD,
     "raw.field": _FIELD,
-    "raw.repair": _REPAIR,
+    "raw.repair": "repaired_at timestamp, what varchar, rows bigint",
 }
 """Quoted table name → its columns. No keys and no indexes: one writer and the ledger hold order."""
 

@@ -31,6 +31,8 @@ from tests.support.house import House
 from tests.support.receiver.app import AppReceiver
 from tests.upgrade import make_house
 
+pytestmark = pytest.mark.timeout(600)
+
 PACKED = Path(__file__).with_name("house-0ae1ee5.tar.xz")
 
 KEEPS_ITS_ROWS = re.compile(
