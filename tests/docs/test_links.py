@@ -20,7 +20,7 @@ def test_every_link_leads_to_a_file_and_to_a_title_of_it(page: Page) -> None:
     def leads_nowhere(link: str) -> bool:
         name, _, anchor = link.partition("#")
         target = (page.path.parent / name).resolve() if name else page.path
-        return not target.exists() or bool(anchor) and anchor not in Page(target).anchors
+        return not target.exists() or (bool(anchor) and anchor not in Page(target).anchors)
 
     assert [link for link in page.links if leads_nowhere(link)] == []
 

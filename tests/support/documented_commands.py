@@ -35,7 +35,12 @@ _SYSTEMS = {
 _BY_PATH = {"duckdb", "pre-commit", "pytest"}
 """Programs of the environment, named by their path in it, whose options are not ours to prove."""
 
-_MEANT = {"DAY=…": "DAY=2026-11-22", "TABLE=…": "TABLE=track", "<command>": "status", "../seamline": "."}
+_MEANT = {
+    "DAY=…": "DAY=2026-11-22",
+    "TABLE=…": "TABLE=track",
+    "<command>": "status",
+    "../seamline": ".",
+}
 """What stands for something, where not any text will do."""
 
 _VARIABLE = re.compile(r"[A-Z_]+=")
@@ -210,7 +215,7 @@ def _prove_click(command: click.Command, arguments: list[str]) -> None:
 
 
 def _prove_selection(arguments: list[str]) -> None:
-    """dbt takes any name for a model, and finds none: so the names are looked up."""
+    """Look models up by name: dbt itself takes any, and finds none."""
     if "--select" not in arguments:
         return
     for name in arguments[arguments.index("--select") + 1 :]:
