@@ -1,4 +1,4 @@
-"""`python -m demo`: the stack of `make run`, with made-up events that take the whole road."""
+"""`python -m demo`: the stack of `make run`, with made-up events that go all the way."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from demo.events import FEWEST
-from demo.timeline import Plan, Road
+from demo.timeline import Plan, Timeline
 from orchestration.warehouse import connection
 from stack import settings as stack_settings
 from stack.output import Prefixed, nothing, say, where_to_look
@@ -63,7 +63,7 @@ def run(settings: Settings, plan: Plan, *, once: bool, verbose: bool) -> int:
         say("Starting the receiver and Dagster …")
         wait_until_ready(settings, supervisor.tick, say, plan.timeout)
         with connection.connect(settings.orchestration, read_only=True) as con:
-            problems = Road(settings, plan, con, supervisor.tick, deadline).show()
+            problems = Timeline(settings, plan, con, supervisor.tick, deadline).show()
         if not once:
             say(where_to_look(settings))
             while True:

@@ -1,4 +1,4 @@
-"""One demo's events on their road, from the call in an application to the row in its table."""
+"""One demo's events on their way, from the call in an application to the row in its table."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class Plan:
     timeout: float
 
 
-class Road:
+class Timeline:
     """One demo on a stack that is up."""
 
     def __init__(

@@ -109,13 +109,13 @@ class _Array(NamedTuple):
 
 @dataclass
 class _Table:
-    room: int
+    max_columns: int
     types: dict[str, str] = field(default_factory=dict)
 
     def has_or_takes(self, name: str, kind: str) -> bool:
-        """Whether the table has such a column, or has room for it."""
+        """Whether the table has such a column, or has less than its most columns."""
         if name not in self.types:
-            if len(self.types) >= self.room:
+            if len(self.types) >= self.max_columns:
                 return False
             self.types[name] = kind
         return True
