@@ -39,6 +39,7 @@
     {% do run_query('create temporary view ' ~ new ~ ' as (' ~ text ~ ')') %}
     {% do run_query('use ' ~ adapter.quote(own)) %}
     {% set texts %}
+        {#- the names before it differ on purpose #}
         select substr(sql, strpos(sql, ' AS ')), comment
         from duckdb_views()
         where

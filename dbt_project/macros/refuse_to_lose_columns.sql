@@ -13,6 +13,7 @@
         {% set said = comments_on(table, true) %}
         {% set users = [] %}
         {% for column in adapter.get_columns_in_relation(table) if column.name not in ours %}
+            {# these words are descriptions_of_found()'s: a column that we made, of a field left out since #}
             {% if not said.get(column.name, '').startswith(('Found in the events at ', 'What of ')) %}
                 {% do users.append(column.name) %}
             {% endif %}

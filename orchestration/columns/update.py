@@ -98,6 +98,7 @@ def has_tables(con: duckdb.DuckDBPyConnection, schema: str) -> bool:
 
 def _facts(con: duckdb.DuckDBPyConnection) -> dict[str, list[Fact]]:
     found = defaultdict(list)
+    # Over all events of a track: a property's column is the table's, whichever event has it.
     rows = con.execute(
         "select call, keys, type, min((first_load_id, first_file, first_line)) "
         "from raw.field group by call, keys, type"
@@ -141,6 +142,7 @@ def _placement_table(placements: dict[str, list[Placement]]) -> pa.Table:
 
 def _replace(con: duckdb.DuckDBPyConnection, table: str, wanted: pa.Table) -> None:
     con.register("wanted", wanted)
+    # Most loads bring nothing new: without a difference no snapshot and no file is made.
     changed = con.execute(
         f"""
         select count(*) from (

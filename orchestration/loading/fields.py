@@ -122,6 +122,7 @@ def note_fields(con: duckdb.DuckDBPyConnection, call: str, known: set[Keys]) -> 
         name = names.listed(event) if names and key in _OF_AN_EVENT else None
         for keys, kind in fields:
             if keys not in known:
+                # A sender that makes up keys without end must not fill the table.
                 if len(known) >= MAX_FIELDS:
                     continue
                 known.add(keys)
@@ -266,6 +267,7 @@ class _Names:
             ).fetchall()
         }
         free = max(0, MAX_EVENTS - len(self._listed))
+        # One more than there is space for, to tell whether any is left out.
         new = con.execute(
             f"select {_EVENT} as name from usable_events "  # noqa: S608
             "where name is not null and name not in (select unnest($1::varchar[])) "

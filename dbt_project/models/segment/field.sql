@@ -21,9 +21,11 @@ placed as (
         fields.event,
         fields.path,
         fields.type,
+        {#- seen since the models last ran: it gets its column with the next run #}
         coalesce(placements.status, 'new') as status,
         placements.table_name,
         placements.column_name,
+        {#- placement's words for what is not read like other fields: clocks, and the line's own ids #}
         case placements.column_type
             when 'time' then 'timestamp'
             when 'envelope' then 'varchar'
@@ -34,6 +36,7 @@ placed as (
         fields.last_seen,
         fields.count
     from fields
+    {#- by type as well: two types of one path can be in two columns #}
     left join placements
         on
             fields.call = placements.call
