@@ -29,7 +29,7 @@ class Row:
     table_files: int
     """Files that the tables consist of now."""
     files: int
-    """All files on disk, those of the past too."""
+    """All files on disk, those of older snapshots too."""
     megabytes: float
     catalog_kb: float
     snapshots: int

@@ -10,7 +10,7 @@
     they replace. So a table built in increments is the table built in one go, row by row.
 
     A replay (`make replay DAY=…`) takes instead every copy of the messages that have one received
-    on that day, and writes their rows anew; rows of the day that have no copy any more go.
+    on that day, and rewrites their rows; rows of the day that have no copy any more go.
 #}
 
 {% macro first_copies(call) %}
@@ -91,7 +91,7 @@ select * from events
 
 
 {% macro replayed_day() %}
-    {# From the environment: another var would have dbt parse the whole project anew, twice. #}
+    {# From the environment: another var would have dbt parse the whole project again, twice. #}
     {% do return(env_var('SEAMLINE_REPLAYED_DAY', '')) %}
 {% endmacro %}
 

@@ -1,6 +1,6 @@
 {% macro refuse_to_lose_columns() %}
     {#
-        A full refresh makes a final table anew. Columns that a user has added to it are in no file,
+        A full refresh rebuilds a final table. Columns that a user has added to it are in no file,
         so it is refused while there are some: those that no page describes, that no field has, and
         that have not the comment of a field which columns.yml has left out since.
     #}

@@ -2,7 +2,7 @@
 
 - A documented field has its column and type, and takes what can be read as that type.
 - Any other field's column has the type of the first value: of the first load, and in it of the
-  first file and line, so that tables built anew get the same columns.
+  first file and line, so that rebuilt tables get the same columns.
 - A value of another type goes to a sibling column, with its type behind the name. A whole number
   in a double column is a double.
 - An array is a JSON column and a table of its own; an object with ids for keys is a JSON column.

@@ -71,7 +71,7 @@ def create_column_tables(con: duckdb.DuckDBPyConnection) -> None:
 
 
 def update_placement(con: duckdb.DuckDBPyConnection, rules: ColumnRules) -> None:
-    """Write the tables of the schema `columns` anew in which something changes."""
+    """Rewrite those tables of the schema `columns` in which something changes."""
     facts = _facts(con)
     placements = {call: place(call, facts[call], rules) for call in CALLS}
     for call, of_call in placements.items():

@@ -1,4 +1,4 @@
-"""The warehouse's past: how far back it reaches, how finely, and the files that only it needs.
+"""The warehouse's snapshots: how far back they reach, how finely, and their files.
 
 A point in time is answered from the newest snapshot at or before it, so that snapshot stays even
 where it is older than what is kept.
@@ -19,7 +19,7 @@ AUTHOR = "upkeep"
 """Who the snapshots are by in which small files were written together."""
 
 STEP = timedelta(hours=1)
-"""How finely the past is kept, beyond the time that a query may take."""
+"""How finely snapshots are kept, beyond the time that a query may take."""
 
 AT_ONCE = 2_000
 """Snapshots that are expired under one lock."""
