@@ -260,8 +260,8 @@ def test_users_and_accounts_have_the_latest_known_traits(loaded: House) -> None:
 
 def statements_on(page: Page) -> list[str]:
     """What a page shows in SQL, and at the prompt `D `; `-- before` are statements for others."""
-    blocks = [block.text for block in page.blocks("sql")]
-    blocks += re.findall(r"^D (.*)$", page.text, re.MULTILINE)
+    blocks = re.findall(r"^D (.*)$", page.text, re.MULTILINE)
+    blocks += [block.text for block in page.blocks("sql")]
     statements = [one.strip() for block in blocks for one in block.split(";\n") if one.strip()]
     return [one.removesuffix(";") for one in statements if not one.startswith("-- before")]
 
