@@ -25,7 +25,7 @@ placed as (
         coalesce(placements.status, 'new') as status,
         placements.table_name,
         placements.column_name,
-        {#- placement's words for what is not read like other fields: clocks, and the line's own ids #}
+        {#- placement's words for what is not read like a field: clocks, the line's own ids #}
         case placements.column_type
             when 'time' then 'timestamp'
             when 'envelope' then 'varchar'
@@ -36,7 +36,6 @@ placed as (
         fields.last_seen,
         fields.count
     from fields
-    {#- by type as well: two types of one path can be in two columns #}
     left join placements
         on
             fields.call = placements.call
