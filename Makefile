@@ -1,4 +1,4 @@
-# The house's front door: `make` alone lists what there is.
+# `make` alone lists what there is.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
@@ -103,7 +103,7 @@ bench-upkeep: install-dev ## measure 5,000 loads with upkeep, and 600 without (t
 bench-import: install-dev ## measure an import beside the bare reading of the same gzip
 	@$(BIN)/python -m benchmarks.imports $(OPTIONS)
 
-lock: install-dev ## write the lock files anew from pyproject.toml
+lock: install-dev ## write the lock files from pyproject.toml
 	$(BIN)/$(LOCK) pyproject.toml --group build -o requirements.lock
 	$(BIN)/$(LOCK) pyproject.toml --group build --group dev -c requirements.lock -o requirements-dev.lock
 	$(BIN)/$(LOCK) --group fuzz -o requirements-fuzz.lock

@@ -24,7 +24,7 @@ AGENT = "Mozilla/5.0 (Macintosh; Intel Mac OS X 10_15_7) AppleWebKit/537.36 (KHT
 
 
 def main() -> None:
-    """Measure in turn, and print medians."""
+    """Measure alternately, and print medians."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--events", type=int, default=200_000)
     parser.add_argument("--rounds", type=int, default=5)

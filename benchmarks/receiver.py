@@ -1,6 +1,6 @@
 """`make bench-receiver`: how fast the receiver is, next to a bare handler and to nginx.
 
-All on this machine and on loopback, in turn: the same server with a Flask handler that only
+All on this machine and on loopback, alternately: the same server with a Flask handler that only
 reads the body, this receiver, nginx writing bodies to its access log without a sync.
 """
 
@@ -46,8 +46,8 @@ def _sections(folder: Path, options: argparse.Namespace) -> Iterator[tuple[str, 
 
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--rounds", type=int, default=15, help="turns of each server")
-    parser.add_argument("--seconds", type=float, default=2, help="length of a turn")
+    parser.add_argument("--rounds", type=int, default=15, help="how often each server is measured")
+    parser.add_argument("--seconds", type=float, default=2, help="for how long each time")
     parser.add_argument(
         "--soak", type=float, nargs="?", const=300, default=0, help="watch the memory: seconds"
     )

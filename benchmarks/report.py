@@ -71,7 +71,8 @@ def server_conditions() -> str:
 def speed_lines(results: Results, rounds: int, seconds: float) -> Iterator[str]:
     """Yield the table of the three servers, and what was to be reached."""
     yield (
-        f"{CONNECTIONS} connections, {rounds} rounds of {seconds:g} s each, the servers in turn; "
+        f"{CONNECTIONS} connections, {rounds} rounds of {seconds:g} s each, "
+        "the servers alternately; "
         "medians. CPU is the processor time of the server's processes for one request, user and "
         "system: neighbours on the machine disturb it less than they do the rates."
     )
@@ -80,14 +81,16 @@ def speed_lines(results: Results, rounds: int, seconds: float) -> Iterator[str]:
         yield from _table(results, size, reference)
     yield ""
     single, batch = results[OURS][SINGLE], results[OURS][BATCH]
-    yield _verdict("Single events against the bare handler",
+    yield _comparison("Single events against the bare handler",
                    single.rate / results[BARE][SINGLE].rate, _SINGLE_TARGET)  # fmt: skip
-    yield _verdict("Batches against nginx", batch.rate / results[NGINX][BATCH].rate, _BATCH_TARGET)
+    yield _comparison(
+        "Batches against nginx", batch.rate / results[NGINX][BATCH].rate, _BATCH_TARGET
+    )
     reached = "reached" if single.p99_ms <= _P99_TARGET_MS else "**not reached**"
     yield f"- p99 of single events: {single.p99_ms:.1f} ms, to reach {_P99_TARGET_MS}: {reached}."
 
 
-def _verdict(what: str, ratio: float, target: float) -> str:
+def _comparison(what: str, ratio: float, target: float) -> str:
     reached = "reached" if ratio >= target else "**not reached**"
     return f"- {what}: {ratio:.2f}, to reach {target}: {reached}."
 
@@ -137,8 +140,8 @@ def soak_lines(samples: Sequence[Sample]) -> Iterator[str]:
     middle = max(sample.resident_bytes for sample in samples[third : 2 * third])
     last = max(sample.resident_bytes for sample in samples[2 * third :])
     yield (
-        "Resident memory of all its processes, while single events and batches come in turns of "
-        "10 s, as fast as they are answered."
+        "Resident memory of all its processes, while single events and batches come alternately, "
+        "for 10 s, as fast as they are answered."
     )
     yield ""
     yield "| after | MB |"

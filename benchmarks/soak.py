@@ -8,7 +8,7 @@ from benchmarks.servers import receiver, running
 from benchmarks.speed import BATCH, SINGLE
 from benchmarks.wrk import load
 
-_TURN_SECONDS = 10
+_PERIOD_SECONDS = 10
 _SEAL_BYTES = 16 * 1024 * 1024
 
 
@@ -20,7 +20,7 @@ class Sample(NamedTuple):
 
 
 def soak(folder: Path, seconds: float) -> list[Sample]:
-    """Send single events and batches in turn; look at the memory after each."""
+    """Send single events and batches alternately; look at the memory after each."""
     samples = []
     done = threading.Event()
     with running(receiver, folder / "server", seal_bytes=_SEAL_BYTES) as server:
@@ -28,9 +28,9 @@ def soak(folder: Path, seconds: float) -> list[Sample]:
         remover = threading.Thread(target=_remove, args=(folder / "server/landing", done))
         remover.start()
         try:
-            for turn in range(round(seconds / _TURN_SECONDS)):
-                load(server.url, BATCH if turn % 2 else SINGLE, _TURN_SECONDS)
-                taken = Sample((turn + 1) * _TURN_SECONDS, server.resident_bytes())
+            for period in range(round(seconds / _PERIOD_SECONDS)):
+                load(server.url, BATCH if period % 2 else SINGLE, _PERIOD_SECONDS)
+                taken = Sample((period + 1) * _PERIOD_SECONDS, server.resident_bytes())
                 print(f"soak: {taken.seconds:.0f} s, {taken.resident_bytes / 1e6:.1f} MB")
                 samples.append(taken)
         finally:

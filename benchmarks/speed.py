@@ -1,4 +1,4 @@
-"""Speed: several servers under the same load, turn by turn."""
+"""Speed: several servers under the same load, measured alternately."""
 
 import os
 import statistics
@@ -22,7 +22,7 @@ class Figures(NamedTuple):
         p50_ms: half of the answers came within this.
         p99_ms: 99 of 100 did.
         cpu_us: processor time of the server's processes for one request.
-        failed: requests that were not answered 2xx, in all turns.
+        failed: requests that were not answered 2xx, in all rounds.
     """
 
     rate: float
@@ -46,10 +46,10 @@ def compare(
 ) -> Results:
     """Measure, server by server, over and over.
 
-    The turns are short and all servers are there from the start: what the neighbours of a
+    The rounds are short and all servers are there from the start: what the neighbours of a
     shared machine do, and its governor, should meet each of them alike.
     """
-    turns: dict[tuple[str, int], list[tuple[Load, float]]] = {}
+    measured: dict[tuple[str, int], list[tuple[Load, float]]] = {}
     with ExitStack() as started:
         there = {
             name: started.enter_context(running(command, folder / f"server-{number}"))
@@ -57,26 +57,26 @@ def compare(
         }
         for number, size in product(range(rounds + 1), sizes):
             for name, server in there.items():
-                turn = _turn(server, size, seconds)
+                one = _measure(server, size, seconds)
                 if number:  # the first is to warm up
-                    print(f"{number}/{rounds}: {name}, {size} a request: {turn[0].rate:,.0f}/s")
-                    turns.setdefault((name, size), []).append(turn)
-    return {name: {size: _medians(turns[name, size]) for size in sizes} for name in servers}
+                    print(f"{number}/{rounds}: {name}, {size} a request: {one[0].rate:,.0f}/s")
+                    measured.setdefault((name, size), []).append(one)
+    return {name: {size: _medians(measured[name, size]) for size in sizes} for name in servers}
 
 
-def _turn(server: Running, size: int, seconds: float) -> tuple[Load, float]:
+def _measure(server: Running, size: int, seconds: float) -> tuple[Load, float]:
     os.sync()  # or this server's syncs wait for what another has written without one
     before = server.cpu_seconds()
     seen = load(server.url, size, seconds)
     return seen, server.cpu_seconds() - before
 
 
-def _medians(turns: Sequence[tuple[Load, float]]) -> Figures:
-    loads = [seen for seen, _ in turns]
+def _medians(measured: Sequence[tuple[Load, float]]) -> Figures:
+    loads = [seen for seen, _ in measured]
     return Figures(
         rate=statistics.median(seen.rate for seen in loads),
         p50_ms=statistics.median(seen.p50_ms for seen in loads),
         p99_ms=statistics.median(seen.p99_ms for seen in loads),
-        cpu_us=statistics.median(cpu / max(seen.requests, 1) * 1e6 for seen, cpu in turns),
+        cpu_us=statistics.median(cpu / max(seen.requests, 1) * 1e6 for seen, cpu in measured),
         failed=sum(seen.not_2xx + seen.broken for seen in loads),
     )

@@ -1,6 +1,6 @@
 """`make bench-tables`: what very many names of properties cost, from landed files to final tables.
 
-Two houses in turn, with the same number of events of the same size: in one they have the same ten
+Two warehouses alternately, with as many events of the same size: in one they have the same ten
 properties, in the other each has ten of many thousand names.
 """
 

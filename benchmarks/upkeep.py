@@ -1,6 +1,6 @@
 """`make bench-upkeep`: thousands of small loads with upkeep, and some of them without beside it.
 
-Time is pressed together: an hour of the house is as many loads as it does in one, and what settings
+Time is pressed together: an hour is as many loads as are done in one, and what settings
 give in hours and days is scaled alike.
 """
 
@@ -38,7 +38,7 @@ QUERY = (
 
 
 @dataclass
-class House:
+class Installation:
     """A warehouse in a folder of its own, in a process of its own."""
 
     name: str
@@ -51,7 +51,7 @@ class House:
     """When the portions of loads ended."""
 
     def set_environment(self) -> None:
-        """Say where the house is, for dbt too."""
+        """Say where the installation is, for dbt too."""
         os.environ["SEAMLINE_WAREHOUSE"] = f"ducklake:sqlite:{self.folder}/w/catalog.sqlite"
         os.environ["SEAMLINE_LANDING"] = str(self.folder / "landing")
         os.environ["DAGSTER_HOME"] = str(self.folder / "dagster")
@@ -75,7 +75,7 @@ class House:
         return self._measured(settings, statistics.median(took), modelled, upkeep, waited)
 
     def _keep_small(self, settings: Settings) -> tuple[float, float]:
-        """Every so many loads as the house does in an hour."""
+        """Every so many loads as the installation does in an hour."""
         portions = self.loads_an_hour // self.portion
         if len(self.ended) % portions or len(self.ended) < 2 * portions:
             return 0.0, 0.0
@@ -88,7 +88,7 @@ class House:
         )
         began = time.perf_counter()
         done = keep_small(scaled, timedelta(seconds=hour))
-        return time.perf_counter() - began, done.longest_turn_seconds
+        return time.perf_counter() - began, done.longest_lock_seconds
 
     def _measured(
         self, settings: Settings, load_s: float, dbt_s: float, upkeep_s: float, waited: float
@@ -109,12 +109,12 @@ class House:
         if listed is None or events != (self.loads * EVENTS["track"],):
             raise SystemExit(f"{self.name}: {events} rows after {self.loads} loads")
         return Row(
-            house=self.name,
+            warehouse=self.name,
             loads=self.loads,
             load_ms=1000 * load_s,
             dbt_s=dbt_s,
             upkeep_s=upkeep_s,
-            longest_turn_s=waited,
+            longest_lock_s=waited,
             query_ms=1000 * statistics.median(times),
             table_files=int(listed[0]),
             files=len(files),
@@ -153,13 +153,13 @@ class House:
             yield b'{"v":1,"crc":"%08x"' % crc32(covered) + covered + b"\n"
 
 
-def _live(house: House, orders: Connection) -> None:
-    """Be a house: a portion of loads for each order, until there are none."""
-    house.set_environment()
+def _live(installation: Installation, orders: Connection) -> None:
+    """Be an installation: a portion of loads for each order, until there are none."""
+    installation.set_environment()
     # 0.2 s a connection, always the same, that would hide a tenth of what is looked for
     connection.CONFIG["allow_unsigned_extensions"] = True
     while orders.recv():
-        orders.send(house.advance())
+        orders.send(installation.advance())
 
 
 def main() -> None:
@@ -185,26 +185,28 @@ def main() -> None:
 def _measure(options: argparse.Namespace) -> None:
     context = multiprocessing.get_context("spawn")
     with tempfile.TemporaryDirectory(prefix="bench-upkeep-") as name:
-        houses: dict[str, Connection] = {}
-        for house in ("with", "without"):
+        installations: dict[str, Connection] = {}
+        for installation in ("with", "without"):
             ours, theirs = context.Pipe()
-            folder = Path(name) / house
-            living = House(house, folder, options.loads_an_hour, options.hours, options.portion)
+            folder = Path(name) / installation
+            living = Installation(
+                installation, folder, options.loads_an_hour, options.hours, options.portion
+            )
             context.Process(target=_live, args=(living, theirs), daemon=True).start()
-            houses[house] = ours
+            installations[installation] = ours
         with options.csv.open("w", newline="") as file:
             writer = csv.DictWriter(file, [column.name for column in fields(Row)])
             writer.writeheader()
             for loads in range(options.portion, options.loads + options.portion, options.portion):
-                for house, orders in houses.items():
-                    if house == "without" and loads > options.without:
+                for installation, orders in installations.items():
+                    if installation == "without" and loads > options.without:
                         continue
                     orders.send(True)
                     row = orders.recv()
                     writer.writerow(asdict(row))
                     file.flush()
                     print(time.strftime("%H:%M:%S"), row, flush=True)
-        for orders in houses.values():
+        for orders in installations.values():
             orders.send(False)
 
 

@@ -18,18 +18,18 @@ PLOT = PAGE.with_suffix(".svg")
 class Row:
     """What is measured after a portion of loads."""
 
-    house: str
+    warehouse: str
     loads: int
     load_ms: float
     """The median of the portion."""
     dbt_s: float
     upkeep_s: float
-    longest_turn_s: float
+    longest_lock_s: float
     query_ms: float
     table_files: int
     """Files that the tables consist of now."""
     files: int
-    """All files on disk, those of the past too."""
+    """All files on disk, those of older snapshots too."""
     megabytes: float
     catalog_kb: float
     snapshots: int
@@ -48,27 +48,27 @@ FIGURES = {
 
 
 def read(path: Path) -> dict[str, list[Row]]:
-    """The rows of each house."""
-    houses: dict[str, list[Row]] = {}
+    """The rows of each warehouse."""
+    warehouses: dict[str, list[Row]] = {}
     with path.open(newline="") as file:
         for line in csv.DictReader(file):
             row = Row(**{name: _value(name, text) for name, text in line.items()})
-            houses.setdefault(row.house, []).append(row)
-    return houses
+            warehouses.setdefault(row.warehouse, []).append(row)
+    return warehouses
 
 
 def _value(name: str, text: str) -> Any:
-    return text if name == "house" else float(text)
+    return text if name == "warehouse" else float(text)
 
 
 def write(path: Path, portion: int, loads_an_hour: int, hours: float) -> None:
     """Write the plot and the page; the settings are those of the measurement."""
-    houses = read(path)
-    _plot(houses)
+    warehouses = read(path)
+    _plot(warehouses)
     conditions = path.with_suffix(".txt")
     said = conditions.read_text() if conditions.exists() else ""
     PAGE.write_text(
-        "\n".join([*_introduction(portion, loads_an_hour, hours), said, *_tables(houses), ""])
+        "\n".join([*_introduction(portion, loads_an_hour, hours), said, *_tables(warehouses), ""])
     )
     print(f"{PAGE} is written")
 
@@ -84,15 +84,16 @@ Time is pressed together: {loads_an_hour} loads are an hour.
 So upkeep comes every {loads_an_hour} loads, and its times are scaled alike.
 Every snapshot is kept for the time of {loads_an_hour} loads, then one an hour for that of
 {loads_an_hour * hours:.0f}, and none beyond.
-The houses with and without upkeep take turns, so that both are measured under the same conditions.
+The warehouses with and without upkeep are loaded alternately, so that both are measured under
+the same conditions.
 
 ![what grows without upkeep](upkeep.svg)
 """
     return text.split("\n")
 
 
-def _tables(houses: dict[str, list[Row]]) -> Iterator[str]:
-    kept, grown = houses["with"], houses["without"]
+def _tables(warehouses: dict[str, list[Row]]) -> Iterator[str]:
+    kept, grown = warehouses["with"], warehouses["without"]
     same = [row for row in kept if row.loads <= grown[-1].loads]
     third = len(kept) // 3
     yield (
@@ -109,18 +110,18 @@ def _tables(houses: dict[str, list[Row]]) -> Iterator[str]:
     for name, title in FIGURES.items():
         medians = [statistics.median(getattr(row, name) for row in part) for part in parts]
         yield f"| {title} | " + " | ".join(f"{median:,.0f}" for median in medians) + " |"
-    turns = [row for row in kept if row.upkeep_s]
+    runs = [row for row in kept if row.upkeep_s]
     yield ""
     yield (
-        f"Upkeep came {len(turns)} times and took "
-        f"{statistics.median(row.upkeep_s for row in turns):.1f} s (median) and "
-        f"{max(row.upkeep_s for row in turns):.1f} s at most, in turns between which a load can "
-        f"go. The longest turn, which is what a load had to wait at most, was "
-        f"{max(row.longest_turn_s for row in turns):.1f} s."
+        f"Upkeep came {len(runs)} times and took "
+        f"{statistics.median(row.upkeep_s for row in runs):.1f} s (median) and "
+        f"{max(row.upkeep_s for row in runs):.1f} s at most, giving the lock back between "
+        f"rewrites. The longest that it held it, which is what a load had to wait at most, was "
+        f"{max(row.longest_lock_s for row in runs):.1f} s."
     )
 
 
-def _plot(houses: dict[str, list[Row]]) -> None:
+def _plot(warehouses: dict[str, list[Row]]) -> None:
     import matplotlib as mpl  # noqa: PLC0415 - the page alone needs it
 
     mpl.use("svg")
@@ -129,9 +130,9 @@ def _plot(houses: dict[str, list[Row]]) -> None:
 
     figure, axes = plt.subplots(4, 2, figsize=(9, 10), sharex=True, layout="constrained")
     for axis, (name, title) in zip(axes.flat, FIGURES.items(), strict=True):
-        for house, rows in houses.items():
+        for warehouse, rows in warehouses.items():
             loads = [row.loads for row in rows]
-            axis.plot(loads, [getattr(row, name) for row in rows], label=f"{house} upkeep")
+            axis.plot(loads, [getattr(row, name) for row in rows], label=f"{warehouse} upkeep")
         axis.set_title(title, fontsize="medium")
         axis.set_ylim(bottom=0)
         axis.grid(alpha=0.3)

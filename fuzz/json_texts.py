@@ -7,14 +7,14 @@ import json
 from collections.abc import Iterator
 from typing import Literal, NamedTuple
 
-Verdict = Literal["accept", "reject", "either"]
+Expected = Literal["accept", "reject", "either"]
 
 
 class Text(NamedTuple):
     """A text, and whether a reader has to accept it, to reject it, or may do either."""
 
     text: bytes
-    verdict: Verdict
+    expected: Expected
 
 
 NUMBERS = [
@@ -273,19 +273,19 @@ DUPLICATES = ['{"a":1,"a":2}', '{"a":1,"\\u0061":2}', '{"é":1,"\\u00e9":1}', '[
 
 def texts() -> Iterator[Text]:
     """Yield values of JSON, and what is almost one."""
-    for verdict, numbers, strings, structures in (
+    for expected, numbers, strings, structures in (
         ("accept", NUMBERS, STRINGS, [*STRUCTURES, *DUPLICATES]),
         ("reject", NO_NUMBERS, NO_STRINGS, NO_STRUCTURES),
         ("either", UNCERTAIN_NUMBERS, SURROGATES, []),
     ):
         quoted = [f'"{string}"' for string in strings]
         for text in [*numbers, *quoted, *structures]:
-            yield Text(text.encode(), verdict)  # type: ignore[arg-type]
+            yield Text(text.encode(), expected)  # type: ignore[arg-type]
         for text in [*numbers, *quoted]:
-            yield Text(f"[{text}]".encode(), verdict)  # type: ignore[arg-type]
-            yield Text(f'{{"a":{text}}}'.encode(), verdict)  # type: ignore[arg-type]
+            yield Text(f"[{text}]".encode(), expected)  # type: ignore[arg-type]
+            yield Text(f'{{"a":{text}}}'.encode(), expected)  # type: ignore[arg-type]
         for text in quoted:
-            yield Text(f"{{{text}:1}}".encode(), verdict)  # type: ignore[arg-type]
+            yield Text(f"{{{text}:1}}".encode(), expected)  # type: ignore[arg-type]
     for bad in BAD_BYTES:
         yield Text(b'"' + bad + b'"', "reject")
         yield Text(b'{"' + bad + b'":1}', "reject")
@@ -294,9 +294,9 @@ def texts() -> Iterator[Text]:
 
 def events() -> Iterator[Text]:
     """Yield events with each such value in them, as a member and as their id."""
-    for text, verdict in texts():
-        yield Text(b'{"type":"track","messageId":"id","value":' + text + b"}", verdict)
-        yield Text(b'{ "value" : [' + text + b', 1 ] , "type":"page" }', verdict)
+    for text, expected in texts():
+        yield Text(b'{"type":"track","messageId":"id","value":' + text + b"}", expected)
+        yield Text(b'{ "value" : [' + text + b', 1 ] , "type":"page" }', expected)
     for string in [*STRINGS, *SURROGATES, *NO_STRINGS]:
         yield Text(f'{{"type":"track","messageId":"{string}"}}'.encode(), "either")
         yield Text(f'{{"type":"{string}","messageId":"id"}}'.encode(), "either")

@@ -213,7 +213,7 @@ def upkeep(settings: Settings) -> None:
 @cli.command(help="Move the tables to the schema that SEAMLINE_INTEGRATION_NAME gives, and exit.")
 @_with_settings
 def rename(settings: Settings) -> None:
-    """Build the tables anew under their new name, then drop the old ones."""
+    """Rebuild the tables under their new name, then drop the old ones."""
     from orchestration.prepare import rename_schema  # noqa: PLC0415
 
     click.echo(rename_schema(settings))

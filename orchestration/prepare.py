@@ -131,14 +131,14 @@ def upkeep_once(settings: Settings) -> str:
     done = keep_small(settings)
     with DagsterInstance.from_config(str(settings.dagster_home)) as instance:
         purged = dagster_storage.purge(instance, settings)
-    files, past = done.rewritten, done.expired
-    longest = max(packed.longest_turn_seconds, done.longest_turn_seconds)
+    files, snapshots, orphans = done.rewritten, done.expired, done.orphans
+    longest = max(packed.longest_lock_seconds, done.longest_lock_seconds)
     return "\n".join(
         [
             f"Landed files packed: {packed.files}; archives removed: {packed.archives_expired}",
             f"Parquet files of the tables: {files.files_before}, now {files.files_after}",
-            f"Snapshots: {past.snapshots_before}, now {past.snapshots_after}",
-            f"Files removed: {past.files_removed} that no snapshot lists, {done.orphans} orphans",
+            f"Snapshots: {snapshots.snapshots_before}, now {snapshots.snapshots_after}",
+            f"Files removed: {snapshots.files_removed} that no snapshot lists, {orphans} orphans",
             f"Catalog: {done.catalog_bytes / 1e6:.1f} MB",
             f"Dagster's runs removed: {purged.runs}",
             f"A load had to wait {longest:.1f} s at most",

@@ -1,1 +1,1 @@
-"""Everything on one machine: start the three processes, watch them, show that the road works."""
+"""Everything on one machine: start three processes, watch them, show that events get through."""

@@ -12,6 +12,7 @@
         {% for field in placements(call) if field.table_name != call and field.column_name %}
             {% do tables.setdefault(field.table_name, []).append(field) %}
         {% endfor %}
+        {# an array's table comes before those of the arrays in it, as placements are in that order #}
         {% set levels = {call: -1} %}
         {% for name, fields in tables.items() %}
             {% set parent = fields[0].array_table %}
@@ -36,6 +37,7 @@
     {% set array = adapter.quote(fields[0].array_column) %}
     {# without the database, as in create_view_as.sql #}
     {% set parent_table = api.Relation.create(none, call_table.schema, parent) %}
+    {# Stitch's keys: the event's, then the element's place at each level from the outermost #}
     {% set keys = ['_sdc_source_key_message_id'] %}
     {% set parent_keys = ['message_id as _sdc_source_key_message_id' if level == 0 else keys[0]] %}
     {% for above in range(level) %}
@@ -43,6 +45,7 @@
         {% do parent_keys.append('_sdc_level_' ~ above ~ '_id') %}
     {% endfor %}
     {% do keys.append('_sdc_level_' ~ level ~ '_id') %}
+    {# an element came when its event came #}
     {% set receipt = ['_sdc_received_at', '_sdc_batched_at', '_sdc_sequence', '_sdc_table_version'] %}
     {% set reads = read_paths(fields, 'element') %}
     {% set columns = {} %}
@@ -51,6 +54,7 @@
         {% set column = columns.setdefault(
             field.column_name, {'type': field.column_type, 'values': []}
         ) %}
+        {# several types of one field can share a column: each is read in its own way #}
         {% do column['values'].append(field_value(read, field)) %}
         {% if field.sibling_name %}
             {% set sibling = columns.setdefault(
@@ -62,6 +66,7 @@
     {% set definition %}
 select {{ (keys + receipt + column_expressions(columns)) | join(', ') }}
 from (
+    {#- an element is parsed once for all its fields, beside it and not in place of it #}
     select *{% for read in reads.parsed %}, {{ read }}{% endfor %}
     from (
         select

@@ -50,7 +50,9 @@
         {% if field.status == 'column' and field.column_type == 'time' %}
             {% do clocks.setdefault(field.path, clock_text(read, field)) %}
             {% do sent_times.setdefault(field.path, sent_text(read, field)) %}
+        {# a clock that is left out is not read; its column is event_times()'s all the same #}
         {% elif field.column_type == 'time' %}
+        {# a documented column is there from the first day; what is left out is its values #}
         {% elif field.status == 'left out' %}
             {% do documented.update({field.column_name: {
                 'type': field.column_type, 'path': field.path, 'values': ['null']
@@ -64,6 +66,7 @@
                 {% do column['values'].append(value) %}
             {% endif %}
         {% endif %}
+        {# a row without a type stands for the documented field as a whole, and has no values #}
         {% if field.sibling_name and field.type %}
             {% set sibling = found.setdefault(
                 field.sibling_name, {'type': field.sibling_type, 'path': field.path, 'values': []}
@@ -86,6 +89,7 @@
     {% set expressions = [] %}
     {% for name, column in columns.items() %}
         {% set values = column['values'] %}
+        {# of the readings of one value at most one is not null: a value has one type #}
         {% set value = 'coalesce(' ~ values | join(', ') ~ ')' if values | length > 1 else values[0] %}
         {% do expressions.append(
             'cast(' ~ value ~ ' as ' ~ column.type ~ ') as ' ~ adapter.quote(name)

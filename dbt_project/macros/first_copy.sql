@@ -10,7 +10,7 @@
     they replace. So a table built in increments is the table built in one go, row by row.
 
     A replay (`make replay DAY=…`) takes instead every copy of the messages that have one received
-    on that day, and writes their rows anew; rows of the day that have no copy any more go.
+    on that day, and rewrites their rows; rows of the day that have no copy any more go.
 #}
 
 {% macro first_copies(call) %}
@@ -33,6 +33,7 @@ first_copies as (
 
 events as (
 
+    {#- whole rows only here, for the few that are written #}
     select copies.*
     from copies
     inner join first_copies
@@ -68,6 +69,7 @@ select * from events
     where
         ranked.place = 1
         {%- if is_incremental() and not replayed_day() %}
+        {#- a row whose copy was received earlier stays; only an earlier copy replaces it #}
         and (kept.message_id is null or {{ is_before('ranked', 'kept') }})
         {%- endif %}
 {%- endmacro %}
@@ -89,7 +91,7 @@ select * from events
 
 
 {% macro replayed_day() %}
-    {# From the environment: another var would have dbt parse the whole project anew, twice. #}
+    {# From the environment: another var would have dbt parse the whole project again, twice. #}
     {% do return(env_var('SEAMLINE_REPLAYED_DAY', '')) %}
 {% endmacro %}
 
@@ -107,6 +109,7 @@ select * from events
 
 
 {% macro is_before(one, other) -%}
+    {#- as rows: the second column counts where the first is equal, and so on #}
     ({{ one }}.{{ var('first_copy_order') | join(', ' ~ one ~ '.') }})
         < ({{ other }}.{{ var('first_copy_order') | join(', ' ~ other ~ '.') }})
 {%- endmacro %}
@@ -124,6 +127,7 @@ select * from events
     delete from {{ target }}
     where
         {% if replayed_day() -%}
+        {#- all rows of the day: one whose every copy is gone has nothing that would replace it #}
         {{ is_of_replayed_day() }} or
         {%- else -%}
         _sdc_sequence >= (select min(_sdc_sequence) from {{ new }}) and

@@ -1,6 +1,6 @@
 {% materialization lasting_view, default %}
     {#
-        A view that is left alone while it is the same. dbt's own view is made anew on each run:
+        A view that is left alone while it is the same. dbt's own view is replaced on each run:
         for our six views that is twelve snapshots of the lake, each with their text once more.
 
         A view of this name is the model's, whoever made it. A table is not, and may have rows that
@@ -39,6 +39,7 @@
     {% do run_query('create temporary view ' ~ new ~ ' as (' ~ text ~ ')') %}
     {% do run_query('use ' ~ adapter.quote(own)) %}
     {% set texts %}
+        {#- the names before it differ on purpose #}
         select substr(sql, strpos(sql, ' AS ')), comment
         from duckdb_views()
         where

@@ -15,6 +15,7 @@
     {% set apart = {} %}
     {% set expressions = {} %}
     {% for field in fields if field.read_as %}
+        {# the element itself, in an array of scalars #}
         {% if not field['keys'] %}
             {% do expressions.update({field.path: json}) %}
         {% elif not field.is_apart %}
@@ -65,6 +66,7 @@
 {% endmacro %}
 
 {% macro duckdb__blank_as_null(text) %}
+    {# \s and \p{Z} are spaces, \p{Cc} and \p{Cf} controls and marks; U+FFFD stood for a NUL #}
     {% set blank = "'[\\s\\p{Z}\\p{Cc}\\p{Cf}\\x{FFFD}]*'" %}
     {% set is_blank = 'regexp_full_match(' ~ text ~ ', ' ~ blank ~ ')' %}
     {% do return('case when not ' ~ is_blank ~ ' then ' ~ text ~ ' end') %}
@@ -94,6 +96,7 @@
 {% endmacro %}
 
 {% macro duckdb__json_to_struct(json, fields) %}
+    {# the tree of all keys, with a type at each leaf, as json_transform wants it #}
     {% set structure = {} %}
     {% for keys, type in fields %}
         {% set level = namespace(of=structure) %}
@@ -215,6 +218,7 @@
         {% if type == 'boolean' %}
             {% set is_readable = kind ~ " in ('BOOLEAN', 'VARCHAR')" %}
         {% elif type == 'bigint' %}
+            {# a cast would round 1.5 to 2: only what is a whole number is read as one #}
             {% set is_readable = "regexp_full_match(" ~ text ~ ", '-?[0-9]+([.]0+)?')" %}
         {% else %}
             {% set is_readable = kind ~ " <> 'BOOLEAN' and isfinite(" ~ value ~ ")" %}
@@ -230,6 +234,7 @@
 {% endmacro %}
 
 {% macro duckdb__hashed(text) %}
+    {# of the rules that the tables were built by, not of those that wait for a full refresh #}
     {% set salt = '' %}
     {% if execute %}
         {% set rules = run_query('select rules from ' ~ columns_table('rules')).rows %}

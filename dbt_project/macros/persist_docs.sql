@@ -34,7 +34,7 @@
 
 
 {% macro is_kept(model) %}
-    {# Whether this run adds to a table that was there; what is made anew says nothing yet. #}
+    {# Whether this run adds to a table that was there; what is rebuilt says nothing yet. #}
     {% set materialized = model.config.materialized %}
     {% do return(
         materialized == 'view_set' or (materialized == 'incremental' and not should_full_refresh())

@@ -2,7 +2,9 @@
     {# How a row came here: Stitch's `_sdc_` columns, and ours beside them. -#}
     received_at as _sdc_received_at,
         loaded_at as _sdc_batched_at,
+        {#- by receipt, and within one by line, so that copies have an order #}
         {{ epoch_microseconds('received_at') }} * 1000 + line % 1000 as _sdc_sequence,
+        {#- Stitch's changes when a table is replicated in full once more, which events never are #}
         cast(1 as bigint) as _sdc_table_version,
         source as _seamline_source,
         load_id as _seamline_load_id,

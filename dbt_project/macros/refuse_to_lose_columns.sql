@@ -1,6 +1,6 @@
 {% macro refuse_to_lose_columns() %}
     {#
-        A full refresh makes a final table anew. Columns that a user has added to it are in no file,
+        A full refresh rebuilds a final table. Columns that a user has added to it are in no file,
         so it is refused while there are some: those that no page describes, that no field has, and
         that have not the comment of a field which columns.yml has left out since.
     #}
@@ -13,6 +13,7 @@
         {% set said = comments_on(table, true) %}
         {% set users = [] %}
         {% for column in adapter.get_columns_in_relation(table) if column.name not in ours %}
+            {# these words are descriptions_of_found()'s: a column that we made, of a field left out since #}
             {% if not said.get(column.name, '').startswith(('Found in the events at ', 'What of ')) %}
                 {% do users.append(column.name) %}
             {% endif %}

@@ -84,6 +84,7 @@ select * from renamed
             select relation, event, slug from {{ columns_table('event_name') }} order by event
         {% endset %}
         {% for row in run_query(query).rows %}
+            {# `Signed Up` and `signed_up` are one relation #}
             {% do events.setdefault(row[0], {'slug': row[2], 'names': []}) %}
             {% do events[row[0]]['names'].append(row[1]) %}
         {% endfor %}
@@ -112,6 +113,7 @@ select
     event as event_text,
     _sdc_batched_at as uuid_ts,
     _sdc_batched_at as loaded_at
+{#- without the database, as in create_view_as.sql, which dbt does not call for these #}
 from {{ ref('track').include(database=false) }}
 where event in ({{ names | join(', ') }})
         {% endset %}

@@ -24,6 +24,7 @@ parsed as (
 
     select
         received.*,
+        {#- a raw row names its load; when that was, the ledger alone says #}
         landed_files.loaded_at,
         {{ payload.parsed | join(',\n        ') }}
     from received
@@ -31,6 +32,7 @@ parsed as (
         on
             received.load_id = landed_files.load_id
             and received.file = landed_files.file
+    {#- a table that columns.yml leaves out is there, with its columns, and empty #}
     {{ 'where false' if payload.is_left_out }}
 
 ),
@@ -39,6 +41,7 @@ clocked as (
 
     select
         *,
+        {#- read once here: each of the four times is made of several clocks #}
         {{ clock_readings(payload.clocks) }}
     from parsed
 
@@ -50,6 +53,7 @@ typed as (
         message_id,
         '{{ call }}' as type,
         {{ event_times() }},
+        {#- what every table has comes first, what was found last, where new columns are added #}
         {{ payload.documented | join(',\n        ') }},
         {{ receipt_columns() }},
         {{ ([unread_times(payload.sent_times)] + payload.found) | join(',\n        ') }}

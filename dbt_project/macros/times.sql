@@ -35,6 +35,7 @@
         The fields that were sent as a time and are none, as Segment calls them; null if there are
         none. What was read and is not believed is not among them: it was a time.
     #}
+    {#- the batch's, which the landed line has, before an event's own #}
     {%- set sent_at = "coalesce(sent_at, " ~ sent.get('sentAt', 'null') ~ ")" -%}
     {%- set readings = [
         ['timestamp', sent.get('timestamp', 'null'), 'given_at'],
@@ -57,8 +58,11 @@
     {%- set device_at = 'case when is_direct then given_at else original_at end' -%}
     {%- set computed = received ~ ' - (device_sent_at - ' ~ device_at ~ ')' -%}
     coalesce(
+            {#- through Segment: corrected already #}
             case when not is_direct then {{ believable('given_at', received) }} end,
+            {#- the formula, where there is a lag to take off #}
             {{ believable(computed, received) }},
+            {#- no sent_at: as given #}
             case when is_direct then {{ believable('given_at', received) }} end,
             {{ received }}
         ) as timestamp,
@@ -107,7 +111,9 @@
     {% if text == 'null' %}
         {% do return('cast(null as timestamp)') %}
     {% endif %}
+    {# the two forms that nearly all senders write, which a cast alone can read #}
     {% set plain = '[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-5][0-9]([.][0-9]{1,9})?' %}
+    {# Z, a name of UTC or an offset, and what Java and Go write behind it, which says nothing more #}
     {% set offset = '(?:\\s*(?:[Zz]|UTC|GMT|([+-])(0[0-9]|1[0-8])(?::?([0-5][0-9]))?)'
         ~ '(?:\\[[^\\]]*\\]|\\s+[A-Za-z0-9+-]{1,6}(?:\\s+m=[+-][0-9.]+)?)?)?'
     %}
@@ -124,11 +130,13 @@
         ~ ", '^\\s*[0-9]{8}') then regexp_extract(" ~ text ~ ", '^\\s*" ~ extended ~ "\\s*$', "
         ~ parts ~ ') else regexp_extract(' ~ text ~ ", '^\\s*" ~ basic ~ "\\s*$', " ~ parts ~ ') end'
     %}
+    {# an hour or minute that is left out is 0; a second of 60 is one of 59 and one more, below #}
     {% set local = "try_cast(concat(part.year, '-', part.month, '-', part.day, ' ',"
         ~ " if(part.hour = '', '00', part.hour), ':', if(part.minute = '', '00', part.minute), ':',"
         ~ " case part.second when '' then '00' when '60' then '59' else part.second end,"
         ~ " if(part.fraction = '', '', '.' || left(part.fraction, 6))) as timestamp)"
     %}
+    {# minutes that the sender's clock is ahead of UTC, which are taken off again #}
     {% set east = "coalesce(try_cast(part.sign || '1' as integer), 0) * (60"
         ~ " * coalesce(try_cast(part.hours as integer), 0)"
         ~ " + coalesce(try_cast(part.minutes as integer), 0))"
@@ -140,6 +148,7 @@
         ~ '), lambda moment: ' ~ within_the_calendar('moment') ~ ')[1]'
     %}
     {% set as_written = 'try_cast(' ~ text ~ ' as timestamp)' %}
+    {# in the plain form the offset is always the last six characters #}
     {% set minutes = '(60 * try_cast(substr(' ~ text ~ ', -5, 2) as integer) + try_cast(right('
         ~ text ~ ', 2) as integer))'
     %}

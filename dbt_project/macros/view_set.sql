@@ -23,6 +23,7 @@
     {%- set unreadable = [] -%}
     {%- set found = run_query(sql).rows -%}
     {%- set changed = [] -%}
+    {#- only views that are to change are compared with what the lake has: that is slow for many #}
     {%- for row in found if row[0] in old and old[row[0]] != row[2] and row[0] | lower in there -%}
         {%- do changed.append(row[0]) -%}
     {%- endfor -%}
@@ -30,6 +31,7 @@
     {%- for row in found -%}
         {%- set view = api.Relation.create(target.database, target.schema, row[0], 'view') -%}
         {%- set is_there = row[0] | lower in there -%}
+        {#- an array's view reads that of the array around it, so it goes where that one goes #}
         {%- set lacks = unreadable | select('in', row[2]) | list -%}
         {%- if (is_there and row[0] not in old) or row[0] in replaced or lacks -%}
             {%- do taken.append(row[0]) -%}
@@ -65,6 +67,7 @@
     {%- endif -%}
     {%- if not existing -%}
         {%- do statements.append('create table ' ~ target ~ ' as ' ~ rows) -%}
+    {#- emptied and filled, not replaced: the table keeps its comments #}
     {%- elif statements or old != wanted -%}
         {%- do statements.append('delete from ' ~ target) -%}
         {%- do statements.append('insert into ' ~ target ~ ' ' ~ rows) -%}
@@ -92,6 +95,7 @@
         {%- for name, description, definition in views %}
         ({{ sql_string(name) }}, {{ sql_string(description) }}, {{ sql_string(definition) }}),
         {%- endfor %}
+        {#- a row that types the columns where there are no views, and is filtered out #}
         (cast(null as varchar), cast(null as varchar), cast(null as varchar))
     ) as rows (name, description, definition)
     where rows.name is not null
@@ -104,6 +108,7 @@
 {% endmacro %}
 
 {% macro duckdb__names_in(relation) %}
+    {# from the catalog itself: information_schema would load every table of the lake #}
     {% set lake = '__ducklake_metadata_' ~ relation.database %}
     {% set names = [] %}
     {% for kind in ['table', 'view'] %}

@@ -1,6 +1,6 @@
 """`raw.completeness`: what became of every line that was landed, per call, source and hour.
 
-The columns are counted at different places of the road: `received` in the files, before anything
+The columns are counted at different stages: `received` in the files, before anything
 is inserted; `loaded` and `rejected` in the raw tables; `waiting` in the landing folder; `rows` and
 `duplicate` by looking for each loaded copy in the final table. So their sums are no tautology:
 

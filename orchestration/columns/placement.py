@@ -2,7 +2,7 @@
 
 - A documented field has its column and type, and takes what can be read as that type.
 - Any other field's column has the type of the first value: of the first load, and in it of the
-  first file and line, so that tables built anew get the same columns.
+  first file and line, so that rebuilt tables get the same columns.
 - A value of another type goes to a sibling column, with its type behind the name. A whole number
   in a double column is a double.
 - An array is a JSON column and a table of its own; an object with ids for keys is a JSON column.
@@ -109,13 +109,13 @@ class _Array(NamedTuple):
 
 @dataclass
 class _Table:
-    room: int
+    max_columns: int
     types: dict[str, str] = field(default_factory=dict)
 
     def has_or_takes(self, name: str, kind: str) -> bool:
-        """Whether the table has such a column, or has room for it."""
+        """Whether the table has such a column, or has less than its most columns."""
         if name not in self.types:
-            if len(self.types) >= self.room:
+            if len(self.types) >= self.max_columns:
                 return False
             self.types[name] = kind
         return True
@@ -126,6 +126,7 @@ def place(call: str, facts: Iterable[Fact], rules: ColumnRules) -> list[Placemen
     documented = documented_fields(call)
     if call in rules.leave_out_tables:
         return _all_left_out(call, documented, facts)
+    # As they were first loaded: whichever type came first has the column, in any rebuild too.
     ordered = sorted(facts, key=lambda fact: (fact.first, path_text(fact.keys), fact.type))
     placed = [
         _documented_placement(call, keys, to, rules.of(call, keys))
@@ -170,6 +171,7 @@ class _Placer:
     def __init__(self, call: str, documented: dict[Keys, Documented], rules: ColumnRules) -> None:
         self._call = call
         self._documented = documented
+        # What the pages or columns.yml name keeps its name, whatever senders call theirs.
         self._reserved = {to.column: keys for keys, to in documented.items()} | {
             column_name(rule.path): rule.path
             for rule in rules.fields
@@ -223,6 +225,7 @@ class _Placer:
         if not items:
             return any(keys[:length] in self._json for length in range(1, len(keys)))
         has_tables = all(keys[:place] in self._arrays for place in items)
+        # An array in an array has no table of its own: no key could name it.
         return not has_tables or (ITEM, ITEM) in pairwise(keys)
 
     def _note_array(self, fact: Fact, placed: Placement) -> None:
@@ -263,6 +266,7 @@ class _Placer:
     def _table_of(self, fact: Fact) -> _Table:
         name = self._placement(fact, "").table_name
         if name not in self._tables:
+            # max_columns is of the whole table: what is there from the first day is counted off.
             own = len(self._documented) if name == self._call else 0
             self._tables[name] = _Table(self._rules.max_columns - own - _RECEIPT_COLUMNS)
         return self._tables[name]
@@ -279,6 +283,7 @@ class _Placer:
         column = {"column_name": name, "column_type": kind, "is_declared": True}
         if kind == ENVELOPE or said.is_hashed or fact.type in _FITS[kind]:
             return self._placement(fact, "column", is_hashed=said.is_hashed, **column)
+        # The value does not fit the column that was said: it goes beside it, and none is lost.
         own = SCALARS.get(fact.type, "json")
         sibling = f"{name}__{_SUFFIXES[own]}"
         has_sibling = table.has_or_takes(sibling, own)

@@ -66,6 +66,7 @@ def event_names(events: Iterable[str]) -> list[EventName]:
     """Slugs and relations of events: `Order Completed` → `order_completed`."""
     named = []
     slug_of: dict[str, str] = {}
+    # Sorted, so that a rebuild gives the same `_` to the same one of two names that collide.
     for event in sorted(events):
         slug = shortened(snake_case(event))
         relation = "_" + slug if slug[0].isdigit() else slug
@@ -86,6 +87,7 @@ def shown_columns(
     """
     for call in CALLS:
         of_call = [one for one in placements[call] if one.table_name == call and one.column_name]
+        # As at Segment: `tracks` has what all events share, an event's own relation its properties.
         without_properties = call == "track"
         yield from _shown(RELATIONS[call], call, of_call, set() if without_properties else None)
         if call == "track":
@@ -129,6 +131,7 @@ def _name(column: str, taken: set[str]) -> str | None:
     name = bare.replace("__", "_")
     if name[0].isdigit():
         name = "_" + name
+    # Segment's own rule for a property that is called like one of its columns.
     while name in taken:
         name = "_" + name
     return name

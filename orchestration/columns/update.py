@@ -71,7 +71,7 @@ def create_column_tables(con: duckdb.DuckDBPyConnection) -> None:
 
 
 def update_placement(con: duckdb.DuckDBPyConnection, rules: ColumnRules) -> None:
-    """Write the tables of the schema `columns` anew in which something changes."""
+    """Rewrite those tables of the schema `columns` in which something changes."""
     facts = _facts(con)
     placements = {call: place(call, facts[call], rules) for call in CALLS}
     for call, of_call in placements.items():
@@ -98,6 +98,7 @@ def has_tables(con: duckdb.DuckDBPyConnection, schema: str) -> bool:
 
 def _facts(con: duckdb.DuckDBPyConnection) -> dict[str, list[Fact]]:
     found = defaultdict(list)
+    # Over all events of a track: a property's column is the table's, whichever event has it.
     rows = con.execute(
         "select call, keys, type, min((first_load_id, first_file, first_line)) "
         "from raw.field group by call, keys, type"
@@ -141,6 +142,7 @@ def _placement_table(placements: dict[str, list[Placement]]) -> pa.Table:
 
 def _replace(con: duckdb.DuckDBPyConnection, table: str, wanted: pa.Table) -> None:
     con.register("wanted", wanted)
+    # Most loads bring nothing new: without a difference no snapshot and no file is made.
     changed = con.execute(
         f"""
         select count(*) from (

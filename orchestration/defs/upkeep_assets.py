@@ -8,8 +8,8 @@ from orchestration.upkeep import archives as files
 from orchestration.upkeep import dagster_storage as storage
 from orchestration.upkeep import orphans as orphaned
 from orchestration.upkeep import parquet_files as parquet
-from orchestration.upkeep import snapshots as past
 from orchestration.upkeep.keep_small import shrink_catalog
+from orchestration.upkeep.snapshots import expire_snapshots
 
 
 @dg.asset(key=["upkeep", "archives"], group_name=UPKEEP)
@@ -29,7 +29,7 @@ def parquet_files() -> dg.MaterializeResult[None]:
 @dg.asset(key=["upkeep", "snapshots"], group_name=UPKEEP, deps=[parquet_files])
 def snapshots() -> dg.MaterializeResult[None]:
     """Snapshots expired, and the files that only they needed removed."""
-    done = past.expire_snapshots(Settings())
+    done = expire_snapshots(Settings())
     return dg.MaterializeResult(metadata={**vars(done)})
 
 
@@ -50,7 +50,7 @@ def catalog() -> dg.MaterializeResult[None]:
         metadata={
             "bytes_before": before,
             "bytes_after": settings.catalog.stat().st_size,
-            "longest_turn_seconds": waited,
+            "longest_lock_seconds": waited,
         }
     )
 

@@ -122,6 +122,7 @@ def note_fields(con: duckdb.DuckDBPyConnection, call: str, known: set[Keys]) -> 
         name = names.listed(event) if names and key in _OF_AN_EVENT else None
         for keys, kind in fields:
             if keys not in known:
+                # A sender that makes up keys without end must not fill the table.
                 if len(known) >= MAX_FIELDS:
                     continue
                 known.add(keys)
@@ -265,20 +266,21 @@ class _Names:
                 "select distinct event from raw.field where event is not null"
             ).fetchall()
         }
-        room = max(0, MAX_EVENTS - len(self._listed))
+        free = max(0, MAX_EVENTS - len(self._listed))
+        # One more than there is space for, to tell whether any is left out.
         new = con.execute(
             f"select {_EVENT} as name from usable_events "  # noqa: S608
             "where name is not null and name not in (select unnest($1::varchar[])) "
             "group by name order by min((load_id, file, line)) limit $2",
-            [sorted(self._listed), room + 1],
+            [sorted(self._listed), free + 1],
         ).fetchall()
-        if len(new) > room:
+        if len(new) > free:
             log.warning(
                 "More than %d names of events: the properties of the others are listed together, "
                 "and they get no table of their own.",
                 MAX_EVENTS,
             )
-        self._listed |= {name for (name,) in new[:room]}
+        self._listed |= {name for (name,) in new[:free]}
 
     def listed(self, name: str | None) -> str | None:
         """The name, if it is listed."""

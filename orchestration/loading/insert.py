@@ -105,6 +105,7 @@ def insert_events(
     if not any(contents.lines.line for contents in portion):
         return Counter()
     con.register("events", events_table(portion))
+    # A view, not a table: the rows stay in Arrow's memory, and are read by two statements.
     con.execute(
         f"""
         create or replace temp view usable_events as
@@ -120,6 +121,7 @@ def insert_events(
         """  # noqa: S608 - call is one of our own words
     )
     notes.note(call)
+    # Counted from what was in the file, not from what was inserted: the two are compared later.
     _count_lines(con, "events", f"'{call}'")
     counted = con.execute(
         f"select file, count(*) from events where not ({_USABLE}) group by file"  # noqa: S608

@@ -1,1 +1,1 @@
-"""What keeps the warehouse and Dagster's storage small, in turns between the loads."""
+"""What keeps the warehouse and Dagster's storage small, in between the loads."""

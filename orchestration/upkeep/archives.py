@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from orchestration.loading.archive import DamagedArchiveError, expire, hours_to_pack, pack_hour
 from orchestration.loading.insert import known_checksums
 from orchestration.settings import Settings
-from orchestration.upkeep.short_turns import Turns
+from orchestration.upkeep.short_locks import ShortLocks
 from orchestration.warehouse.connection import connect
 
 log = logging.getLogger(__name__)
@@ -24,7 +24,7 @@ class Packed:
     archives_expired: int = 0
     strange: list[str] = field(default_factory=list)
     """Files in `loaded/` that are not what was loaded: they are left there."""
-    longest_turn_seconds: float = 0.0
+    longest_lock_seconds: float = 0.0
 
 
 def pack_loaded_files(settings: Settings, now: datetime | None = None) -> Packed:
@@ -43,10 +43,10 @@ def pack_loaded_files(settings: Settings, now: datetime | None = None) -> Packed
     now = now or datetime.now(UTC)
     done = Packed()
     damaged: list[str] = []
-    turns = Turns(settings)
+    locks = ShortLocks(settings)
     for call, hour, paths in hours_to_pack(settings.landing, now - REST):
-        # in a turn of its own, for an erasure rewrites the same files
-        with turns.turn():
+        # under a lock of its own, for an erasure rewrites the same files
+        with locks.hold():
             # another upkeep may have packed some since they were listed
             paths = [path for path in paths if path.exists()]  # noqa: PLW2901
             with connect(settings) as con:
@@ -59,12 +59,12 @@ def pack_loaded_files(settings: Settings, now: datetime | None = None) -> Packed
         done.files += len(paths) - len(strange)
         done.strange += strange
     if settings.archive_days is not None:
-        with turns.turn():
+        with locks.hold():
             before = now - timedelta(days=settings.archive_days)
             done.archives_expired = expire(settings.landing, before)
     for name in done.strange:
         log.error("%s is not what was loaded, and stays in loaded/. `make verify` says more.", name)
     if damaged:
         raise DamagedArchiveError(". ".join(damaged))
-    done.longest_turn_seconds = turns.longest_seconds
+    done.longest_lock_seconds = locks.longest_seconds
     return done

@@ -6,7 +6,7 @@ from datetime import timedelta
 from orchestration.settings import Settings
 from orchestration.upkeep.orphans import remove_orphans
 from orchestration.upkeep.parquet_files import Rewritten, rewrite_small_files
-from orchestration.upkeep.short_turns import Turns
+from orchestration.upkeep.short_locks import ShortLocks
 from orchestration.upkeep.snapshots import STEP, Expired, expire_snapshots
 from orchestration.upkeep.sqlite_space import vacuum
 
@@ -19,7 +19,7 @@ class Done:
     expired: Expired
     orphans: int
     catalog_bytes: int
-    longest_turn_seconds: float
+    longest_lock_seconds: float
     """The longest that a load had to wait."""
 
 
@@ -34,7 +34,7 @@ def keep_small(settings: Settings, step: timedelta = STEP) -> Done:
     rewritten = rewrite_small_files(settings)
     expired = expire_snapshots(settings, step)
     orphans, _ = remove_orphans(settings)
-    waited = [rewritten.longest_turn_seconds, expired.longest_turn_seconds]
+    waited = [rewritten.longest_lock_seconds, expired.longest_lock_seconds]
     waited.append(shrink_catalog(settings))
     return Done(rewritten, expired, orphans, settings.catalog.stat().st_size, max(waited))
 
@@ -48,8 +48,8 @@ def shrink_catalog(settings: Settings) -> float:
     Raises:
         WriterBusyError: another writer did not finish in time.
     """
-    turns = Turns(settings)
+    locks = ShortLocks(settings)
     # without a connection of our own: closing one of two would free the locks of both
-    with turns.turn():
+    with locks.hold():
         vacuum(settings.catalog)
-    return turns.longest_seconds
+    return locks.longest_seconds

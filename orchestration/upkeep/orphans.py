@@ -12,7 +12,7 @@ import duckdb
 from landed.errors import ReportedError
 from orchestration.loading.load import is_behind
 from orchestration.settings import Settings
-from orchestration.upkeep.short_turns import Turns
+from orchestration.upkeep.short_locks import ShortLocks
 from orchestration.warehouse.catalog import CATALOG, DATABASE
 from orchestration.warehouse.connection import connect
 from orchestration.warehouse.raw_tables import create_raw_tables
@@ -42,7 +42,7 @@ def remove_orphans(settings: Settings) -> tuple[int, int]:
         WriterBusyError: another writer did not finish in time; nothing was removed.
         ListedFileError: DuckLake called a file an orphan that it lists; nothing was removed.
     """
-    with Turns(settings).turn(), connect(settings) as con:
+    with ShortLocks(settings).hold(), connect(settings) as con:
         create_raw_tables(con)
         if is_behind(con, settings.landing) or _has_missed_files(con):
             log.warning("No orphan is removed: it may be all that is left of a lost warehouse.")

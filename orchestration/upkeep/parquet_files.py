@@ -12,7 +12,7 @@ from typing import NamedTuple
 import duckdb
 
 from orchestration.settings import Settings
-from orchestration.upkeep.short_turns import Turns
+from orchestration.upkeep.short_locks import ShortLocks
 from orchestration.upkeep.snapshots import AUTHOR
 from orchestration.warehouse.catalog import CATALOG, DATABASE, number, tables
 from orchestration.warehouse.connection import connect
@@ -63,7 +63,7 @@ class Rewritten:
     bytes_before: int = 0
     bytes_after: int = 0
     rewrites: int = 0
-    longest_turn_seconds: float = 0.0
+    longest_lock_seconds: float = 0.0
 
 
 class RowsDifferError(Exception):
@@ -71,7 +71,7 @@ class RowsDifferError(Exception):
 
 
 def rewrite_small_files(settings: Settings) -> Rewritten:
-    """Rewrite, table by table, each time in a turn of its own.
+    """Rewrite, table by table, each time under a lock of its own.
 
     Raises:
         WriterBusyError: another writer did not finish in time; what was rewritten before stays.
@@ -79,7 +79,7 @@ def rewrite_small_files(settings: Settings) -> Rewritten:
         RowsDifferError: a rewrite would have changed rows; the table is as it was.
     """
     done = Rewritten()
-    turns = Turns(settings)
+    locks = ShortLocks(settings)
     with connect(settings, read_only=True) as con:
         found = {table: _files(con, table) for table in _tables(con)}
     for table, files in found.items():
@@ -88,8 +88,8 @@ def rewrite_small_files(settings: Settings) -> Rewritten:
         after = files
         while choose(after):
             before = len(after)
-            # between two turns another warehouse may have taken this one's place
-            with turns.turn(), connect(settings) as con:
+            # between two locks another warehouse may have taken this one's place
+            with locks.hold(), connect(settings) as con:
                 # what is written together is one file, and loads keep a core
                 con.execute("set threads = 1")
                 after = rewrite_once(con, table)
@@ -98,7 +98,7 @@ def rewrite_small_files(settings: Settings) -> Rewritten:
                 break  # they did not become fewer, so once more would not help
         done.files_after += len(after)
         done.bytes_after += sum(file.bytes for file in after)
-    done.longest_turn_seconds = turns.longest_seconds
+    done.longest_lock_seconds = locks.longest_seconds
     return done
 
 

@@ -1,4 +1,4 @@
-"""The warehouse's past: how far back it reaches, how finely, and the files that only it needs.
+"""The warehouse's snapshots: how far back they reach, how finely, and their files.
 
 A point in time is answered from the newest snapshot at or before it, so that snapshot stays even
 where it is older than what is kept.
@@ -11,7 +11,7 @@ from pathlib import Path
 import duckdb
 
 from orchestration.settings import Settings
-from orchestration.upkeep.short_turns import Turns
+from orchestration.upkeep.short_locks import ShortLocks
 from orchestration.warehouse.catalog import CATALOG, DATABASE, number
 from orchestration.warehouse.connection import connect
 
@@ -19,10 +19,10 @@ AUTHOR = "upkeep"
 """Who the snapshots are by in which small files were written together."""
 
 STEP = timedelta(hours=1)
-"""How finely the past is kept, beyond the time that a query may take."""
+"""How finely snapshots are kept, beyond the time that a query may take."""
 
 AT_ONCE = 2_000
-"""Snapshots that one turn takes away."""
+"""Snapshots that are expired under one lock."""
 
 
 @dataclass
@@ -32,7 +32,7 @@ class Expired:
     snapshots_before: int = 0
     snapshots_after: int = 0
     files_removed: int = 0
-    longest_turn_seconds: float = 0.0
+    longest_lock_seconds: float = 0.0
 
 
 def expire_snapshots(settings: Settings, step: timedelta = STEP) -> Expired:
@@ -45,15 +45,15 @@ def expire_snapshots(settings: Settings, step: timedelta = STEP) -> Expired:
         WarehouseMissingError: there is none yet.
     """
     done = Expired()
-    turns = Turns(settings)
+    locks = ShortLocks(settings)
     query_time = timedelta(hours=settings.query_hours)
     with connect(settings, read_only=True) as con:
         done.snapshots_before = count(con)
     is_done = False
     while not is_done:
-        # Asked in each turn: by the next another warehouse may have taken this one's place, whose
+        # Asked under each lock: by the next another warehouse may stand in place of this one, whose
         # snapshots have the same numbers.
-        with turns.turn(), connect(settings) as con:
+        with locks.hold(), connect(settings) as con:
             wanted = set(beyond(con, timedelta(days=settings.snapshot_days)))
             wanted |= set(between_steps(con, query_time, step))
             is_done = len(wanted) <= AT_ONCE
@@ -62,7 +62,7 @@ def expire_snapshots(settings: Settings, step: timedelta = STEP) -> Expired:
             if is_done:
                 done.files_removed = remove_unlisted_files(con, query_time)
                 done.snapshots_after = count(con)
-    done.longest_turn_seconds = turns.longest_seconds
+    done.longest_lock_seconds = locks.longest_seconds
     return done
 
 

@@ -1,1 +1,1 @@
-"""HTTP: the roads an event may come by, read and answered."""
+"""HTTP: the ways an event may come, read and answered."""

@@ -61,7 +61,7 @@ def counted(house: House) -> dict[tuple[str, str, int], tuple[Any, ...]]:
 
 
 @pytest.fixture(scope="module")
-def road(built_house: House) -> list[dict[tuple[str, str, int], tuple[Any, ...]]]:
+def steps(built_house: House) -> list[dict[tuple[str, str, int], tuple[Any, ...]]]:
     """The sums after each of four steps."""
     settings = built_house.settings
     steps = []
@@ -90,8 +90,8 @@ def road(built_house: House) -> list[dict[tuple[str, str, int], tuple[Any, ...]]
 Steps = list[dict[tuple[str, str, int], tuple[Any, ...]]]
 
 
-def test_every_line_is_counted_by_what_became_of_it(road: Steps) -> None:
-    assert road[0] == {
+def test_every_line_is_counted_by_what_became_of_it(steps: Steps) -> None:
+    assert steps[0] == {
         ("track", "web", 5): (2, 2, 0, 0, 1, 1),
         ("track", "app", 5): (1, 1, 0, 0, 1, 0),
         ("track", "unknown", 5): (1, 0, 1, 0, None, None),
@@ -99,41 +99,41 @@ def test_every_line_is_counted_by_what_became_of_it(road: Steps) -> None:
     }
 
 
-def test_whole_lines_of_a_file_that_is_being_written_are_waiting(road: Steps) -> None:
-    assert road[1] == road[0] | {
+def test_whole_lines_of_a_file_that_is_being_written_are_waiting(steps: Steps) -> None:
+    assert steps[1] == steps[0] | {
         ("track", "web", 3): (1, 0, 0, 1, None, None),
         ("track", "web", 6): (1, 0, 0, 1, None, None),
     }
 
 
-def test_a_row_that_gives_way_to_an_earlier_copy_is_a_duplicate_from_then_on(road: Steps) -> None:
-    assert road[2] == road[0] | {
+def test_a_row_that_gives_way_to_an_earlier_copy_is_a_duplicate_from_then_on(steps: Steps) -> None:
+    assert steps[2] == steps[0] | {
         ("track", "web", 3): (1, 1, 0, 0, 1, 0),
         ("track", "web", 5): (2, 2, 0, 0, 0, 2),
         ("track", "web", 6): (1, 1, 0, 0, 1, 0),
     }
 
 
-def test_a_reject_that_became_an_event_changes_its_place(road: Steps) -> None:
-    expected = road[2] | {("track", "web", 5): (3, 3, 0, 0, 1, 2)}
+def test_a_reject_that_became_an_event_changes_its_place(steps: Steps) -> None:
+    expected = steps[2] | {("track", "web", 5): (3, 3, 0, 0, 1, 2)}
     del expected["unknown", "web", 5]
 
-    assert road[3] == expected
+    assert steps[3] == expected
 
 
 def test_counted_hour_by_hour_or_all_at_once_it_is_the_same(
-    road: Steps, built_house: House
+    steps: Steps, built_house: House
 ) -> None:
     hours = {HOUR.replace(hour=hour) for hour in range(24)}
 
     with writer_lock(built_house.settings), connect(built_house.settings) as con:
         count(con, built_house.settings, hours)
 
-    assert sums(built_house.settings) == road[3]
+    assert sums(built_house.settings) == steps[3]
 
 
-def test_the_sums_hold(road: Steps, built_house: House) -> None:
-    assert len(road) == 4
+def test_the_sums_hold(steps: Steps, built_house: House) -> None:
+    assert len(steps) == 4
     with reading(built_house.settings) as con:
         assert problems(con, built_house.settings) == []
 
@@ -148,9 +148,9 @@ def made_up(content: bytes, **fields: object) -> bytes:
 
 
 @pytest.fixture(scope="module")
-def odd(road: Steps, built_house: House) -> House:
+def odd(steps: Steps, built_house: House) -> House:
     """The same house, behind two more loads: ids that were made up, and times that are none."""
-    assert road
+    assert steps
     noon, now = "at noon", "2026-11-22T05:24:40Z"
     built_house.land("track", made_up(b"one"), made_up(b"one"), made_up(b"two"))
     built_house.land("track", event("d", 8, timestamp=noon), event("d", 8, timestamp=noon))
@@ -204,9 +204,9 @@ def test_dagster_shows_them(odd: House, monkeypatch: pytest.MonkeyPatch) -> None
 
 
 @pytest.fixture
-def house(road: Steps, built_house: House, tmp_path: Path) -> Settings:
+def house(steps: Steps, built_house: House, tmp_path: Path) -> Settings:
     """A copy to damage."""
-    assert road
+    assert steps
     return built_house.copy(tmp_path).settings
 
 

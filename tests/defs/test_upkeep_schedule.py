@@ -81,6 +81,6 @@ def test_a_run_says_what_it_did(settings: Settings, instance: dg.DagsterInstance
         if event.asset_key is not None
     }
     assert {key.path[-1] for key in KEYS} == set(said)
-    assert {"files_before", "files_after", "longest_turn_seconds"} <= said["parquet_files"]
+    assert {"files_before", "files_after", "longest_lock_seconds"} <= said["parquet_files"]
     assert {"snapshots_before", "snapshots_after", "files_removed"} <= said["snapshots"]
     assert "runs" in said["dagster_storage"]

@@ -1,8 +1,10 @@
 """dbt beside the running product: what reads takes no lock, what writes gives it back."""
 
 import os
-import re
 import shlex
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 
@@ -10,12 +12,13 @@ from landed.settings import ROOT
 from orchestration.warehouse.writer_lock import is_held, writer_lock
 from tests.support import landed
 from tests.support.house import House
+from tests.support.pages import BY_NAME
 
-PAGE = (ROOT / "docs" / "dbt.md").read_text()
+PAGE = BY_NAME["docs/dbt.md"]
 COMMANDS = [
     shlex.split(line, comments=True)[1:]
-    for block in re.findall(r"^```sh\n(.*?)^```$", PAGE, re.DOTALL | re.MULTILINE)
-    for line in block.splitlines()
+    for block in PAGE.blocks("sh")
+    for line in block.text.splitlines()
     if line.startswith("dbt ")
 ]
 WRITERS = {"run", "build", "snapshot", "seed"}
@@ -63,3 +66,25 @@ def test_what_writes_works_and_gives_the_lock_back(
     status, printed = run(built_house, *arguments, *few)
 
     assert (status, is_held(built_house.settings)) == (0, False), printed
+
+
+@pytest.mark.long
+@pytest.mark.timeout(1800)
+def test_a_notebook_runs_what_the_page_shows(built_house: House, tmp_path: Path) -> None:
+    (program,) = (block.text for block in PAGE.blocks("python"))
+    own = {"DBT_TARGET_PATH": str(tmp_path / "target"), "DBT_LOG_PATH": str(tmp_path / "logs")}
+    checked = program.replace("dbtRunner().invoke(", "assert dbtRunner().invoke(").replace(
+        "*where])", "*where]).success"
+    )
+
+    done = subprocess.run(
+        [sys.executable, "-c", checked],
+        cwd=ROOT,
+        env=os.environ | built_house.environment | own,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert checked.count("assert") == done.stdout.count("Running with dbt") == 2

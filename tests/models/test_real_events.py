@@ -5,11 +5,14 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import pytest
 
-from landed.settings import ROOT
+from orchestration.warehouse.catalog import DATABASE
+from orchestration.warehouse.connection import CONFIG, load_extensions
 from tests.support import landed
 from tests.support.house import TABLES, House
+from tests.support.pages import PAGES, Page
 from tests.support.real_events import EVENTS, RECEIVED_AT, WEB_ROW, at
 from tests.support.warehouse import reading
 
@@ -177,7 +180,7 @@ def test_a_table_has_the_columns_that_stitch_gave_it(loaded: House, table: str) 
     assert set(STITCH[table].split()) - names == set()
 
 
-PAGES = """
+COLUMNS_OF_PAGES = """
     id anonymous_id user_id received_at sent_at timestamp url path title search referrer
     context_campaign_source context_campaign_medium context_campaign_name context_campaign_term
     context_campaign_content context_ip context_user_agent
@@ -187,7 +190,7 @@ PAGES = """
 def test_pages_has_the_columns_that_packages_for_segment_warehouses_read(loaded: House) -> None:
     names = {name for name, *_ in loaded.rows("describe segment_warehouse.pages")}
 
-    assert set(PAGES.split()) - names == set()
+    assert set(COLUMNS_OF_PAGES.split()) - names == set()
 
 
 def test_segments_shape_has_one_underscore_and_no_prefix(loaded: House) -> None:
@@ -255,23 +258,26 @@ def test_users_and_accounts_have_the_latest_known_traits(loaded: House) -> None:
     assert accounts == [("g1", "Initech", 329, "enterprise")]
 
 
-PAGES_WITH_SQL = [
-    *sorted((ROOT / "docs" / "tables").glob("*.md")),
-    ROOT / "docs" / "moving-from-stitch.md",
-    ROOT / "docs" / "moving-from-segment-warehouses.md",
-]
-
-
-def queries_on(page: Path) -> list[str]:
-    """The statements that a page shows for our tables; `-- before` are those of others."""
-    blocks = re.findall(r"^ *```sql\n(.*?)^ *```", page.read_text(), re.MULTILINE | re.DOTALL)
+def statements_on(page: Page) -> list[str]:
+    """What a page shows in SQL, and at the prompt `D `; `-- before` are statements for others."""
+    blocks = re.findall(r"^D (.*)$", page.text, re.MULTILINE)
+    blocks += [block.text for block in page.blocks("sql")]
     statements = [one.strip() for block in blocks for one in block.split(";\n") if one.strip()]
-    return [one for one in statements if not one.startswith("-- before")]
+    return [one.removesuffix(";") for one in statements if not one.startswith("-- before")]
+
+
+PAGES_WITH_SQL = [
+    page
+    for page in PAGES
+    if page.name
+    != "docs/time-travel.md"  # which wants a warehouse with a past: test_time_travel.py
+    and statements_on(page)
+]
 
 
 @pytest.fixture(scope="module")
 def exported(loaded: House, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder of tables that were exported from Stitch and from Segment Warehouses."""
+    """A folder of tables that were exported from Stitch and from Segment Warehouses; and ours."""
     folder = tmp_path_factory.mktemp("exported")
     with reading(loaded.settings) as con:
         for name, table in (
@@ -280,14 +286,27 @@ def exported(loaded: House, tmp_path_factory: pytest.TempPathFactory) -> Path:
         ):
             (folder / name).mkdir(parents=True)
             con.execute(f"copy (from {table}) to '{folder / name}/old.parquet'")
+    (folder / "warehouse").symlink_to(loaded.settings.catalog.parent)
     return folder
 
 
-@pytest.mark.parametrize("page", PAGES_WITH_SQL, ids=lambda page: page.stem)
-def test_every_query_in_the_docs_runs(
-    loaded: House, exported: Path, page: Path, monkeypatch: pytest.MonkeyPatch
+def test_the_pages_have_queries_for_each_that_tests_know_of() -> None:
+    assert {"README.md", "docs/dbt.md", "docs/import.md", "docs/runbooks/erasure.md"} <= {
+        page.name for page in PAGES_WITH_SQL
+    }
+
+
+@pytest.mark.parametrize("page", PAGES_WITH_SQL, ids=lambda page: page.name)
+def test_every_statement_in_the_docs_runs(
+    loaded: House, exported: Path, page: Page, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(exported)
-    with reading(loaded.settings) as con:
-        for query in queries_on(page):
-            con.execute(query.replace("stitch_segment.", "segment.").removesuffix(";"))
+    own = duckdb.connect(config=CONFIG)
+    with reading(loaded.settings) as prompt, own:
+        prompt.execute(f"use {DATABASE}.segment")  # as `make sql` does
+        con = prompt
+        for statement in statements_on(page):
+            if statement.startswith("attach"):  # from here on it is any DuckDB
+                load_extensions(own)
+                con = own
+            con.execute(statement.replace("stitch_segment.", "segment."))

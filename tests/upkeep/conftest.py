@@ -3,7 +3,7 @@
 import pytest
 
 from orchestration.settings import Settings
-from orchestration.upkeep import short_turns
+from orchestration.upkeep import short_locks
 from tests.support.house import House
 from tests.support.small_files import LOADS, load_events
 
@@ -25,5 +25,5 @@ def small_lake(loaded: House, own_house: House) -> Settings:
 
 @pytest.fixture(autouse=True)
 def _nobody_waits(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Take turns without a pause, which is for loads that wait."""
-    monkeypatch.setattr(short_turns, "PAUSE_SECONDS", 0)
+    """Hold lock after lock without a pause, which is for loads that wait."""
+    monkeypatch.setattr(short_locks, "PAUSE_SECONDS", 0)

@@ -16,9 +16,9 @@ from tests.support.faults.steps import kill_at
 SETUP = """
 import datetime
 from orchestration.settings import Settings
-from orchestration.upkeep import short_turns as turns
+from orchestration.upkeep import short_locks
 from orchestration.upkeep.archives import pack_loaded_files
-turns.PAUSE_SECONDS = 0
+short_locks.PAUSE_SECONDS = 0
 """
 PACK = "pack_loaded_files(Settings(), datetime.datetime(2026, 11, 24, tzinfo=datetime.UTC))"
 HOURS = 6

@@ -19,8 +19,8 @@ from tests.support.warehouse import spare_the_processor
 spare_the_processor()
 from orchestration.settings import Settings
 from orchestration.upkeep.keep_small import keep_small
-from orchestration.upkeep import short_turns as turns
-turns.PAUSE_SECONDS = 0
+from orchestration.upkeep import short_locks
+short_locks.PAUSE_SECONDS = 0
 settings = Settings().model_copy(update={"query_hours": 1e-9})
 """
 WORK = "keep_small(settings, timedelta(days=10_000))"

@@ -11,13 +11,13 @@ import pytest
 from filelock import FileLock
 
 from orchestration.settings import Settings
-from orchestration.upkeep import parquet_files, short_turns
+from orchestration.upkeep import parquet_files, short_locks
 from orchestration.upkeep.parquet_files import MB, File, choose, rewrite_small_files
 from orchestration.warehouse.connection import connect
 from orchestration.warehouse.writer_lock import writer_lock
 from tests.support.small_files import all_hashes, files, load_events, past, snapshots, table_files
 
-PAUSE_SECONDS = short_turns.PAUSE_SECONDS
+PAUSE_SECONDS = short_locks.PAUSE_SECONDS
 """As it is outside of these tests, which do without."""
 
 
@@ -132,7 +132,7 @@ def test_a_load_that_waits_goes_between_two_tables(
 
     loading = threading.Thread(target=load_some)
     pause = SimpleNamespace(monotonic=time.monotonic, sleep=lambda _: loading.join(60))
-    monkeypatch.setattr(short_turns, "time", pause)
+    monkeypatch.setattr(short_locks, "time", pause)
     monkeypatch.setattr(parquet_files, "rewrite_once", rewrite)
 
     rewrite_small_files(small_lake)

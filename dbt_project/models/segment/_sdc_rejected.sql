@@ -14,6 +14,7 @@ renamed as (
         received_at as _sdc_rejected_at,
         call as table_name,
         reason,
+        {#- a body may be rejected because it is no text #}
         {{ bytes_as_text('body') }} as record,
         source as _seamline_source,
         load_id as _seamline_load_id,

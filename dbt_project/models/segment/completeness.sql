@@ -11,6 +11,7 @@ counted as (
 exposed as (
 
     select
+        {#- named one by one: the raw table may get columns, this contract not by itself #}
         call,
         source,
         hour,

@@ -21,9 +21,11 @@ placed as (
         fields.event,
         fields.path,
         fields.type,
+        {#- seen since the models last ran: it gets its column with the next run #}
         coalesce(placements.status, 'new') as status,
         placements.table_name,
         placements.column_name,
+        {#- placement's words for what is not read like a field: clocks, the line's own ids #}
         case placements.column_type
             when 'time' then 'timestamp'
             when 'envelope' then 'varchar'

@@ -3,6 +3,7 @@ with
 calls as (
 
     select * from {{ ref('groups') }}
+    {#- a group call may come without its group #}
     where group_id is not null
 
 ),
@@ -11,6 +12,7 @@ latest as (
 
     select
         group_id as id,
+        {#- per column: a later call that leaves a trait out does not take it away #}
         {{ latest_columns('groups') }},
         max(received_at) as received_at,
         max(uuid_ts) as uuid_ts,

@@ -3,6 +3,7 @@ with
 calls as (
 
     select * from {{ ref('identifies') }}
+    {#- a call with an anonymous id alone says nothing of a user #}
     where user_id is not null
 
 ),
@@ -11,6 +12,7 @@ latest as (
 
     select
         user_id as id,
+        {#- per column: a later call that leaves a trait out does not take it away #}
         {{ latest_columns('identifies') }},
         max(received_at) as received_at,
         max(uuid_ts) as uuid_ts,

@@ -12,6 +12,7 @@ messages as (
 
 select coalesce(messages.message_id, kept.message_id) as message_id
 from messages
+{# both ways: a row without a received copy is as wrong as a message without a row #}
 full outer join {{ model }} as kept on messages.message_id = kept.message_id
 where messages.message_id is null or kept.message_id is null
 

@@ -76,16 +76,16 @@ def test_it_holds_for_spoiled_seeds(name: str, data: bytes) -> None:
     INVARIANTS[name](data)
 
 
-@pytest.mark.parametrize("verdict", ["accept", "reject"])
-def test_what_the_grammar_allows_lands_and_nothing_else(verdict: str) -> None:
+@pytest.mark.parametrize("expected", ["accept", "reject"])
+def test_what_the_grammar_allows_lands_and_nothing_else(expected: str) -> None:
     wrong = [
         text.text
         for text in EVENTS
-        if text.verdict == verdict and bool(landed(text.text)) != (verdict == "accept")
+        if text.expected == expected and bool(landed(text.text)) != (expected == "accept")
     ]
 
     assert wrong == []
-    assert len([text for text in EVENTS if text.verdict == verdict]) > 100
+    assert len([text for text in EVENTS if text.expected == expected]) > 100
 
 
 def must_be_read_alike(events: list[Event]) -> None:

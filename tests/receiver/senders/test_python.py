@@ -1,8 +1,12 @@
 """Segment's own SDK for Python, in each of its ways to send."""
 
+import json
+
 import pytest
+from segment import analytics
 from segment.analytics.client import Client
 
+from tests.support.pages import BY_NAME
 from tests.support.receiver.senders import new_id
 from tests.support.receiver.server import RunningReceiver
 
@@ -63,3 +67,19 @@ def test_the_sdk_for_python_hears_that_its_key_is_wrong(server: RunningReceiver)
 
     ((error, _),) = errors
     assert "unauthorized" in str(error)
+
+
+def test_the_program_of_the_readme_sends_an_event(
+    server: RunningReceiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("default_client", "host", "write_key"):
+        monkeypatch.setattr(analytics, name, None)
+    (program,) = (block.text for block in BY_NAME["README.md"].blocks("python"))
+    ours = program.replace("…", "web-key").replace("http://127.0.0.1:8000", server.url)
+    sender = new_id()
+
+    exec(compile(ours.replace("user-1", sender), "README.md", "exec"), {})  # noqa: S102 - our page
+    analytics.shutdown()
+
+    (line,) = map(json.loads, server.lines(holding=sender))
+    assert line["payload"]["properties"] == {"revenue": 39.95}

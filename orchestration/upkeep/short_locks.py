@@ -1,4 +1,4 @@
-"""Upkeep writes in short turns, and lets whoever waits for the writer's lock go in between."""
+"""Upkeep holds the writer's lock for short times, and lets whoever waits for it go in between."""
 
 import time
 from collections.abc import Iterator
@@ -9,19 +9,19 @@ from orchestration.settings import Settings
 from orchestration.warehouse.writer_lock import writer_lock
 
 PAUSE_SECONDS = 0.2
-"""Between two turns. A waiting writer looks at the lock every 0.05 s, and finds it free."""
+"""Between two times. A waiting writer looks at the lock every 0.05 s, and finds it free."""
 
 
 @dataclass
-class Turns:
-    """The turns that a piece of upkeep takes."""
+class ShortLocks:
+    """The times that a piece of upkeep holds the lock."""
 
     settings: Settings
     longest_seconds: float = 0.0
     """The longest that a load had to wait for one."""
 
     @contextmanager
-    def turn(self) -> Iterator[None]:
+    def hold(self) -> Iterator[None]:
         """Be the one writer for a `with` block, then pause.
 
         Raises:

@@ -1,4 +1,4 @@
-"""The whole road: a real SDK's calls, a started stack, rows in the tables.
+"""From end to end: a real SDK's calls, a started stack, rows in the tables.
 
 In one process that is tests/receiver/bad_inputs/test_loading.py.
 """
