@@ -5,9 +5,15 @@ from contextlib import suppress
 from pathlib import Path
 
 
-def write_whole(path: Path, data: bytes) -> None:
-    """Write a file in the place of one that may be there, for its owner's eyes only."""
-    written = path.with_name(f".{path.name}.new")
+def write_whole(path: Path, data: bytes, aside: Path | None = None) -> None:
+    """Write a file in the place of one that may be there, for its owner's eyes only.
+
+    Args:
+        path: The file.
+        data: What it is to hold.
+        aside: Where it is written before it gets its name; beside it if not given.
+    """
+    written = aside or path.with_name(f".{path.name}.new")
     with open(os.open(written, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:  # noqa: PTH123
         file.write(data)
         file.flush()

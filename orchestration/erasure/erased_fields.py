@@ -12,13 +12,13 @@ from pathlib import Path
 from typing import NamedTuple
 
 import duckdb
-import msgspec
 import pyarrow as pa
 
 from landed.folders import CALLS, SUPPRESSED
 from orchestration.durable_files import write_whole
 from orchestration.loading.fields import add_fields, known_paths, note_fields
 from orchestration.loading.people import People
+from orchestration.warehouse.raw_tables import COLUMNS
 
 _FILE = "fields.ndjson"
 
@@ -118,11 +118,9 @@ def _in_json(text: str) -> set[str]:
 
 def export_fields(con: duckdb.DuckDBPyConnection, landing: Path) -> None:
     """Write `raw.erased_field` beside the files, for a warehouse that is made again."""
-    result = con.execute("from raw.erased_field order by all")
-    names = [column[0] for column in result.description or ()]
-    rows = [dict(zip(names, row, strict=True)) for row in result.fetchall()]
-    lines = b"".join(msgspec.json.encode(row) + b"\n" for row in rows)
-    write_whole(landing / SUPPRESSED / _FILE, lines)
+    rows = con.execute("select to_json(f)::varchar from raw.erased_field as f order by all")
+    lines = "".join(f"{line}\n" for (line,) in rows.fetchall())
+    write_whole(landing / SUPPRESSED / _FILE, lines.encode())
 
 
 def bring_back_fields(con: duckdb.DuckDBPyConnection, landing: Path) -> None:
@@ -130,13 +128,9 @@ def bring_back_fields(con: duckdb.DuckDBPyConnection, landing: Path) -> None:
     path = landing / SUPPRESSED / _FILE
     if not path.exists() or con.execute("from raw.erased_field limit 1").fetchone():
         return
-    rows = [msgspec.json.decode(line) for line in path.read_bytes().splitlines()]
-    if not rows:
-        return
-    con.register("kept", pa.Table.from_pylist(rows))
     con.execute(
-        "insert into raw.erased_field by name select * replace "
-        "(first_seen::timestamp as first_seen, last_seen::timestamp as last_seen) from kept"
+        "insert into raw.erased_field by name "
+        "from read_json($1, format => 'newline_delimited', columns => $2)",
+        [str(path), dict(column.split() for column in COLUMNS["raw.erased_field"].split(","))],
     )
-    con.unregister("kept")
-    add_fields(con, [con.execute("from raw.erased_field").fetch_arrow_table()])
+    add_fields(con, [con.execute("from raw.erased_field").to_arrow_table()])

@@ -56,6 +56,9 @@ takes `infinity` for a time. The cast to timestamp takes 24 for an hour, which n
 # here, so that no event can ever stop a model downstream.
 _USABLE = f"json_valid(payload) and {RECEIVED_AT} is not null"
 
+IS_RETRY = "bytes = 0 and rejected < 0"
+"""Of a line of the ledger: it is of rejected records of a file that became events later."""
+
 UNKNOWN = "unknown"
 """The call or source, in counts, of what does not say."""
 

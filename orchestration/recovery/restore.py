@@ -13,7 +13,8 @@ import duckdb
 
 from landed.folders import CALLS
 from orchestration.durable_files import sync_folder
-from orchestration.erasure.earlier_erasures import bring_back
+from orchestration.erasure import record
+from orchestration.erasure.erased_fields import bring_back_fields
 from orchestration.loading import journal, landed_file, load, pending_models
 from orchestration.loading.archive import expired
 from orchestration.loading.insert import highest_load, insert_files, known_checksums
@@ -119,7 +120,8 @@ def restore(
     restored = Restored()
     pending_models.mark(settings, CALLS, highest_load(con) + 1)
     with transaction(con):
-        bring_back(con, settings.landing)
+        bring_back_fields(con, settings.landing)
+        record.bring_back(con, settings.landing)
     gone = {name for archive in expired(settings.landing) for name in archive.files}
     retries = []
     last = journal.last_load(settings.landing)
