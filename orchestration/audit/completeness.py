@@ -299,12 +299,9 @@ def _not_loaded(
     ids: dict[tuple[str, int], str] = {}
     for file, data in read_kept(settings.landing, {name for (name,) in files}):
         contents = parse(file, data)
-        for message_id, line in zip(contents.lines.message_id, contents.lines.line, strict=True):
-            in_files[file.name, line] += 1
-            ids[file.name, line] = message_id
-        for line in contents.rejects.line:
-            in_files[file.name, line] += 1
-            ids[file.name, line] = f"line {line} of {file.name}"
+        ids |= {(file.name, one.line): one.message_id for one in contents.lines}
+        in_files.update((file.name, one.line) for one in contents.lines)
+        in_files.update((file.name, one.line) for one in contents.rejects)
     con.register("files", pa.table({"file": [name.partition("/")[2] for (name,) in files]}))
     places = " union all ".join(
         f'select file, line from raw."{table}"' for table in (*CALLS, REJECTED)

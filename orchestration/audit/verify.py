@@ -186,7 +186,7 @@ def _parse(file: LandedFile, data: bytes, ledger: Ledger, done: Verified) -> Con
     if one.sha256 != sha256:
         done.problems.append(f"{file.path}: not the bytes that were loaded")
     done.files[file.call] += 1
-    done.lines[file.call] += len(one.lines.line) + len(one.rejects.line)
+    done.lines[file.call] += len(one.lines) + len(one.rejects)
     return one
 
 

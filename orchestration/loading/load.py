@@ -58,9 +58,8 @@ class Loaded:
         self.files += len(portion)
         self.rejected += unusable.total()
         for contents in portion:
-            lines = len(contents.lines.line)
-            self.rows[contents.file.call] += lines - unusable[contents.file.name]
-            self.rejected += len(contents.rejects.line)
+            self.rows[contents.file.call] += len(contents.lines) - unusable[contents.file.name]
+            self.rejected += len(contents.rejects)
 
 
 def load(
@@ -112,23 +111,18 @@ def refuse_if_behind(con: duckdb.DuckDBPyConnection, settings: Settings) -> int:
     Raises:
         WarehouseBehindError: it lacks some.
     """
-    last = highest_load(con)
-    if _lacks_loads(last, settings.landing):
+    if is_behind(con, settings.landing):
         raise WarehouseBehindError(
             f"The warehouse at {settings.catalog} lacks loads that are in the journal "
             f"{settings.landing / journal.FOLDER}. Nothing was changed; `make load` and "
             "Dagster's runs load them again from the files."
         )
-    return last
+    return highest_load(con)
 
 
 def is_behind(con: duckdb.DuckDBPyConnection, landing: Path) -> bool:
     """Whether the warehouse lacks loads that the journal has."""
-    return _lacks_loads(highest_load(con), landing)
-
-
-def _lacks_loads(last: int, landing: Path) -> bool:
-    return is_restoring(landing) or last < journal.last_load(landing)
+    return is_restoring(landing) or highest_load(con) < journal.last_load(landing)
 
 
 def is_restoring(landing: Path) -> bool:

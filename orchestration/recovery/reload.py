@@ -18,13 +18,7 @@ from orchestration.loading import journal, pending_models
 from orchestration.loading.fields import FieldNotes
 from orchestration.loading.insert import HOUR, UNKNOWN, insert_events
 from orchestration.loading.journal import JournaledLoad
-from orchestration.loading.landed_file import (
-    Contents,
-    LandedFile,
-    Lines,
-    Rejects,
-    without_nul,
-)
+from orchestration.loading.landed_file import Contents, LandedFile, Line, without_nul
 from orchestration.loading.load import next_load_id, refuse_if_behind
 from orchestration.settings import Settings
 from orchestration.warehouse.connection import connect
@@ -132,21 +126,23 @@ def _move_chosen(
         where body is not null order by file, line
         """
     ).fetchall()
-    by_file: dict[tuple[str, str], Lines] = defaultdict(Lines)
+    by_file: dict[tuple[str, str], list[Line]] = defaultdict(list)
     for name, number, call, source, sent_at, body, received_at in records:
         path_call = call if call in CALLS else None
         ids = OfLine(name, number)
         event = check_event(bytes(body), NOTHING_SHARED, path_call, limits, ids=ids)
         if isinstance(event, Event) and received_at is not None:
-            lines = by_file[name, event.call]
-            lines.message_id.append(without_nul(event.message_id))
-            lines.received_at.append(received_at)
-            lines.sent_at.append(without_nul(event.sent_at) if event.sent_at else sent_at)
-            lines.source.append(source)
-            lines.payload.append(_without_write_key(event.payload).decode())
-            lines.line.append(number)
+            line = Line(
+                without_nul(event.message_id),
+                received_at,
+                without_nul(event.sent_at) if event.sent_at else sent_at,
+                source,
+                _without_write_key(event.payload).decode(),
+                number,
+            )
+            by_file[name, event.call].append(line)
     portion = [
-        Contents(LandedFile(Path(name), call), 0, "", lines, Rejects(), load_id)
+        Contents(LandedFile(Path(name), call), 0, "", lines, load_id=load_id)
         for (name, call), lines in by_file.items()
     ]
     pending_models.mark(settings, (call for _, call in by_file), load_id)
@@ -157,12 +153,8 @@ def _insert(
     con: duckdb.DuckDBPyConnection, portion: list[Contents], load_id: int, loaded_at: datetime
 ) -> int:
     """Insert the events, take them out of the rejected, and note both in ledger and counts."""
-    moved = pa.table(
-        {
-            "file": [one.file.name for one in portion for _ in one.lines.line],
-            "line": [line for one in portion for line in one.lines.line],
-        }
-    )
+    places = [(one.file.name, line.line) for one in portion for line in one.lines]
+    moved = pa.table(list(zip(*places, strict=True)), ["file", "line"])
     with transaction(con):
         unusable: Counter[str] = Counter()
         notes = FieldNotes(con)
