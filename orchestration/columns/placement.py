@@ -25,7 +25,7 @@ from orchestration.columns.documented import (
     Documented,
     documented_fields,
 )
-from orchestration.columns.names import column_name, table_name
+from orchestration.columns.names import VIRTUAL, column_name, table_name
 from orchestration.columns.rules import ColumnRules, Said
 from orchestration.loading.field_paths import ITEM, Keys, path_text
 
@@ -258,7 +258,8 @@ class _Placer:
     def _free_name(self, name: str, fact: Fact) -> str:
         owner = self._reserved.get(name, fact.keys)
         is_taken = ITEM not in fact.keys and owner != fact.keys
-        return name + "_" if is_taken or name.startswith(RECEIPT) else name
+        hides = ITEM not in fact.keys and name in VIRTUAL
+        return name + "_" if is_taken or hides or name.startswith(RECEIPT) else name
 
     def _table_of(self, fact: Fact) -> _Table:
         name = self._placement(fact, "").table_name

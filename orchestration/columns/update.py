@@ -8,10 +8,11 @@ import duckdb
 import pyarrow as pa
 
 from orchestration.columns.documented import CALLS
+from orchestration.columns.names import SUFFIXES, VIRTUAL
 from orchestration.columns.placement import Fact, place
 from orchestration.columns.rules import ColumnRules
 from orchestration.columns.segment_shape import EventName, event_names, shown_columns
-from orchestration.warehouse.catalog import tables
+from orchestration.warehouse.catalog import columns_in, full_name, tables
 from orchestration.warehouse.transaction import transaction
 
 log = logging.getLogger(__name__)
@@ -62,6 +63,22 @@ def update_placement(con: duckdb.DuckDBPyConnection, rules: ColumnRules) -> None
     _replace(con, "event_name", [name._asdict() for name in names])
     columns = [{"place": number} | column._asdict() for number, column in enumerate(shown)]
     _replace(con, "shown_column", columns)
+
+
+def rename_hiding_columns(con: duckdb.DuckDBPyConnection, schema: str) -> None:
+    """Give columns of final tables that hide what DuckLake says of a row the name they have now.
+
+    Earlier versions made such columns; a sibling's name follows.
+    """
+    found = columns_in(con, schema)
+    for call in CALLS:
+        for column in sorted(found.get(call, ())):
+            base, between, suffix = column.partition("__")
+            name = f"{base}_{between}{suffix}"
+            is_own = not between or suffix in SUFFIXES
+            if base in VIRTUAL and is_own and name not in found[call]:
+                table = full_name(schema, call)
+                con.execute(f'alter table {table} rename column "{column}" to "{name}"')
 
 
 def has_tables(con: duckdb.DuckDBPyConnection, schema: str) -> bool:

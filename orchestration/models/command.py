@@ -21,7 +21,12 @@ from orchestration.columns.rules import (
     read_rules,
     rules_in_force,
 )
-from orchestration.columns.update import create_column_tables, has_tables, update_placement
+from orchestration.columns.update import (
+    create_column_tables,
+    has_tables,
+    rename_hiding_columns,
+    update_placement,
+)
 from orchestration.loading.load import WarehouseBehindError, refuse_if_behind
 from orchestration.models.schema_name import SchemaMovedError, refuse_another_name
 from orchestration.settings import Settings
@@ -177,4 +182,5 @@ def _place_fields(settings: Settings, flags: Any) -> None:
                 "into force with `dbt run --full-refresh`, of all models.",
                 settings.columns,
             )
+        rename_hiding_columns(con, settings.schema_name)
         update_placement(con, rules)
