@@ -18,7 +18,13 @@ from landed.folders import CALLS, FOLDERS
 from orchestration.audit import completeness
 from orchestration.loading import journal, landed_file
 from orchestration.loading.archive import FOLDER as ARCHIVE
-from orchestration.loading.archive import DamagedArchiveError, archives, expired, read_archive
+from orchestration.loading.archive import (
+    LOADED,
+    DamagedArchiveError,
+    archives,
+    expired,
+    read_archive,
+)
 from orchestration.loading.insert import (
     RECEIVED_AT,
     events_table,
@@ -27,7 +33,7 @@ from orchestration.loading.insert import (
 )
 from orchestration.loading.kept_files import read_kept
 from orchestration.loading.landed_file import Contents, LandedFile
-from orchestration.loading.load import LOADED, Progress, portions
+from orchestration.loading.load import Progress, portions
 from orchestration.loading.waiting import waiting_files
 from orchestration.models.first_copy import place
 from orchestration.settings import Settings

@@ -130,9 +130,9 @@ def forget_notified(settings: Settings) -> Erased:
 def _erase(settings: Settings, ids: set[Id]) -> Erased:
     landing = settings.landing
     unloaded_files.wait_for_open_files(landing, settings.seal_seconds + SEALED_SECONDS)
+    wanted = {entry.person for entry in suppressed.to_be_done(landing)}
+    people = People(suppressed.key_of(landing), wanted, ids)
     with writer_lock(settings):
-        wanted = {entry.person for entry in suppressed.to_be_done(landing)}
-        people = People(suppressed.key_of(landing), wanted, ids)
         with connect(settings) as con:
             create_raw_tables(con)
             refuse_another_name(con, settings)  # of whose tables nobody would be erased

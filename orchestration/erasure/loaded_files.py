@@ -12,6 +12,7 @@ from orchestration.durable_files import write_whole
 from orchestration.errors import ErasureStoppedError
 from orchestration.loading import landed_file
 from orchestration.loading.archive import (
+    LOADED,
     DamagedArchiveError,
     archives_of_hour,
     read_archive,
@@ -19,7 +20,7 @@ from orchestration.loading.archive import (
 )
 from orchestration.loading.blanking import blank
 from orchestration.loading.insert import IS_RETRY, known_checksums
-from orchestration.loading.load import LOADED, move_to_loaded
+from orchestration.loading.load import move_to_loaded
 
 
 class ArchiveInTheWayError(ErasureStoppedError):

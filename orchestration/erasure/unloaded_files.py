@@ -10,8 +10,8 @@ from pathlib import Path
 from landed.folders import FOLDERS, IMPORTS
 from orchestration.errors import ErasureStoppedError
 from orchestration.loading.archive import FOLDER as ARCHIVE
+from orchestration.loading.archive import LOADED
 from orchestration.loading.blanking import blank_people
-from orchestration.loading.load import LOADED
 from orchestration.loading.people import Found, People
 
 _LOOK_EVERY = 0.1

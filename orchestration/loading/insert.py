@@ -64,27 +64,32 @@ def insert_files(
         File → how many of its lines looked whole, but are not usable by the warehouse.
     """
     with transaction(con):
-        unusable: Counter[str] = Counter()
-        notes = FieldNotes(con)
-        for call in CALLS:
-            of_call = [contents for contents in portion if contents.file.call == call]
-            unusable += insert_events(con, call, of_call, notes)
-        notes.add()
+        unusable = insert_events(con, portion)
         _insert_rejects(con, portion)
         _insert_ledger(con, portion, unusable, loaded_at)
     return unusable
 
 
-def insert_events(
-    con: duckdb.DuckDBPyConnection, call: str, portion: list[Contents], notes: FieldNotes
-) -> Counter[str]:
-    """Insert the events of one call; what DuckDB cannot read goes to the rejects.
+def insert_events(con: duckdb.DuckDBPyConnection, portion: list[Contents]) -> Counter[str]:
+    """Insert the events of some files; what DuckDB cannot read goes to the rejects.
 
-    The fields they have are noted.
+    The fields they have are noted. In an open transaction.
 
     Returns:
         How many lines of each file went there.
     """
+    unusable: Counter[str] = Counter()
+    notes = FieldNotes(con)
+    for call in CALLS:
+        of_call = [contents for contents in portion if contents.file.call == call]
+        unusable += _insert_events_of(con, call, of_call, notes)
+    notes.add()
+    return unusable
+
+
+def _insert_events_of(
+    con: duckdb.DuckDBPyConnection, call: str, portion: list[Contents], notes: FieldNotes
+) -> Counter[str]:
     if not any(contents.lines for contents in portion):
         return Counter()
     con.register("events", events_table(portion))

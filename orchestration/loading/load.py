@@ -14,6 +14,7 @@ import duckdb
 from landed.folders import FOLDERS
 from orchestration.durable_files import make_folder
 from orchestration.loading import journal, landed_file, pending_models
+from orchestration.loading.archive import LOADED
 from orchestration.loading.blanking import blank_people
 from orchestration.loading.insert import highest_load, insert_files, known_checksums
 from orchestration.loading.landed_file import Contents, LandedFile
@@ -25,8 +26,6 @@ from orchestration.warehouse.raw_tables import create_raw_tables
 from orchestration.warehouse.writer_lock import writer_lock
 
 log = logging.getLogger(__name__)
-
-LOADED = "loaded"
 
 MAX_FILES = 2_000
 """Files in one transaction at most, however small they are."""
@@ -205,11 +204,6 @@ def _drop_suppressed(suppressed: People, files: list[LandedFile]) -> None:
             dropped += blank_people(file.path, suppressed).total()
     if dropped:
         log.info("%d events of people who are suppressed were not loaded", dropped)
-
-
-def next_load_id(con: duckdb.DuckDBPyConnection, landing: Path) -> int:
-    """The number of the load that begins: no load ever had it."""
-    return max(highest_load(con), journal.last_load(landing)) + 1
 
 
 def move_to_loaded(landing: Path, file: LandedFile) -> None:

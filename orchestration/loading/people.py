@@ -24,6 +24,7 @@ from landed.line import PAYLOAD
 __all__ = ["ANONYMOUS", "USER", "Id", "People", "Person", "hash_of"]
 
 _BEGINNING = re.compile(rb"(?<![0-9A-Za-z]).", re.DOTALL)
+_SPELLED_ONE_WAY = re.compile(r"[0-9A-Za-z_.~-]+")
 _BODY = re.compile(rb'"body":"([A-Za-z0-9+/]*)')
 _UNPACKED_BYTES = 256 * 1024 * 1024
 
@@ -204,6 +205,8 @@ def _texts(body: bytes) -> Iterator[bytes]:
 
 def _spellings(text: str) -> set[bytes]:
     """An id in bytes: plain, escaped as in JSON or in an address."""
+    if _SPELLED_ONE_WAY.fullmatch(text):
+        return {text.encode()}
     forms: set[str] = set()
     for sent in (text, text.replace(SHOWN_NUL, "\0")):
         escaped = json.dumps(sent)[1:-1]

@@ -4,7 +4,7 @@ What is one moves from `raw.rejected` to the table of its call, in one transacti
 which it was received and the file and line it came in. The models then take it like any other.
 """
 
-from collections import Counter, defaultdict
+from collections import defaultdict
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -15,11 +15,10 @@ import pyarrow as pa
 from landed.folders import CALLS
 from landed.line import MAX_DEPTH
 from orchestration.loading import journal, pending_models
-from orchestration.loading.fields import FieldNotes
-from orchestration.loading.insert import HOUR, UNKNOWN, insert_events
+from orchestration.loading.insert import HOUR, UNKNOWN, highest_load, insert_events
 from orchestration.loading.journal import JournaledLoad
 from orchestration.loading.landed_file import Contents, LandedFile, Line, without_nul
-from orchestration.loading.load import next_load_id, refuse_if_behind
+from orchestration.loading.load import refuse_if_behind
 from orchestration.settings import Settings
 from orchestration.warehouse.connection import connect
 from orchestration.warehouse.raw_tables import create_raw_tables
@@ -82,7 +81,7 @@ def reload_rejected(settings: Settings, limits: Limits) -> Reloaded:
                 "select file, line from tried where number > $1 and number <= $1 + $2",
                 [first, _AT_ONCE],
             )
-            load = (next_load_id(con, settings.landing), datetime.now(UTC).replace(tzinfo=None))
+            load = (highest_load(con) + 1, datetime.now(UTC).replace(tzinfo=None))
             tried, moved = _move_chosen(con, settings, limits, *load)
             done.tried += tried
             done.moved += moved
@@ -156,12 +155,7 @@ def _insert(
     places = [(one.file.name, line.line) for one in portion for line in one.lines]
     moved = pa.table(list(zip(*places, strict=True)), ["file", "line"])
     with transaction(con):
-        unusable: Counter[str] = Counter()
-        notes = FieldNotes(con)
-        for call in CALLS:
-            of_call = [one for one in portion if one.file.call == call]
-            unusable += insert_events(con, call, of_call, notes)
-        notes.add()
+        unusable = insert_events(con, portion)
         con.register("moved", moved)
         con.execute(
             f"""
