@@ -211,18 +211,15 @@ def _update_counts(con: duckdb.DuckDBPyConnection) -> None:
 
 def _hours(con: duckdb.DuckDBPyConnection) -> set[datetime]:
     """The hours to count again: of what goes, and of other copies of the same messages."""
-    hours = {hour for (hour,) in con.execute("select distinct hour from erased").fetchall()}
-    for call in WITH_TABLE:
-        hours |= {
-            hour
-            for (hour,) in con.execute(
-                f"""
-                select distinct {HOUR} from raw."{call}"
-                where message_id in (select message_id from erased where table_name = '{call}')
-                """
-            ).fetchall()
-        }
-    return hours
+    copies = [
+        f"""
+        select {HOUR} from raw."{call}"
+        where message_id in (select message_id from erased where table_name = '{call}')
+        """
+        for call in WITH_TABLE
+    ]
+    rows = con.execute(" union ".join(["select hour from erased", *copies])).fetchall()
+    return {hour for (hour,) in rows}
 
 
 def _count_again(
