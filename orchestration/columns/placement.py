@@ -164,6 +164,13 @@ def _documented_placement(call: str, keys: Keys, to: Documented, said: Said) -> 
     )
 
 
+def _declared_type(said: Said) -> str | None:
+    """The type of the column of a field that `columns.yml` says something of."""
+    if said.is_hashed:
+        return "varchar"
+    return "json" if said.is_json else SCALARS.get(said.type or "", said.type)
+
+
 class _Placer:
     """Places the fields of one call, one after the other."""
 
@@ -192,15 +199,10 @@ class _Placer:
             placed = self._to_declared(fact, to.column, to.type, said)
         else:
             name = self._free_name(column_name(fact.keys), fact)
-            if said.is_hashed:
-                placed = self._to_declared(fact, name, "varchar", said)
-            elif said.is_json:
-                placed = self._to_declared(fact, name, "json", said)
-            elif said.type:
-                kind = SCALARS.get(said.type, said.type)
-                placed = self._to_declared(fact, name, kind, said)
-            else:
-                placed = self._to_found(fact, name)
+            kind = _declared_type(said)
+            placed = (
+                self._to_declared(fact, name, kind, said) if kind else self._to_found(fact, name)
+            )
         self._note_array(fact, placed)
         return placed
 

@@ -118,7 +118,7 @@ def _add_function(
 
 
 def _register_ids(con: duckdb.DuckDBPyConnection, people: People) -> None:
-    ids = sorted(people.ids)
+    ids = list(people.ids)
     kinds = pa.array([one.kind for one in ids], pa.string())
     texts = pa.array([one.text for one in ids], pa.large_string())
     con.register("ids", pa.table({"kind": kinds, "text": texts}))
