@@ -9,6 +9,7 @@ import duckdb
 import pyarrow as pa
 
 from orchestration.loading import suppressed
+from orchestration.loading.insert import table_of
 from orchestration.loading.people import Found, People, Person
 
 _COLUMNS = pa.schema(
@@ -29,7 +30,7 @@ def note(con: duckdb.DuckDBPyConnection, people: People, found: Found) -> None:
         lines[person] += number
     files = Counter(person for person, _ in found)
     now = datetime.now(UTC)
-    _insert(con, [(now, *one, lines[one], files[one]) for one in sorted(people.people)])
+    _insert(con, [(now, *one, lines[one], files[one]) for one in people.people])
 
 
 def finish(con: duckdb.DuckDBPyConnection, landing: Path) -> None:
@@ -47,7 +48,6 @@ def bring_back(con: duckdb.DuckDBPyConnection, landing: Path) -> None:
 
 
 def _insert(con: duckdb.DuckDBPyConnection, rows: list[tuple[Any, ...]]) -> None:
-    records = [dict(zip(_COLUMNS.names, row, strict=True)) for row in rows]
-    con.register("record", pa.Table.from_pylist(records, _COLUMNS))
+    con.register("record", table_of(rows, _COLUMNS))
     con.execute("insert into raw.erasure by name from record")
     con.unregister("record")

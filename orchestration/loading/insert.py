@@ -193,7 +193,13 @@ def rejects_table(portion: list[Contents]) -> pa.Table:
 def _table(
     portion: list[Contents], schema: pa.Schema, lines_of: Callable[[Contents], list[Any]]
 ) -> pa.Table:
-    rows = [(*line, one.load_id, one.file.name) for one in portion for line in lines_of(one)]
+    return table_of(
+        [(*line, one.load_id, one.file.name) for one in portion for line in lines_of(one)], schema
+    )
+
+
+def table_of(rows: list[tuple[Any, ...]], schema: pa.Schema) -> pa.Table:
+    """Rows as an Arrow table."""
     columns = list(zip(*rows, strict=True)) or [()] * len(schema)
     return pa.table(
         [pa.array(column, of.type) for column, of in zip(columns, schema, strict=True)], schema
