@@ -44,9 +44,15 @@ def write_all(descriptor: int, data: bytes) -> None:
         rest = rest[os.write(descriptor, rest) :]
 
 
-def write_whole(path: Path, data: bytes) -> None:
-    """Write a file in the place of one that may be there, for its owner's eyes only."""
-    written = path.with_name(f".{path.name}.new")
+def write_whole(path: Path, data: bytes, aside: Path | None = None) -> None:
+    """Write a file in the place of one that may be there, for its owner's eyes only.
+
+    Args:
+        path: The file.
+        data: What it is to hold.
+        aside: Where it is written before it gets its name; beside it if not given.
+    """
+    written = aside or path.with_name(f".{path.name}.new")
     descriptor = os.open(written, _NEW, FILE_MODE)
     try:
         write_all(descriptor, data)

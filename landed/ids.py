@@ -12,7 +12,7 @@ KINDS = {"userId": (USER,), "anonymousId": (ANONYMOUS,), "previousId": (USER, AN
 """The fields of an event that say whose it is, and what kind of id each may hold."""
 
 IN_BYTES = re.compile(
-    rb'"(userId|anonymousId|previousId)"\s*:\s*("(?:[^"\\]|\\.)*"|-?\d[\d.eE+-]*)', re.DOTALL
+    rb'"(userId|anonymousId|previousId)"\s*:\s*("(?:[^"\\]++|\\.)*+"|-?\d[\d.eE+-]*)', re.DOTALL
 )
 """Such a field, and the id in it as it is written, in bytes that cannot be read as JSON."""
 

@@ -18,11 +18,17 @@ from orchestration.audit import completeness
 from orchestration.audit.landed_lines import WrongLine, wrong_lines
 from orchestration.loading import journal, landed_file
 from orchestration.loading.archive import FOLDER as ARCHIVE
-from orchestration.loading.archive import DamagedArchiveError, archives, expired_files, read_archive
+from orchestration.loading.archive import (
+    LOADED,
+    DamagedArchiveError,
+    archives,
+    expired_files,
+    read_archive,
+)
 from orchestration.loading.insert import known_checksums
 from orchestration.loading.kept_files import read_kept
 from orchestration.loading.landed_file import Contents, LandedFile
-from orchestration.loading.load import LOADED, Progress, portions
+from orchestration.loading.load import Progress, portions
 from orchestration.loading.waiting import waiting_files
 from orchestration.models.first_copy import place
 from orchestration.settings import Settings
@@ -168,7 +174,7 @@ def _parse(file: LandedFile, data: bytes, ledger: Ledger, done: Verified) -> Con
     if one.sha256 != sha256:
         done.problems.append(f"{file.path}: not the bytes that were loaded")
     done.files[file.call] += 1
-    done.lines[file.call] += len(one.lines.line) + len(one.rejects.line)
+    done.lines[file.call] += len(one.lines) + len(one.rejects)
     return one
 
 

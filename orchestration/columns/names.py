@@ -13,6 +13,9 @@ from orchestration.loading.field_paths import ITEM, Keys
 SUFFIXES = ("string", "bigint", "double", "boolean", "json")
 """What stands behind a column's name, after `__`, where a second type has a column of its own."""
 
+VIRTUAL = frozenset({"filename", "rowid", "snapshot_id", "file_row_number", "file_index"})
+"""What DuckLake says of each row of a table, unless a column of that name hides it."""
+
 LONGEST = 115
 """Characters of a name, as in Redshift's columns; a suffix fits behind."""
 

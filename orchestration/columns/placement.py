@@ -25,7 +25,7 @@ from orchestration.columns.documented import (
     Documented,
     documented_fields,
 )
-from orchestration.columns.names import column_name, table_name
+from orchestration.columns.names import VIRTUAL, column_name, table_name
 from orchestration.columns.rules import ColumnRules, Said
 from orchestration.loading.field_paths import ITEM, Keys, path_text
 
@@ -165,6 +165,13 @@ def _documented_placement(call: str, keys: Keys, to: Documented, said: Said) -> 
     )
 
 
+def _declared_type(said: Said) -> str | None:
+    """The type of the column of a field that `columns.yml` says something of."""
+    if said.is_hashed:
+        return "varchar"
+    return "json" if said.is_json else SCALARS.get(said.type or "", said.type)
+
+
 class _Placer:
     """Places the fields of one call, one after the other."""
 
@@ -194,15 +201,10 @@ class _Placer:
             placed = self._to_declared(fact, to.column, to.type, said)
         else:
             name = self._free_name(column_name(fact.keys), fact)
-            if said.is_hashed:
-                placed = self._to_declared(fact, name, "varchar", said)
-            elif said.is_json:
-                placed = self._to_declared(fact, name, "json", said)
-            elif said.type:
-                kind = SCALARS.get(said.type, said.type)
-                placed = self._to_declared(fact, name, kind, said)
-            else:
-                placed = self._to_found(fact, name)
+            kind = _declared_type(said)
+            placed = (
+                self._to_declared(fact, name, kind, said) if kind else self._to_found(fact, name)
+            )
         self._note_array(fact, placed)
         return placed
 
@@ -261,7 +263,8 @@ class _Placer:
     def _free_name(self, name: str, fact: Fact) -> str:
         owner = self._reserved.get(name, fact.keys)
         is_taken = ITEM not in fact.keys and owner != fact.keys
-        return name + "_" if is_taken or name.startswith(RECEIPT) else name
+        hides = ITEM not in fact.keys and name in VIRTUAL
+        return name + "_" if is_taken or hides or name.startswith(RECEIPT) else name
 
     def _table_of(self, fact: Fact) -> _Table:
         name = self._placement(fact, "").table_name

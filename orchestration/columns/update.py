@@ -2,51 +2,20 @@
 
 import logging
 from collections import defaultdict
+from typing import Any
 
 import duckdb
 import pyarrow as pa
 
 from orchestration.columns.documented import CALLS
-from orchestration.columns.placement import Fact, Placement, place
+from orchestration.columns.names import SUFFIXES, VIRTUAL
+from orchestration.columns.placement import Fact, place
 from orchestration.columns.rules import ColumnRules
 from orchestration.columns.segment_shape import EventName, event_names, shown_columns
-from orchestration.warehouse.catalog import tables
+from orchestration.warehouse.catalog import columns_in, full_name, tables
 from orchestration.warehouse.transaction import transaction
 
 log = logging.getLogger(__name__)
-
-_PLACEMENT = pa.schema(
-    {
-        "call": pa.string(),
-        "place": pa.int64(),
-        "table_name": pa.string(),
-        "path": pa.large_string(),
-        "keys": pa.list_(pa.large_string()),
-        "type": pa.string(),
-        "status": pa.string(),
-        "column_name": pa.string(),
-        "column_type": pa.string(),
-        "sibling_name": pa.string(),
-        "sibling_type": pa.string(),
-        "read_as": pa.string(),
-        "is_apart": pa.bool_(),
-        "is_declared": pa.bool_(),
-        "is_hashed": pa.bool_(),
-        "array_table": pa.string(),
-        "array_column": pa.string(),
-    }
-)
-_EVENT_NAME = pa.schema({"event": pa.large_string(), "slug": pa.string(), "relation": pa.string()})
-_SHOWN_COLUMN = pa.schema(
-    {
-        "place": pa.int64(),
-        "relation": pa.string(),
-        "call": pa.string(),
-        "column_name": pa.string(),
-        "name": pa.string(),
-    }
-)
-
 
 TABLES = {
     "placement": """
@@ -85,10 +54,31 @@ def update_placement(con: duckdb.DuckDBPyConnection, rules: ColumnRules) -> None
             )
     names = event_names(_events(con))
     shown = shown_columns(placements, _seen_in(con, names))
-    _replace(con, "placement", _placement_table(placements))
-    _replace(con, "event_name", pa.Table.from_pylist([n._asdict() for n in names], _EVENT_NAME))
-    columns = [{"place": place} | column._asdict() for place, column in enumerate(shown)]
-    _replace(con, "shown_column", pa.Table.from_pylist(columns, _SHOWN_COLUMN))
+    placed = [
+        {"call": call, "place": number} | vars(placement)
+        for call, of_call in placements.items()
+        for number, placement in enumerate(of_call)
+    ]
+    _replace(con, "placement", placed)
+    _replace(con, "event_name", [name._asdict() for name in names])
+    columns = [{"place": number} | column._asdict() for number, column in enumerate(shown)]
+    _replace(con, "shown_column", columns)
+
+
+def rename_hiding_columns(con: duckdb.DuckDBPyConnection, schema: str) -> None:
+    """Give columns of final tables that hide what DuckLake says of a row the name they have now.
+
+    Earlier versions made such columns; a sibling's name follows.
+    """
+    found = columns_in(con, schema)
+    for call in CALLS:
+        for column in sorted(found.get(call, ())):
+            base, between, suffix = column.partition("__")
+            name = f"{base}_{between}{suffix}"
+            is_own = not between or suffix in SUFFIXES
+            if base in VIRTUAL and is_own and name not in found[call]:
+                table = full_name(schema, call)
+                con.execute(f'alter table {table} rename column "{column}" to "{name}"')
 
 
 def has_tables(con: duckdb.DuckDBPyConnection, schema: str) -> bool:
@@ -124,35 +114,20 @@ def _seen_in(con: duckdb.DuckDBPyConnection, names: list[EventName]) -> dict[str
     return seen
 
 
-def _placement_table(placements: dict[str, list[Placement]]) -> pa.Table:
-    rows = [
-        (call, number, placement)
-        for call, of_call in placements.items()
-        for number, placement in enumerate(of_call)
-    ]
-    columns = {
-        name: [getattr(placement, name) for _, _, placement in rows]
-        for name in _PLACEMENT.names[2:]
-    }
-    return pa.table(
-        {"call": [row[0] for row in rows], "place": [row[1] for row in rows], **columns},
-        schema=_PLACEMENT,
-    )
-
-
-def _replace(con: duckdb.DuckDBPyConnection, table: str, wanted: pa.Table) -> None:
-    con.register("wanted", wanted)
-    # Most loads bring nothing new: without a difference no snapshot and no file is made.
+def _replace(con: duckdb.DuckDBPyConnection, table: str, rows: list[dict[str, Any]]) -> None:
+    """Let a table have these rows; one that has them is not written."""
+    schema = con.execute(f"from columns.{table} limit 0").to_arrow_table().schema
+    con.register("wanted", pa.Table.from_pylist(rows, schema))
+    names = ", ".join(schema.names)
     changed = con.execute(
         f"""
-        select count(*) from (
-            (from wanted except select {", ".join(wanted.column_names)} from columns.{table})
-            union all
-            (select {", ".join(wanted.column_names)} from columns.{table} except from wanted)
-        )
+        (from wanted except select {names} from columns.{table})
+        union all
+        (select {names} from columns.{table} except from wanted)
+        limit 1
         """  # noqa: S608 - names of our own
     ).fetchone()
-    if changed and changed[0]:
+    if changed:
         with transaction(con):
             con.execute(f"delete from columns.{table}")  # noqa: S608 - as above
             con.execute(f"insert into columns.{table} by name from wanted")

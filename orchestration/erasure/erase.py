@@ -7,30 +7,26 @@ transaction. Tables that have names with an id are built anew. At last the past 
 written down is marked as done.
 """
 
-import logging
 import time
-from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 
 import duckdb
-import pyarrow as pa
 
 from orchestration.erasure import (
     erased_fields,
+    loaded_files,
     purge,
     raw_rows,
     rebuilt_tables,
-    staged_imports,
+    record,
     targets,
+    unloaded_files,
 )
-from orchestration.erasure import landed_lines as files
-from orchestration.erasure.landed_lines import Bytes, Place
 from orchestration.erasure.remaining_ids import search
 from orchestration.erasure.targets import Mention
 from orchestration.loading import journal, suppressed
-from orchestration.loading.people import USER, Id, People, Person
+from orchestration.loading.people import USER, Id, People
 from orchestration.models.schema_name import refuse_another_name
 from orchestration.recovery.restore import restore_if_behind
 from orchestration.settings import Settings
@@ -38,8 +34,6 @@ from orchestration.warehouse.connection import connect
 from orchestration.warehouse.raw_tables import create_raw_tables
 from orchestration.warehouse.transaction import transaction
 from orchestration.warehouse.writer_lock import writer_lock
-
-log = logging.getLogger(__name__)
 
 SEEN_SECONDS = 1.0
 """After so long every receiver knows who is suppressed: it looks four times a second."""
@@ -85,16 +79,6 @@ class Erased:
             "Out of reach: backups, copies made with SQL, tables of your own models until you "
             "build them anew, and events that wait at their senders"
         )
-
-
-@dataclass
-class _Found:
-    lines: dict[Person, int] = field(default_factory=lambda: defaultdict(int))
-    files: dict[Person, set[str]] = field(default_factory=lambda: defaultdict(set))
-
-    def add(self, person: Person, file: str, lines: int = 1) -> None:
-        self.lines[person] += lines
-        self.files[person].add(file)
 
 
 def forget(settings: Settings, ids: Iterable[Id], *, suppress: bool = True) -> Erased:
@@ -145,14 +129,17 @@ def forget_notified(settings: Settings) -> Erased:
 
 def _erase(settings: Settings, ids: set[Id]) -> Erased:
     landing = settings.landing
-    files.wait_for_open_files(landing, settings.seal_seconds + SEALED_SECONDS)
+    unloaded_files.wait_for_open_files(landing, settings.seal_seconds + SEALED_SECONDS)
+    wanted = {entry.person for entry in suppressed.to_be_done(landing)}
+    people = People(suppressed.key_of(landing), wanted, ids)
     with writer_lock(settings):
-        wanted = {entry.person for entry in suppressed.to_be_done(landing)}
-        people = People(suppressed.key_of(landing), wanted, ids)
         with connect(settings) as con:
             create_raw_tables(con)
             refuse_another_name(con, settings)  # of whose tables nobody would be erased
-            people = _with_ids(con, people)
+            if people.people - {
+                people.person(one) for one in ids
+            }:  # begun before: nobody says them
+                people = people.knowing(targets.recover_ids(con, people))
             done = _erase_people(con, settings, people)
         to_build = rebuilt_tables.marks(landing)
     if to_build:
@@ -161,7 +148,7 @@ def _erase(settings: Settings, ids: set[Id]) -> Erased:
         done.catalogs = purge.sweep(settings)
         done.found = search(settings, people) if _are_few(people) else []
         with connect(settings, read_only=True) as con:
-            suppressed.finish(landing, _erasures(con))
+            record.finish(con, landing)
     return done
 
 
@@ -170,66 +157,27 @@ def _are_few(people: People) -> bool:
     return len(people.ids) <= MOST_SOUGHT
 
 
-def _with_ids(con: duckdb.DuckDBPyConnection, people: People) -> People:
-    """Where nobody gave an id, as the erasure was begun before, look for it."""
-    known = {people.person(one) for one in people.ids}
-    return people.knowing(targets.recover_ids(con, people)) if people.people - known else people
-
-
 def _erase_people(con: duckdb.DuckDBPyConnection, settings: Settings, people: People) -> Erased:
     """Take people out of files and rows, and mark the tables with names that hold an id."""
     landing = settings.landing
-    found = _Found()
     journal.catch_up(con, landing)
-    files.settle(con, landing)
-    files.remove_leftovers(landing)
-    targets.find(con, people, found.add)
+    loaded_files.settle(con, landing)
+    unloaded_files.remove_leftovers(landing)
+    found = targets.find(con, people)
     mentions = targets.mentions(con, people) if _are_few(people) else []
-    staged_imports.blank_staged(landing, people, found.add)
-    files.blank_waiting(landing, people, found.add)
-    changed: dict[Place, Bytes] = {}
-    for lines in files.erased_lines(con):
-        changed |= files.blank_loaded(landing, lines)
-    journal.replace_checksums(
-        landing, {f"{place.call}/{place.name}": one.sha256 for place, one in changed.items()}
-    )
+    found += unloaded_files.blank_staged(landing, people)
+    found += unloaded_files.blank_waiting(landing, people)
+    changed = loaded_files.blank_loaded(con, landing)
+    journal.replace_checksums(landing, {file: one.sha256 for file, one in changed.items()})
     with transaction(con):
         raw_rows.erase_rows(con, settings, people, changed)
         if calls := erased_fields.names_of_nobody_else(con, people):
             rebuilt_tables.mark(landing, calls)
-        _record(con, people, found)
+        record.note(con, people, found)
     erased_fields.export_fields(con, landing)
     return Erased(
         people=len(people.people),
-        lines=sum(found.lines.values()),
-        files=len(set().union(*found.files.values())),
+        lines=found.total(),
+        files=len({file for _, file in found}),
         mentions=mentions,
     )
-
-
-def _record(con: duckdb.DuckDBPyConnection, people: People, found: _Found) -> None:
-    now = datetime.now(UTC).replace(tzinfo=None)
-    erased = sorted(people.people)
-    con.register(
-        "record",
-        pa.table(
-            {
-                "erased_at": pa.array([now] * len(erased), pa.timestamp("us")),
-                "kind": pa.array([person.kind for person in erased], pa.string()),
-                "hash": pa.array([person.hash for person in erased], pa.string()),
-                "lines": pa.array([found.lines[person] for person in erased], pa.int64()),
-                "files": pa.array([len(found.files[person]) for person in erased], pa.int64()),
-            }
-        ),
-    )
-    con.execute("insert into raw.erasure by name from record")
-    con.unregister("record")
-
-
-def _erasures(con: duckdb.DuckDBPyConnection) -> list[tuple[Person, datetime, int, int]]:
-    return [
-        (Person(kind, digest), erased_at.replace(tzinfo=UTC), lines, in_files)
-        for kind, digest, erased_at, lines, in_files in con.execute(
-            "select kind, hash, erased_at, lines, files from raw.erasure"
-        ).fetchall()
-    ]

@@ -8,39 +8,39 @@ warehouse is made again from the files; so their fields, without any value, are 
 
 import json
 from collections import defaultdict
+from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import NamedTuple
 
 import duckdb
-import msgspec
 import pyarrow as pa
 
 from landed.folders import CALLS, SUPPRESSED
 from orchestration.durable_files import write_whole
 from orchestration.loading.fields import add_fields, known_paths, note_fields
 from orchestration.loading.people import People
+from orchestration.warehouse.raw_tables import COLUMNS
 
 _FILE = "fields.ndjson"
+
+Name = tuple[str | None, tuple[str, ...]]
+"""A field's name: its event, if it has one, and its keys."""
 
 
 def keep_fields(con: duckdb.DuckDBPyConnection, people: People) -> None:
     """Note the fields of the events in `erased`, in an open transaction, before they go."""
-    known = known_paths(con)
     for call in CALLS:
-        con.execute(
+        noted = _fields_of(
+            con,
+            call,
             f"""
-            create or replace temp view usable_events as
             select events.* from raw."{call}" as events
             semi join (from erased where table_name = '{call}') as gone using (file, line)
-            """
+            """,
         )
-        noted = note_fields(con, call, known[call])
-        names = zip(noted["event"].to_pylist(), noted["keys"].to_pylist(), strict=True)
-        is_kept = [not _texts_with_an_id(people, event, keys) for event, keys in names]
+        is_kept = [not _texts_with_an_id(people, *name) for name in _names_in(noted)]
         con.register("noted", noted.filter(pa.array(is_kept, pa.bool_())))
         con.execute("insert into raw.erased_field by name select * from noted")
         con.unregister("noted")
-        con.execute("drop view usable_events")
 
 
 def names_of_nobody_else(con: duckdb.DuckDBPyConnection, people: People) -> list[str]:
@@ -49,65 +49,69 @@ def names_of_nobody_else(con: duckdb.DuckDBPyConnection, people: People) -> list
     Returns:
         The calls that had such names, and so columns or relations called by them.
     """
-    found: dict[str, list[_Name]] = defaultdict(list)
+    found: dict[str, dict[Name, list[str]]] = defaultdict(dict)
     for call, event, keys in con.execute(
         "select distinct call, event, keys from raw.field order by all"
     ).fetchall():
         if texts := _texts_with_an_id(people, event, keys):
-            found[call].append(_Name(event, keys, texts))
+            found[call][event, tuple(keys)] = texts
     return [call for call, names in found.items() if _take_out(con, call, names)]
 
 
-class _Name(NamedTuple):
-    """A field's name, and what of it holds an id."""
-
-    event: str | None
-    keys: list[str]
-    texts: list[str]
-
-
-def _texts_with_an_id(people: People, event: str | None, keys: list[str]) -> list[str]:
+def _texts_with_an_id(people: People, event: str | None, keys: Iterable[str]) -> list[str]:
     """The parts of a field's name in which an id stands for itself: `u` does not in `userId`."""
     texts = [*keys, event] if event is not None else keys
     return [text for text in texts if people.stand_in(text.encode("utf-8", "surrogatepass"))]
 
 
-def _take_out(con: duckdb.DuckDBPyConnection, call: str, names: list[_Name]) -> bool:
-    """Take those names out that no event of a call has any more; return whether there were any."""
-    spelled = {form for name in names for text in name.texts for form in _in_json(text)}
+def _take_out(con: duckdb.DuckDBPyConnection, call: str, names: dict[Name, list[str]]) -> bool:
+    """Take those names out that no event of a call has any more; return whether there were any.
+
+    Args:
+        con: The warehouse, in a transaction.
+        call: The call.
+        names: Names, and what of each holds an id.
+    """
+    spelled = {form for texts in names.values() for text in texts for form in _in_json(text)}
     con.register("spelled", pa.table({"text": pa.array(sorted(spelled), pa.large_string())}))
-    con.register(
-        "named",
-        pa.table(
-            {
-                "event": pa.array([name.event for name in names], pa.large_string()),
-                "keys": pa.array([name.keys for name in names], pa.list_(pa.large_string())),
-            }
-        ),
+    kept = _fields_of(
+        con,
+        call,
+        f'from raw."{call}" where exists (from spelled where contains(payload::varchar, text))',
     )
-    con.execute(
-        f"""
-        create or replace temp view usable_events as
-        from raw."{call}" where exists (from spelled where contains(payload::varchar, text))
-        """
-    )
-    con.register("kept", note_fields(con, call, known_paths(con)[call]))
-    gone = con.execute(
-        """
-        delete from raw.field where call = $1 and exists (
-            from named where named.keys = raw.field.keys
-                and named.event is not distinct from raw.field.event
-        ) and not exists (
-            from kept where kept.keys = raw.field.keys
-                and kept.event is not distinct from raw.field.event
+    con.unregister("spelled")
+    gone = sorted(names.keys() - set(_names_in(kept)), key=str)
+    if gone:
+        events, keys = zip(*gone, strict=True)
+        texts = pa.large_string()
+        con.register(
+            "gone",
+            pa.table({"event": pa.array(events, texts), "keys": pa.array(keys, pa.list_(texts))}),
         )
-        """,
-        [call],
-    ).fetchone()
+        con.execute(
+            """
+            delete from raw.field where call = $1 and exists (
+                from gone where gone.keys = raw.field.keys
+                    and gone.event is not distinct from raw.field.event
+            )
+            """,
+            [call],
+        )
+        con.unregister("gone")
+    return bool(gone)
+
+
+def _fields_of(con: duckdb.DuckDBPyConnection, call: str, events: str) -> pa.Table:
+    """What `note_fields` finds in the events of a call that a query gives."""
+    con.execute(f"create or replace temp view usable_events as {events}")
+    noted = note_fields(con, call, known_paths(con)[call])
     con.execute("drop view usable_events")
-    for table in ("spelled", "named", "kept"):
-        con.unregister(table)
-    return bool(gone and gone[0])
+    return noted
+
+
+def _names_in(noted: pa.Table) -> Iterator[Name]:
+    keys = map(tuple, noted["keys"].to_pylist())
+    return zip(noted["event"].to_pylist(), keys, strict=True)
 
 
 def _in_json(text: str) -> set[str]:
@@ -118,11 +122,9 @@ def _in_json(text: str) -> set[str]:
 
 def export_fields(con: duckdb.DuckDBPyConnection, landing: Path) -> None:
     """Write `raw.erased_field` beside the files, for a warehouse that is made again."""
-    result = con.execute("from raw.erased_field order by all")
-    names = [column[0] for column in result.description or ()]
-    rows = [dict(zip(names, row, strict=True)) for row in result.fetchall()]
-    lines = b"".join(msgspec.json.encode(row) + b"\n" for row in rows)
-    write_whole(landing / SUPPRESSED / _FILE, lines)
+    rows = con.execute("select to_json(f)::varchar from raw.erased_field as f order by all")
+    lines = "".join(f"{line}\n" for (line,) in rows.fetchall())
+    write_whole(landing / SUPPRESSED / _FILE, lines.encode())
 
 
 def bring_back_fields(con: duckdb.DuckDBPyConnection, landing: Path) -> None:
@@ -130,13 +132,9 @@ def bring_back_fields(con: duckdb.DuckDBPyConnection, landing: Path) -> None:
     path = landing / SUPPRESSED / _FILE
     if not path.exists() or con.execute("from raw.erased_field limit 1").fetchone():
         return
-    rows = [msgspec.json.decode(line) for line in path.read_bytes().splitlines()]
-    if not rows:
-        return
-    con.register("kept", pa.Table.from_pylist(rows))
     con.execute(
-        "insert into raw.erased_field by name select * replace "
-        "(first_seen::timestamp as first_seen, last_seen::timestamp as last_seen) from kept"
+        "insert into raw.erased_field by name "
+        "from read_json($1, format => 'newline_delimited', columns => $2)",
+        [str(path), dict(column.split() for column in COLUMNS["raw.erased_field"].split(","))],
     )
-    con.unregister("kept")
-    add_fields(con, [con.execute("from raw.erased_field").fetch_arrow_table()])
+    add_fields(con, [con.execute("from raw.erased_field").to_arrow_table()])

@@ -13,13 +13,14 @@ import pyarrow as pa
 from landed.folders import CALLS, REJECTED
 from orchestration.audit import completeness
 from orchestration.erasure.erased_fields import keep_fields
-from orchestration.erasure.landed_lines import Bytes, Place
-from orchestration.loading.insert import HOUR, highest_load
+from orchestration.erasure.loaded_files import Bytes
+from orchestration.loading.insert import HOUR, IS_RETRY, highest_load
 from orchestration.loading.people import People
 from orchestration.models.first_copy import place
 from orchestration.settings import Settings
 from orchestration.warehouse.catalog import DATABASE, columns_of, tables
 from orchestration.warehouse.raw_tables import WITH_TABLE
+from orchestration.warehouse.rewrite import write_anew
 
 _GONE = "(file, line) in (select (file, line) from erased where table_name = '{table}')"
 
@@ -28,7 +29,7 @@ def erase_rows(
     con: duckdb.DuckDBPyConnection,
     settings: Settings,
     people: People,
-    files: dict[Place, Bytes],
+    files: dict[str, Bytes],
 ) -> None:
     """Take everything in `erased` out of the raw and the final tables; in an open transaction.
 
@@ -36,14 +37,14 @@ def erase_rows(
         con: The warehouse.
         settings: Where the landing folder is.
         people: Whose rows they are.
-        files: What the landed files are that they came in.
+        files: What the landed files are that they came in, by `<call>/<name>`.
     """
     last = highest_load(con)
     hours = _hours(con)
     keep_fields(con, people)
     _erase_from_final_tables(con, settings)
     for table in (*CALLS, REJECTED):
-        write_anew(con, f'raw."{table}"', _GONE.format(table=table))
+        _erase_from(con, f'raw."{table}"', _GONE.format(table=table))
     write_others_anew(con, settings)
     _update_ledger(con, files)
     _update_counts(con)
@@ -83,7 +84,7 @@ def _erase_from_final_tables(con: duckdb.DuckDBPyConnection, settings: Settings)
             group by message_id
             """
         )
-        write_anew(con, table, gone)
+        _erase_from(con, table, gone)
         if con.execute("from orphaned limit 1").fetchone():
             _insert_others(con, table, staged)
 
@@ -100,52 +101,33 @@ def _insert_others(con: duckdb.DuckDBPyConnection, table: str, staged: str) -> N
     )
 
 
-def write_anew(con: duckdb.DuckDBPyConnection, table: str, gone: str) -> None:
-    """Write the files of a table anew that have rows which are to go, or have gone before.
-
-    Args:
-        con: The warehouse, in a transaction.
-        table: Schema and name, quoted.
-        gone: The condition on the rows that go.
-    """
-    paths = {
-        path
-        for (path,) in con.execute(f"select distinct filename from {table} where {gone}").fetchall()
-    }
-    paths |= _with_deleted_rows(con, table)
-    if not paths:
-        return
-    listed = ", ".join("'" + path.replace("'", "''") + "'" for path in sorted(paths))
-    con.execute(
-        f"insert into {table} select * from {table} where filename in ({listed}) and not ({gone})"
-    )
-    con.execute(f"delete from {table} where filename in ({listed})")
-
-
-def _with_deleted_rows(con: duckdb.DuckDBPyConnection, table: str) -> set[str]:
+def _erase_from(con: duckdb.DuckDBPyConnection, table: str, gone: str) -> None:
+    """Write the files of a table anew that have rows which are to go, or have gone before."""
     schema, _, name = table.partition(".")
-    rows = con.execute(
+    deleted = (
         "select data_file from ducklake_list_files($1, $2, schema => $3) "
-        "where delete_file is not null",
-        [DATABASE, name.strip('"'), schema],
-    ).fetchall()
-    return {path for (path,) in rows}
+        "where delete_file is not null"
+    )
+    place = [DATABASE, name.strip('"'), schema]
+    if "filename" in columns_of(con, table):  # of a sender, and it hides the name of the file
+        query = f"{deleted} union select 'some' from {table} where {gone}"
+        if con.execute(query, place).fetchone():
+            write_anew(con, table, None, gone)
+        return
+    query = f"{deleted} union select distinct filename from {table} where {gone}"
+    if paths := [path for (path,) in con.execute(query, place).fetchall()]:
+        write_anew(con, table, paths, gone)
 
 
 def write_others_anew(con: duckdb.DuckDBPyConnection, settings: Settings) -> None:
     """Let deleted rows leave the files of tables that have rows of no single event."""
-    for schema, name in _other_tables(con, settings):
-        write_anew(con, f'{schema}."{name}"', "false")
-
-
-def _other_tables(con: duckdb.DuckDBPyConnection, settings: Settings) -> list[tuple[str, str]]:
-    """Tables that have rows of no single event."""
     done = {("raw", table) for table in (*CALLS, REJECTED)}
     done |= {(settings.schema_name, call) for call in WITH_TABLE}
-    return sorted(tables(con) - done)
+    for schema, name in sorted(tables(con) - done):
+        _erase_from(con, f'{schema}."{name}"', "false")
 
 
-def _update_ledger(con: duckdb.DuckDBPyConnection, files: dict[Place, Bytes]) -> None:
+def _update_ledger(con: duckdb.DuckDBPyConnection, files: dict[str, Bytes]) -> None:
     """Note what the files are now, and how many rows and rejects of each are left.
 
     A record that was rejected and became an event later counts in two lines of the ledger: as
@@ -155,7 +137,7 @@ def _update_ledger(con: duckdb.DuckDBPyConnection, files: dict[Place, Bytes]) ->
         "files",
         pa.table(
             {
-                "file": pa.array([place.name for place in files], pa.large_string()),
+                "file": pa.array([file.partition("/")[2] for file in files], pa.large_string()),
                 "sha256": pa.array([one.sha256 for one in files.values()], pa.string()),
                 "bytes": pa.array([one.size for one in files.values()], pa.int64()),
             }
@@ -166,7 +148,7 @@ def _update_ledger(con: duckdb.DuckDBPyConnection, files: dict[Place, Bytes]) ->
         create or replace temp table ledger as
         with
         entries as (
-            select *, bytes = 0 and rejected < 0 as is_retry from raw.landed_file
+            select *, {IS_RETRY} as is_retry from raw.landed_file
             semi join erased using (file)
         ),
         gone as (
@@ -229,18 +211,15 @@ def _update_counts(con: duckdb.DuckDBPyConnection) -> None:
 
 def _hours(con: duckdb.DuckDBPyConnection) -> set[datetime]:
     """The hours to count again: of what goes, and of other copies of the same messages."""
-    hours = {hour for (hour,) in con.execute("select distinct hour from erased").fetchall()}
-    for call in WITH_TABLE:
-        hours |= {
-            hour
-            for (hour,) in con.execute(
-                f"""
-                select distinct {HOUR} from raw."{call}"
-                where message_id in (select message_id from erased where table_name = '{call}')
-                """
-            ).fetchall()
-        }
-    return hours
+    copies = [
+        f"""
+        select {HOUR} from raw."{call}"
+        where message_id in (select message_id from erased where table_name = '{call}')
+        """
+        for call in WITH_TABLE
+    ]
+    rows = con.execute(" union ".join(["select hour from erased", *copies])).fetchall()
+    return {hour for (hour,) in rows}
 
 
 def _count_again(

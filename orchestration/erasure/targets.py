@@ -1,39 +1,18 @@
 """What of the warehouse is some people's: their rows in the raw tables, in the table `erased`."""
 
-from collections.abc import Callable, Iterator
-from typing import Any, NamedTuple
+from collections.abc import Callable
+from typing import NamedTuple
 
 import duckdb
 import pyarrow as pa
+from duckdb.func import PythonUDFType
 
 from landed.folders import CALLS, REJECTED
 from landed.ids import KINDS, SHOWN_NUL
 from orchestration.loading.insert import HOUR, UNKNOWN
-from orchestration.loading.people import Id, People, Person
-from orchestration.warehouse.catalog import DATABASE
+from orchestration.loading.people import Found, Id, People, Person
 
-_AT_ONCE = 1_000
 _NAMED = 5
-
-_ERASED = pa.schema(
-    {
-        "table_name": pa.string(),
-        "file": pa.large_string(),
-        "line": pa.int64(),
-        "load_id": pa.int64(),
-        "call": pa.string(),
-        "source": pa.large_string(),
-        "hour": pa.timestamp("us"),
-        "message_id": pa.large_string(),
-    }
-)
-_COLUMNS = f"""
-    file, line, load_id, coalesce(source, '{UNKNOWN}'), {HOUR}, message_id
-"""
-
-
-Note = Callable[[Person, str], None]
-"""Told whose a line is, and of which file."""
 
 
 class Mention(NamedTuple):
@@ -50,48 +29,60 @@ def recover_ids(con: duckdb.DuckDBPyConnection, people: People) -> set[Id]:
 
     Every id there is hashed: this is for an erasure that was cut short, whose ids nobody gives.
     """
-    found = set(people.ids)
+    found: set[Id] = set()
     for call in CALLS:
         for field, kinds in KINDS.items():
-            con.execute(f"select distinct payload ->> '$.{field}' from raw.\"{call}\"")
-            for (text,) in _rows(con):
-                found |= {
-                    one
-                    for kind in kinds
-                    if text is not None and people.whose([one := Id(kind, text)])
-                }
+            rows = con.execute(f"select distinct payload ->> '$.{field}' from raw.\"{call}\"")
+            for (text,) in iter(rows.fetchone, None):
+                ids = [Id(kind, text) for kind in kinds if text is not None]
+                found.update(one for one in ids if people.whose([one]))
     return found
 
 
-def find(con: duckdb.DuckDBPyConnection, people: People, note: Note) -> None:
-    """Fill the temporary table `erased` with the rows of people.
+def find(con: duckdb.DuckDBPyConnection, people: People) -> Found:
+    """Fill the temporary table `erased` with the rows of people, in one pass over each table.
 
     Args:
         con: The warehouse.
         people: Who; of all that have rows the ids are known.
-        note: Told of each line whose it is, and of which file.
+
+    Returns:
+        Whose lines there are, and in which file.
     """
-    con.register("empty", _ERASED.empty_table())
-    con.execute("create or replace temp table erased as from empty")
-    con.unregister("empty")
-    # a connection of its own, so that rows can be read while others are written down
-    with con.cursor() as reader:
-        reader.execute(f"use {DATABASE}")
-        reader.register("ids", _ids_table(people))
-        for call in CALLS:
-            reader.execute(
-                f"select {_COLUMNS}, '{call}', payload::varchar from raw.\"{call}\" where {_MAY_BE}"
-            )
-            events = (
-                (row, people.of_event(str(row[-1]).encode("utf-8", "surrogatepass")))
-                for row in _rows(reader)
-            )
-            _add(con, call, events, note)
-        reader.execute(
-            f"select {_COLUMNS}, coalesce(call, '{UNKNOWN}'), body from raw.rejected "
-            "where body is not null"
+    _add_function(con, "people_of_event", people.of_event)
+    _add_function(con, "people_of_body", people.of_body)
+    _register_ids(con, people)
+    events = [
+        f"""
+        select *, '{call}' as table_name, '{call}' as call,
+            people_of_event(encode(payload::varchar)) as people
+        from raw."{call}" where {_MAY_BE}
+        """
+        for call in CALLS
+    ]
+    con.execute(
+        f"""
+        create or replace temp table erased as
+        select
+            table_name, file, line, load_id, coalesce(call, '{UNKNOWN}') as call,
+            coalesce(source, '{UNKNOWN}') as source, {HOUR} as hour, message_id, people
+        from (
+            {" union all by name ".join(events)}
+            union all by name
+            select *, '{REJECTED}' as table_name, people_of_body(body) as people
+            from raw.rejected where body is not null
         )
-        _add(con, REJECTED, ((row, people.of_body(row[-1])) for row in _rows(reader)), note)
+        where len(people) > 0
+        """
+    )
+    con.unregister("ids")
+    counts = con.execute(
+        """
+        select person.kind, person.hash, file, count(*)
+        from (select unnest(people) as person, file from erased) group by all
+        """
+    ).fetchall()
+    return Found({(Person(kind, digest), file): lines for kind, digest, file, lines in counts})
 
 
 def _may_be(field: str, kinds: tuple[str, ...]) -> str:
@@ -107,55 +98,36 @@ def _may_be(field: str, kinds: tuple[str, ...]) -> str:
 _MAY_BE = " or ".join(_may_be(field, kinds) for field, kinds in KINDS.items())
 
 
-def _rows(con: duckdb.DuckDBPyConnection) -> Iterator[tuple[Any, ...]]:
-    """The rows of a query, a few at a time."""
-    while rows := con.fetchmany(_AT_ONCE):
-        yield from rows
-
-
-def _add(
-    con: duckdb.DuckDBPyConnection,
-    table: str,
-    rows: Iterator[tuple[tuple[Any, ...], set[Person]]],
-    note: Note,
+def _add_function(
+    con: duckdb.DuckDBPyConnection, name: str, whose: Callable[[bytes], set[Person]]
 ) -> None:
-    """Add those rows that are somebody's, a few at a time."""
-    found = []
-    for row, whose in rows:
-        for person in whose:
-            note(person, row[0])
-        if whose:
-            file, line, load_id, source, hour, message_id, call, _ = row
-            found.append((table, file, line, load_id, call, source, hour, message_id))
-        if len(found) >= _AT_ONCE:
-            _insert(con, found)
-            found = []
-    if found:
-        _insert(con, found)
+    """Let SQL ask whose some bytes are."""
+    gives = pa.list_(pa.struct({"kind": pa.string(), "hash": pa.string()}))
 
+    def of_values(values: pa.ChunkedArray) -> pa.Array:
+        people = [[person._asdict() for person in whose(one)] for one in values.to_pylist()]
+        return pa.array(people, gives)
 
-def _insert(con: duckdb.DuckDBPyConnection, rows: list[tuple[Any, ...]]) -> None:
-    columns = zip(*rows, strict=True)
-    arrays = [pa.array(c, field.type) for c, field in zip(columns, _ERASED, strict=True)]
-    con.register("batch", pa.table(arrays, _ERASED))
-    con.execute("insert into erased from batch")
-    con.unregister("batch")
-
-
-def _ids_table(people: People) -> pa.Table:
-    ids = sorted(people.ids)
-    return pa.table(
-        {
-            "kind": pa.array([one.kind for one in ids], pa.string()),
-            "text": pa.array([one.text for one in ids], pa.large_string()),
-        }
+    con.create_function(
+        name,
+        of_values,
+        ["blob"],
+        "struct(kind varchar, hash varchar)[]",
+        type=PythonUDFType.ARROW,
     )
+
+
+def _register_ids(con: duckdb.DuckDBPyConnection, people: People) -> None:
+    ids = list(people.ids)
+    kinds = pa.array([one.kind for one in ids], pa.string())
+    texts = pa.array([one.text for one in ids], pa.large_string())
+    con.register("ids", pa.table({"kind": kinds, "text": texts}))
 
 
 def mentions(con: duckdb.DuckDBPyConnection, people: People) -> list[Mention]:
     """Events that hold an id of these people anywhere and are not in `erased`."""
     found = []
-    con.register("ids", _ids_table(people))
+    _register_ids(con, people)
     for call in CALLS:
         row = con.execute(
             f"""

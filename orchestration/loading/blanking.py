@@ -3,12 +3,11 @@
 A file is written aside, synced and renamed, so that it is there as it was or as it will be.
 """
 
-from collections import Counter
 from collections.abc import Collection
 from pathlib import Path
 
 from orchestration.durable_files import write_whole
-from orchestration.loading.people import People, Person
+from orchestration.loading.people import Found, People
 
 
 def blank(data: bytes, numbers: Collection[int]) -> bytes:
@@ -19,23 +18,26 @@ def blank(data: bytes, numbers: Collection[int]) -> bytes:
     return b"\n".join(lines)
 
 
-def lines_of(people: People, data: bytes) -> dict[int, set[Person]]:
-    """The lines of a landed file that are some people's: number → whose."""
-    return {
-        number: whose
-        for number, line in enumerate(data.split(b"\n"), start=1)
-        if line and (whose := people.of_line(line))
-    }
-
-
-def blank_people(path: Path, people: People) -> Counter[Person]:
+def blank_people(
+    path: Path, people: People, *, name: str | None = None, aside: Path | None = None
+) -> Found:
     """Take the lines of some people out of a landed file.
 
+    Args:
+        path: The file.
+        people: Who.
+        name: What it is called in what is returned; its own name if not given.
+        aside: Where it is written anew; beside it if not given.
+
     Returns:
-        How many lines of each there were.
+        Whose lines there were.
     """
-    data = path.read_bytes()
-    found = lines_of(people, data)
+    lines = path.read_bytes().split(b"\n")
+    found = Found()
+    for place, line in enumerate(lines):
+        if line and (whose := people.of_line(line)):
+            found.update((person, name or path.name) for person in whose)
+            lines[place] = b""
     if found:
-        write_whole(path, blank(data, found))
-    return Counter(person for whose in found.values() for person in whose)
+        write_whole(path, b"\n".join(lines), aside)
+    return found

@@ -8,7 +8,6 @@ column a field becomes is placed later (orchestration/columns/).
 import logging
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import lru_cache
 from typing import Any, NamedTuple
@@ -59,24 +58,25 @@ class _InexactError(Exception):
     """Elements of an array have different types, and the structure does not say which."""
 
 
-@dataclass
-class Seen:
+class Seen(NamedTuple):
     """How often something was seen, and when and where first."""
 
-    count: int
+    copies: int
     first: tuple[int, str, int]
     """Load, file and line."""
     first_seen: datetime
     last_seen: datetime
     last_load_id: int
 
-    def add(self, other: "Seen") -> None:
-        """Count what was seen elsewhere too."""
-        self.count += other.count
-        self.first = min(self.first, other.first)
-        self.first_seen = min(self.first_seen, other.first_seen)
-        self.last_seen = max(self.last_seen, other.last_seen)
-        self.last_load_id = max(self.last_load_id, other.last_load_id)
+    def plus(self, other: "Seen") -> "Seen":
+        """What was seen here and elsewhere."""
+        return Seen(
+            self.copies + other.copies,
+            min(self.first, other.first),
+            min(self.first_seen, other.first_seen),
+            max(self.last_seen, other.last_seen),
+            max(self.last_load_id, other.last_load_id),
+        )
 
 
 class Field(NamedTuple):
@@ -127,10 +127,7 @@ def note_fields(con: duckdb.DuckDBPyConnection, call: str, known: set[Keys]) -> 
                     continue
                 known.add(keys)
             field = Field(name, keys, kind)
-            if field in seen:
-                seen[field].add(times)
-            else:
-                seen[field] = replace(times)
+            seen[field] = seen[field].plus(times) if field in seen else times
     return _table(call, seen)
 
 
@@ -169,10 +166,8 @@ def _observed(con: duckdb.DuckDBPyConnection, *, is_named: bool) -> Iterator[Obs
             continue
         for key, part in members:
             place = (name if key in _OF_AN_EVENT else None, key, part)
-            if place in parts:
-                parts[place].add(Seen(*times))
-            else:
-                parts[place] = Seen(*times)
+            seen = Seen(*times)
+            parts[place] = parts[place].plus(seen) if place in parts else seen
     # those seen first come first: they are listed where not all can be
     for (name, key, part), seen in sorted(parts.items(), key=lambda item: item[1].first):
         yield name, key, _fields_of(key, part), seen
@@ -324,22 +319,27 @@ def add_fields(con: duckdb.DuckDBPyConnection, noted: list[pa.Table]) -> None:
     con.execute("drop table merged")
 
 
+_NOTED = pa.schema(
+    {
+        "call": pa.string(),
+        "event": pa.large_string(),
+        "path": pa.large_string(),
+        "keys": pa.list_(pa.large_string()),
+        "type": pa.string(),
+        "count": pa.int64(),
+        "first_load_id": pa.int64(),
+        "first_file": pa.string(),
+        "first_line": pa.int64(),
+        "first_seen": pa.timestamp("us"),
+        "last_seen": pa.timestamp("us"),
+        "last_load_id": pa.int64(),
+    }
+)
+
+
 def _table(call: str, seen: dict[Field, Seen]) -> pa.Table:
-    fields = list(seen)
-    times = list(seen.values())
-    return pa.table(
-        {
-            "call": pa.array([call] * len(fields), pa.string()),
-            "event": pa.array([field.event for field in fields], pa.large_string()),
-            "path": pa.array([path_text(field.keys) for field in fields], pa.large_string()),
-            "keys": pa.array([field.keys for field in fields], pa.list_(pa.large_string())),
-            "type": pa.array([field.type for field in fields], pa.string()),
-            "count": pa.array([seen.count for seen in times], pa.int64()),
-            "first_seen": pa.array([seen.first_seen for seen in times], pa.timestamp("us")),
-            "last_seen": pa.array([seen.last_seen for seen in times], pa.timestamp("us")),
-            "first_load_id": pa.array([seen.first[0] for seen in times], pa.int64()),
-            "first_file": pa.array([seen.first[1] for seen in times], pa.string()),
-            "first_line": pa.array([seen.first[2] for seen in times], pa.int64()),
-            "last_load_id": pa.array([seen.last_load_id for seen in times], pa.int64()),
-        }
+    rows = (
+        (call, event, path_text(keys), keys, kind, count, *first, *when)
+        for (event, keys, kind), (count, first, *when) in seen.items()
     )
+    return pa.Table.from_pylist([dict(zip(_NOTED.names, row, strict=True)) for row in rows], _NOTED)

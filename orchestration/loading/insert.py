@@ -1,9 +1,10 @@
 """What a load writes: rows, rejects, counts and ledger lines of some files, in one transaction."""
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
-from itertools import chain
+from operator import attrgetter
+from typing import Any
 
 import duckdb
 import pyarrow as pa
@@ -15,31 +16,11 @@ from orchestration.warehouse.catalog import number
 from orchestration.warehouse.transaction import transaction
 
 _TEXT = pa.large_string()
-_EVENT_SCHEMA = pa.schema(
-    {
-        "message_id": _TEXT,
-        "received_at": _TEXT,
-        "sent_at": _TEXT,
-        "source": _TEXT,
-        "payload": _TEXT,
-        "load_id": pa.int64(),
-        "file": _TEXT,
-        "line": pa.int64(),
-    }
-)
+_PLACE = {"line": pa.int64(), "load_id": pa.int64(), "file": _TEXT}
+_KNOWN = dict.fromkeys(("message_id", "received_at", "sent_at", "source"), _TEXT)
+_EVENT_SCHEMA = pa.schema(_KNOWN | {"payload": _TEXT} | _PLACE)
 _REJECT_SCHEMA = pa.schema(
-    {
-        "message_id": _TEXT,
-        "received_at": _TEXT,
-        "sent_at": _TEXT,
-        "source": _TEXT,
-        "call": _TEXT,
-        "reason": _TEXT,
-        "body": pa.large_binary(),
-        "load_id": pa.int64(),
-        "file": _TEXT,
-        "line": pa.int64(),
-    }
+    _KNOWN | {"call": _TEXT, "reason": _TEXT, "body": pa.large_binary()} | _PLACE
 )
 
 _STAMP = "[1-9]" + "###-##-##T##:##:##.######Z".replace("#", "[0-9]")
@@ -56,6 +37,9 @@ takes `infinity` for a time. The cast to timestamp takes 24 for an hour, which n
 # A line whose checksum holds is what the receiver wrote; that DuckDB can read it too is proved
 # here, so that no event can ever stop a model downstream.
 _USABLE = f"json_valid(payload) and {RECEIVED_AT} is not null"
+
+IS_RETRY = "bytes = 0 and rejected < 0"
+"""Of a line of the ledger: it is of rejected records of a file that became events later."""
 
 UNKNOWN = "unknown"
 """The call or source, in counts, of what does not say."""
@@ -81,28 +65,33 @@ def insert_files(
         File → how many of its lines looked whole, but are not usable by the warehouse.
     """
     with transaction(con):
-        unusable: Counter[str] = Counter()
-        notes = FieldNotes(con)
-        for call in CALLS:
-            of_call = [contents for contents in portion if contents.file.call == call]
-            unusable += insert_events(con, call, of_call, notes)
-        notes.add()
+        unusable = insert_events(con, portion)
         _insert_rejects(con, portion)
         _insert_ledger(con, portion, unusable, loaded_at)
     return unusable
 
 
-def insert_events(
-    con: duckdb.DuckDBPyConnection, call: str, portion: list[Contents], notes: FieldNotes
-) -> Counter[str]:
-    """Insert the events of one call; what DuckDB cannot read goes to the rejects.
+def insert_events(con: duckdb.DuckDBPyConnection, portion: list[Contents]) -> Counter[str]:
+    """Insert the events of some files; what DuckDB cannot read goes to the rejects.
 
-    The fields they have are noted.
+    The fields they have are noted. In an open transaction.
 
     Returns:
         How many lines of each file went there.
     """
-    if not any(contents.lines.line for contents in portion):
+    unusable: Counter[str] = Counter()
+    notes = FieldNotes(con)
+    for call in CALLS:
+        of_call = [contents for contents in portion if contents.file.call == call]
+        unusable += _insert_events_of(con, call, of_call, notes)
+    notes.add()
+    return unusable
+
+
+def _insert_events_of(
+    con: duckdb.DuckDBPyConnection, call: str, portion: list[Contents], notes: FieldNotes
+) -> Counter[str]:
+    if not any(contents.lines for contents in portion):
         return Counter()
     con.register("events", events_table(portion))
     # A view, not a table: the rows stay in Arrow's memory, and are read by two statements.
@@ -143,7 +132,7 @@ def insert_events(
 
 
 def _insert_rejects(con: duckdb.DuckDBPyConnection, portion: list[Contents]) -> None:
-    if not any(contents.rejects.line for contents in portion):
+    if not any(contents.rejects for contents in portion):
         return
     con.register("rejects", rejects_table(portion))
     con.execute(
@@ -176,58 +165,48 @@ def _insert_ledger(
     unusable: Counter[str],
     loaded_at: Mapping[int, datetime],
 ) -> None:
-    ledger = pa.table(
+    ledger = [
         {
-            "file": [contents.file.name for contents in portion],
-            "call": [contents.file.call for contents in portion],
-            "bytes": [contents.bytes for contents in portion],
-            "sha256": [contents.sha256 for contents in portion],
-            "rows": [
-                len(contents.lines.line) - unusable[contents.file.name] for contents in portion
-            ],
-            "rejected": [
-                len(contents.rejects.line) + unusable[contents.file.name] for contents in portion
-            ],
-            "load_id": [contents.load_id for contents in portion],
-            "loaded_at": pa.array(
-                [loaded_at[contents.load_id] for contents in portion], pa.timestamp("us")
-            ),
+            "file": one.file.name,
+            "call": one.file.call,
+            "bytes": one.bytes,
+            "sha256": one.sha256,
+            "rows": len(one.lines) - unusable[one.file.name],
+            "rejected": len(one.rejects) + unusable[one.file.name],
+            "load_id": one.load_id,
+            "loaded_at": loaded_at[one.load_id],
         }
-    )
-    con.register("ledger", ledger)
+        for one in portion
+    ]
+    con.register("ledger", pa.Table.from_pylist(ledger))
     con.execute("insert into raw.landed_file by name from ledger")
     con.unregister("ledger")
 
 
-def _table(portion: list[Contents], part: str, schema: pa.Schema) -> pa.Table:
-    """The `lines` or `rejects` of several files as one Arrow table, with their file's name."""
-    counted = [(contents, len(getattr(contents, part).line)) for contents in portion]
-    of_file = {
-        "file": lambda contents: contents.file.name,
-        "load_id": lambda contents: contents.load_id,
-    }
-    columns = {}
-    for name in schema.names:
-        if name in of_file:
-            values = chain.from_iterable(
-                [of_file[name](contents)] * count for contents, count in counted
-            )
-        else:
-            values = chain.from_iterable(
-                getattr(getattr(contents, part), name) for contents in portion
-            )
-        columns[name] = list(values)
-    return pa.table(columns, schema=schema)
-
-
 def events_table(portion: list[Contents]) -> pa.Table:
-    """The good lines of several files, each with its file's name."""
-    return _table(portion, "lines", _EVENT_SCHEMA)
+    """The good lines of several files, each with its load and its file's name."""
+    return _table(portion, _EVENT_SCHEMA, attrgetter("lines"))
 
 
 def rejects_table(portion: list[Contents]) -> pa.Table:
-    """What cannot be used of several files, each with its file's name."""
-    return _table(portion, "rejects", _REJECT_SCHEMA)
+    """What cannot be used of several files, each with its load and its file's name."""
+    return _table(portion, _REJECT_SCHEMA, attrgetter("rejects"))
+
+
+def _table(
+    portion: list[Contents], schema: pa.Schema, lines_of: Callable[[Contents], list[Any]]
+) -> pa.Table:
+    return table_of(
+        [(*line, one.load_id, one.file.name) for one in portion for line in lines_of(one)], schema
+    )
+
+
+def table_of(rows: list[tuple[Any, ...]], schema: pa.Schema) -> pa.Table:
+    """Rows as an Arrow table."""
+    columns = list(zip(*rows, strict=True)) or [()] * len(schema)
+    return pa.table(
+        [pa.array(column, of.type) for column, of in zip(columns, schema, strict=True)], schema
+    )
 
 
 def known_checksums(con: duckdb.DuckDBPyConnection, names: list[str]) -> dict[str, str]:

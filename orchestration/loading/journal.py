@@ -16,6 +16,7 @@ import msgspec
 
 from landed.folders import CALLS
 from orchestration.durable_files import make_folder, sync_folder, write_whole
+from orchestration.loading.insert import IS_RETRY
 
 FOLDER = "loads"
 
@@ -98,11 +99,11 @@ def _whole_lines(path: Path) -> list[bytes]:
 
 def _from_ledger(con: duckdb.DuckDBPyConnection, after: int) -> Iterator[JournaledLoad]:
     rows = con.execute(
-        """
-        select load_id, loaded_at, call, file, sha256, bytes = 0 and rejected < 0
+        f"""
+        select load_id, loaded_at, call, file, sha256, {IS_RETRY}
         from raw.landed_file where load_id > $1
         order by load_id, call, file
-        """,
+        """,  # noqa: S608 - our own words
         [after],
     ).fetchall()
     loads: dict[int, JournaledLoad] = {}

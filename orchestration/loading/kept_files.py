@@ -6,13 +6,13 @@ from collections.abc import Collection, Iterator
 from pathlib import Path
 
 from orchestration.loading.archive import (
+    LOADED,
     DamagedArchiveError,
     archives_of_hour,
     hour_of,
     read_archive,
 )
 from orchestration.loading.landed_file import LandedFile
-from orchestration.loading.load import LOADED
 
 log = logging.getLogger(__name__)
 

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import NamedTuple
 
 import msgspec
 
@@ -35,39 +36,28 @@ class LandedFile:
         return f"{self.call}/{self.name}"
 
 
-@dataclass
-class Lines:
-    """Columns of one file's good lines, all of the same length."""
+class Line(NamedTuple):
+    """A good line: an event, and what is known of it."""
 
-    message_id: list[str] = field(default_factory=list)
-    received_at: list[str] = field(default_factory=list)
-    sent_at: list[str | None] = field(default_factory=list)
-    source: list[str] = field(default_factory=list)
-    payload: list[str] = field(default_factory=list)
-    line: list[int] = field(default_factory=list)
+    message_id: str
+    received_at: str
+    sent_at: str | None
+    source: str
+    payload: str
+    line: int
 
 
-@dataclass
-class Rejects:
-    """Columns of what cannot be used: rejected by the receiver, or damaged since."""
+class Reject(NamedTuple):
+    """What cannot be used: rejected by the receiver, or damaged since."""
 
-    message_id: list[str | None] = field(default_factory=list)
-    received_at: list[str | None] = field(default_factory=list)
-    sent_at: list[str | None] = field(default_factory=list)
-    source: list[str | None] = field(default_factory=list)
-    call: list[str | None] = field(default_factory=list)
-    reason: list[str] = field(default_factory=list)
-    body: list[bytes] = field(default_factory=list)
-    line: list[int] = field(default_factory=list)
-
-    def add_damaged(self, call: str | None, reason: str, body: bytes, line: int) -> None:
-        """Keep a line that is not what the receiver wrote."""
-        for unknown in (self.message_id, self.received_at, self.sent_at, self.source):
-            unknown.append(None)
-        self.call.append(call)
-        self.reason.append(reason)
-        self.body.append(body)
-        self.line.append(line)
+    message_id: str | None
+    received_at: str | None
+    sent_at: str | None
+    source: str | None
+    call: str | None
+    reason: str
+    body: bytes
+    line: int
 
 
 @dataclass
@@ -77,8 +67,8 @@ class Contents:
     file: LandedFile
     bytes: int
     sha256: str
-    lines: Lines
-    rejects: Rejects
+    lines: list[Line] = field(default_factory=list)
+    rejects: list[Reject] = field(default_factory=list)
     load_id: int = 0
     """The load that takes it, once one does."""
 
@@ -140,16 +130,20 @@ def parse(file: LandedFile, data: bytes) -> Contents:
         Its lines, and apart from them those that cannot be used, each with its reason. No damage
         to one line touches another, and an empty line is none, but counts.
     """
-    contents = Contents(file, len(data), hashlib.sha256(data).hexdigest(), Lines(), Rejects())
-    add = _add_rejected if file.call == REJECTED else _add_event
+    contents = Contents(file, len(data), hashlib.sha256(data).hexdigest())
+    is_rejected = file.call == REJECTED
     for number, line in enumerate(data.split(b"\n"), start=1):
         if not line:
             continue
         try:
-            add(contents, line, number)
+            if is_rejected:
+                contents.rejects.append(_reject(line, number))
+            else:
+                contents.lines.append(_event(line, number))
         except DamagedLineError as damage:
-            call = None if file.call == REJECTED else file.call
-            contents.rejects.add_damaged(call, str(damage), line, number)
+            call = None if is_rejected else file.call
+            unknown = (None, None, None, None)
+            contents.rejects.append(Reject(*unknown, call, str(damage), line, number))
     return contents
 
 
@@ -163,7 +157,7 @@ def _covered(line: bytes) -> bytes:
     return covered
 
 
-def _add_event(contents: Contents, line: bytes, number: int) -> None:
+def _event(line: bytes, number: int) -> Line:
     covered = _covered(line)
     head, found, payload = covered.partition(PAYLOAD)
     if not found or not payload.endswith(b"}"):
@@ -172,33 +166,35 @@ def _add_event(contents: Contents, line: bytes, number: int) -> None:
     if is_too_deep(payload):
         raise DamagedLineError("too_deep")
     try:
-        envelope = _envelope.decode(b"{" + head[1:] + b"}")
+        known = _envelope.decode(b"{" + head[1:] + b"}")
         text = payload.decode()
     except (msgspec.DecodeError, UnicodeDecodeError):
         raise DamagedLineError("no_envelope") from None
-    lines = contents.lines
-    lines.message_id.append(without_nul(envelope.message_id))
-    lines.received_at.append(envelope.received_at)
-    lines.sent_at.append(envelope.sent_at and without_nul(envelope.sent_at))
-    lines.source.append(envelope.source)
-    lines.payload.append(text)
-    lines.line.append(number)
+    return Line(
+        without_nul(known.message_id),
+        known.received_at,
+        known.sent_at and without_nul(known.sent_at),
+        known.source,
+        text,
+        number,
+    )
 
 
-def _add_rejected(contents: Contents, line: bytes, number: int) -> None:
+def _reject(line: bytes, number: int) -> Reject:
     try:
-        envelope = _rejected_envelope.decode(b"{" + _covered(line)[1:])
+        known = _rejected_envelope.decode(b"{" + _covered(line)[1:])
     except (msgspec.DecodeError, UnicodeDecodeError):
         raise DamagedLineError("no_envelope") from None
-    rejects = contents.rejects
-    rejects.message_id.append(envelope.message_id and without_nul(envelope.message_id))
-    rejects.received_at.append(envelope.received_at)
-    rejects.sent_at.append(envelope.sent_at and without_nul(envelope.sent_at))
-    rejects.source.append(envelope.source)
-    rejects.call.append(envelope.call)
-    rejects.reason.append(envelope.reason)
-    rejects.body.append(envelope.body)
-    rejects.line.append(number)
+    return Reject(
+        known.message_id and without_nul(known.message_id),
+        known.received_at,
+        known.sent_at and without_nul(known.sent_at),
+        known.source,
+        known.call,
+        known.reason,
+        known.body,
+        number,
+    )
 
 
 def without_nul(text: str) -> str:

@@ -15,6 +15,7 @@ from landed.errors import ReportedError
 from landed.folders import FOLDERS
 from orchestration.durable_files import make_folder
 from orchestration.loading import journal, landed_file, pending_models
+from orchestration.loading.archive import LOADED
 from orchestration.loading.blanking import blank_people
 from orchestration.loading.insert import highest_load, insert_files, known_checksums
 from orchestration.loading.landed_file import Contents, LandedFile
@@ -26,8 +27,6 @@ from orchestration.warehouse.raw_tables import create_raw_tables
 from orchestration.warehouse.writer_lock import writer_lock
 
 log = logging.getLogger(__name__)
-
-LOADED = "loaded"
 
 MAX_FILES = 2_000
 """Files in one transaction at most, however small they are."""
@@ -59,9 +58,8 @@ class Loaded:
         self.files += len(portion)
         self.rejected += unusable.total()
         for contents in portion:
-            lines = len(contents.lines.line)
-            self.rows[contents.file.call] += lines - unusable[contents.file.name]
-            self.rejected += len(contents.rejects.line)
+            self.rows[contents.file.call] += len(contents.lines) - unusable[contents.file.name]
+            self.rejected += len(contents.rejects)
 
 
 def load(
@@ -113,23 +111,18 @@ def refuse_if_behind(con: duckdb.DuckDBPyConnection, settings: Settings) -> int:
     Raises:
         WarehouseBehindError: it lacks some.
     """
-    last = highest_load(con)
-    if _lacks_loads(last, settings.landing):
+    if is_behind(con, settings.landing):
         raise WarehouseBehindError(
             f"The warehouse at {settings.catalog} lacks loads that are in the journal "
             f"{settings.landing / journal.FOLDER}. Nothing was changed; `make load` and "
             "Dagster's runs load them again from the files."
         )
-    return last
+    return highest_load(con)
 
 
 def is_behind(con: duckdb.DuckDBPyConnection, landing: Path) -> bool:
     """Whether the warehouse lacks loads that the journal has."""
-    return _lacks_loads(highest_load(con), landing)
-
-
-def _lacks_loads(last: int, landing: Path) -> bool:
-    return is_restoring(landing) or last < journal.last_load(landing)
+    return is_restoring(landing) or highest_load(con) < journal.last_load(landing)
 
 
 def is_restoring(landing: Path) -> bool:
@@ -212,11 +205,6 @@ def _drop_suppressed(suppressed: People, files: list[LandedFile]) -> None:
             dropped += blank_people(file.path, suppressed).total()
     if dropped:
         log.info("%d events of people who are suppressed were not loaded", dropped)
-
-
-def next_load_id(con: duckdb.DuckDBPyConnection, landing: Path) -> int:
-    """The number of the load that begins: no load ever had it."""
-    return max(highest_load(con), journal.last_load(landing)) + 1
 
 
 def move_to_loaded(landing: Path, file: LandedFile) -> None:

@@ -10,6 +10,7 @@ import json
 import re
 import zlib
 from base64 import b64decode
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from typing import Any, NamedTuple
@@ -20,8 +21,10 @@ import msgspec
 from landed.ids import ANONYMOUS, IN_BYTES, KINDS, SHOWN_NUL, USER, text_of, written_ids
 from landed.line import PAYLOAD
 
-__all__ = ["ANONYMOUS", "USER", "Id", "People", "Person", "hash_of", "ids_of_event", "shown"]
+__all__ = ["ANONYMOUS", "USER", "Id", "People", "Person", "hash_of"]
 
+_BEGINNING = re.compile(rb"(?<![0-9A-Za-z]).", re.DOTALL)
+_SPELLED_ONE_WAY = re.compile(r"[0-9A-Za-z_.~-]+")
 _BODY = re.compile(rb'"body":"([A-Za-z0-9+/]*)')
 _UNPACKED_BYTES = 256 * 1024 * 1024
 
@@ -38,6 +41,10 @@ class Person(NamedTuple):
 
     kind: str
     hash: str
+
+
+Found = Counter[tuple[Person, str]]
+"""How many lines there were of whom, and in which file."""
 
 
 def hash_of(key: bytes, one: Id) -> str:
@@ -84,7 +91,13 @@ class People:
         self.people = frozenset(people)
         self.ids = frozenset(map(shown, ids))
         self._key = key
-        self._in_bytes = [(self.person(one), _spellings(one.text)) for one in self.ids]
+        # looked up, not searched for one by one: there may be a million
+        self._spelled: dict[bytes, set[Person]] = defaultdict(set)
+        self._lengths: dict[int, set[int]] = defaultdict(set)
+        for one in self.ids:
+            for form in _spellings(one.text):
+                self._spelled[form].add(self.person(one))
+                self._lengths[form[0]].add(len(form))
 
     def person(self, one: Id) -> Person:
         """The person of an id, whether one of these or not."""
@@ -94,9 +107,18 @@ class People:
         """The same people, of whom these ids are known."""
         return People(self._key, self.people, self.ids | frozenset(ids))
 
+    def named_in(self, text: bytes) -> Iterator[Person]:
+        """Those of whom a known id stands in some bytes, between no other letters and digits."""
+        for first in _BEGINNING.finditer(text):
+            begin = first.start()
+            for length in self._lengths.get(text[begin], ()):
+                end = begin + length
+                if not text[end : end + 1].isalnum():
+                    yield from self._spelled.get(text[begin:end], ())
+
     def stand_in(self, text: bytes) -> bool:
         """Whether a known id of them stands in some bytes."""
-        return any(spelled.search(text) for _, spelled in self._in_bytes)
+        return any(True for _ in self.named_in(text))
 
     def whose(self, ids: Iterable[Id]) -> set[Person]:
         """Which of these people some ids are."""
@@ -145,7 +167,7 @@ class People:
     def _of_broken(self, text: bytes) -> set[Person]:
         keys = {(name.decode(), token) for name, token in IN_BYTES.findall(text)}
         found = self.whose(_ids(keys))
-        return found | {person for person, spelled in self._in_bytes if spelled.search(text)}
+        return found.union(self.named_in(text))
 
 
 class _Pairs(list[tuple[str, Any]]):
@@ -181,14 +203,13 @@ def _texts(body: bytes) -> Iterator[bytes]:
             yield body.decode(encoding, "replace").encode("utf-8", "replace")
 
 
-def _spellings(text: str) -> re.Pattern[bytes]:
-    """An id in bytes, standing for itself: plain, escaped as in JSON or in an address."""
+def _spellings(text: str) -> set[bytes]:
+    """An id in bytes: plain, escaped as in JSON or in an address."""
+    if _SPELLED_ONE_WAY.fullmatch(text):
+        return {text.encode()}
     forms: set[str] = set()
     for sent in (text, text.replace(SHOWN_NUL, "\0")):
         escaped = json.dumps(sent)[1:-1]
         forms |= {sent, json.dumps(sent, ensure_ascii=False)[1:-1], escaped, quote(sent, safe="")}
         forms.add(re.sub(r"\\u[0-9a-f]{4}", lambda one: "\\u" + one[0][2:].upper(), escaped))
-    choices = b"|".join(
-        re.escape(form.encode("utf-8", "surrogatepass")) for form in sorted(forms) if form
-    )
-    return re.compile(rb"(?<![0-9A-Za-z])(?:" + choices + rb")(?![0-9A-Za-z])")
+    return {form.encode("utf-8", "surrogatepass") for form in forms if form}

@@ -4,7 +4,9 @@ The receiver reads it too; landing/README.md is what both keep to.
 """
 
 import secrets
-from collections.abc import Callable, Iterable
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -14,7 +16,7 @@ from filelock import FileLock
 from landed.errors import ReportedError
 from landed.folders import SUPPRESSED, SUPPRESSED_KEY, SUPPRESSED_LIST
 from orchestration.durable_files import sync_folder, write_whole
-from orchestration.loading.people import Id, People, Person
+from orchestration.loading.people import Id, People, Person, hash_of
 
 _KEY_BYTES = 32
 
@@ -55,7 +57,7 @@ def key_of(landing: Path) -> bytes:
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     with _lock(landing):
         if not (folder / SUPPRESSED_KEY).exists():
-            if _read(landing):
+            if entries(landing):
                 raise DamagedListError(
                     f"{folder / SUPPRESSED_KEY} is gone, and without it nobody in "
                     f"{SUPPRESSED_LIST} can be told. Put it back from a backup, or remove the "
@@ -72,29 +74,29 @@ def entries(landing: Path) -> list[Entry]:
     Raises:
         DamagedListError: a line cannot be read.
     """
-    return _read(landing)
+    path = landing / SUPPRESSED / SUPPRESSED_LIST
+    if not path.exists():
+        return []
+    try:
+        return [msgspec.json.decode(line, type=Entry) for line in path.read_bytes().splitlines()]
+    except msgspec.MsgspecError as error:
+        raise DamagedListError(
+            f"{path} cannot be read ({error}). Put it back from a backup; until then nothing is "
+            "loaded, as it may be of people that were erased."
+        ) from error
 
 
-def begin(landing: Path, ids: Iterable[Id], *, suppressed: bool) -> set[Person]:
-    """Write down, synced, that people are to be erased; those that already are stay as they are.
-
-    Returns:
-        Who they are.
-    """
-    people = People(key_of(landing), ())
-    wanted = {people.person(one) for one in ids}
+def begin(landing: Path, ids: Iterable[Id], *, suppressed: bool) -> None:
+    """Write down, synced, that people are to be erased; those that already are stay as they are."""
+    wanted = _people_of(landing, ids)
     now = datetime.now(UTC)
-
-    def add(found: list[Entry]) -> None:
+    with _changed(landing) as found:
         waiting = {entry.person: entry for entry in found if entry.done_at is None}
         for person in sorted(wanted):
             if person in waiting:
                 waiting[person].suppressed |= suppressed
             else:
                 found.append(Entry(*person, at=now, suppressed=suppressed))
-
-    _change(landing, add)
-    return wanted
 
 
 def to_be_done(landing: Path) -> list[Entry]:
@@ -109,18 +111,17 @@ def finish(landing: Path, erased: Iterable[tuple[Person, datetime, int, int]]) -
         landing: The landing folder.
         erased: Who, when, how many lines and in how many files, as often as there was something.
     """
-    done = list(erased)
+    parts: dict[Person, list[tuple[datetime, int, int]]] = defaultdict(list)
+    for person, erased_at, lines, files in erased:
+        parts[person].append((erased_at, lines, files))
     now = datetime.now(UTC)
-
-    def mark(found: list[Entry]) -> None:
+    with _changed(landing) as found:
         for entry in found:
-            parts = [part for part in done if part[0] == entry.person and part[1] >= entry.at]
-            if entry.done_at is None and parts:
+            done = [part for part in parts[entry.person] if part[0] >= entry.at]
+            if entry.done_at is None and done:
                 entry.done_at = now
-                entry.lines = sum(lines for _, _, lines, _ in parts)
-                entry.files = sum(files for _, _, _, files in parts)
-
-    _change(landing, mark)
+                entry.lines = sum(lines for _, lines, _ in done)
+                entry.files = sum(files for _, _, files in done)
 
 
 def allow_again(landing: Path, ids: Iterable[Id]) -> int:
@@ -129,18 +130,12 @@ def allow_again(landing: Path, ids: Iterable[Id]) -> int:
     Returns:
         How many of them were suppressed.
     """
-    people = People(key_of(landing), ())
-    wanted = {people.person(one) for one in ids}
-    freed = set()
-
-    def free(found: list[Entry]) -> None:
-        for entry in found:
-            if entry.suppressed and entry.person in wanted:
-                entry.suppressed = False
-                freed.add(entry.person)
-
-    _change(landing, free)
-    return len(freed)
+    wanted = _people_of(landing, ids)
+    with _changed(landing) as found:
+        freed = [entry for entry in found if entry.suppressed and entry.person in wanted]
+        for entry in freed:
+            entry.suppressed = False
+    return len({entry.person for entry in freed})
 
 
 def suppressed_people(landing: Path) -> People | None:
@@ -149,23 +144,17 @@ def suppressed_people(landing: Path) -> People | None:
     return People(key_of(landing), people) if people else None
 
 
-def _read(landing: Path) -> list[Entry]:
-    path = landing / SUPPRESSED / SUPPRESSED_LIST
-    if not path.exists():
-        return []
-    try:
-        return [msgspec.json.decode(line, type=Entry) for line in path.read_bytes().splitlines()]
-    except msgspec.MsgspecError as error:
-        raise DamagedListError(
-            f"{path} cannot be read ({error}). Put it back from a backup; until then nothing is "
-            "loaded, as it may be of people that were erased."
-        ) from error
+def _people_of(landing: Path, ids: Iterable[Id]) -> set[Person]:
+    key = key_of(landing)
+    return {Person(one.kind, hash_of(key, one)) for one in ids}
 
 
-def _change(landing: Path, change: Callable[[list[Entry]], None]) -> None:
+@contextmanager
+def _changed(landing: Path) -> Iterator[list[Entry]]:
+    """The list, to be changed in a `with` block; it is written as a whole behind it."""
     with _lock(landing):
-        found = _read(landing)
-        change(found)
+        found = entries(landing)
+        yield found
         lines = b"".join(msgspec.json.encode(entry) + b"\n" for entry in found)
         write_whole(landing / SUPPRESSED / SUPPRESSED_LIST, lines)
 

@@ -17,7 +17,12 @@ from dbt_common.exceptions import DbtRuntimeError
 from landed.errors import ReportedError
 from landed.settings import WrongSettingsError
 from orchestration.columns.rules import put_in_force, read_rules, rules_in_force
-from orchestration.columns.update import create_column_tables, has_tables, update_placement
+from orchestration.columns.update import (
+    create_column_tables,
+    has_tables,
+    rename_hiding_columns,
+    update_placement,
+)
 from orchestration.loading.load import refuse_if_behind
 from orchestration.models.schema_name import refuse_another_name
 from orchestration.settings import Settings
@@ -170,4 +175,5 @@ def _place_fields(settings: Settings, flags: Any) -> None:
                 "into force with `dbt run --full-refresh`, of all models.",
                 settings.columns,
             )
+        rename_hiding_columns(con, settings.schema_name)
         update_placement(con, rules)

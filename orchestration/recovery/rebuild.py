@@ -20,8 +20,8 @@ import duckdb
 from landed.folders import FOLDERS
 from orchestration.durable_files import sync_folder
 from orchestration.errors import RebuildRefusedError
-from orchestration.loading import journal, load
-from orchestration.loading.archive import DamagedArchiveError, archives, read_archive
+from orchestration.loading import journal
+from orchestration.loading.archive import LOADED, DamagedArchiveError, archives, read_archive
 from orchestration.loading.insert import known_checksums
 from orchestration.loading.load import Progress
 from orchestration.models import command
@@ -125,7 +125,7 @@ def _refuse_to_lose_others(settings: Settings) -> Notes | None:
 def _not_loaded(con: duckdb.DuckDBPyConnection, settings: Settings) -> Iterator[str]:
     """Files that are where loaded files are, and in no load."""
     for folder in FOLDERS:
-        names = [path.name for path in (settings.landing / load.LOADED / folder).glob("*.ndjson")]
+        names = [path.name for path in (settings.landing / LOADED / folder).glob("*.ndjson")]
         for archive in archives(settings.landing, folder):
             # what is behind damage, or has gone, is missing anyhow
             with suppress(DamagedArchiveError, FileNotFoundError):

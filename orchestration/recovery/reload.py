@@ -4,7 +4,7 @@ What is one moves from `raw.rejected` to the table of its call, in one transacti
 which it was received and the file and line it came in. The models then take it like any other.
 """
 
-from collections import Counter, defaultdict
+from collections import defaultdict
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -15,17 +15,10 @@ import pyarrow as pa
 from landed.folders import CALLS
 from landed.line import MAX_DEPTH
 from orchestration.loading import journal, pending_models
-from orchestration.loading.fields import FieldNotes
-from orchestration.loading.insert import HOUR, UNKNOWN, insert_events
+from orchestration.loading.insert import HOUR, UNKNOWN, highest_load, insert_events
 from orchestration.loading.journal import JournaledLoad
-from orchestration.loading.landed_file import (
-    Contents,
-    LandedFile,
-    Lines,
-    Rejects,
-    without_nul,
-)
-from orchestration.loading.load import next_load_id, refuse_if_behind
+from orchestration.loading.landed_file import Contents, LandedFile, Line, without_nul
+from orchestration.loading.load import refuse_if_behind
 from orchestration.settings import Settings
 from orchestration.warehouse.catalog import number
 from orchestration.warehouse.connection import connect
@@ -89,7 +82,7 @@ def reload_rejected(settings: Settings, limits: Limits) -> Reloaded:
                 "select file, line from tried where number > $1 and number <= $1 + $2",
                 [first, _AT_ONCE],
             )
-            load = (next_load_id(con, settings.landing), datetime.now(UTC).replace(tzinfo=None))
+            load = (highest_load(con) + 1, datetime.now(UTC).replace(tzinfo=None))
             tried, moved = _move_chosen(con, settings, limits, *load)
             done.tried += tried
             done.moved += moved
@@ -133,21 +126,23 @@ def _move_chosen(
         where body is not null order by file, line
         """
     ).fetchall()
-    by_file: dict[tuple[str, str], Lines] = defaultdict(Lines)
-    for name, line, call, source, sent_at, body, received_at in records:
+    by_file: dict[tuple[str, str], list[Line]] = defaultdict(list)
+    for name, at, call, source, sent_at, body, received_at in records:
         path_call = call if call in CALLS else None
-        ids = OfLine(name, line)
+        ids = OfLine(name, at)
         event = check_event(bytes(body), NOTHING_SHARED, path_call, limits, ids=ids)
         if isinstance(event, Event) and received_at is not None:
-            lines = by_file[name, event.call]
-            lines.message_id.append(without_nul(event.message_id))
-            lines.received_at.append(received_at)
-            lines.sent_at.append(without_nul(event.sent_at) if event.sent_at else sent_at)
-            lines.source.append(source)
-            lines.payload.append(_without_write_key(event.payload).decode())
-            lines.line.append(line)
+            line = Line(
+                without_nul(event.message_id),
+                received_at,
+                without_nul(event.sent_at) if event.sent_at else sent_at,
+                source,
+                _without_write_key(event.payload).decode(),
+                at,
+            )
+            by_file[name, event.call].append(line)
     portion = [
-        Contents(LandedFile(Path(name), call), 0, "", lines, Rejects(), load_id)
+        Contents(LandedFile(Path(name), call), 0, "", lines, load_id=load_id)
         for (name, call), lines in by_file.items()
     ]
     pending_models.mark(settings, (call for _, call in by_file), load_id)
@@ -158,19 +153,10 @@ def _insert(
     con: duckdb.DuckDBPyConnection, portion: list[Contents], load_id: int, loaded_at: datetime
 ) -> int:
     """Insert the events, take them out of the rejected, and note both in ledger and counts."""
-    moved = pa.table(
-        {
-            "file": [one.file.name for one in portion for _ in one.lines.line],
-            "line": [line for one in portion for line in one.lines.line],
-        }
-    )
+    places = [(one.file.name, line.line) for one in portion for line in one.lines]
+    moved = pa.table(list(zip(*places, strict=True)), ["file", "line"])
     with transaction(con):
-        unusable: Counter[str] = Counter()
-        notes = FieldNotes(con)
-        for call in CALLS:
-            of_call = [one for one in portion if one.file.call == call]
-            unusable += insert_events(con, call, of_call, notes)
-        notes.add()
+        unusable = insert_events(con, portion)
         con.register("moved", moved)
         con.execute(
             f"""

@@ -12,7 +12,8 @@ import duckdb
 
 from landed.folders import CALLS
 from orchestration.durable_files import sync_folder
-from orchestration.erasure.earlier_erasures import bring_back
+from orchestration.erasure import record
+from orchestration.erasure.erased_fields import bring_back_fields
 from orchestration.loading import journal, landed_file, load, pending_models
 from orchestration.loading.archive import expired_files
 from orchestration.loading.insert import highest_load, insert_files, known_checksums
@@ -117,7 +118,8 @@ def restore(
     restored = Restored()
     pending_models.mark(settings, CALLS, highest_load(con) + 1)
     with transaction(con):
-        bring_back(con, settings.landing)
+        bring_back_fields(con, settings.landing)
+        record.bring_back(con, settings.landing)
     gone = expired_files(settings.landing)
     retries = []
     last = journal.last_load(settings.landing)

@@ -22,10 +22,10 @@ log = logging.getLogger(__name__)
 AGE = timedelta(days=1)
 """Under the writer's lock nobody is writing, so any age would do; this leaves time to notice."""
 
-# DuckLake asks for every Parquet file in the folder; what it did not name itself is not ours.
-_OURS = re.compile(
+OURS = re.compile(
     r"(tmp_)?ducklake-[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}(-delete)?(_\d+)?\.parquet"
 )
+"""What DuckLake calls its files. It asks for every Parquet file in the folder; no other is ours."""
 
 
 class ListedFileError(ReportedError):
@@ -69,7 +69,7 @@ def remove(con: duckdb.DuckDBPyConnection, age: timedelta) -> tuple[int, int]:
     for path in map(Path, (name for (name,) in found)):
         with suppress(FileNotFoundError):  # removed by hand since DuckLake has seen it
             state = path.stat()
-            if _OURS.fullmatch(path.name) and state.st_mtime <= then:
+            if OURS.fullmatch(path.name) and state.st_mtime <= then:
                 orphans[path] = state.st_size
     # in 2026 it has taken listed files for orphans (duckdb/ducklake#815), so it is asked twice
     listed = listed_names(con)

@@ -14,8 +14,9 @@ import duckdb
 from orchestration.settings import Settings
 from orchestration.upkeep.short_locks import ShortLocks
 from orchestration.upkeep.snapshots import AUTHOR
-from orchestration.warehouse.catalog import CATALOG, DATABASE, number, tables
+from orchestration.warehouse.catalog import CATALOG, DATABASE, tables
 from orchestration.warehouse.connection import connect
+from orchestration.warehouse.rewrite import write_anew
 from orchestration.warehouse.transaction import transaction
 
 MB = 1_000_000
@@ -64,10 +65,6 @@ class Rewritten:
     bytes_after: int = 0
     rewrites: int = 0
     longest_lock_seconds: float = 0.0
-
-
-class RowsDifferError(Exception):
-    """A rewrite would have changed rows, and was taken back."""
 
 
 def rewrite_small_files(settings: Settings) -> Rewritten:
@@ -140,25 +137,13 @@ def _at_most(files: list[File]) -> list[File]:
 
 
 def _rewrite(con: duckdb.DuckDBPyConnection, table: Table, files: list[File]) -> None:
+    name = f'{DATABASE}."{table.schema}"."{table.name}"'
     with transaction(con):
         con.execute(
             "call ducklake_set_commit_message($1, $2, 'small files written together')",
             [DATABASE, AUTHOR],
         )
-        _write_and_delete(con, table, files)
-
-
-def _write_and_delete(con: duckdb.DuckDBPyConnection, table: Table, files: list[File]) -> None:
-    name = f'{DATABASE}."{table.schema}"."{table.name}"'
-    paths = ", ".join("'" + file.path.replace("'", "''") + "'" for file in files)
-    # by the name of the file they are in, so that no other file is opened
-    rows = f"from {name} where filename in ({paths})"
-    written = number(con, f"insert into {name} select * {rows}")
-    deleted = number(con, f"delete {rows}")
-    if written != deleted:
-        raise RowsDifferError(
-            f"{table.schema}.{table.name}: {written} rows were written, {deleted} deleted."
-        )
+        write_anew(con, name, [file.path for file in files])
 
 
 def _tables(con: duckdb.DuckDBPyConnection) -> list[Table]:

@@ -22,7 +22,7 @@ def vacuum(file: Path, free_share: float = FREE_SHARE) -> bool:
             and nothing that was deleted can be found in the file any more.
 
     Returns:
-        Whether it was done. It is not if another process writes at that moment.
+        Whether it was done. It is not to the end if another process writes, or reads what was.
     """
     with closing(_opened(file)) as database:
         ((pages,),) = database.execute("pragma page_count")
@@ -31,13 +31,14 @@ def vacuum(file: Path, free_share: float = FREE_SHARE) -> bool:
             return False
         try:
             database.execute("vacuum")
-            database.execute("pragma wal_checkpoint(truncate)")
+            ((is_busy, _, _),) = database.execute("pragma wal_checkpoint(truncate)").fetchall()
         except sqlite3.OperationalError as busy:
             if busy.sqlite_errorcode not in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
                 raise
-            log.info("%s is being written to; its free pages stay until the next time.", file)
-            return False
-    return True
+            is_busy = True
+    if is_busy:
+        log.info("%s is in use; its free pages stay until the next time.", file)
+    return not is_busy
 
 
 def _opened(file: Path) -> sqlite3.Connection:

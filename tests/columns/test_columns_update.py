@@ -5,7 +5,11 @@ import json
 import pytest
 
 from orchestration.columns.rules import ColumnRules
-from orchestration.columns.update import create_column_tables, update_placement
+from orchestration.columns.update import (
+    create_column_tables,
+    rename_hiding_columns,
+    update_placement,
+)
 from orchestration.loading.load import load
 from orchestration.settings import Settings
 from orchestration.warehouse.connection import connect
@@ -51,3 +55,22 @@ def test_what_has_not_changed_is_not_written_again(settings: Settings) -> None:
         update_placement(con, ColumnRules())
 
         assert con.execute(snapshots).fetchone() == before
+
+
+def test_a_column_of_an_earlier_version_that_hides_a_word_of_ducklakes_gets_another_name(
+    settings: Settings,
+) -> None:
+    with writer_lock(settings), connect(settings) as con:
+        con.execute("create schema segment")
+        con.execute("create table segment.page (filename varchar, filename__bigint bigint, a int)")
+        con.execute("create table segment.mine (filename varchar)")
+        con.execute("insert into segment.page values ('x', 2, 3)")
+
+        rename_hiding_columns(con, "segment")
+        rename_hiding_columns(con, "segment")
+
+        page = con.execute("describe segment.page").fetchall()
+        assert [name for name, *_ in page] == ["filename_", "filename___bigint", "a"]
+        assert con.execute("from segment.page").fetchall() == [("x", 2, 3)]
+        (own,) = con.execute("describe segment.mine").fetchall()
+        assert own[0] == "filename"

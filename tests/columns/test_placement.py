@@ -348,3 +348,27 @@ def test_keys_that_differ_by_case_alone_are_read_apart() -> None:
     assert [one.is_apart for one in found.values()] == [True, False] or [
         one.is_apart for one in found.values()
     ] == [False, True]
+
+
+def test_no_column_hides_a_word_of_ducklakes() -> None:
+    found = placed(
+        ("filename", "string"),
+        ("filename", "bigint"),
+        ("rowId", "string"),
+        ("rowid", "string"),
+        ("snapshotId", "bigint"),
+        ("file_row_number", "bigint"),
+        ("fileIndex", "bigint"),
+        ("properties.filename", "string"),
+    )
+
+    assert [name for name, _ in columns(found)] == [
+        "filename_",
+        "filename___bigint",
+        "row_id",
+        "rowid_",
+        "snapshot_id_",
+        "file_row_number_",
+        "file_index_",
+        "properties__filename",
+    ]

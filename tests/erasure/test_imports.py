@@ -3,7 +3,7 @@
 import pytest
 
 from orchestration.erasure.erase import forget
-from orchestration.erasure.staged_imports import ImportRunsError
+from orchestration.erasure.unloaded_files import ImportRunsError
 from orchestration.loading.load import load
 from orchestration.loading.people import USER, Id
 from receiver.importing.journal import Journal, Place, State

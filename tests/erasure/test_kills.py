@@ -6,7 +6,15 @@ import time
 
 import pytest
 
-from orchestration.erasure import erase, erased_fields, landed_lines, purge, raw_rows
+from orchestration.erasure import (
+    erase,
+    erased_fields,
+    loaded_files,
+    purge,
+    raw_rows,
+    record,
+    unloaded_files,
+)
 from orchestration.loading import journal, suppressed
 from orchestration.loading.load import load
 from tests.support.house import House
@@ -38,14 +46,14 @@ def is_as_if_it_had_not_died(house: House) -> None:
 
 
 STEPS: dict[str, tuple[object, str]] = {
-    "before any file is changed": (landed_lines, "blank_waiting"),
-    "when the waiting files are changed": (landed_lines, "erased_lines"),
+    "before any file is changed": (unloaded_files, "blank_staged"),
+    "when the waiting files are changed": (loaded_files, "blank_loaded"),
     "when all files are changed": (journal, "replace_checksums"),
     "when the journal is changed": (raw_rows, "erase_rows"),
     "in the transaction": (raw_rows, "_count_again"),
     "after the transaction": (erased_fields, "export_fields"),
     "when snapshots are expired": (purge, "_remove_orphans"),
-    "before it is noted as done": (suppressed, "finish"),
+    "before it is noted as done": (record, "finish"),
 }
 
 

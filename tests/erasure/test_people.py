@@ -3,6 +3,8 @@
 import gzip
 import hmac
 import json
+import time
+import tracemalloc
 
 import pytest
 
@@ -135,3 +137,29 @@ def test_an_id_without_the_nul_is_another() -> None:
 
     assert not People(KEY, [other]).of_event(event.encode())
     assert not SuppressedPeople(KEY, [other]).has_sent(json.loads(event), event.encode())
+
+
+def seconds_for(ids: int, body: bytes) -> float:
+    others = [Id(USER, f"other-{number}") for number in range(ids)]
+    people = People(KEY, map(PEOPLE.person, others), [*others, DEVICE])
+    began = time.process_time()
+    for _ in range(20):
+        assert people.of_body(body)
+    return time.process_time() - began
+
+
+def test_what_cannot_be_read_is_searched_once_for_any_number_of_ids() -> None:
+    body = b'{"userId": other-3 ' * 50
+
+    assert seconds_for(5_000, body) < 20 * seconds_for(5, body)
+
+
+def test_a_text_that_never_ends_takes_no_more_memory_than_itself() -> None:
+    body = b'{"userId": "' + b"a" * 1_000_000
+
+    tracemalloc.start()
+    PEOPLE.of_body(body)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+
+    assert peak < 20 * len(body)

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from orchestration.durable_files import NewFiles
-from orchestration.erasure import landed_lines as forget_files
+from orchestration.erasure import loaded_files
 from orchestration.erasure.remaining_ids import search
 from orchestration.loading import archive as archive_module
 from orchestration.loading import kept_files, landed_file, pending_models
@@ -88,9 +88,9 @@ def test_an_erasure_takes_no_heed_of_a_waiting_file_that_is_gone(
     monkeypatch.setattr(
         landed_file, "sealed_files", lambda _: [LandedFile(tmp_path / name(1), "track")]
     )
-    monkeypatch.setattr(forget_files, "known_checksums", lambda *_: {name(1): "as it was loaded"})
+    monkeypatch.setattr(loaded_files, "known_checksums", lambda *_: {name(1): "as it was loaded"})
 
-    forget_files.settle(None, tmp_path)
+    loaded_files.settle(None, tmp_path)
 
 
 @pytest.fixture

@@ -9,6 +9,7 @@ from pathlib import Path
 import duckdb
 import pytest
 
+from orchestration.columns.names import VIRTUAL
 from orchestration.warehouse import connection
 
 Open = Callable[..., duckdb.DuckDBPyConnection]
@@ -60,6 +61,18 @@ def test_statistics_of_a_column_only_widen(open_lake: Open) -> None:
         "select max_value from __ducklake_metadata_lake.ducklake_table_column_stats"
     ).fetchall()
     assert largest == ("erased",)
+
+
+def test_a_column_hides_the_word_by_which_ducklake_tells_a_rows_file(open_lake: Open) -> None:
+    """Mended: `VIRTUAL` in `orchestration/columns/names.py` can go, and what is done by it."""
+    con = open_lake()
+    con.execute("create table t as select 1 as n")
+    found = con.execute(f"select {', '.join(sorted(VIRTUAL))} from t").fetchall()
+    assert len(found) == 1
+
+    for name in sorted(VIRTUAL):
+        con.execute(f"create table of_{name} as select 'sent' as {name}")
+        assert con.execute(f"select {name} from of_{name}").fetchall() == [("sent",)]
 
 
 def test_files_are_cleaned_up_by_a_time_that_is_compared_as_text(open_lake: Open) -> None:

@@ -254,14 +254,12 @@ def judge(landing: Path, sent: Iterable[Sent]) -> Verdict:
     changed, damaged = set(), []
     for file in sealed_files(landing):
         contents = read(file)
-        damaged += [f"{file.name}: {reason}" for reason in contents.rejects.reason]
-        for message_id, payload in zip(
-            contents.lines.message_id, contents.lines.payload, strict=True
-        ):
-            landed.add(message_id)
-            sha256 = hashlib.sha256(payload.encode()).hexdigest()
-            if message_id in known and sha256 not in known[message_id]:
-                changed.add(message_id)
+        damaged += [f"{file.name}: {one.reason}" for one in contents.rejects]
+        for line in contents.lines:
+            landed.add(line.message_id)
+            sha256 = hashlib.sha256(line.payload.encode()).hexdigest()
+            if sha256 not in known.get(line.message_id, {sha256}):
+                changed.add(line.message_id)
     return Verdict(
         len(promised), len(landed), promised - landed, landed - known.keys(), changed, damaged
     )
