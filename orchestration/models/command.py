@@ -23,7 +23,7 @@ from orchestration.models.schema_name import refuse_another_name
 from orchestration.settings import Settings
 from orchestration.warehouse import connection
 from orchestration.warehouse.raw_tables import create_raw_tables
-from orchestration.warehouse.writer_lock import writer_lock
+from orchestration.warehouse.writer_lock import Writer, writer_lock
 
 log = logging.getLogger(__name__)
 
@@ -34,7 +34,9 @@ WRITING = {"build", "clone", "retry", "run", "run-operation", "seed", "snapshot"
 """dbt's commands that write; `test` does too if it is to store failures."""
 
 _now: set[str] = set()
-"""What this process is doing, of writing, renaming and rebuilding."""
+"""What this process is doing, of writing, giving way, renaming and rebuilding."""
+
+_pauses: list[Writer] = []
 
 
 @contextmanager
@@ -54,6 +56,16 @@ def renaming() -> AbstractContextManager[None]:
 def rebuilding() -> AbstractContextManager[None]:
     """Let dbt work on a warehouse that is made beside one that lacks loads."""
     return _doing("rebuilding")
+
+
+def giving_way() -> AbstractContextManager[None]:
+    """Let a command of a user's models leave the lock to others while it computes them."""
+    return _doing("giving way")
+
+
+def pausing() -> Writer | None:
+    """The writer that is to pause while a model is computed, if the command gives way."""
+    return _pauses[-1] if _pauses else None
 
 
 def is_writing() -> bool:
@@ -127,13 +139,16 @@ def refuse_more_threads(threads: int) -> None:
 @contextmanager
 def _writer(settings: Settings, flags: Any, *, prepares_columns: bool) -> Iterator[None]:
     try:
-        with writer_lock(settings):
+        with writer_lock(settings) as writer:
             if prepares_columns:
                 _place_fields(settings, flags)
+            if "giving way" in _now:
+                _pauses.append(writer)
             with _doing("writing"):
                 try:
                     yield
                 finally:
+                    _pauses.clear()
                     _disconnect()  # also what a command that failed half way has open
     except ReportedError as problem:
         raise DbtRuntimeError(str(problem)) from problem

@@ -156,7 +156,11 @@ def test_what_other_models_did_counts_though_one_has_failed(
     pending_models.mark(made_warehouse, ["page", "track"], 1)
     statuses = {"track": "success", "page": "error", "pages": "skipped"}
     results = [
-        SimpleNamespace(node=SimpleNamespace(name=name), status=status, message="")
+        SimpleNamespace(
+            node=SimpleNamespace(name=name, fqn=["seamline", "segment", name]),
+            status=status,
+            message="",
+        )
         for name, status in statuses.items()
     ]
     monkeypatch.setattr(dbt, "_invoke", lambda *_: results)
