@@ -52,8 +52,8 @@ def compute(settings: Settings, writer: Writer, table: BaseRelation, query: str)
             cursor.execute("begin")
     if settings.catalog.stat().st_ino != catalog or _version(cursor, table) != before:
         raise DbtRuntimeError(
-            f"{table.include(database=False)} was written by another command while it was computed "
-            "here. It is left as that one made it; run it again."
+            f"{table.schema}.{table.identifier} was written by another command while it was "
+            "computed here. It is left as that one made it; run it again."
         )
 
 

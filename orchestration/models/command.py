@@ -117,9 +117,13 @@ def writes(flags: Any) -> bool:
 
 
 def uses_warehouse(credentials: Any, settings: Settings) -> bool:
-    """Whether another project's profile leads to our warehouse, as ours does or by its path."""
+    """Whether another project's profile lets it write to our warehouse, as ours or by its path."""
     named = {plugin.module for plugin in getattr(credentials, "plugins", None) or ()}
-    paths = [attached.path for attached in getattr(credentials, "attach", None) or ()]
+    paths = [
+        attached.path
+        for attached in getattr(credentials, "attach", None) or ()
+        if not attached.read_only
+    ]
     paths.append(str(getattr(credentials, "path", "")))
     return PLUGIN in named or any(path.endswith(settings.catalog.name) for path in paths)
 

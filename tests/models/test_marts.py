@@ -72,6 +72,7 @@ def test_a_mart_that_is_slow_and_one_that_fails_neither_stop_nor_delay_a_load(
 
     assert slow == "a_slow success OK"
     assert house.rows("select message_id from segment_marts.a_slow") == [("before",)]
+    assert house.rows("select sum(events) from segment_marts.daily_activity") == [(2,)]
     assert fails.startswith("b_fails error")
     assert "c_raced was written by another command while it was computed" in raced
     assert house.rows("select b from segment_marts.c_raced") == [(5,)]
