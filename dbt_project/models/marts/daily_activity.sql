@@ -2,12 +2,12 @@
 -- A view costs nothing until somebody reads it.
 with calls as (
     {% for call in ['page', 'screen', 'track'] %}
-    select
-        received_at,
-        coalesce(user_id, anonymous_id) as person,
-        '{{ call }}' as call
-    from {{ ref(call) }}
-    {% if not loop.last %}union all{% endif %}
+        select
+            received_at,
+            coalesce(user_id, anonymous_id) as person,
+            '{{ call }}' as call
+        from {{ ref(call) }}
+        {% if not loop.last %}union all{% endif %}
     {% endfor %}
 )
 
