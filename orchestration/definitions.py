@@ -2,6 +2,7 @@
 
 import dagster as dg
 
+from orchestration.defs import marts
 from orchestration.defs.completeness_asset import completeness
 from orchestration.defs.dbt_assets import models
 from orchestration.defs.dbt_checks import checks_job, dbt_checks, every_day
@@ -11,7 +12,7 @@ from orchestration.defs.raw_assets import raw_tables
 from orchestration.defs.sensor import sealed_files
 from orchestration.defs.upkeep_assets import every_hour, upkeep_assets, upkeep_job
 
-defs = dg.Definitions(
+ours = dg.Definitions(
     assets=[raw_tables, models, completeness, *upkeep_assets, erasure],
     asset_checks=[dbt_checks],
     jobs=[load_job, upkeep_job, erasure_job, checks_job],
@@ -20,3 +21,5 @@ defs = dg.Definitions(
     # All steps in one process: a second one costs more than the whole load.
     executor=dg.in_process_executor,
 )
+
+defs = dg.Definitions.merge(ours, marts.definitions)

@@ -1,10 +1,10 @@
 {% macro duckdb__persist_docs(relation, model, for_relation, for_columns) %}
     {#
         dbt's own writes every comment on each run, and commits. This one writes what the lake
-        does not say yet, which on most runs is nothing.
+        does not say yet, which on most runs is nothing. A view's columns can have no comments.
     #}
     {% set is_wanted = for_relation and config.persist_relation_docs() %}
-    {% set are_wanted = for_columns and config.persist_column_docs() %}
+    {% set are_wanted = for_columns and config.persist_column_docs() and not relation.is_view %}
     {% set is_asked = (is_wanted or are_wanted) and is_kept(model) %}
     {% set said = comments_on(relation, are_wanted) if is_asked else {} %}
     {% if is_wanted and model.description and said.get('') != model.description %}

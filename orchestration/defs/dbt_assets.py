@@ -1,8 +1,10 @@
-"""The dbt models as assets, downstream of the raw tables and in the same run."""
+"""The dbt models as assets: ours, in the load's run, and a user's, in runs of their own."""
 
 import json
-from collections.abc import Iterator, Mapping
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import cache
+from types import MappingProxyType
 from typing import Any
 
 import dagster as dg
@@ -17,53 +19,83 @@ from dbt.artifacts.schemas.run import RunResult
 from landed.settings import ROOT
 from orchestration.defs.sensor import FAILED_MODELS
 from orchestration.models import run
-from orchestration.models.own_models import PROJECT, is_own
+from orchestration.models.own_models import FOLDERS, PROJECT
 from orchestration.settings import Settings
 from orchestration.warehouse.connection import connect
 
 MANIFEST = run.write_manifest(Settings())
 
+OWN = " ".join(f"fqn:{PROJECT}.{folder}.*" for folder in FOLDERS)
+"""Our models, in dbt's words; `is_own` says the same of one."""
 
 NOT_RUN = "completeness resource_type:seed resource_type:snapshot"
 """What is no asset of the models: a view whose asset is behind them, and what `dbt run` leaves."""
 
 
+def _key(node: Mapping[str, Any]) -> dg.AssetKey:
+    return dg.AssetKey([node["schema"], node["alias"]])
+
+
 class Translator(DagsterDbtTranslator):
     """Call a model's asset what its table is called: schema, then name."""
 
-    def get_asset_spec(
-        self, manifest: Mapping[str, Any], unique_id: str, project: DbtProject | None
-    ) -> dg.AssetSpec:
-        """Dbt's own spec, with our key and group."""
-        spec = super().get_asset_spec(manifest, unique_id, project)
-        node = manifest["nodes"].get(unique_id)
-        if node is None or node["resource_type"] != "model":
-            return spec
-        package, folder = node["fqn"][:2]
-        return spec.replace_attributes(
-            key=dg.AssetKey([node["schema"], node["name"]]),
-            group_name=folder if package == PROJECT else package,
-        )
+    def get_asset_key(self, dbt_resource_props: Mapping[str, Any]) -> dg.AssetKey:
+        """Schema and name; dbt's own key for what is no model."""
+        if dbt_resource_props["resource_type"] != "model":
+            return super().get_asset_key(dbt_resource_props)
+        return _key(dbt_resource_props)
+
+    def get_group_name(self, dbt_resource_props: Mapping[str, Any]) -> str:
+        """The first folder, for a package its name; a folder may be called what no group may be."""
+        package, folder = dbt_resource_props["fqn"][:2]
+        return re.sub(r"\W", "_", folder if package == PROJECT else package, flags=re.ASCII)
 
 
-@dbt_assets(
-    manifest=MANIFEST,
-    project=DbtProject(project_dir=run.PROJECT_DIR, profiles_dir=ROOT),
-    name="models",
-    exclude=NOT_RUN,
-    # the tests are checks of their own (defs/dbt_checks.py), and run without the models
-    dagster_dbt_translator=Translator(DagsterDbtTranslatorSettings(enable_asset_checks=False)),
-)
+def assets_of(
+    name: str, select: str, exclude: str
+) -> Callable[[Callable[..., Any]], dg.AssetsDefinition]:
+    """Make assets, in a step of that name, of models that are selected in dbt's words."""
+    return dbt_assets(
+        manifest=MANIFEST,
+        project=DbtProject(project_dir=run.PROJECT_DIR, profiles_dir=ROOT),
+        name=name,
+        select=select,
+        exclude=exclude,
+        # the tests are checks of their own (defs/dbt_checks.py), and run without the models
+        dagster_dbt_translator=Translator(DagsterDbtTranslatorSettings(enable_asset_checks=False)),
+    )
+
+
+@assets_of("models", select=OWN, exclude=NOT_RUN)
 def models(context: dg.AssetExecutionContext) -> Iterator[dg.MaterializeResult[None]]:
     """Run the selected models; those that went well are materialized, whatever became of others."""
     settings = Settings()
-    selected = {key.path[-1]: key for key in context.selected_asset_keys}
-    results = run.run_models(settings, selected)
+    results = run.run_models(settings, selectors(context.selected_asset_keys))
+    yield from materialized(context, settings, results)
+
+
+def selectors(keys: Iterable[dg.AssetKey]) -> list[str]:
+    """What dbt is to be told to select so that it runs the models of some assets, and no others."""
+    return [run.selector(nodes()[key]["fqn"]) for key in keys]
+
+
+def materialized(
+    context: dg.AssetExecutionContext,
+    settings: Settings,
+    results: Iterable[RunResult],
+    more: Mapping[dg.AssetKey, Mapping[str, Any]] = MappingProxyType({}),
+) -> Iterator[dg.MaterializeResult[None]]:
+    """What a step says of its models, with what is more to be said of some.
+
+    Raises:
+        dg.Failure: some failed; after all that went well was said to be materialized.
+    """
+    results = list(results)
     for result in results:
         if result.status == "success":
-            yield dg.MaterializeResult(
-                asset_key=selected[result.node.name], metadata=table_metadata(settings, result)
-            )
+            key = _key(result.node.to_dict())
+            metadata = {**table_metadata(settings, result), **more.get(key, {})}
+            yield dg.MaterializeResult(asset_key=key, metadata=metadata)
     failed = run.failures(results)
     if failed:
         # the sensor tells by it that all else of the run was done
@@ -84,12 +116,7 @@ def table_metadata(settings: Settings, result: RunResult) -> dict[str, Any]:
 
 
 @cache
-def own_models() -> frozenset[dg.AssetKey]:
-    """The models that come with the project, without those that a user has added."""
-    nodes = json.loads(MANIFEST.read_bytes())["nodes"].values()
-    own = {
-        dg.AssetKey([node["schema"], node["name"]])
-        for node in nodes
-        if node["resource_type"] == "model" and is_own(node["fqn"])
-    }
-    return frozenset(own & set(models.keys))
+def nodes() -> dict[dg.AssetKey, dict[str, Any]]:
+    """The manifest's models by their assets."""
+    read = json.loads(MANIFEST.read_bytes())["nodes"].values()
+    return {_key(node): node for node in read if node["resource_type"] == "model"}

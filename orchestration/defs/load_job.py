@@ -3,11 +3,11 @@
 import dagster as dg
 
 from orchestration.defs.completeness_asset import ACCOUNTED_FOR, COMPLETENESS
-from orchestration.defs.dbt_assets import own_models
+from orchestration.defs.dbt_assets import models
 from orchestration.defs.raw_assets import raw_tables
 from orchestration.defs.sensor import LOAD
 
-OWN = {*raw_tables.keys, *own_models(), COMPLETENESS}
+OWN = {*raw_tables.keys, *models.keys, COMPLETENESS}
 
 load_job = dg.define_asset_job(
     LOAD,

@@ -14,7 +14,7 @@ from orchestration.loading.journal import last_load
 from orchestration.loading.load import is_restoring
 from orchestration.models import back_off
 from orchestration.settings import Settings
-from orchestration.warehouse import writer_lock
+from orchestration.warehouse.writer_lock import WRITER, is_held
 
 SILENT_SECONDS = 60
 """A run without an event for so long, while nobody writes, has died."""
@@ -77,9 +77,9 @@ def sealed_files(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg.Sk
 def _what_is_new(settings: Settings) -> dg.SensorResult | dg.SkipReason:
     """Ask for what waits and its models, without those that rest after a failure of their own."""
     from orchestration.defs.completeness_asset import ACCOUNTED_FOR, COMPLETENESS  # noqa: PLC0415 - reads the manifest
-    from orchestration.defs.dbt_assets import own_models  # noqa: PLC0415
+    from orchestration.defs.dbt_assets import models  # noqa: PLC0415
 
-    own = {key.path[-1]: key for key in own_models()}
+    own = {key.path[-1]: key for key in models.keys}
     failing = {
         name: model for name, model in back_off.failing_models(settings).items() if name in own
     }
@@ -155,15 +155,14 @@ def _could_do_nothing(record: dg.RunRecord) -> bool:
 
 def _with_models(folders: list[str]) -> set[dg.AssetKey]:
     """The raw tables with news, what could not be used, and our models that read them."""
-    from orchestration.defs.dbt_assets import models, own_models  # noqa: PLC0415 - reads the manifest
+    from orchestration.defs.dbt_assets import models  # noqa: PLC0415 - reads the manifest
 
     wanted = {raw_key(folder) for folder in [*folders, REJECTED]}
-    own = [spec for spec in models.specs if spec.key in own_models()]
     grown = True
     while grown:
         more = {
             spec.key
-            for spec in own
+            for spec in models.specs
             if spec.key not in wanted and wanted & {dep.asset_key for dep in spec.deps}
         }
         wanted |= more
@@ -172,11 +171,11 @@ def _with_models(folders: list[str]) -> set[dg.AssetKey]:
 
 
 def runs_on_their_way(
-    instance: dg.DagsterInstance, settings: Settings, job: str = LOAD
+    instance: dg.DagsterInstance, settings: Settings, job: str = LOAD, *, lock: str = WRITER
 ) -> list[str]:
     """The ids of a job's runs that have not ended, after failing those that have died.
 
-    A run worker that is killed leaves its run STARTED for ever. The writer's lock, which the
+    A run worker that is killed leaves its run STARTED for ever. The lock that it had, which the
     kernel frees, tells a slow run from a dead one.
     """
     records = instance.get_run_records(dg.RunsFilter(job_name=job, statuses=_ON_ITS_WAY))
@@ -187,11 +186,11 @@ def runs_on_their_way(
         newest = instance.get_records_for_run(run.run_id, limit=1, ascending=False).records
         if newest:
             last_sign = max(last_sign, newest[0].timestamp)
-        if time.time() - last_sign > SILENT_SECONDS and not writer_lock.is_held(settings):
+        if time.time() - last_sign > SILENT_SECONDS and not is_held(settings, lock):
             instance.report_run_failed(
                 run,
-                f"The run gave no sign for {SILENT_SECONDS} s and nobody is writing to the "
-                "warehouse: its process has died. Nothing is lost; the next run loads what waits.",
+                f"The run gave no sign for {SILENT_SECONDS} s and nobody has {lock}: its process "
+                "has died. Nothing is lost; the next run does what it had to do.",
             )
         else:
             alive.append(run.run_id)

@@ -28,7 +28,7 @@ from orchestration.models.schema_name import refuse_another_name
 from orchestration.settings import Settings
 from orchestration.warehouse import connection
 from orchestration.warehouse.raw_tables import create_raw_tables
-from orchestration.warehouse.writer_lock import writer_lock
+from orchestration.warehouse.writer_lock import Writer, writer_lock
 
 log = logging.getLogger(__name__)
 
@@ -39,7 +39,9 @@ WRITING = {"build", "clone", "retry", "run", "run-operation", "seed", "snapshot"
 """dbt's commands that write; `test` does too if it is to store failures."""
 
 _now: set[str] = set()
-"""What this process is doing, of writing, renaming and rebuilding."""
+"""What this process is doing, of writing, giving way, renaming and rebuilding."""
+
+_pauses: list[Writer] = []
 
 
 @contextmanager
@@ -59,6 +61,16 @@ def renaming() -> AbstractContextManager[None]:
 def rebuilding() -> AbstractContextManager[None]:
     """Let dbt work on a warehouse that is made beside one that lacks loads."""
     return _doing("rebuilding")
+
+
+def giving_way() -> AbstractContextManager[None]:
+    """Let a command of a user's models leave the lock to others while it computes them."""
+    return _doing("giving way")
+
+
+def pausing() -> Writer | None:
+    """The writer that is to pause while a model is computed, if the command gives way."""
+    return _pauses[-1] if _pauses else None
 
 
 def is_writing() -> bool:
@@ -110,9 +122,13 @@ def writes(flags: Any) -> bool:
 
 
 def uses_warehouse(credentials: Any, settings: Settings) -> bool:
-    """Whether another project's profile leads to our warehouse, as ours does or by its path."""
+    """Whether another project's profile lets it write to our warehouse, as ours or by its path."""
     named = {plugin.module for plugin in getattr(credentials, "plugins", None) or ()}
-    paths = [attached.path for attached in getattr(credentials, "attach", None) or ()]
+    paths = [
+        attached.path
+        for attached in getattr(credentials, "attach", None) or ()
+        if not attached.read_only
+    ]
     paths.append(str(getattr(credentials, "path", "")))
     return PLUGIN in named or any(path.endswith(settings.catalog.name) for path in paths)
 
@@ -132,13 +148,16 @@ def refuse_more_threads(threads: int) -> None:
 @contextmanager
 def _writer(settings: Settings, flags: Any, *, prepares_columns: bool) -> Iterator[None]:
     try:
-        with writer_lock(settings):
+        with writer_lock(settings) as writer:
             if prepares_columns:
                 _place_fields(settings, flags)
+            if "giving way" in _now:
+                _pauses.append(writer)
             with _doing("writing"):
                 try:
                     yield
                 finally:
+                    _pauses.clear()
                     _disconnect()  # also what a command that failed half way has open
     except ReportedError as problem:
         raise DbtRuntimeError(str(problem)) from problem

@@ -9,7 +9,7 @@ from dbt_common.exceptions import DbtRuntimeError
 from duckdb import DuckDBPyConnection
 
 from orchestration.durable_files import NewFiles
-from orchestration.models import command
+from orchestration.models import beside, command
 from orchestration.settings import Settings
 from orchestration.warehouse import connection
 from orchestration.warehouse.catalog import DATABASE
@@ -20,7 +20,7 @@ class Plugin(BasePlugin):
 
     def initialize(self, plugin_config: dict[str, Any]) -> None:  # noqa: ARG002 - dbt-duckdb's
         """Say where the lake is; dbt attaches it when it connects."""
-        settings = command.read_settings()
+        self._settings = settings = command.read_settings()
         credentials = self.creds
         if credentials is None:
             raise DbtRuntimeError("dbt-duckdb gave the plugin no credentials")
@@ -54,9 +54,18 @@ class Plugin(BasePlugin):
         """Load the extensions before dbt attaches."""
         connection.load_extensions(conn)
 
-    def store(self, target_config: TargetConfig) -> None:  # noqa: ARG002 - dbt-duckdb's
-        """Bring to the disk what a model has written; macros/sync_new_files.sql calls it."""
-        if self._files:
+    def store(self, target_config: TargetConfig) -> None:
+        """What macros need Python for, as dbt-duckdb has no other way to call a plugin.
+
+        Bring to the disk what a model has written (macros/sync_new_files.sql), or compute it beside
+        loads (macros/create_table_as.sql).
+        """
+        asked = target_config.config
+        if query := asked.get("compute"):
+            if writer := command.pausing():
+                beside.compute(self._settings, writer, target_config.relation, query)
+                asked["computed"] = beside.COMPUTED
+        elif self._files:
             self._files.sync()
 
 

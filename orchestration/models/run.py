@@ -14,6 +14,7 @@ from collections.abc import Iterable, Sequence
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 from dbt.artifacts.schemas.run import RunResult
 from dbt.cli.main import dbtRunner, dbtRunnerResult
@@ -25,11 +26,11 @@ from landed.settings import ROOT
 from orchestration.audit import completeness
 from orchestration.errors import DbtFailedError
 from orchestration.loading import pending_models
-from orchestration.models import back_off
+from orchestration.models import back_off, command
 from orchestration.models.own_models import FOLDERS, is_own
 from orchestration.settings import Settings
 from orchestration.warehouse import connection
-from orchestration.warehouse.writer_lock import writer_lock
+from orchestration.warehouse.writer_lock import marts_lock, writer_lock
 
 log = logging.getLogger(__name__)
 
@@ -85,7 +86,7 @@ def run_models(
 
     Args:
         settings: Where the warehouse is.
-        select: Names of models; all of them if there are none.
+        select: Names of models, or what `selector` says; all of them if there are none.
         full_refresh: Whether to build them anew from all that was loaded.
         is_replay: Whether only rows that are there are derived again.
 
@@ -104,8 +105,7 @@ def run_models(
     # one turn for all, before another writer adds what the models have not seen
     with writer_lock(settings):
         results = list(_invoke(settings, arguments))
-        done = {result.node.name for result in results if result.status == "success"}
-        back_off.note(settings, done, {result.node.name for result in results} - done)
+        done = _note(settings, results)
         if not is_replay:
             pending_models.clear(settings, done)
         with connection.connect(settings) as con:
@@ -114,6 +114,45 @@ def run_models(
             else:
                 completeness.count(con, settings)
     return results
+
+
+def run_marts(settings: Settings, select: Iterable[str]) -> list[RunResult]:
+    """Run models of a user's; loads go on while these are computed, as beside.py says.
+
+    Args:
+        settings: Where the warehouse is.
+        select: What `selector` says of each.
+
+    Returns:
+        dbt's result for each model, failed ones included.
+
+    Raises:
+        DbtFailedError: dbt could not start on the models.
+        WriterBusyError: others were run, or another writer wrote, for too long.
+    """
+    with marts_lock(settings):
+        with command.giving_way():
+            results = list(_invoke(settings, ["run", "--no-write-json", "--select", *select]))
+        with writer_lock(settings):
+            _note(settings, results)
+    return results
+
+
+def _note(settings: Settings, results: Iterable[RunResult]) -> set[str]:
+    """Write down which models went well and which failed; return the names of the first."""
+    done = {known_as(result.node) for result in results if result.status == "success"}
+    back_off.note(settings, done, {known_as(result.node) for result in results} - done)
+    return done
+
+
+def known_as(node: Any) -> str:
+    """A model's name; for one that is not ours dbt's id, as it may be called what ours is."""
+    return str(node.name if is_own(node.fqn) else node.unique_id)
+
+
+def selector(fqn: Sequence[str]) -> str:
+    """What dbt is told to select by a node's `fqn`."""
+    return "fqn:" + re.sub(r"[^\w.-]", "?", ".".join(fqn))
 
 
 def run_tests(settings: Settings, tests: Iterable[Sequence[str]]) -> list[RunResult]:
@@ -129,8 +168,7 @@ def run_tests(settings: Settings, tests: Iterable[Sequence[str]]) -> list[RunRes
     Raises:
         DbtFailedError: dbt could not start on the tests.
     """
-    selected = ["fqn:" + re.sub(r"[^\w.-]", "?", ".".join(fqn)) for fqn in tests]
-    only = ["--select", *selected, "--indirect-selection", "empty"]
+    only = ["--select", *map(selector, tests), "--indirect-selection", "empty"]
     return list(_invoke(settings, ["test", "--no-write-json", *only]))
 
 

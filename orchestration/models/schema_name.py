@@ -16,8 +16,8 @@ from orchestration.settings import Settings
 from orchestration.warehouse.catalog import full_name, macros, tables, views
 from orchestration.warehouse.transaction import transaction
 
-PARTS = ("", "_staging", "_warehouse")
-"""What the names of its three schemas end with."""
+PARTS = ("", "_staging", "_warehouse", "_marts")
+"""What the names of its four schemas end with."""
 
 
 class SchemaMovedError(ReportedError):

@@ -1,11 +1,13 @@
 """One writer at a time: the load, dbt and everything else that writes to the warehouse."""
 
+import fcntl
 import json
 import os
 import re
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -19,18 +21,49 @@ _TELLING = {"dagster", "dbt", "orchestration", "stack"}
 """Programs whose first argument is the name of a command, and nothing that a person typed in."""
 
 
+WRITER = "writer.lock"
+
+MARTS = "marts.lock"
+"""Who runs a user's models, which do not write all the time."""
+
+
 class WriterBusyError(ReportedError):
     """Another process has been writing for longer than we wait."""
 
 
-def file_lock(settings: Settings, *, is_singleton: bool = False) -> FileLock:
-    """The lock file beside the catalog. The kernel frees it when its holder dies."""
+def file_lock(settings: Settings, name: str = WRITER, *, is_singleton: bool = False) -> FileLock:
+    """A lock file beside the catalog. The kernel frees it when its holder dies."""
     make_folder(settings.catalog.parent, mode=0o777)
-    return FileLock(settings.catalog.parent / "writer.lock", is_singleton=is_singleton)
+    return FileLock(settings.catalog.parent / name, is_singleton=is_singleton)
+
+
+@dataclass(frozen=True)
+class Writer:
+    """That somebody is the one writer."""
+
+    file: Path
+    descriptor: int
+    is_outermost: bool
+
+    @contextmanager
+    def pause(self) -> Iterator[None]:
+        """Let others write for a `with` block, in any thread, unless an outer block is the writer.
+
+        With its end this is the writer again, however long that takes: nobody asks once more.
+        """
+        if not self.is_outermost:
+            yield
+            return
+        fcntl.flock(self.descriptor, fcntl.LOCK_UN)
+        try:
+            yield
+        finally:
+            fcntl.flock(self.descriptor, fcntl.LOCK_EX)
+            _sign(self.file)
 
 
 @contextmanager
-def writer_lock(settings: Settings) -> Iterator[None]:
+def writer_lock(settings: Settings) -> Iterator[Writer]:
     """Be the one writer for the length of a `with` block.
 
     A thread that is the writer already goes on at once, and stays it until the outermost block
@@ -53,7 +86,8 @@ def writer_lock(settings: Settings) -> Iterator[None]:
     try:
         if is_outermost:
             _sign(Path(lock.lock_file))
-        yield
+        descriptor = lock._context.lock_file_fd or 0  # noqa: SLF001 - of this thread alone
+        yield Writer(Path(lock.lock_file), descriptor, is_outermost)
     finally:
         lock.release()
 
@@ -63,9 +97,26 @@ def is_ours(settings: Settings) -> bool:
     return bool(file_lock(settings, is_singleton=True).is_locked)
 
 
-def is_held(settings: Settings) -> bool:
-    """Whether some process is writing right now."""
-    lock = file_lock(settings)
+@contextmanager
+def marts_lock(settings: Settings) -> Iterator[None]:
+    """Be the one who runs a user's models.
+
+    Raises:
+        WriterBusyError: after `SEAMLINE_LOCK_SECONDS`.
+    """
+    try:
+        with file_lock(settings, MARTS).acquire(timeout=settings.lock_seconds):
+            yield
+    except Timeout:
+        raise WriterBusyError(
+            f"Other models of yours have been running for longer than {settings.lock_seconds:g} s. "
+            "Nothing was changed."
+        ) from None
+
+
+def is_held(settings: Settings, name: str = WRITER) -> bool:
+    """Whether some process has the lock right now."""
+    lock = file_lock(settings, name)
     try:
         lock.acquire(timeout=0)
     except Timeout:

@@ -156,7 +156,11 @@ def test_what_other_models_did_counts_though_one_has_failed(
     pending_models.mark(made_warehouse, ["page", "track"], 1)
     statuses = {"track": "success", "page": "error", "pages": "skipped"}
     results = [
-        SimpleNamespace(node=SimpleNamespace(name=name), status=status, message="")
+        SimpleNamespace(
+            node=SimpleNamespace(name=name, fqn=["seamline", "segment", name]),
+            status=status,
+            message="",
+        )
         for name, status in statuses.items()
     ]
     monkeypatch.setattr(dbt, "_invoke", lambda *_: results)
@@ -165,6 +169,28 @@ def test_what_other_models_did_counts_though_one_has_failed(
 
     assert pending_models.calls_behind(made_warehouse) == ["page"]
     assert set(back_off.failing_models(made_warehouse)) == {"page", "pages"}
+
+
+def test_a_packages_model_of_the_name_of_ours_says_nothing_of_ours(
+    made_warehouse: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pending_models.mark(made_warehouse, ["page", "track"], 1)
+    results = [
+        SimpleNamespace(
+            node=SimpleNamespace(
+                name=name, fqn=["pkg", "segment", name], unique_id=f"model.pkg.{name}"
+            ),
+            status=status,
+            message="",
+        )
+        for name, status in {"track": "success", "page": "error"}.items()
+    ]
+    monkeypatch.setattr(dbt, "_invoke", lambda *_: results)
+
+    dbt.run_models(made_warehouse)
+
+    assert pending_models.calls_behind(made_warehouse) == ["page", "track"]
+    assert set(back_off.failing_models(made_warehouse)) == {"model.pkg.page"}
 
 
 def test_sums_that_do_not_hold_are_an_alarm_and_no_failure_of_the_load(

@@ -3,13 +3,18 @@
 import json
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
-import dagster as dg
-import pytest
 from dagster_dbt import dbt_assets
 
-from orchestration.defs import dbt_assets as definitions
-from orchestration.defs.dbt_assets import MANIFEST, NOT_RUN, Translator, own_models, table_metadata
+from orchestration.defs.dbt_assets import (
+    MANIFEST,
+    NOT_RUN,
+    OWN,
+    Translator,
+    models,
+    table_metadata,
+)
 from orchestration.prepare import has_all_models
 from orchestration.settings import Settings
 from orchestration.warehouse.connection import connect
@@ -41,13 +46,9 @@ def test_seeds_and_snapshots_are_no_assets_that_a_run_would_leave_as_they_are() 
             "fqn": ["seamline", "of_a_user"],
         }  # fmt: skip
 
-    @dbt_assets(manifest=manifest, exclude=NOT_RUN, dagster_dbt_translator=Translator())
-    def assets():  # noqa: ANN202 - never run
-        yield
-
-    names = {key.path[-1] for key in assets.keys}
-    assert "track" in names
-    assert "of_a_user" not in names
+    names = keys_of(manifest, exclude=NOT_RUN)
+    assert "segment/track" in names
+    assert "segment/of_a_user" not in names
 
 
 def test_models_under_another_name_and_without_a_table_do_not_keep_all_from_being_there(
@@ -66,32 +67,60 @@ def test_models_under_another_name_and_without_a_table_do_not_keep_all_from_bein
     assert has_all_models(made_warehouse, manifest)
 
 
-def test_models_of_packages_and_of_users_are_not_in_the_load_job(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    """Wherever a package has them, and whatever a user calls a file of the first folder."""
-    names = {
-        "track": ["seamline", "segment", "track"],
-        "stg_pkg": ["pkg", "staging", "stg_pkg"],
-        "broken": ["seamline", "mine", "broken"],
-        "staging": ["seamline", "staging"],
-    }
-    node = {"resource_type": "model", "schema": "segment"}
-    nodes = {name: node | {"name": name, "fqn": fqn} for name, fqn in names.items()}
-    manifest = tmp_path / "manifest.json"
-    manifest.write_text(json.dumps({"nodes": nodes}))
-    keys = {dg.AssetKey(["segment", name]) for name in names}
-    monkeypatch.setattr(definitions, "MANIFEST", manifest)
-    monkeypatch.setattr(definitions, "models", SimpleNamespace(keys=keys))
+def keys_of(manifest: dict[str, Any], *, select: str = "fqn:*", exclude: str) -> set[str]:
+    @dbt_assets(
+        manifest=manifest, select=select, exclude=exclude, dagster_dbt_translator=Translator()
+    )
+    def assets():  # noqa: ANN202 - never run
+        yield
 
-    assert own_models.__wrapped__() == {dg.AssetKey(["segment", "track"])}
+    return {key.to_user_string() for key in assets.keys}
+
+
+def with_models(**fqns: list[str]) -> dict[str, Any]:
+    """The manifest with models that a user or a package has added, of such names in dbt."""
+    manifest: dict[str, Any] = json.loads(MANIFEST.read_bytes())
+    track = manifest["nodes"]["model.seamline.track"]
+    for alias, fqn in fqns.items():
+        unique_id = f"model.{fqn[0]}.{alias}"
+        manifest["nodes"][unique_id] = track | {
+            "unique_id": unique_id, "fqn": fqn, "package_name": fqn[0], "name": fqn[-1],
+            "alias": alias,
+        }  # fmt: skip
+    return manifest
+
+
+def test_a_load_runs_our_models_and_the_marts_are_all_others() -> None:
+    """Wherever a package has them, and whatever a user calls a file of the first folder."""
+    others = {
+        "track_of_pkg": ["pkg", "segment", "track"],
+        "mine": ["seamline", "marts", "mine"],
+        "staging": ["seamline", "staging"],
+        "mine_v1": ["seamline", "marts", "mine", "v1"],
+        "mine_v2": ["seamline", "marts", "mine", "v2"],
+    }
+    manifest = with_models(**others)
+
+    ours = keys_of(manifest, select=OWN, exclude=NOT_RUN)
+    users = keys_of(manifest, select="resource_type:model", exclude=f"{OWN} {NOT_RUN}")
+
+    assert ours == {key.to_user_string() for key in models.keys}
+    assert "segment/track" in ours
+    assert users >= {f"segment/{alias}" for alias in others}
+    assert not users & ours
+
+
+def test_a_folder_may_be_called_what_no_group_may_be() -> None:
+    """One that Dagster refused would take all definitions with it, the load's too."""
+    manifest = with_models(mine=["seamline", "my-models", "mine"])
+
+    spec = Translator().get_asset_spec(manifest, "model.seamline.mine", None)
+
+    assert spec.group_name == "my_models"
 
 
 def test_models_of_a_package_are_a_group_of_their_own() -> None:
-    manifest = json.loads(MANIFEST.read_bytes())
-    track = manifest["nodes"]["model.seamline.track"]
-    of_package = track | {"fqn": ["pkg", "staging", "stg"], "unique_id": "model.pkg.stg"}
-    manifest["nodes"]["model.pkg.stg"] = of_package
+    manifest = with_models(stg=["pkg", "staging", "stg"])
 
     spec = Translator().get_asset_spec(manifest, "model.pkg.stg", None)
 

@@ -80,7 +80,7 @@ def test_every_test_of_the_project_is_a_check_that_does_not_block(manifest: Mani
     tests = {u for u, node in manifest["nodes"].items() if node["resource_type"] == "test"}
 
     assert set(check_specs(manifest)) == tests
-    assert len({spec.key for spec in dbt_checks.check_specs}) == len(tests) == 24
+    assert len({spec.key for spec in dbt_checks.check_specs}) == len(tests) == 26
     assert not [spec.name for spec in dbt_checks.check_specs if spec.blocking]
 
 

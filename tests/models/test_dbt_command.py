@@ -49,14 +49,21 @@ def test_more_threads_than_one_are_refused(threads: int) -> None:
         (":memory:", ["ducklake:sqlite:warehouse/catalog.sqlite"], [], True),
         ("ducklake:sqlite:{catalog}", [], [], True),
         ("/elsewhere/own.duckdb", ["other.duckdb"], ["gsheet"], False),
+        ("/elsewhere/own.duckdb", ["read-only ducklake:sqlite:{catalog}"], [], False),
     ],
 )
-def test_another_project_waits_its_turn_if_its_profile_leads_here(
+def test_another_project_waits_its_turn_if_its_profile_lets_it_write_here(
     settings: Settings, path: str, attached: list[str], plugin: list[str], is_ours: bool
 ) -> None:
     credentials = SimpleNamespace(
         path=path.format(catalog=settings.catalog),
-        attach=[SimpleNamespace(path=one.format(catalog=settings.catalog)) for one in attached],
+        attach=[
+            SimpleNamespace(
+                path=one.removeprefix("read-only ").format(catalog=settings.catalog),
+                read_only=one.startswith("read-only "),
+            )
+            for one in attached
+        ],
         plugins=[SimpleNamespace(module=module) for module in plugin],
     )
 

@@ -7,6 +7,7 @@ import sys
 import pytest
 
 from landed.settings import ROOT
+from orchestration.models.schema_name import PARTS
 from tests.support import landed
 from tests.support.house import House
 
@@ -36,7 +37,7 @@ def schemas(house: House) -> set[str]:
 def test_it_names_the_schema_is_held_to_it_and_can_be_moved(house: House) -> None:
     house.land("track", landed.line({"type": "track", "messageId": "a", "event": "Bought"}))
     assert run(house, "load", "Stitch Segment").returncode == 0
-    stitch = {"stitch_segment", "stitch_segment_staging", "stitch_segment_warehouse"}
+    stitch = {f"stitch_segment{part}" for part in PARTS}
     assert schemas(house) == stitch
 
     for command in ("load", "prepare"):
@@ -50,6 +51,6 @@ def test_it_names_the_schema_is_held_to_it_and_can_be_moved(house: House) -> Non
     moved = run(house, "rename", "Segment")
     assert moved.returncode == 0, moved.stderr
     assert "moved from stitch_segment" in moved.stdout
-    assert schemas(house) == {"segment", "segment_staging", "segment_warehouse"}
+    assert schemas(house) == {f"segment{part}" for part in PARTS}
     assert house.rows("select message_id, event from segment.track") == [("a", "Bought")]
     assert house.rows("select id from segment_warehouse.bought") == [("a",)]

@@ -28,6 +28,7 @@ from landed.settings import ROOT
 from orchestration.settings import Settings
 from tests.support.warehouse import spare_the_processor
 
+_MART = "a user's model:"
 PROJECT = ("--project-dir", "dbt_project", "--profiles-dir", ".")
 
 
@@ -80,12 +81,32 @@ def run_models(names: Iterable[str], house: Mapping[str, str]) -> None:
         assert status == 0, said.read_text()
 
 
+def run_marts(project: Path, names: Iterable[str], house: Mapping[str, str]) -> list[str]:
+    """Run a user's models of a project as Dagster does, and say in a line what became of each.
+
+    Args:
+        project: the folder; what it shares with ours has been read.
+        names: those of the models.
+        house: its settings, by their names in the environment.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        said = Path(folder) / "said"
+        _channel()
+        own = _connect(_run_folder() / "forked")  # others are called meanwhile
+        called = [str(project), *names]
+        status = _call("marts", called, os.environ | house, said, said, own)
+        assert status == 0, said.read_text()
+        lines = said.read_text().splitlines()
+    return [line.removeprefix(_MART).strip() for line in lines if line.startswith(_MART)]
+
+
 def _call(
     command: str,
     arguments: Sequence[str],
     environment: Mapping[str, str],
     output: Path,
     errors: Path,
+    channel: TextIO | None = None,
 ) -> int:
     call = {
         "command": command,
@@ -94,7 +115,7 @@ def _call(
         "output": str(output),
         "errors": str(errors),
     }
-    channel = _channel()
+    channel = channel or _channel()
     channel.write(json.dumps(call) + "\n")
     channel.flush()
     status = channel.readline()
@@ -265,8 +286,9 @@ def _command(name: str, arguments: list[str], manifest: Any) -> None:
 
     class Runner(dbt.dbtRunner):
         def invoke(self, args: list[str], **more: Any) -> dbt.dbtRunnerResult:
-            self.manifest = None if "parse" in args else manifest
-            if "parse" in args and manifest:
+            is_read = "parse" not in args and name != "marts"
+            self.manifest = manifest if is_read else None
+            if not is_read and manifest:
                 target = Path(args[args.index("--target-path") + 1])
                 target.mkdir(parents=True, exist_ok=True)
                 shutil.copy(_read_project() / "partial_parse.msgpack", target)
@@ -278,6 +300,12 @@ def _command(name: str, arguments: list[str], manifest: Any) -> None:
     if name == "models":
         failed = own_dbt.failures(own_dbt.run_models(Settings(), arguments))
         sys.exit("\n".join(failed) or 0)
+    if name == "marts":
+        own_dbt.PROJECT_DIR = Path(arguments.pop(0))
+        for result in own_dbt.run_marts(Settings(), arguments):
+            said = " ".join(str(result.message).split())
+            print(_MART, result.node.name, result.status, said)  # noqa: T201 - the answer
+        sys.exit(0)
     cli(arguments, prog_name=name)
 
 
