@@ -134,7 +134,7 @@ def _objects_must_agree(text: bytes) -> None:
     except _NOT_DECODABLE:
         return
     assert found is not None
-    cut = {one.key: text[one.start : one.end] for one in found}
+    cut = {key: text[start:end] for key, start, end in found}
     assert cut == {key: bytes(value) for key, value in whole.items()}
     fields = read_fields(text)
     assert {key: bytes(value) for key, value in fields.values.items()} == cut

@@ -5,18 +5,19 @@ times a second at most and only when a request comes. Nothing is looked at where
 """
 
 import hmac
-import re
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from itertools import islice
 from pathlib import Path
-from typing import Annotated, Any, NamedTuple
+from typing import Annotated, NamedTuple
 
 import msgspec
 import structlog
+from msgspec import Raw
 
 from landed.folders import SUPPRESSED, SUPPRESSED_KEY, SUPPRESSED_LIST
-from landed.ids import IN_BYTES, KINDS, SHOWN_NUL, text_of, written_ids
+from landed.ids import IN_BYTES, KINDS, SHOWN_NUL, ids_among, text_of, written_ids
+from receiver.events.json_text import NOT_DECODABLE
 
 _LOOK_EVERY = 0.25
 _MOST_IDS = 10_000  # that are looked for in one body
@@ -55,24 +56,13 @@ class SuppressedPeople:
         """Say how many ids there are."""
         return sum(map(len, self._hashes.values()))
 
-    def has_sent(self, event: Mapping[str, Any], item: bytes) -> bool:
+    def has_sent(self, members: Mapping[str, Raw]) -> bool:
         """Say whether an event is one of theirs.
 
         Args:
-            event: the event, decoded.
-            item: the same event's bytes.
+            members: its members as they are written.
         """
-        for name, kinds in KINDS.items():
-            value = event.get(name)
-            if type(value) is str:
-                text = value
-            elif type(value) in (int, float):
-                text = written_ids(item)[name].decode()
-            else:
-                continue
-            if self._includes(kinds, text):
-                return True
-        return False
+        return self._includes_one_of(ids_among(members).items())
 
     def is_in(self, body: bytes) -> bool:
         """Say whether bytes that cannot be used are theirs.
@@ -82,10 +72,13 @@ class SuppressedPeople:
         """
         try:
             own = set(written_ids(body).items())
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        except NOT_DECODABLE:
             own = set()
-        found = own or {(one[1].decode(), one[2]) for one in _first(IN_BYTES.finditer(body))}
-        return any(self._includes(KINDS[name], text_of(token)) for name, token in found)
+        found = islice(IN_BYTES.finditer(body), _MOST_IDS)
+        return self._includes_one_of(own or {(one[1].decode(), one[2]) for one in found})
+
+    def _includes_one_of(self, written: Iterable[tuple[str, bytes]]) -> bool:
+        return any(self._includes(KINDS[name], text_of(token)) for name, token in written)
 
     def _includes(self, kinds: Iterable[str], text: str) -> bool:
         # a person is written down by the id that the tables show; before, it was by the NUL
@@ -98,10 +91,6 @@ class SuppressedPeople:
                     if hashed.digest() in self._hashes[kind]:
                         return True
         return False
-
-
-def _first(found: Iterable[re.Match[bytes]]) -> Iterator[re.Match[bytes]]:
-    return islice(found, _MOST_IDS)
 
 
 class _FileState(NamedTuple):
