@@ -6,6 +6,7 @@ its bytes. What has to be changed in them is collected, and written once.
 """
 
 from collections.abc import Mapping
+from enum import StrEnum
 from typing import Any, NamedTuple
 
 import msgspec
@@ -14,7 +15,7 @@ from landed.folders import CALLS
 from landed.ids import is_blank, landed_message_id
 from receiver.events.direct import DirectSender
 from receiver.events.json_text import JsonObject, deeper_than, why_no_object
-from receiver.events.made_up_ids import BY_CONTENT, MadeUpIds
+from receiver.events.made_up_ids import BY_CONTENT, ByContent
 from receiver.events.shared_fields import SharedFields
 from receiver.events.suppression import SuppressedPeople
 
@@ -47,16 +48,17 @@ class Rejected(NamedTuple):
     call: str | None = None
 
 
-class Suppressed(NamedTuple):
-    """Something of a person who is suppressed."""
+class NotStored(StrEnum):
+    """Why an event is stored nowhere, and answered with 200 all the same."""
 
-    call: str | None = None
+    SHUT_OUT = "shut_out"
+    """Its `integrations` says that it is not for us."""
+    SUPPRESSED = "suppressed"
+    """It is of a person who is suppressed."""
 
 
-class ShutOut(NamedTuple):
-    """An event whose `integrations` says that it is not for us."""
-
-    call: str
+Record = Event | Rejected | NotStored
+"""What becomes of one event."""
 
 
 def check_event(
@@ -66,8 +68,8 @@ def check_event(
     limits: Limits,
     direct: DirectSender | None = None,
     suppressed: SuppressedPeople | None = None,
-    ids: MadeUpIds = BY_CONTENT,
-) -> Event | Rejected | ShutOut | Suppressed:
+    ids: ByContent = BY_CONTENT,
+) -> Record:
     """Check one event.
 
     Args:
@@ -90,15 +92,15 @@ def check_event(
         message_id = _message_id_of(event, item, ids)
     except UnusableError as error:
         if suppressed and suppressed.is_in(item):
-            return Suppressed(call)
+            return NotStored.SUPPRESSED
         return Rejected(error.reason, item, call)
     if suppressed and suppressed.has_sent(written.values):
-        return Suppressed(call)
-    changes = shared.changes_to(event, written.values)
+        return NotStored.SUPPRESSED
+    changes = shared.changes_to(event, written.values) if shared.size else {}
     if direct:
         seen = shared.seen_in(event)
         if direct.shuts_us_out(seen):
-            return ShutOut(call)
+            return NotStored.SHUT_OUT
         direct.add_changes(changes, seen, written.values)
     payload = written.changed(changes) if changes else item
     return Event(call, message_id, _sent_at_of(event) or shared.sent_at, payload)
@@ -149,7 +151,7 @@ def _call_of(event: Mapping[str, Any], path_call: str | None) -> str:
     return call
 
 
-def _message_id_of(event: Mapping[str, Any], item: bytes, ids: MadeUpIds) -> str:
+def _message_id_of(event: Mapping[str, Any], item: bytes, ids: ByContent) -> str:
     message_id = event.get("messageId")
     if message_id is None:
         return ids.made_up(event, item)

@@ -1,13 +1,14 @@
 """Intake: from a request's events to lines on the disk."""
 
 import time
+from collections import Counter
 from collections.abc import Iterable, Iterator
 
 from flask import g
 from msgspec import Raw
 
 from landed.folders import CALLS, REJECTED
-from receiver.events.check import Event, Rejected, ShutOut, Suppressed, check_event
+from receiver.events.check import Event, NotStored, Record, Rejected, check_event
 from receiver.events.direct import DirectSender
 from receiver.events.made_up_ids import OfRequest, OfView
 from receiver.events.shared_fields import NOTHING_SHARED, SharedFields
@@ -53,9 +54,8 @@ def land_events(
             check_event(item, shared, path_call, limits, direct, suppressed, ids)
             for item in _in_turns(items, shared.size)
         ),
+        ids,
     )
-    if ids.made:
-        receiver.metrics.note_made_up_ids(source.name, ids.made)
 
 
 def land_unusable(source: Source, reason: str, body: bytes, path_call: str | None = None) -> None:
@@ -66,7 +66,7 @@ def land_unusable(source: Source, reason: str, body: bytes, path_call: str | Non
     """
     suppressed = current_receiver().suppression.current()
     if suppressed and suppressed.is_in(body):
-        _land(source, [Suppressed(path_call)])
+        _land(source, [NotStored.SUPPRESSED])
     else:
         _land(source, [Rejected(reason, body, path_call)])
 
@@ -83,26 +83,25 @@ def _in_turns(items: Iterable[bytes | Raw], shared_bytes: int) -> Iterator[bytes
         yield event
 
 
-def _land(source: Source, checked: Iterable[Event | Rejected | ShutOut | Suppressed]) -> None:
+def _land(source: Source, checked: Iterable[Record], ids: OfRequest | OfView | None = None) -> None:
     lines = Lines()
-    shut_out = suppressed = 0
-    reasons: dict[str, int] = {}
+    others: Counter[str] = Counter()
+    reasons: Counter[str] = Counter()
     stamps = received_stamps(time.time_ns() // 1000)
     for one, received_at in zip(checked, stamps, strict=False):
         if isinstance(one, Event):
             call, message_id, sent_at, payload = one
             lines.add(call, good_line(message_id, received_at, sent_at, source.name, payload))
-        elif isinstance(one, ShutOut):
-            shut_out += 1
-        elif isinstance(one, Suppressed):
-            suppressed += 1
-        else:
-            reasons[one.reason] = reasons.get(one.reason, 0) + 1
+        elif isinstance(one, Rejected):
+            reasons[one.reason] += 1
             line = rejected_line(received_at, source.name, one.call, one.reason, one.body)
             lines.add(REJECTED, line)
-    g.source, g.events, g.rejected = source.name, lines.events, sum(reasons.values())
-    g.shut_out, g.suppressed = shut_out, suppressed
+        else:
+            others[one] += 1
+    g.source, g.events, g.rejected = source.name, lines.events, reasons.total()
+    g.shut_out, g.suppressed = others[NotStored.SHUT_OUT], others[NotStored.SUPPRESSED]
     receiver = current_receiver()
     receiver.committer.land(lines)
     by_call = {call: len(of_call) for call, of_call in lines.by_folder.items() if call in CALLS}
-    receiver.metrics.note_landed(source.name, by_call, reasons, shut_out, suppressed)
+    others["made_up_ids"] = ids.made if ids else 0
+    receiver.metrics.note_landed(source.name, by_call, reasons, others)

@@ -22,6 +22,7 @@ _BRACKETS = re.compile(_STRING + rb"|[{}\[\]]", re.DOTALL)
 _STRUCTURE = re.compile(_STRING + rb"|[{}\[\],]", re.DOTALL)
 _KEY = re.compile(rb"[ \t\n\r]*(" + _STRING + rb")[ \t\n\r]*:[ \t\n\r]*", re.DOTALL)
 _BLANK = re.compile(rb"[ \t\n\r]*+")
+_encode = msgspec.json.encode
 _decode = msgspec.json.Decoder().decode
 _decode_raw = msgspec.json.Decoder(Raw).decode
 _decode_key = msgspec.json.Decoder(str).decode
@@ -101,9 +102,10 @@ class JsonObject:
     Attributes:
         text: its bytes.
         values: key → value as it is written; of a key that stands twice, the last one.
+        repeats_a_key: whether one does.
     """
 
-    __slots__ = ("_gap", "_scanned", "text", "values")
+    __slots__ = ("_gap", "_scanned", "repeats_a_key", "text", "values")
 
     def __init__(self, text: bytes) -> None:
         """Read an object, without white space around it.
@@ -114,17 +116,15 @@ class JsonObject:
         self.text = text
         self.values: dict[str, Raw] = _decode_members(text)
         self._gap = _gap_in(text, self.values)
-        self._scanned = members(text) if self._gap is None else None
-
-    @property
-    def repeats_a_key(self) -> bool:
-        """Whether a key stands twice."""
-        return self._gap is None and len(self._scanned or ()) != len(self.values)
+        self.repeats_a_key = False
+        if self._gap is None:
+            self._scanned = members(text) or ()
+            self.repeats_a_key = len(self._scanned) != len(self.values)
 
     def places(self) -> Sequence[Member]:
         """Return the members and where their values stand, in their order."""
         if self._gap is None:
-            return self._scanned or ()
+            return self._scanned
         before, behind = 3 + self._gap, 1 + self._gap  # the key's quotes and the colon; the comma
         found = []
         at = 1
@@ -142,29 +142,28 @@ class JsonObject:
             changes: key → the new value, or None to leave the member out. What is not there yet
                 is added at the end.
         """
+        added = []
+        for key, value in changes.items():
+            if key not in self.values and value is not None:
+                added.append(b"%b:%b" % (_encode(key), value))
+        if len(added) == len(changes):
+            return with_members(self.text, added)
         pieces: list[bytes] = []
         done = kept = 0  # where what is not written yet begins; where the last member kept ends
-        if not changes.keys().isdisjoint(self.values):
-            for key, start, end in self.places():
-                if key not in changes:
-                    kept = end
-                elif (value := changes[key]) is not None:
-                    pieces += self.text[done:start], value
-                    done = kept = end
-                elif kept:  # with the comma before it
-                    pieces.append(self.text[done:kept])
-                    done = end
-                else:  # with the one behind it
-                    pieces = [b"{"]
-                    done = _end_of_blank(self.text, end)
-                    done += self.text[done : done + 1] == b","
-        pieces.append(self.text[done:])
-        added = [
-            b"%b:%b" % (msgspec.json.encode(key), value)
-            for key, value in changes.items()
-            if value is not None and key not in self.values
-        ]
-        return with_members(b"".join(pieces), added)
+        for key, start, end in self.places():
+            if key not in changes:
+                kept = end
+            elif (value := changes[key]) is not None:
+                pieces += self.text[done:start], value
+                done = kept = end
+            elif kept:  # with the comma before it
+                pieces.append(self.text[done:kept])
+                done = end
+            else:  # with the one behind it
+                pieces = [b"{"]
+                done = _end_of_blank(self.text, end)
+                done += self.text[done : done + 1] == b","
+        return with_members(b"".join([*pieces, self.text[done:]]), added)
 
 
 def with_members(text: bytes, added: Sequence[bytes]) -> bytes:

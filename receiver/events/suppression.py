@@ -9,7 +9,7 @@ import time
 from collections.abc import Iterable, Mapping
 from itertools import islice
 from pathlib import Path
-from typing import Annotated, NamedTuple
+from typing import Annotated
 
 import msgspec
 import structlog
@@ -18,6 +18,7 @@ from msgspec import Raw
 from landed.folders import SUPPRESSED, SUPPRESSED_KEY, SUPPRESSED_LIST
 from landed.ids import IN_BYTES, KINDS, SHOWN_NUL, ids_among, text_of, written_ids
 from receiver.events.json_text import NOT_DECODABLE
+from receiver.files.disk import FileState, state_of
 
 _LOOK_EVERY = 0.25
 _MOST_IDS = 10_000  # that are looked for in one body
@@ -93,12 +94,6 @@ class SuppressedPeople:
         return False
 
 
-class _FileState(NamedTuple):
-    inode: int = 0
-    size: int = 0
-    modified: int = 0
-
-
 class LiveSuppression:
     """Who is suppressed now. The list is replaced as a whole, so it is never read half-way."""
 
@@ -106,7 +101,7 @@ class LiveSuppression:
         """Look at a landing folder's list from now on."""
         self._folder = landing / SUPPRESSED
         self._list = self._folder / SUPPRESSED_LIST
-        self._read = _FileState()
+        self._read = FileState()
         self._people: SuppressedPeople | None = None
         self._look_again = 0.0
 
@@ -119,18 +114,13 @@ class LiveSuppression:
         return self._people
 
     def _look(self) -> None:
-        try:
-            found = self._list.stat()
-        except OSError:
-            state = _FileState()
-        else:
-            state = _FileState(found.st_ino, found.st_size, found.st_mtime_ns)
+        state = state_of(self._list)
         if state == self._read:
             return
         self._read = state
         problem: list[object] = []
         try:
-            self._people = self._load(problem) if state != _FileState() else None
+            self._people = self._load(problem) if state != FileState() else None
         except (OSError, ValueError) as error:  # the key; those who were suppressed still are
             problem.append(error)
         if problem:

@@ -6,7 +6,7 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from receiver.events.check import Event, Limits, Rejected, ShutOut, check_event
+from receiver.events.check import Event, Limits, NotStored, Rejected, check_event
 from receiver.events.direct import DirectSender
 from receiver.events.json_text import JsonObject
 from receiver.events.shared_fields import SharedFields
@@ -91,7 +91,7 @@ def test_an_event_of_an_sdk_is_completed_and_no_more(
     checked = check_event(item, merged, None, LIMITS, SENDER)
 
     assert not isinstance(checked, Rejected)
-    if isinstance(checked, ShutOut):
+    if checked is NotStored.SHUT_OUT:
         assert isinstance(json.loads(merged_into(item, event, merged))["integrations"], dict)
         return
     assert isinstance(checked, Event)
