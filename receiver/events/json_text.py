@@ -183,8 +183,10 @@ def _gap_in(text: bytes, values: Mapping[str, Raw]) -> int | None:
     if not values or signs == 4 * len(values) + 1:
         return 0
     if signs == 6 * len(values):
-        pairs = [b'"%b": %b' % (key.encode(), value) for key, value in values.items()]
-        if text[1:-1] == b", ".join(pairs):
+        parts = [
+            part for key, value in values.items() for part in (b', "', key.encode(), b'": ', value)
+        ]
+        if text[1:-1] == b"".join(parts)[2:]:
             return 1
     return None
 
