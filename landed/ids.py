@@ -2,6 +2,7 @@
 
 import json
 import re
+from collections.abc import Mapping
 
 import msgspec
 
@@ -51,8 +52,12 @@ def written_ids(event: bytes) -> dict[str, bytes]:
     Raises:
         msgspec.DecodeError, UnicodeDecodeError, RecursionError: it cannot be read as an object.
     """
-    ids = _decode(event)
-    tokens = {name: bytes(getattr(ids, name)) for name in KINDS}
+    return ids_among(msgspec.structs.asdict(_decode(event)))
+
+
+def ids_among(members: Mapping[str, msgspec.Raw]) -> dict[str, bytes]:
+    """The ids among an event's members: its strings and numbers."""
+    tokens = {name: bytes(members[name]) for name in KINDS if name in members}
     return {name: token for name, token in tokens.items() if token[:1] in b'"-0123456789'}
 
 

@@ -12,14 +12,19 @@ import msgspec
 from msgspec import Raw
 
 from receiver.errors import RequestRefusedError
-from receiver.events.check import Limits, Rejected, check_event, why_no_object
-from receiver.events.json_text import WHITESPACE, elements, members, repeats_a_key
+from receiver.events.check import Limits, UnusableError, read_event
+from receiver.events.json_text import (
+    NOT_DECODABLE,
+    WHITESPACE,
+    JsonObject,
+    elements,
+    members,
+    why_no_object,
+)
 from receiver.events.shared_fields import NAMES, NOTHING_SHARED, SharedFields
 from receiver.server.native_threads import run_native
 
 _decode_elements = msgspec.json.Decoder(list[Raw]).decode
-_decode_members = msgspec.json.Decoder(dict[str, Raw]).decode
-_NOT_DECODABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 
 # msgspec makes an object of every value it cuts out, and a body may hold tens of millions:
 # gigabytes. Up to this many commas it is 100 MB; with more, the values are counted first.
@@ -51,10 +56,10 @@ def read_fields(body: bytes) -> Fields:
     if text.count(b",") > _MANY_COMMAS:
         return run_native(partial(_read_known_fields, text))
     try:
-        parsed = _decode_members(text)
-    except _NOT_DECODABLE:
+        found = JsonObject(text)
+    except NOT_DECODABLE:
         return run_native(partial(_cut_fields, text))
-    return Fields(parsed, "duplicate_key" if repeats_a_key(text, parsed) else None)
+    return Fields(found.values, "duplicate_key" if found.repeats_a_key else None)
 
 
 def read_array(text: bytes | Raw, most: int) -> Sequence[bytes | Raw] | None:
@@ -74,7 +79,7 @@ def read_array(text: bytes | Raw, most: int) -> Sequence[bytes | Raw] | None:
         if bytes(text).count(b",") > _MANY_COMMAS:
             _refuse_more_objects(text, most)
         return _decode_elements(text)
-    except _NOT_DECODABLE:
+    except NOT_DECODABLE:
         return run_native(partial(elements, bytes(text), most + 1))
 
 
@@ -127,8 +132,11 @@ def read_batch(fields: Fields, limits: Limits, most: int) -> Batch | str:
         return Batch(items)
     # The shared fields become a part of every event, so they have to pass as one.
     text = b"{%b}" % b",".join([b'"%b":%b' % (k.encode(), v) for k, v in values.items()])
-    checked = check_event(text, NOTHING_SHARED, "track", limits)
-    return checked.reason if isinstance(checked, Rejected) else Batch(items, SharedFields(values))
+    try:
+        read_event(text, limits)
+    except UnusableError as error:
+        return error.reason
+    return Batch(items, SharedFields(values))
 
 
 def batch_of(text: bytes, limits: Limits, most: int) -> Batch | str | None:
@@ -173,7 +181,7 @@ def _read_known_fields(text: bytes) -> Fields:
     """Read a body with very many values: only those with a name of ours become objects."""
     try:
         known = _decode_known(text)
-    except _NOT_DECODABLE:
+    except NOT_DECODABLE:
         return Fields({}, why_no_object(text), is_json=False)
     values = {name: getattr(known, name) for name in known.__struct_fields__}
     # The rest, with the events left out of it, has to be as small as in any other body.
@@ -191,7 +199,7 @@ def _cut_fields(text: bytes) -> Fields:
             flaw = "too_many_keys"
         return Fields({}, flaw, is_json=False)
     view = memoryview(text)
-    values = {member.key: Raw(view[member.start : member.end]) for member in found}
+    values = {key: Raw(view[start:end]) for key, start, end in found}
     if len(values) != len(found):
         return Fields(values, "duplicate_key", is_json=False)
     is_cut_off = len(found) == _MOST_FIELDS

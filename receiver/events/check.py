@@ -2,31 +2,26 @@
 
 The rules stand in `check_event`, in the order they are asked. An event is decoded once,
 strictly, to know that whoever reads the landed file can decode it too; what is landed is
-its bytes.
+its bytes. What has to be changed in them is collected, and written once.
 """
 
-from codecs import iterdecode
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
+from enum import StrEnum
 from typing import Any, NamedTuple
 
 import msgspec
-from msgspec import Raw
 
 from landed.folders import CALLS
 from landed.ids import is_blank, landed_message_id
 from receiver.events.direct import DirectSender
-from receiver.events.json_text import deeper_than, repeats_a_key
-from receiver.events.made_up_ids import BY_CONTENT, MadeUpIds
+from receiver.events.json_text import JsonObject, deeper_than, why_no_object
+from receiver.events.made_up_ids import BY_CONTENT, ByContent
 from receiver.events.shared_fields import SharedFields
 from receiver.events.suppression import SuppressedPeople
 
 MESSAGE_ID_CHARACTERS = 1000  # Segment's own are 100 at most
 
-# Raw checks the grammar, but neither UTF-8 nor a number's size: `_decode` does.
 _decode = msgspec.json.Decoder().decode
-_decode_raw = msgspec.json.Decoder(Raw).decode
-_decode_members = msgspec.json.Decoder(dict[str, Raw]).decode
-_PIECE = 1 << 20
 
 
 class Limits(NamedTuple):
@@ -53,16 +48,17 @@ class Rejected(NamedTuple):
     call: str | None = None
 
 
-class Suppressed(NamedTuple):
-    """Something of a person who is suppressed."""
+class NotStored(StrEnum):
+    """Why an event is stored nowhere, and answered with 200 all the same."""
 
-    call: str | None = None
+    SHUT_OUT = "shut_out"
+    """Its `integrations` says that it is not for us."""
+    SUPPRESSED = "suppressed"
+    """It is of a person who is suppressed."""
 
 
-class ShutOut(NamedTuple):
-    """An event whose `integrations` says that it is not for us."""
-
-    call: str
+Record = Event | Rejected | NotStored
+"""What becomes of one event."""
 
 
 def check_event(
@@ -72,8 +68,8 @@ def check_event(
     limits: Limits,
     direct: DirectSender | None = None,
     suppressed: SuppressedPeople | None = None,
-    ids: MadeUpIds = BY_CONTENT,
-) -> Event | Rejected | ShutOut | Suppressed:
+    ids: ByContent = BY_CONTENT,
+) -> Record:
     """Check one event.
 
     Args:
@@ -91,45 +87,57 @@ def check_event(
     """
     call = path_call
     try:
-        event = _decode_event(item, limits)
+        event, written = read_event(item, limits)
         call = _call_of(event, path_call)
         message_id = _message_id_of(event, item, ids)
-    except _UnusableError as error:
+    except UnusableError as error:
         if suppressed and suppressed.is_in(item):
-            return Suppressed(call)
+            return NotStored.SUPPRESSED
         return Rejected(error.reason, item, call)
-    if suppressed and suppressed.has_sent(event, item):
-        return Suppressed(call)
-    sent_at = _sent_at_of(event) or shared.sent_at
-    payload = shared.merged_into(item, event)
+    if suppressed and suppressed.has_sent(written.values):
+        return NotStored.SUPPRESSED
+    changes = shared.changes_to(event, written.values) if shared.size else {}
     if direct:
         seen = shared.seen_in(event)
         if direct.shuts_us_out(seen):
-            return ShutOut(call)
-        payload = direct.completed(payload, seen)
-    return Event(call, message_id, sent_at, payload)
+            return NotStored.SHUT_OUT
+        direct.add_changes(changes, seen, written.values)
+    payload = written.changed(changes) if changes else item
+    return Event(call, message_id, _sent_at_of(event) or shared.sent_at, payload)
 
 
-class _UnusableError(Exception):
+class UnusableError(Exception):
+    """What cannot be used as an event, and why."""
+
     def __init__(self, reason: str) -> None:
+        """Take the reason, one word."""
         super().__init__(reason)
         self.reason = reason
 
 
-def _decode_event(item: bytes, limits: Limits) -> dict[str, Any]:
+def read_event(item: bytes, limits: Limits) -> tuple[dict[str, Any], JsonObject]:
+    """Read an event's members, decoded and as they are written.
+
+    msgspec finds what is written without a look at UTF-8 or a number's size; to decode it costs
+    no more than to look for both.
+
+    Raises:
+        UnusableError: it is too large, no valid object, or can be read in two ways.
+    """
     if len(item) > limits.event_bytes:
-        raise _UnusableError("too_big")
+        raise UnusableError("too_big")
     if deeper_than(item, limits.depth):
-        raise _UnusableError("too_deep")
+        raise UnusableError("too_deep")
     try:
         event = _decode(item)
     except (msgspec.DecodeError, UnicodeDecodeError):
-        raise _UnusableError(why_no_object(item)) from None
+        raise UnusableError(why_no_object(item)) from None
     if type(event) is not dict:
-        raise _UnusableError("not_object")
-    if repeats_a_key(item, _decode_members(item)):
-        raise _UnusableError("duplicate_key")
-    return event
+        raise UnusableError("not_object")
+    written = JsonObject(item)
+    if written.repeats_a_key:
+        raise UnusableError("duplicate_key")
+    return event, written
 
 
 def _call_of(event: Mapping[str, Any], path_call: str | None) -> str:
@@ -137,20 +145,20 @@ def _call_of(event: Mapping[str, Any], path_call: str | None) -> str:
     if call is None:
         call = path_call
     if call is None:
-        raise _UnusableError("no_type")
+        raise UnusableError("no_type")
     if type(call) is not str or call not in CALLS:
-        raise _UnusableError("unknown_type")
+        raise UnusableError("unknown_type")
     return call
 
 
-def _message_id_of(event: Mapping[str, Any], item: bytes, ids: MadeUpIds) -> str:
+def _message_id_of(event: Mapping[str, Any], item: bytes, ids: ByContent) -> str:
     message_id = event.get("messageId")
     if message_id is None:
         return ids.made_up(event, item)
     if type(message_id) is not str or len(message_id) > MESSAGE_ID_CHARACTERS:
-        raise _UnusableError("bad_message_id")
+        raise UnusableError("bad_message_id")
     if is_blank(message_id):
-        raise _UnusableError("bad_message_id")
+        raise UnusableError("bad_message_id")
     return landed_message_id(message_id)
 
 
@@ -159,23 +167,3 @@ def _sent_at_of(event: Mapping[str, Any]) -> str | None:
     if sent_at is None or type(sent_at) is str:
         return sent_at
     return msgspec.json.encode(sent_at).decode()
-
-
-def why_no_object(text: bytes) -> str:
-    """Return the reason against bytes that could not be read as an object."""
-    try:
-        for _ in iterdecode(_pieces(text), "utf-8"):
-            pass
-        # A text far too large for an event may hold millions of values: not one is made of them.
-        (_decode if len(text) <= _PIECE else _decode_raw)(text)
-    except UnicodeDecodeError:
-        return "not_utf8"
-    except msgspec.DecodeError:
-        return "bad_json"
-    except RecursionError:
-        return "too_deep"
-    return "not_object"
-
-
-def _pieces(text: bytes) -> Iterator[bytes]:
-    return (text[start : start + _PIECE] for start in range(0, len(text), _PIECE))

@@ -5,12 +5,12 @@ came from into the `context` of what a device sent. For a webhook it has done bo
 """
 
 from collections.abc import Mapping
-from functools import cached_property
 
 import msgspec
+from msgspec import Raw
 
-from receiver.events.json_text import without_member
-from receiver.events.shared_fields import SharedFields
+from receiver.events.json_text import with_members
+from receiver.events.shared_fields import Changes
 
 # What an event says of where it was made, in the words of the SDKs and of Segment.
 _DEVICE_CHANNELS = frozenset({"browser", "client", "mobile"})
@@ -57,30 +57,29 @@ class DirectSender:
         is_named = bool(ours) or isinstance(ours, dict)  # options are a yes, also without any
         return integrations.get("All") is False and not is_named
 
-    def completed(self, payload: bytes, event: Mapping[str, object]) -> bytes:
-        """Return an event's bytes with the device's address in them, and without the write key.
+    def add_changes(
+        self, changes: Changes, event: Mapping[str, object], written: Mapping[str, Raw]
+    ) -> None:
+        """Put the device's address into an event's changes, and leave the write key out.
 
         Args:
-            payload: the event's bytes, with what its batch shares.
-            event: the same event, decoded.
+            changes: those there are already, of what its batch shares.
+            event: its members, decoded, with what its batch shares.
+            written: its members as they are written.
         """
         # The key is a credential of the request. Who reads the warehouse needs none.
         if "writeKey" in event:
-            payload = without_member(payload, "writeKey")
-        if self.address and self._was_made_there(event):
-            payload = self._address_as_shared.merged_into(payload, event)
-        return payload
-
-    @cached_property
-    def _address_as_shared(self) -> SharedFields:
+            changes["writeKey"] = None
+        context = event.get("context", {})
         # Like a batch's own context: an event that has an `ip` keeps it.
-        return SharedFields({"context": msgspec.json.encode({"ip": self.address})})
+        if not isinstance(context, dict) or "ip" in context or not self.address:
+            return
+        if self._was_made_there(event, context):
+            text = changes.get("context") or bytes(written.get("context", b"{}"))
+            changes["context"] = with_members(text, [b'"ip":' + msgspec.json.encode(self.address)])
 
-    def _was_made_there(self, event: Mapping[str, object]) -> bool:
+    def _was_made_there(self, event: Mapping[str, object], context: Mapping[str, object]) -> bool:
         """Say whether an event was made where its request came from, and not on a server."""
-        context = event.get("context")
-        if not isinstance(context, dict):
-            context = {}
         if isinstance(direct := context.get("direct"), bool):
             return direct
         for channel in (event.get("channel"), context.get("channel")):

@@ -1,16 +1,17 @@
 """Intake: from a request's events to lines on the disk."""
 
 import time
+from collections import defaultdict
 from collections.abc import Iterable, Iterator
 
 from flask import g
 from msgspec import Raw
 
 from landed.folders import CALLS, REJECTED
-from receiver.events.check import Event, Rejected, ShutOut, Suppressed, check_event
+from receiver.events.batches import Batch, refuse_oversized
+from receiver.events.check import Event, NotStored, Record, Rejected, check_event
 from receiver.events.direct import DirectSender
 from receiver.events.made_up_ids import OfRequest, OfView
-from receiver.events.shared_fields import NOTHING_SHARED, SharedFields
 from receiver.files.envelope import good_line, received_stamps, rejected_line
 from receiver.files.lines import Lines
 from receiver.senders.sources import Source
@@ -21,54 +22,47 @@ _TURN_BYTES = 2 << 20  # about 10 ms of work
 _ENVELOPE_BYTES = 220  # so that empty events count as well
 
 
-def land_events(
+def land(
     source: Source,
-    items: Iterable[bytes | Raw],
-    shared: SharedFields = NOTHING_SHARED,
+    events: Batch | str,
+    body: bytes,
     path_call: str | None = None,
     direct: DirectSender | None = None,
     *,
     is_view: bool = False,
 ) -> None:
-    """Return when every event of a request that is for us is on the disk, good or rejected.
+    """Return when all of a request that is for us is on the disk, good or rejected.
 
     Args:
-        source: who sent them.
-        items: the events' bytes.
-        shared: what the batch says about all of them.
+        source: who sent it.
+        events: its events, or the reason why its body could not be cut into any.
+        body: the body, which then lands whole.
         path_call: the call the request's path names.
         direct: the SDK they came from, if they did not come by way of Segment.
         is_view: whether the request shows an image, and so is never sent again.
 
     Raises:
-        NotLandedError: they have to be sent again.
+        NotLandedError: it has to be sent again.
+        RequestRefusedError: it is too large for one request.
     """
     receiver = current_receiver()
     limits, suppressed = receiver.limits, receiver.suppression.current()
+    if isinstance(events, str):
+        is_theirs = suppressed and suppressed.is_in(body)
+        _land(source, [NotStored.SUPPRESSED if is_theirs else Rejected(events, body, path_call)])
+        return
+    refuse_oversized(events, receiver.settings.batch_events, receiver.settings.body_bytes)
+    shared = events.shared
     address = direct.address if direct else None
     ids = OfView() if is_view else OfRequest(source.name, address, time.time(), shared.sent_at)
     _land(
         source,
         (
             check_event(item, shared, path_call, limits, direct, suppressed, ids)
-            for item in _in_turns(items, shared.size)
+            for item in _in_turns(events.items, shared.size)
         ),
+        ids,
     )
-    if ids.made:
-        receiver.metrics.note_made_up_ids(source.name, ids.made)
-
-
-def land_unusable(source: Source, reason: str, body: bytes, path_call: str | None = None) -> None:
-    """Return when a body that could not be cut into events is on the disk, whole.
-
-    Raises:
-        NotLandedError: it has to be sent again.
-    """
-    suppressed = current_receiver().suppression.current()
-    if suppressed and suppressed.is_in(body):
-        _land(source, [Suppressed(path_call)])
-    else:
-        _land(source, [Rejected(reason, body, path_call)])
 
 
 def _in_turns(items: Iterable[bytes | Raw], shared_bytes: int) -> Iterator[bytes]:
@@ -83,26 +77,25 @@ def _in_turns(items: Iterable[bytes | Raw], shared_bytes: int) -> Iterator[bytes
         yield event
 
 
-def _land(source: Source, checked: Iterable[Event | Rejected | ShutOut | Suppressed]) -> None:
+def _land(source: Source, checked: Iterable[Record], ids: OfRequest | OfView | None = None) -> None:
     lines = Lines()
-    shut_out = suppressed = 0
-    reasons: dict[str, int] = {}
+    others: dict[str, int] = dict.fromkeys(NotStored, 0)
+    reasons: dict[str, int] = defaultdict(int)
     stamps = received_stamps(time.time_ns() // 1000)
     for one, received_at in zip(checked, stamps, strict=False):
         if isinstance(one, Event):
             call, message_id, sent_at, payload = one
             lines.add(call, good_line(message_id, received_at, sent_at, source.name, payload))
-        elif isinstance(one, ShutOut):
-            shut_out += 1
-        elif isinstance(one, Suppressed):
-            suppressed += 1
-        else:
-            reasons[one.reason] = reasons.get(one.reason, 0) + 1
+        elif isinstance(one, Rejected):
+            reasons[one.reason] += 1
             line = rejected_line(received_at, source.name, one.call, one.reason, one.body)
             lines.add(REJECTED, line)
+        else:
+            others[one] += 1
     g.source, g.events, g.rejected = source.name, lines.events, sum(reasons.values())
-    g.shut_out, g.suppressed = shut_out, suppressed
+    g.shut_out, g.suppressed = others[NotStored.SHUT_OUT], others[NotStored.SUPPRESSED]
     receiver = current_receiver()
     receiver.committer.land(lines)
     by_call = {call: len(of_call) for call, of_call in lines.by_folder.items() if call in CALLS}
-    receiver.metrics.note_landed(source.name, by_call, reasons, shut_out, suppressed)
+    others["made_up_ids"] = ids.made if ids else 0
+    receiver.metrics.note_landed(source.name, by_call, reasons, others)

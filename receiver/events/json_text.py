@@ -7,33 +7,34 @@ nothing but strings and brackets, so they can also cut a text that is not valid 
 
 import re
 import sys
-from collections.abc import Mapping
+from codecs import iterdecode
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
-from typing import NamedTuple
 
 import msgspec
 from msgspec import Raw
 
 WHITESPACE = b" \t\n\r"
+NOT_DECODABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 
 _STRING = rb'"[^"\\]*+(?:\\.[^"\\]*+)*+(?:"|\Z)'  # one without an end goes to the end of the text
 _BRACKETS = re.compile(_STRING + rb"|[{}\[\]]", re.DOTALL)
 _STRUCTURE = re.compile(_STRING + rb"|[{}\[\],]", re.DOTALL)
 _KEY = re.compile(rb"[ \t\n\r]*(" + _STRING + rb")[ \t\n\r]*:[ \t\n\r]*", re.DOTALL)
 _BLANK = re.compile(rb"[ \t\n\r]*+")
+_encode = msgspec.json.encode
+_decode = msgspec.json.Decoder().decode
+_decode_raw = msgspec.json.Decoder(Raw).decode
 _decode_key = msgspec.json.Decoder(str).decode
 _decode_members = msgspec.json.Decoder(dict[str, Raw]).decode
+_PIECE = 1 << 20
 _MOST_TOKENS = 4_000_000  # a second's work; a batch of 4,000 ordinary events has 700,000
 _OPENING = b"{["
 _CLOSING = b"}]"
 
 
-class Member(NamedTuple):
-    """One member of an object, and where its value stands in the text."""
-
-    key: str
-    start: int
-    end: int
+Member = tuple[str, int, int]
+"""One member of an object: its key, and where in the text its value begins and ends."""
 
 
 def deeper_than(text: bytes, limit: int) -> bool:
@@ -91,57 +92,123 @@ def members(text: bytes, most: int = sys.maxsize) -> list[Member] | None:
             name = _decode_key(key[1])
         except (msgspec.DecodeError, UnicodeDecodeError):
             return None
-        found.append(Member(name, key.end(), start + len(text[start:end].rstrip(WHITESPACE))))
+        found.append((name, key.end(), start + len(text[start:end].rstrip(WHITESPACE))))
     return found
 
 
-def places(text: bytes) -> list[Member]:
-    """Find the members of a valid object, fast where it is written without white space."""
-    parsed = _decode_members(text)
-    found = []
-    at = 1
-    for key, value in parsed.items():
-        at += len(key) + 3  # the key's quotes, and the colon
-        found.append(Member(key, at, at + len(value)))
-        at = found[-1].end + 1  # the comma, or the closing brace
-    # White space, an escape or a key that stands twice would have made the text longer.
-    return found if at == len(text) else members(text) or []
+class JsonObject:
+    """An object as it is written: read once, changed by its members, written once.
 
-
-def without_member(text: bytes, key: str) -> bytes:
-    """Return an object's bytes without one of its members, and all else as it was.
-
-    Args:
-        text: a valid object, without white space around it, that has the member once.
-        key: the member's key.
+    Attributes:
+        text: its bytes.
+        values: key → value as it is written; of a key that stands twice, the last one.
+        repeats_a_key: whether one does.
     """
-    found = places(text)
-    place = next(number for number, member in enumerate(found) if member.key == key)
-    if place:  # with the comma before it
-        return text[: found[place - 1].end] + text[found[place].end :]
-    rest = text[found[place].end :].lstrip(WHITESPACE)
-    return b"{" + rest.removeprefix(b",")
+
+    __slots__ = ("_gap", "_scanned", "repeats_a_key", "text", "values")
+
+    def __init__(self, text: bytes) -> None:
+        """Read an object, without white space around it.
+
+        Raises:
+            msgspec.DecodeError, UnicodeDecodeError, RecursionError: it is none, or not valid.
+        """
+        self.text = text
+        self.values: dict[str, Raw] = _decode_members(text)
+        self._gap = _gap_in(text, self.values)
+        self.repeats_a_key = False
+        if self._gap is None:
+            self._scanned = members(text) or ()
+            self.repeats_a_key = len(self._scanned) != len(self.values)
+
+    def places(self) -> Sequence[Member]:
+        """Return the members and where their values stand, in their order."""
+        if self._gap is None:
+            return self._scanned
+        before, behind = 3 + self._gap, 1 + self._gap  # the key's quotes and the colon; the comma
+        found = []
+        at = 1
+        for key, value in self.values.items():
+            start = at + len(key) + before
+            end = start + len(value)
+            found.append((key, start, end))
+            at = end + behind
+        return found
+
+    def changed(self, changes: Mapping[str, bytes | None]) -> bytes:
+        """Return the object's bytes with some members changed, and all else as it was.
+
+        Args:
+            changes: key → the new value, or None to leave the member out. What is not there yet
+                is added at the end.
+        """
+        added = []
+        for key, value in changes.items():
+            if key not in self.values and value is not None:
+                added.append(b"%b:%b" % (_encode(key), value))
+        if len(added) == len(changes):
+            return with_members(self.text, added)
+        pieces: list[bytes] = []
+        done = kept = 0  # where what is not written yet begins; where the last member kept ends
+        for key, start, end in self.places():
+            if key not in changes:
+                kept = end
+            elif (value := changes[key]) is not None:
+                pieces += self.text[done:start], value
+                done = kept = end
+            elif kept:  # with the comma before it
+                pieces.append(self.text[done:kept])
+                done = end
+            else:  # with the one behind it
+                pieces = [b"{"]
+                done = _end_of_blank(self.text, end)
+                done += self.text[done : done + 1] == b","
+        return with_members(b"".join([*pieces, self.text[done:]]), added)
 
 
-def repeats_a_key(text: bytes, parsed: Mapping[str, Raw]) -> bool:
-    """Say whether a key stands twice at the top of a valid object.
+def with_members(text: bytes, added: Sequence[bytes]) -> bytes:
+    """Return an object's bytes with members put in at its end."""
+    if not added:
+        return text
+    kept = text[:-1].rstrip(WHITESPACE)
+    return (kept if kept == b"{" else kept + b",") + b",".join(added) + b"}"
 
-    Args:
-        text: the object's bytes, without white space around it.
-        parsed: the same object, read by msgspec, which keeps one value per key.
+
+def _gap_in(text: bytes, values: Mapping[str, Raw]) -> int | None:
+    """Return how much white space is behind each colon and comma, if it is 0, or 1 as in Python.
+
+    Then no key stands twice, and none has an escape in it: the text would be longer.
     """
-    if not parsed:
-        return False
-    # Compact text is exactly as long as its parts: nothing is left for a second key.
-    values = b"".join(parsed.values())
-    if len(text) == len(values) + len("".join(parsed)) + 4 * len(parsed) + 1:
-        return False
-    # So is Python's way of writing it, `", "` and `": "`.
-    pairs = zip(map(str.encode, parsed), parsed.values(), strict=True)
-    if text[1:-1] == b", ".join([b'"%b": %b' % pair for pair in pairs]):
-        return False
-    found = members(text)
-    return found is None or len(found) != len(parsed)
+    signs = len(text) - sum(map(len, values.values())) - len("".join(values))
+    if not values or signs == 4 * len(values) + 1:
+        return 0
+    if signs == 6 * len(values):
+        parts = [
+            part for key, value in values.items() for part in (b', "', key.encode(), b'": ', value)
+        ]
+        if text[1:-1] == b"".join(parts)[2:]:
+            return 1
+    return None
+
+
+def why_no_object(text: bytes) -> str:
+    """Return the reason against bytes that could not be read as an object."""
+    try:
+        for _ in iterdecode(_pieces(text), "utf-8"):
+            pass
+        # A text far too large for an event may hold millions of values: not one is made of them.
+        (_decode if len(text) <= _PIECE else _decode_raw)(text)
+    except UnicodeDecodeError:
+        return "not_utf8"
+    except msgspec.DecodeError:
+        return "bad_json"
+    except RecursionError:
+        return "too_deep"
+    return "not_object"
+
+
+def _pieces(text: bytes) -> Iterator[bytes]:
+    return (text[start : start + _PIECE] for start in range(0, len(text), _PIECE))
 
 
 def _between_commas(text: bytes, opening: bytes, most: int) -> list[tuple[int, int]] | None:
@@ -163,13 +230,18 @@ def _between_commas(text: bytes, opening: bytes, most: int) -> list[tuple[int, i
         elif character in _CLOSING:
             depth -= 1
             if depth == 0:
-                if _BLANK.fullmatch(text, begin, token.start()) is None:
+                if _end_of_blank(text, begin) < token.start():
                     spans.append((begin, token.start()))
                 return None if text[token.end() :].strip(WHITESPACE) else spans
         elif character == ord(",") and depth == 1:
-            if _BLANK.fullmatch(text, begin, token.start()) is None:
+            if _end_of_blank(text, begin) < token.start():
                 spans.append((begin, token.start()))
             if len(spans) == most:
                 return spans
             begin = token.end()
     return None
+
+
+def _end_of_blank(text: bytes, start: int) -> int:
+    blank = _BLANK.match(text, start)
+    return blank.end() if blank else start

@@ -6,35 +6,33 @@ docs/decisions/0020-ids-for-events-without-one.md has the rule and its edges.
 import hashlib
 import secrets
 from collections.abc import Mapping
-from typing import Any, Protocol
+from typing import Any
 
 from landed.ids import MADE_UP_PREFIX
 
 _TIMES = ("timestamp", "originalTimestamp", "sentAt")
 
 
-class MadeUpIds(Protocol):
-    """Makes up the id of an event that has none."""
+class ByContent:
+    """Equal events have the same id: for what has been told apart already."""
 
-    def made_up(self, event: Mapping[str, Any], item: bytes, /) -> str:
-        """Return an id.
+    made = 0
+
+    def made_up(self, event: Mapping[str, Any], item: bytes) -> str:
+        """Return the id of an event that has none.
 
         Args:
             event: the event, decoded.
             item: its bytes as they came.
         """
-        ...
+        self.made += 1
+        return self._made_up(event, item)
 
-
-class ByContent:
-    """Equal events have the same id: for what has been told apart already."""
-
-    def made_up(self, _event: Mapping[str, Any], item: bytes, /) -> str:
-        """Return the hash of the bytes."""
+    def _made_up(self, _event: Mapping[str, Any], item: bytes) -> str:
         return _id_of(item)
 
 
-class OfRequest:
+class OfRequest(ByContent):
     """The ids of one request: it has the same ones when it is sent again at once."""
 
     def __init__(
@@ -52,34 +50,23 @@ class OfRequest:
         self._is_timed = sent_at is not None
         self._minute = b"%d" % (second // 60)
         self._seen: dict[str, int] = {}
-        self.made = 0
 
-    def made_up(self, event: Mapping[str, Any], item: bytes, /) -> str:
-        """Return the hash of bytes and place, and of the minute where nothing says a time.
-
-        An event that stands in the request once more has its number in it.
-        """
-        self.made += 1
+    def _made_up(self, event: Mapping[str, Any], item: bytes) -> str:
+        # The minute counts where nothing says a time; an event that comes once more has a number.
         has_time = self._is_timed or any(event.get(name) is not None for name in _TIMES)
         found = _id_of(self._place, b"" if has_time else self._minute, b"\0", item)
         number = self._seen[found] = self._seen.get(found, 0) + 1
         return found if number == 1 else _id_of(found.encode(), b"\0%d" % number)
 
 
-class OfView:
+class OfView(ByContent):
     """The id of a pixel that was shown: nobody asks for an image again, so each is an event."""
 
-    def __init__(self) -> None:
-        """Start with no event."""
-        self.made = 0
-
-    def made_up(self, _event: Mapping[str, Any], _item: bytes, /) -> str:
-        """Return an id nobody else has."""
-        self.made += 1
+    def _made_up(self, _event: Mapping[str, Any], _item: bytes) -> str:
         return _id_of(secrets.token_bytes(32))
 
 
-class OfLine:
+class OfLine(ByContent):
     """The ids of one line of an imported file: of the same file, always the same ones."""
 
     def __init__(self, name: str, end: int) -> None:
@@ -90,12 +77,9 @@ class OfLine:
             end: where in the unpacked file the line ends.
         """
         self._place = f"{name}\0{end}\0".encode()
-        self._made = 0
 
-    def made_up(self, _event: Mapping[str, Any], item: bytes, /) -> str:
-        """Return the hash of the bytes and of where they stand."""
-        self._made += 1
-        return _id_of(self._place, b"%d\0" % self._made, item)
+    def _made_up(self, _event: Mapping[str, Any], item: bytes) -> str:
+        return _id_of(self._place, b"%d\0" % self.made, item)
 
 
 BY_CONTENT = ByContent()

@@ -8,11 +8,15 @@ nothing that was there changes. What an event says itself wins, member by member
 from collections.abc import Mapping
 
 import msgspec
+from msgspec import Raw
 
-from receiver.events.json_text import WHITESPACE, Member, places
+from receiver.events.json_text import JsonObject, with_members
 
 OBJECTS = ("context", "integrations")
 NAMES = (*OBJECTS, "sentAt")
+
+Changes = dict[str, bytes | None]
+"""What is to be changed in an event: member → its new value, None for one that is left out."""
 
 
 class SharedFields:
@@ -25,80 +29,53 @@ class SharedFields:
             values: the fields that are there, as bytes; they have passed as part of an event.
         """
         self._values = {name: values[name] for name in NAMES if name in values}
-        self._appendix = {
-            name: b'"%b":%b' % (name.encode(), value) for name, value in self._values.items()
-        }
-        self.size = sum(map(len, self._appendix.values()))
-        self.sent_at = _sent_at(self._values.get("sentAt"))
         self._decoded = {
-            name: msgspec.json.decode(self._values[name])
-            for name in OBJECTS
-            if name in self._values
+            name: msgspec.json.decode(values[name]) for name in OBJECTS if name in values
         }
+        self._members = {
+            name: [
+                (key, b"%b:%b" % (msgspec.json.encode(key), text[start:end]))
+                for key, start, end in JsonObject(text).places()
+            ]
+            for name, text in self._values.items()
+            if text.startswith(b"{")
+        }
+        self.size = sum(len(name) + 3 + len(text) for name, text in self._values.items())
+        self.sent_at = _sent_at(self._values.get("sentAt"))
 
-    def merged_into(self, item: bytes, event: Mapping[str, object]) -> bytes:
-        """Return an event's bytes with the shared fields in it.
+    def changes_to(self, event: Mapping[str, object], written: Mapping[str, Raw]) -> Changes:
+        """Return what has to be changed in an event, so that it has the shared fields.
 
         Args:
-            item: the event's bytes, a valid object without white space around it.
-            event: the same event, decoded.
+            event: its members, decoded.
+            written: the same members as they are written.
         """
-        missing = []
-        for name, appendix in self._appendix.items():
+        changes: Changes = {}
+        for name, value in self._values.items():
             if name not in event:
-                missing.append(appendix)
-            elif isinstance(own := event[name], dict) and self._values[name].startswith(b"{"):
-                item = self._merged_within(item, name, own)
-        return _with_members(item, missing)
+                changes[name] = value
+            elif isinstance(own := event[name], dict) and name in self._members:
+                missing = [text for key, text in self._members[name] if key not in own]
+                if missing:
+                    changes[name] = with_members(bytes(written[name]), missing)
+        return changes
 
     def seen_in(self, event: Mapping[str, object]) -> Mapping[str, object]:
         """Return a decoded event as it reads with the shared `context` and `integrations` in it."""
         if not self._decoded:
             return event
-        seen = dict(event)
+        seen = {**self._decoded, **event}
         for name, shared in self._decoded.items():
-            own = seen.setdefault(name, shared)
-            if isinstance(own, dict) and isinstance(shared, dict):
+            if isinstance(shared, dict) and isinstance(own := seen[name], dict):
                 seen[name] = {**shared, **own}
         return seen
-
-    def _merged_within(self, item: bytes, name: str, own: Mapping[str, object]) -> bytes:
-        """Put the members of a shared object that the event's own object lacks into it."""
-        value = self._values[name]
-        missing = [
-            b"%b:%b" % (msgspec.json.encode(member.key), value[member.start : member.end])
-            for member in places(value)
-            if member.key not in own
-        ]
-        if not missing:
-            return item
-        place = _find(places(item), name)
-        merged = _with_members(item[place.start : place.end], missing)
-        return item[: place.start] + merged + item[place.end :]
-
-
-def _with_members(text: bytes, added: list[bytes]) -> bytes:
-    """Return an object's bytes with members put in at its end."""
-    if not added:
-        return text
-    kept = text[:-1].rstrip(WHITESPACE)
-    if kept != b"{":
-        added = [kept, *added]
-        return b",".join(added) + b"}"
-    return b"{" + b",".join(added) + b"}"
-
-
-def _find(found: list[Member], name: str) -> Member:
-    return next(member for member in found if member.key == name)
 
 
 def _sent_at(value: bytes | None) -> str | None:
     """Return a `sentAt` as text: a string as it reads, null as None, the rest as it is written."""
-    if value is None:
+    if value is None or value == b"null":
         return None
-    if value.startswith(b'"'):
-        return msgspec.json.decode(value, type=str)
-    return None if value == b"null" else value.decode()
+    return msgspec.json.decode(value, type=str) if value.startswith(b'"') else value.decode()
 
 
 NOTHING_SHARED = SharedFields({})

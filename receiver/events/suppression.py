@@ -5,18 +5,20 @@ times a second at most and only when a request comes. Nothing is looked at where
 """
 
 import hmac
-import re
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from itertools import islice
 from pathlib import Path
-from typing import Annotated, Any, NamedTuple
+from typing import Annotated
 
 import msgspec
 import structlog
+from msgspec import Raw
 
 from landed.folders import SUPPRESSED, SUPPRESSED_KEY, SUPPRESSED_LIST
-from landed.ids import IN_BYTES, KINDS, SHOWN_NUL, text_of, written_ids
+from landed.ids import IN_BYTES, KINDS, SHOWN_NUL, ids_among, text_of, written_ids
+from receiver.events.json_text import NOT_DECODABLE
+from receiver.files.disk import FileState, state_of
 
 _LOOK_EVERY = 0.25
 _MOST_IDS = 10_000  # that are looked for in one body
@@ -55,24 +57,13 @@ class SuppressedPeople:
         """Say how many ids there are."""
         return sum(map(len, self._hashes.values()))
 
-    def has_sent(self, event: Mapping[str, Any], item: bytes) -> bool:
+    def has_sent(self, members: Mapping[str, Raw]) -> bool:
         """Say whether an event is one of theirs.
 
         Args:
-            event: the event, decoded.
-            item: the same event's bytes.
+            members: its members as they are written.
         """
-        for name, kinds in KINDS.items():
-            value = event.get(name)
-            if type(value) is str:
-                text = value
-            elif type(value) in (int, float):
-                text = written_ids(item)[name].decode()
-            else:
-                continue
-            if self._includes(kinds, text):
-                return True
-        return False
+        return self._includes_one_of(ids_among(members).items())
 
     def is_in(self, body: bytes) -> bool:
         """Say whether bytes that cannot be used are theirs.
@@ -82,10 +73,13 @@ class SuppressedPeople:
         """
         try:
             own = set(written_ids(body).items())
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        except NOT_DECODABLE:
             own = set()
-        found = own or {(one[1].decode(), one[2]) for one in _first(IN_BYTES.finditer(body))}
-        return any(self._includes(KINDS[name], text_of(token)) for name, token in found)
+        found = islice(IN_BYTES.finditer(body), _MOST_IDS)
+        return self._includes_one_of(own or {(one[1].decode(), one[2]) for one in found})
+
+    def _includes_one_of(self, written: Iterable[tuple[str, bytes]]) -> bool:
+        return any(self._includes(KINDS[name], text_of(token)) for name, token in written)
 
     def _includes(self, kinds: Iterable[str], text: str) -> bool:
         # a person is written down by the id that the tables show; before, it was by the NUL
@@ -100,16 +94,6 @@ class SuppressedPeople:
         return False
 
 
-def _first(found: Iterable[re.Match[bytes]]) -> Iterator[re.Match[bytes]]:
-    return islice(found, _MOST_IDS)
-
-
-class _FileState(NamedTuple):
-    inode: int = 0
-    size: int = 0
-    modified: int = 0
-
-
 class LiveSuppression:
     """Who is suppressed now. The list is replaced as a whole, so it is never read half-way."""
 
@@ -117,7 +101,7 @@ class LiveSuppression:
         """Look at a landing folder's list from now on."""
         self._folder = landing / SUPPRESSED
         self._list = self._folder / SUPPRESSED_LIST
-        self._read = _FileState()
+        self._read = FileState()
         self._people: SuppressedPeople | None = None
         self._look_again = 0.0
 
@@ -130,18 +114,13 @@ class LiveSuppression:
         return self._people
 
     def _look(self) -> None:
-        try:
-            found = self._list.stat()
-        except OSError:
-            state = _FileState()
-        else:
-            state = _FileState(found.st_ino, found.st_size, found.st_mtime_ns)
+        state = state_of(self._list)
         if state == self._read:
             return
         self._read = state
         problem: list[object] = []
         try:
-            self._people = self._load(problem) if state != _FileState() else None
+            self._people = self._load(problem) if state != FileState() else None
         except (OSError, ValueError) as error:  # the key; those who were suppressed still are
             problem.append(error)
         if problem:

@@ -5,6 +5,7 @@ import errno
 import os
 import stat
 from pathlib import Path
+from typing import NamedTuple
 from uuid import uuid4
 
 from landed.files import FILE_MODE, FOLDER_MODE, sync_data, sync_folder, write_all
@@ -20,6 +21,42 @@ def make_folder(folder: Path) -> None:
     with contextlib.suppress(FileExistsError):
         folder.mkdir(FOLDER_MODE)
     sync_folder(folder.parent)
+
+
+def write_new(path: Path, data: bytes) -> None:
+    """Write a file that is not there yet; return when its bytes are on the disk, not its name."""
+    descriptor = os.open(path, os.O_WRONLY | NEW_FILE, FILE_MODE)
+    try:
+        write_all(descriptor, data)
+        sync_data(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def is_at(descriptor: int, path: Path) -> bool:
+    """Say whether an open file is still what its path names."""
+    try:
+        return os.path.samestat(os.fstat(descriptor), path.lstat())
+    except FileNotFoundError:
+        return False
+
+
+class FileState(NamedTuple):
+    """What changes when a file does; all zero when it is not there."""
+
+    inode: int = 0
+    size: int = 0
+    modified: int = 0
+    changed: int = 0
+
+
+def state_of(path: Path) -> FileState:
+    """Return the state of a file that others may write to, and we read again once it changes."""
+    try:
+        state = path.stat()
+    except OSError:
+        return FileState()
+    return FileState(state.st_ino, state.st_size, state.st_mtime_ns, state.st_ctime_ns)
 
 
 def has_space(folder: Path, needed: int) -> bool:

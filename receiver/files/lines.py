@@ -1,5 +1,7 @@
 """Lines on their way to the disk, by the folder they go to."""
 
+from collections import defaultdict
+
 
 class Lines:
     """The landed lines of one request, or of all that are committed together.
@@ -14,19 +16,19 @@ class Lines:
 
     def __init__(self) -> None:
         """Start with none."""
-        self.by_folder: dict[str, list[bytes]] = {}
+        self.by_folder: dict[str, list[bytes]] = defaultdict(list)
         self.events = 0
         self.size = 0
 
     def add(self, folder: str, line: bytes) -> None:
         """Add one line."""
-        self.by_folder.setdefault(folder, []).append(line)
+        self.by_folder[folder].append(line)
         self.events += 1
         self.size += len(line)
 
     def extend(self, other: "Lines") -> None:
         """Add all lines of another."""
         for folder, lines in other.by_folder.items():
-            self.by_folder.setdefault(folder, []).extend(lines)
+            self.by_folder[folder].extend(lines)
         self.events += other.events
         self.size += other.size

@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 from landed.files import FILE_MODE, lock, sync_folder, write_all
 from landed.folders import FOLDERS
+from receiver.files.disk import is_at
 from receiver.files.envelope import is_of_another_version, is_whole
 
 
@@ -49,18 +50,11 @@ def _recover_unlocked(path: Path) -> Recovered | None:
     descriptor = os.open(path, os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC)
     try:
         # Without the lock it is in use; without its name another process has recovered it.
-        if not lock(descriptor) or not _still_named(descriptor, path):
+        if not lock(descriptor) or not is_at(descriptor, path):
             return None
         return _seal_whole_lines(descriptor, path)
     finally:
         os.close(descriptor)
-
-
-def _still_named(descriptor: int, path: Path) -> bool:
-    try:
-        return os.path.samestat(os.fstat(descriptor), path.lstat())
-    except FileNotFoundError:
-        return False
 
 
 def _seal_whole_lines(descriptor: int, path: Path) -> Recovered:

@@ -2,7 +2,6 @@
 
 import zlib
 from collections.abc import Iterator
-from contextlib import suppress
 from functools import partial
 from typing import NamedTuple
 
@@ -19,21 +18,8 @@ _PIECE = 64 * 1024
 # What packs, besides gzip: IANA's registered codings, and what is in use without being one. Any
 # other name says nothing of a packing: some senders write the text's encoding there, or its type.
 _OTHER_PACKINGS = frozenset(
-    {"aes128gcm", "br", "compress", "dcb", "dcz", "deflate", "exi", "pack200-gzip", "zstd"}
-    | {
-        "brotli",
-        "bzip",
-        "bzip2",
-        "bz2",
-        "lz4",
-        "lzma",
-        "sdch",
-        "snappy",
-        "xz",
-        "zip",
-        "zlib",
-        "zst",
-    }
+    "aes128gcm br compress dcb dcz deflate exi pack200-gzip zstd "  # noqa: SIM905 - two lines
+    "brotli bzip bzip2 bz2 lz4 lzma sdch snappy xz zip zlib zst".split()
 )
 _GZIP_MAGIC = b"\x1f\x8b"
 _GZIP_WINDOW = 31  # zlib's number for gzip with the largest window
@@ -70,8 +56,14 @@ def read_body(request: Request, limit: int) -> Body:
     data = _read_whole(request, limit)
     g.bytes = len(data)
     # Some senders say gzip and send plain text, or the other way round.
-    packed = codings and data.startswith(_GZIP_MAGIC)
-    body = _unpack(data, limit) if packed else Body(data)
+    body = Body(data)
+    if codings and data.startswith(_GZIP_MAGIC):
+        unpacked, problem = _unpack(data, limit)
+        if problem == "too_large":
+            raise _too_large(limit)
+        hold(sum(map(len, unpacked)))
+        whole = b"".join(unpacked)
+        body = Body(data, problem, whole) if problem else Body(whole)
     if not body.data or body.data.isspace():
         raise RequestRefusedError(400, "empty_body", "The request has no body.")
     return body
@@ -81,10 +73,9 @@ def unpacked_part(data: bytes, limit: int) -> bytes:
     """Return what gzip holds, as far as it is sound and within a limit; of other bytes nothing."""
     if not data.startswith(_GZIP_MAGIC):
         return b""
-    unpacking = partial(_gunzip_part, data, limit)
-    part = run_native(unpacking) if len(data) >= _UNPACK_NATIVELY_FROM else unpacking()
-    hold(len(part))
-    return part
+    pieces, _ = _unpack(data, limit)
+    hold(sum(map(len, pieces)))
+    return b"".join(pieces)
 
 
 def _codings(header: str) -> list[str]:
@@ -116,41 +107,30 @@ def _read_whole(request: Request, limit: int) -> bytes:
     return b"".join(pieces)
 
 
-def _unpack(data: bytes, limit: int) -> Body:
-    unpacking = partial(_gunzip, data, limit)
+def _unpack(data: bytes, limit: int) -> tuple[list[bytes], str | None]:
+    unpacking = partial(gunzip, data, limit)
     # A small body that unpacks to a large one holds up others no longer than the limit lets it.
-    unpacked = run_native(unpacking) if len(data) >= _UNPACK_NATIVELY_FROM else unpacking()
-    if unpacked is None:
-        raise _too_large(limit)
-    hold(len(unpacked.data))
-    return unpacked
+    return run_native(unpacking) if len(data) >= _UNPACK_NATIVELY_FROM else unpacking()
 
 
-def _gunzip(data: bytes, limit: int) -> Body | None:
-    """Unpack; return the packed bytes where they are damaged, and None for more than the limit."""
+def gunzip(data: bytes, limit: int) -> tuple[list[bytes], str | None]:
+    """Unpack gzip.
+
+    Returns:
+        What is sound of it, in pieces, up to a limit; and `bad_gzip` or `too_large`, if that is
+        not all.
+    """
     pieces = []
-    size = 0
+    left = limit
     try:
         for piece in _pieces(data):
-            size += len(piece)
-            if size > limit:
-                return None
-            pieces.append(piece)
+            pieces.append(piece[:left])
+            left -= len(piece)
+            if left < 0:
+                return pieces, "too_large"
     except zlib.error:
-        return Body(data, "bad_gzip", b"".join(pieces))
-    return Body(b"".join(pieces))
-
-
-def _gunzip_part(data: bytes, limit: int) -> bytes:
-    pieces = []
-    size = 0
-    with suppress(zlib.error):
-        for piece in _pieces(data):
-            pieces.append(piece[: limit - size])
-            size += len(piece)
-            if size >= limit:
-                break
-    return b"".join(pieces)
+        return pieces, "bad_gzip"
+    return pieces, None
 
 
 def _pieces(data: bytes) -> Iterator[bytes]:

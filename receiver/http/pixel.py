@@ -13,8 +13,8 @@ from msgspec import Raw, json
 from werkzeug.datastructures import MultiDict
 
 from receiver.errors import RequestRefusedError
-from receiver.events.batches import read_fields
-from receiver.events.intake import land_events, land_unusable
+from receiver.events.batches import Batch, read_fields
+from receiver.events.intake import land
 from receiver.events.json_text import WHITESPACE
 from receiver.http.body import Body
 from receiver.http.tracking import CALLS_BY_NAME, direct_sender, source_of_fields
@@ -54,11 +54,8 @@ def _land(call: str) -> None:
     if (key := request.args.get("writeKey")) and "writeKey" not in fields.values:
         fields = fields._replace(values={**fields.values, "writeKey": Raw(json.encode(key))})
     source = source_of_fields(Body(request.query_string, flaw, text), fields)
-    if flaw:
-        land_unusable(source, flaw, request.query_string, call)
-    else:
-        sender = direct_sender(is_device=True)
-        land_events(source, [text], path_call=call, direct=sender, is_view=True)
+    sender = direct_sender(is_device=True)
+    land(source, flaw or Batch([text]), request.query_string, call, sender, is_view=True)
 
 
 def _event_of(query: MultiDict[str, str]) -> tuple[bytes, str | None]:

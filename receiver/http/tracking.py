@@ -5,9 +5,9 @@ from collections.abc import Iterator
 from flask import Blueprint, Response, request
 
 from receiver.errors import unauthorized
-from receiver.events.batches import Fields, read_batch, read_fields, refuse_oversized
+from receiver.events.batches import Batch, Fields, read_batch, read_fields
 from receiver.events.direct import DirectSender
-from receiver.events.intake import land_events, land_unusable
+from receiver.events.intake import land
 from receiver.events.json_text import WHITESPACE
 from receiver.http.answers import success
 from receiver.http.body import Body, read_body, unpacked_part
@@ -30,11 +30,8 @@ def event(name: str) -> Response:
     source, body = _receive()
     if source is None:
         source = source_of_fields(body, read_fields(body.data))
-    if body.flaw:
-        land_unusable(source, body.flaw, body.data, call)
-    else:
-        item = body.data.strip(WHITESPACE)
-        land_events(source, [item], path_call=call, direct=direct_sender())
+    events = body.flaw or Batch([body.data.strip(WHITESPACE)])
+    land(source, events, body.data, call, direct_sender())
     return success()
 
 
@@ -49,13 +46,8 @@ def batch() -> Response:
     if source is None:
         source = source_of_fields(body, fields)
     receiver = current_receiver()
-    most = receiver.settings.batch_events
-    events = body.flaw or read_batch(fields, receiver.limits, most)
-    if isinstance(events, str):
-        land_unusable(source, events, body.data)
-    else:
-        refuse_oversized(events, most, receiver.settings.body_bytes)
-        land_events(source, events.items, events.shared, direct=direct_sender())
+    events = body.flaw or read_batch(fields, receiver.limits, receiver.settings.batch_events)
+    land(source, events, body.data, direct=direct_sender())
     return success()
 
 

@@ -3,8 +3,8 @@
 from flask import Blueprint, Response, request
 
 from receiver.errors import unauthorized
-from receiver.events.batches import Batch, batch_of, first_element, refuse_oversized
-from receiver.events.intake import land_events, land_unusable
+from receiver.events.batches import Batch, batch_of, first_element
+from receiver.events.intake import land
 from receiver.events.json_text import WHITESPACE
 from receiver.http.answers import success
 from receiver.http.body import read_body
@@ -25,15 +25,12 @@ def webhook(name: str) -> Response:
     text = body.data.strip(WHITESPACE)
     if source.shared_secrets:
         # Segment signs the first event of an array only; the write key vouches for the others.
-        first = first_element(text) if text.startswith(b"[") and has_key else None
-        _check_signature(source, body.data, first)
-    most = receiver.settings.batch_events
-    events = body.flaw or batch_of(text, receiver.limits, most) or Batch([text])
-    if isinstance(events, str):
-        land_unusable(source, events, body.data)
-    else:
-        refuse_oversized(events, most, receiver.settings.body_bytes)
-        land_events(source, events.items, events.shared)
+        first = first_element(text) if has_key and text.startswith(b"[") else None
+        signed = [body.data] if first is None else [first, body.data]
+        if not is_signed(source, request.headers.get("X-Signature"), *signed):
+            raise unauthorized()
+    batch = body.flaw or batch_of(text, receiver.limits, receiver.settings.batch_events)
+    land(source, batch or Batch([text]), body.data)
     return success()
 
 
@@ -53,16 +50,3 @@ def _identify(name: str) -> tuple[Source, bool]:
     if source.shared_secrets and not may_be_signed(request.headers.get("X-Signature")):
         raise unauthorized()  # without a look at the body
     return source, key_owner is source
-
-
-def _check_signature(source: Source, body: bytes, first: bytes | None) -> None:
-    """Refuse a request whose signature is neither over all of its body nor over its first event.
-
-    Raises:
-        RequestRefusedError: 401.
-    """
-    signature = request.headers.get("X-Signature")
-    if first is not None and is_signed(source, signature, first):
-        return
-    if not is_signed(source, signature, body):
-        raise unauthorized()

@@ -12,8 +12,7 @@ from receiver.files.disk import make_folder, prepare_landing, problem_code
 from receiver.importing.errors import FileError, UnreadableError
 from receiver.importing.import_progress import ImportProgress
 from receiver.importing.journal import Place, key_of
-from receiver.importing.leftovers import tidy
-from receiver.importing.one_file import Outcome, import_file
+from receiver.importing.one_file import Outcome, import_file, tidy
 from receiver.importing.origins import Origin
 from receiver.importing.places import find, source_name
 from receiver.senders.sources import SourceName

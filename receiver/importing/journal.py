@@ -15,8 +15,8 @@ from pathlib import Path
 
 import msgspec
 
-from landed.files import FILE_MODE, lock, sync_data, sync_folder, write_all
-from receiver.files.disk import NEW_FILE, make_folder
+from landed.files import lock, sync_folder
+from receiver.files.disk import is_at, make_folder, write_new
 from receiver.importing.errors import FileError
 from receiver.importing.origins import Origin
 
@@ -99,12 +99,7 @@ class Place:
         """Return when the journal is on the disk, whole, in the place of the one before."""
         new = self._path.with_suffix(".new")
         new.unlink(missing_ok=True)
-        descriptor = os.open(new, os.O_WRONLY | NEW_FILE, FILE_MODE)
-        try:
-            write_all(descriptor, msgspec.json.encode(journal) + b"\n")
-            sync_data(descriptor)
-        finally:
-            os.close(descriptor)
+        write_new(new, msgspec.json.encode(journal) + b"\n")
         new.rename(self._path)
         sync_folder(self._path.parent)
 
@@ -130,15 +125,8 @@ class Place:
             try:
                 if not lock(descriptor):
                     raise FileError("is being imported by another process")
-                if _is_at(descriptor, self.staging):
+                if is_at(descriptor, self.staging):
                     yield
                     return
             finally:
                 os.close(descriptor)
-
-
-def _is_at(descriptor: int, path: Path) -> bool:
-    try:
-        return os.path.samestat(os.fstat(descriptor), path.lstat())
-    except FileNotFoundError:
-        return False

@@ -1,21 +1,22 @@
-"""One file: read, staged chunk by chunk, landed."""
+"""One file: read, staged chunk by chunk, landed; and what earlier imports have left."""
 
+import contextlib
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
 from landed.folders import REJECTED
-from receiver.events.check import Event, Limits, Rejected
+from receiver.events.check import Event, Limits, Record, Rejected
 from receiver.events.made_up_ids import OfLine
 from receiver.events.suppression import LiveSuppression
 from receiver.files.envelope import good_line, received_stamps, rejected_line
 from receiver.files.lines import Lines
-from receiver.importing.errors import CutShortError, UselessError
+from receiver.importing.errors import CutShortError, FileError, UselessError
 from receiver.importing.journal import Journal, Place, State
 from receiver.importing.origins import Origin
 from receiver.importing.reading import Line, read_lines
-from receiver.importing.records import Record, records_of
+from receiver.importing.records import records_of
 from receiver.importing.staging import drop_unnoted, publish, stage
 from receiver.settings import Settings
 
@@ -75,6 +76,25 @@ def land(place: Place, journal: Journal, landing: Path) -> Journal:
         place.write(journal)
     place.staging.rmdir()
     return journal
+
+
+def tidy(imports: Path, landing: Path, wanted: Mapping[str, Origin]) -> None:
+    """Land what was read to its end, and remove what was begun of a file that has changed since.
+
+    Args:
+        imports: the folder of the journals.
+        landing: the landing folder.
+        wanted: the files to import now, by their keys: they are left alone.
+    """
+    addresses = {origin.address for origin in wanted.values()}
+    unfinished = [path.name for path in imports.iterdir() if path.is_dir()]
+    for place in (Place(imports, key) for key in unfinished if key not in wanted):
+        with contextlib.suppress(FileError), place.claimed():
+            journal = place.journal()
+            if journal and journal.state is not State.READING:
+                land(place, journal, landing)
+            elif journal is None or journal.address in addresses:
+                place.forget()
 
 
 def _begin(origin: Origin, source: str) -> Journal:

@@ -3,7 +3,7 @@
 import io
 import os
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import obstore
 from obstore.exceptions import BaseError, PreconditionError
@@ -15,38 +15,14 @@ _LOCAL_BUFFER = 1 << 20
 _RANGE_BYTES = 8 << 20  # a request each: worth its round trip, and held in memory
 
 
-class Origin(Protocol):
-    """A file as it was found: another size or version under its address is another file."""
-
-    @property
-    def address(self) -> str:
-        """Where it is."""
-
-    @property
-    def size(self) -> int:
-        """Its bytes, packed as it is."""
-
-    @property
-    def version(self) -> str:
-        """What is different once its contents are."""
-
-    def open(self) -> io.BufferedReader:
-        """Open it for reading; it can be sought in.
-
-        Raises:
-            UnreadableError: it cannot be read.
-        """
-
-    def refuse_changed(self, opened: io.BufferedReader) -> None:
-        """Refuse what is no longer the file that was found.
-
-        Raises:
-            UselessError: it was changed.
-        """
-
-
 class LocalFile:
-    """A file on this machine."""
+    """A file on this machine, as it was found.
+
+    Attributes:
+        address: where it is.
+        size: its bytes, packed as it is.
+        version: what is different once its contents are: then it is another file.
+    """
 
     __slots__ = ("_path", "address", "size", "version")
 
@@ -62,14 +38,22 @@ class LocalFile:
         self.size, self.version = _seen(path.stat())
 
     def open(self) -> io.BufferedReader:
-        """Open it for reading."""
+        """Open it for reading; it can be sought in.
+
+        Raises:
+            UnreadableError: it cannot be read.
+        """
         try:
             return io.BufferedReader(_OnDisk(self._path), _LOCAL_BUFFER)
         except OSError as error:
             raise UnreadableError(f"cannot be read: {error.strerror}") from error
 
     def refuse_changed(self, opened: io.BufferedReader) -> None:
-        """Refuse a file that was written to since it was found."""
+        """Refuse a file that was written to since it was found.
+
+        Raises:
+            UselessError: it was.
+        """
         if _seen(os.fstat(opened.fileno())) != (self.size, self.version):
             raise changed()
 
@@ -85,7 +69,7 @@ class _OnDisk(io.FileIO):
 
 
 class StoredObject:
-    """An object in a store, read by ranges, all of the same version."""
+    """An object in a store, read by ranges, all of the same version; like a `LocalFile` to use."""
 
     __slots__ = ("_etag", "_path", "_store", "address", "size", "version")
 
@@ -158,6 +142,9 @@ class _Ranges(io.RawIOBase):
         buffer[: len(data)] = data
         self._position += len(data)
         return len(data)
+
+
+Origin = LocalFile | StoredObject
 
 
 def changed() -> UselessError:

@@ -4,9 +4,9 @@ from collections.abc import Iterator
 
 from receiver.errors import RequestRefusedError
 from receiver.events.batches import Batch, batch_of, refuse_oversized
-from receiver.events.check import Event, Limits, Rejected, ShutOut, Suppressed, check_event
+from receiver.events.check import Limits, Record, Rejected, check_event
 from receiver.events.json_text import WHITESPACE
-from receiver.events.made_up_ids import MadeUpIds
+from receiver.events.made_up_ids import ByContent
 from receiver.events.shared_fields import NOTHING_SHARED
 from receiver.events.suppression import SuppressedPeople
 from receiver.importing.reading import Line
@@ -15,15 +15,12 @@ MOST_EVENTS = 1_000_000
 """So many events may stand in one line."""
 
 
-Record = Event | Rejected | ShutOut | Suppressed
-
-
 def records_of(
     line: Line,
     limits: Limits,
     most_bytes: int,
     suppressed: SuppressedPeople | None,
-    ids: MadeUpIds,
+    ids: ByContent,
 ) -> Iterator[Record]:
     """Check what a line holds: an event, an array of them, `{"batch": [...]}`, or nothing.
 
@@ -51,7 +48,8 @@ def records_of(
     if batch is None:
         yield check_event(text, NOTHING_SHARED, None, limits, None, suppressed, ids)
     elif isinstance(batch, str):
-        yield Suppressed() if suppressed and suppressed.is_in(text) else Rejected(batch, text)
+        if not (suppressed and suppressed.is_in(text)):
+            yield Rejected(batch, text)
     else:
         for item in batch.items:
             yield check_event(bytes(item), batch.shared, None, limits, None, suppressed, ids)

@@ -2,12 +2,11 @@
 
 import errno
 import os
-from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from landed.files import FILE_MODE, sync_data, sync_folder, write_all
-from receiver.files.disk import NEW_FILE, has_space, make_folder
+from landed.files import sync_folder
+from receiver.files.disk import has_space, make_folder, write_new
 from receiver.files.lines import Lines
 from receiver.importing.journal import Journal, Place
 
@@ -29,7 +28,7 @@ def stage(place: Place, journal: Journal, lines: Lines, reserve: int) -> None:
     if not has_space(place.staging, reserve + lines.size):
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(place.staging))
     for folder, of_folder in lines.by_folder.items():
-        _write(place.staging / f"{folder}-{journal.chunks:06d}.ndjson", of_folder)
+        write_new(place.staging / f"{folder}-{journal.chunks:06d}.ndjson", b"".join(of_folder))
     sync_folder(place.staging)
 
 
@@ -55,12 +54,3 @@ def publish(place: Place, journal: Journal, landing: Path) -> None:
         path.rename(folder / name)
     for folder in folders:
         sync_folder(folder)
-
-
-def _write(path: Path, lines: Sequence[bytes]) -> None:
-    descriptor = os.open(path, os.O_WRONLY | NEW_FILE, FILE_MODE)
-    try:
-        write_all(descriptor, b"".join(lines))
-        sync_data(descriptor)
-    finally:
-        os.close(descriptor)

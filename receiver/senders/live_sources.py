@@ -6,11 +6,11 @@ second at most. What cannot be used leaves the senders as they were.
 
 import time
 from pathlib import Path
-from typing import NamedTuple
 
 import structlog
 
 from receiver.errors import StartError
+from receiver.files.disk import FileState, state_of
 from receiver.senders.sources import Sources, load_sources
 
 _LOOK_EVERY = 0.25
@@ -18,15 +18,6 @@ _LOOK_EVERY = 0.25
 _SETTLED_AFTER = 0.5
 
 log = structlog.get_logger()
-
-
-class _FileState(NamedTuple):
-    """What changes when a file does; all zero when it is not there."""
-
-    inode: int = 0
-    size: int = 0
-    modified: int = 0
-    changed: int = 0
 
 
 class LiveSources:
@@ -46,8 +37,8 @@ class LiveSources:
         self.problem: str | None = None
         self._path = path
         self._sources = sources
-        self._read: _FileState | None = None
-        self._seen: _FileState | None = None
+        self._read: FileState | None = None
+        self._seen: FileState | None = None
         self._seen_since = 0.0
         self._look_again = 0.0
 
@@ -60,7 +51,7 @@ class LiveSources:
         return self._sources
 
     def _look(self, now: float) -> None:
-        state = _state_of(self._path)
+        state = state_of(self._path)
         if state == self._read or not self._has_settled(state, now):
             return
         self._read = state
@@ -73,24 +64,16 @@ class LiveSources:
             return
         log.error("sources_not_read", problem=self.problem)
 
-    def _take_over(self, sources: Sources, state: _FileState) -> None:
-        if _state_of(self._path) != state:
+    def _take_over(self, sources: Sources, state: FileState) -> None:
+        if state_of(self._path) != state:
             self._read = None  # written to while we read: look again
             return
         self._sources, self.problem = sources, None
         log.info("sources_read", sources=sources.names())
 
-    def _has_settled(self, state: _FileState, now: float) -> bool:
+    def _has_settled(self, state: FileState, now: float) -> bool:
         """Say whether a file has been the same for long enough, by its own time or by ours."""
         if state != self._seen:
             self._seen, self._seen_since = state, now
         by_its_own = time.time() - state.changed / 1e9 if state.changed else 0
         return max(by_its_own, now - self._seen_since) >= _SETTLED_AFTER
-
-
-def _state_of(path: Path) -> _FileState:
-    try:
-        state = path.stat()
-    except OSError:
-        return _FileState()
-    return _FileState(state.st_ino, state.st_size, state.st_mtime_ns, state.st_ctime_ns)

@@ -118,21 +118,13 @@ def _stop_at_once(_arbiter: Any, _worker: Any) -> None:
 
 
 def _set_up_worker(worker: Any) -> None:
-    _stop_gently(worker)
-    _collect_less_garbage()
-
-
-def _collect_less_garbage() -> None:
-    """Let the collector look less often, and never at what stays: a batch is no cycle."""
+    # Ctrl-C ends a worker as SIGTERM does: requests answered, files sealed.
+    for number in (signal.SIGINT, signal.SIGQUIT):
+        signal.signal(number, worker.handle_exit)
+    # The collector looks less often, and never at what stays: a batch is no cycle.
     gc.collect()
     gc.freeze()
     gc.set_threshold(_NEW_OBJECTS_BEFORE_A_COLLECTION)
-
-
-def _stop_gently(worker: Any) -> None:
-    """Let Ctrl-C end a worker as SIGTERM does: requests answered, files sealed."""
-    for number in (signal.SIGINT, signal.SIGQUIT):
-        signal.signal(number, worker.handle_exit)
 
 
 def _forget_worker(_arbiter: Any, worker: Any) -> None:

@@ -46,20 +46,22 @@ class Metrics:
     def __init__(self) -> None:
         """Start at nothing."""
         self._registry = CollectorRegistry()
-        counter = partial(Counter, registry=self._registry)
-        requests = counter("seamline_requests", "Requests answered.", ("route", "status"))
-        events = counter("seamline_events", "Events on the disk.", ("call", "source"))
-        rejected = counter("seamline_rejected", "Events in rejected/.", ("reason", "source"))
-        shut_out = counter("seamline_shut_out", "Events not for this destination.", ("source",))
-        suppressed = counter("seamline_suppressed", "Events of suppressed people.", ("source",))
-        made_up = counter("seamline_made_up_ids", "Events that came without an id.", ("source",))
-        self._made_up = cache(lambda source: made_up.labels(source).inc)
-        self._suppressed = cache(lambda source: suppressed.labels(source).inc)
-        self._shut_out = cache(lambda source: shut_out.labels(source).inc)
-        self._request = cache(lambda route, status: requests.labels(route, f"{status}xx").inc)
-        self._events = cache(lambda call, source: events.labels(call, source).inc)
-        self._rejected = cache(lambda reason, source: rejected.labels(reason, source).inc)
+        self._request = self._counter("requests", "Requests answered.", "route", "status")
+        self._events = self._counter("events", "Events on the disk.", "call", "source")
+        self._rejected = self._counter("rejected", "Events in rejected/.", "reason", "source")
+        self._others = {
+            name: self._counter(name, text, "source")
+            for name, text in (
+                ("shut_out", "Events not for this destination."),
+                ("suppressed", "Events of suppressed people."),
+                ("made_up_ids", "Events that came without an id."),
+            )
+        }
         self._set_up_sizes()
+
+    def _counter(self, name: str, text: str, *labels: str) -> Callable[..., Callable[..., None]]:
+        counter = Counter(f"seamline_{name}", text, labels, registry=self._registry)
+        return cache(lambda *values: counter.labels(*values).inc)
 
     def _set_up_sizes(self) -> None:
         histogram = partial(Histogram, registry=self._registry)
@@ -78,15 +80,14 @@ class Metrics:
 
     def note_request(self, route: str | None, status: int) -> None:
         """Count an answer."""
-        self._request(route or "none", status // 100)()
+        self._request(route or "none", f"{status // 100}xx")()
 
     def note_landed(
         self,
         source: str,
         by_call: Mapping[str, int],
         by_reason: Mapping[str, int],
-        shut_out: int,
-        suppressed: int,
+        others: Mapping[str, int],
     ) -> None:
         """Count the events of a request, those on the disk and those that are not stored.
 
@@ -94,22 +95,17 @@ class Metrics:
             source: who sent them.
             by_call: how many of each call.
             by_reason: how many were rejected, for each reason.
-            shut_out: how many had `integrations` that shut this destination out.
-            suppressed: how many were of people who are suppressed.
+            others: how many were `shut_out` by their `integrations`, or are `suppressed` people's,
+                and how many got `made_up_ids`.
         """
-        if shut_out:
-            self._shut_out(source)(shut_out)
-        if suppressed:
-            self._suppressed(source)(suppressed)
+        for name, number in others.items():
+            if number:
+                self._others[name](source)(number)
         for call, number in by_call.items():
             self._events(call, source)(number)
         for reason, number in by_reason.items():
             self._rejected(reason, source)(number)
         self._request_events(sum(by_call.values()) + sum(by_reason.values()))
-
-    def note_made_up_ids(self, source: str, number: int) -> None:
-        """Count events that came without an id, and got one made up."""
-        self._made_up(source)(number)
 
     def note_commit(self, commit: Commit) -> None:
         """Count a commit, and note what waits after it."""

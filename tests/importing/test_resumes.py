@@ -29,7 +29,7 @@ from tests.support.importing import (
 
 SMALL_CHUNKS = "import receiver.importing.one_file as one; one.CHUNK_BYTES = 20_000"
 
-# Python in the importing process that kills it before the n-th call of a function of the disk's.
+# Python in the importing process that kills it as the n-th call of a function of the disk's ends.
 DIES_AT = """
 import os, signal
 import receiver.importing.{module} as module
@@ -37,9 +37,9 @@ calls, real = 0, module.{function}
 def dying(*arguments, **more):
     global calls
     calls += 1
+    real(*arguments, **more)
     if calls == {number}:
         os.kill(os.getpid(), signal.SIGKILL)
-    return real(*arguments, **more)
 module.{function} = dying
 """
 DIES_IN_RENAME = """
@@ -90,10 +90,10 @@ def killed_at(folder: Path, prelude: str) -> bool:
 @pytest.mark.parametrize(
     "prelude",
     [
-        DIES_AT.format(module="staging", function="sync_data", number=20),
+        DIES_AT.format(module="staging", function="write_new", number=20),
         DIES_AT.format(module="staging", function="sync_folder", number=4),
-        DIES_AT.format(module="journal", function="sync_data", number=1),
-        DIES_AT.format(module="journal", function="sync_data", number=7),
+        DIES_AT.format(module="journal", function="write_new", number=1),
+        DIES_AT.format(module="journal", function="write_new", number=7),
         DIES_AT.format(module="one_file", function="publish", number=2),
         DIES_IN_RENAME.format(number=1),
         DIES_IN_RENAME.format(number=100),
@@ -186,7 +186,7 @@ def test_killed_100_times_each_event_is_there_once(folder: Path, settings: Setti
 
 def test_an_import_goes_on_behind_its_last_chunk(folder: Path, settings: Settings) -> None:
     path = folder / "b.json"
-    assert killed_at(path, DIES_AT.format(module="journal", function="sync_data", number=6))
+    assert killed_at(path, DIES_AT.format(module="journal", function="write_new", number=6))
     (staged,) = (settings.landing / "imports").glob("*/track-000003.ndjson")
     before = staged.stat()
 
@@ -198,7 +198,7 @@ def test_an_import_goes_on_behind_its_last_chunk(folder: Path, settings: Setting
 
 def test_nothing_of_a_file_lands_before_all_of_it_is_read(folder: Path, settings: Settings) -> None:
     path = folder / "a.gz"
-    assert killed_at(path, DIES_AT.format(module="journal", function="sync_data", number=6))
+    assert killed_at(path, DIES_AT.format(module="journal", function="write_new", number=6))
 
     assert taken_ids(settings.landing) == []
 
@@ -219,7 +219,7 @@ def test_what_was_begun_of_a_file_that_has_changed_since_is_removed(
     folder: Path, settings: Settings
 ) -> None:
     path = folder / "b.json"
-    assert killed_at(path, DIES_AT.format(module="journal", function="sync_data", number=6))
+    assert killed_at(path, DIES_AT.format(module="journal", function="write_new", number=6))
     write(path, events("new", 30))
 
     run_import(path)

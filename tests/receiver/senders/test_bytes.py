@@ -6,11 +6,18 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from receiver.events.check import Event, Limits, Rejected, ShutOut, check_event
+from receiver.events.check import Event, Limits, NotStored, Rejected, check_event
 from receiver.events.direct import DirectSender
-from receiver.events.json_text import places, without_member
+from receiver.events.json_text import JsonObject
 from receiver.events.shared_fields import SharedFields
-from tests.receiver.events.test_json_text import OBJECTS, STYLES, VALUES, dump, is_valid
+from tests.receiver.events.test_json_text import (
+    OBJECTS,
+    STYLES,
+    VALUES,
+    dump,
+    is_valid,
+    merged_into,
+)
 
 LIMITS = Limits(event_bytes=1 << 20, depth=128)
 SENDER = DirectSender("Segment", "203.0.113.7")
@@ -32,8 +39,8 @@ EVENTS = st.fixed_dictionaries(
 def test_places_are_where_values_stand(value: dict[str, Any], style: dict[str, Any]) -> None:
     text = dump(value, style)
     if is_valid(text):
-        found = {one.key: json.loads(text[one.start : one.end]) for one in places(text)}
-        assert found == value
+        found = JsonObject(text).places()
+        assert {key: json.loads(text[start:end]) for key, start, end in found} == value
 
 
 @given(OBJECTS, STYLES, st.data())
@@ -45,12 +52,30 @@ def test_a_member_that_is_cut_out_leaves_the_others(
         return
     key = data.draw(st.sampled_from(sorted(value)))
 
-    cut = without_member(text, key)
+    cut = JsonObject(text).changed({key: None})
 
     assert json.loads(cut) == {k: v for k, v in value.items() if k != key}
     assert list(json.loads(cut)) == [k for k in value if k != key]
     head = next(at for at in range(len(cut) + 1) if cut[:at] != text[:at] or at == len(cut))
     assert text.endswith(cut[head:])  # what is behind it is what stood behind it
+
+
+@given(OBJECTS, OBJECTS, STYLES, st.data())
+def test_what_is_changed_is_changed_alone(
+    value: dict[str, Any], others: dict[str, Any], style: dict[str, Any], data: st.DataObject
+) -> None:
+    text = dump(value, style)
+    new = {key: dump(other, style) for key, other in others.items()}
+    if not is_valid(text) or not all(map(is_valid, [*new.values(), dump(others, style)])):
+        return
+    left_out = data.draw(st.sets(st.sampled_from(sorted(value)))) if value else set()
+    changes = new | dict.fromkeys(left_out)
+
+    changed = JsonObject(text).changed(changes)
+
+    kept = {key: others.get(key, value[key]) for key in value if key not in left_out}
+    added = {key: other for key, other in others.items() if key not in value}
+    assert list(json.loads(changed).items()) == list((kept | added).items())
 
 
 @given(EVENTS, OBJECTS, STYLES)
@@ -66,11 +91,11 @@ def test_an_event_of_an_sdk_is_completed_and_no_more(
     checked = check_event(item, merged, None, LIMITS, SENDER)
 
     assert not isinstance(checked, Rejected)
-    if isinstance(checked, ShutOut):
-        assert isinstance(json.loads(merged.merged_into(item, event))["integrations"], dict)
+    if checked is NotStored.SHUT_OUT:
+        assert isinstance(json.loads(merged_into(item, event, merged))["integrations"], dict)
         return
     assert isinstance(checked, Event)
-    before = json.loads(merged.merged_into(item, event))
+    before = json.loads(merged_into(item, event, merged))
     before.pop("writeKey", None)
     after = json.loads(checked.payload)
     if after != before:  # then the address came in, and nothing else

@@ -101,12 +101,12 @@ class Clock:
         self.path.write_text(text)
         self.changed = self.now
 
-    def state_of(self, path: Path) -> live_sources._FileState:
+    def state_of(self, path: Path) -> live_sources.FileState:
         """Return the file's state, with its time as by this clock."""
         state = self._real(path)
         return state._replace(changed=int(self.changed * 1e9)) if state.changed else state
 
-    _real = staticmethod(live_sources._state_of)  # noqa: SLF001
+    _real = staticmethod(live_sources.state_of)
 
 
 @pytest.fixture
@@ -115,7 +115,7 @@ def clock(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Clock:
     clock = Clock(tmp_path / "sources.toml", sources("old"))
     time = SimpleNamespace(monotonic=lambda: clock.now, time=lambda: clock.now)
     monkeypatch.setattr(live_sources, "time", time)
-    monkeypatch.setattr(live_sources, "_state_of", clock.state_of)
+    monkeypatch.setattr(live_sources, "state_of", clock.state_of)
     return clock
 
 
