@@ -24,7 +24,6 @@ from filelock import FileLock
 from landed.settings import ROOT
 from orchestration.audit import completeness
 from orchestration.errors import DbtFailedError
-from orchestration.loading import pending_models
 from orchestration.models import back_off
 from orchestration.models.own_models import FOLDERS, is_own
 from orchestration.settings import Settings
@@ -105,14 +104,10 @@ def run_models(
     with writer_lock(settings):
         results = list(_invoke(settings, arguments))
         done = {result.node.name for result in results if result.status == "success"}
-        back_off.note(settings, done, {result.node.name for result in results} - done)
-        if not is_replay:
-            pending_models.clear(settings, done)
         with connection.connect(settings) as con:
-            if is_replay or full_refresh:
-                completeness.count_all(con, settings)
-            else:
-                completeness.count(con, settings)
+            back_off.note(con, done, {result.node.name for result in results} - done)
+            count = completeness.count_all if is_replay or full_refresh else completeness.count
+            count(con, settings, () if is_replay else done)
     return results
 
 
