@@ -187,7 +187,9 @@ def _hours_of_copies(con: duckdb.DuckDBPyConnection, call: str, seen: int) -> se
 
 
 def _received() -> str:
-    return "select call, source, hour, lines as received from raw.landed_count"
+    names = ("rows", "duplicate", "folded", "unread_times")  # where no table is there to count them
+    unknown = ", ".join(f"null::int as {name}" for name in names)
+    return f"select call, source, hour, lines as received, {unknown} from raw.landed_count"
 
 
 def _rejected() -> str:
