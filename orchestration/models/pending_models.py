@@ -21,7 +21,7 @@ from orchestration.settings import Settings
 from orchestration.warehouse.connection import (
     WarehouseMissingError,
     WarehouseUnusableError,
-    connect,
+    glance,
 )
 from orchestration.warehouse.raw_tables import WITH_TABLE
 
@@ -91,7 +91,7 @@ def _written(catalog: Path) -> Iterator[tuple[int, int, int]]:
 
 
 def _look(settings: Settings) -> Pending:
-    with connect(settings, read_only=True) as con:
+    with glance(settings) as con:
         return Pending(
             highest_load(con),
             is_half_restored(con),

@@ -15,7 +15,7 @@ from orchestration.loading.load import load
 from orchestration.models import pending_models
 from orchestration.models.back_off import FIRST_SECONDS
 from orchestration.settings import Settings
-from orchestration.warehouse.connection import connect
+from orchestration.warehouse.connection import connect, glance
 from orchestration.warehouse.writer_lock import writer_lock
 from tests.support import landed
 
@@ -167,11 +167,11 @@ def test_as_long_as_nobody_writes_a_tick_does_not_open_the_warehouse(
 ) -> None:
     opened = []
 
-    def counted(settings: Settings, *, read_only: bool = False) -> object:
+    def counted(settings: Settings) -> object:
         opened.append(settings)
-        return connect(settings, read_only=read_only)
+        return glance(settings)
 
-    monkeypatch.setattr(pending_models, "connect", counted)
+    monkeypatch.setattr(pending_models, "glance", counted)
     _written(made_warehouse, -3600)
     for _ in range(3):
         assert isinstance(tick(instance), dg.SkipReason)
