@@ -23,7 +23,7 @@ from orchestration.errors import RebuildRefusedError
 from orchestration.loading import journal
 from orchestration.loading.archive import LOADED, DamagedArchiveError, archives, read_archive
 from orchestration.loading.insert import known_checksums
-from orchestration.loading.load import Progress
+from orchestration.loading.load import Progress, mark_of_earlier_versions
 from orchestration.models import command
 from orchestration.models.schema_name import refuse_another_name
 from orchestration.prepare import run_all_models
@@ -85,7 +85,7 @@ def rebuild(
                 add_notes(con, notes)
         unfinished.pop_all()  # from here on it may be the only one
         _take_its_place(settings, beside)
-        load.mark_of_earlier_versions(settings.landing).unlink(missing_ok=True)
+        mark_of_earlier_versions(settings.landing).unlink(missing_ok=True)
     return restored
 
 
