@@ -16,7 +16,7 @@ from orchestration.models.schema_name import (
 )
 from orchestration.recovery.ownership import own_relations, users_columns, users_relations
 from orchestration.recovery.reload import limits_of_today, reload_rejected
-from orchestration.recovery.restore import mark_behind, restore_if_behind
+from orchestration.recovery.restore import restore_if_behind
 from orchestration.recovery.user_notes import add_notes, notes_of
 from orchestration.settings import Settings
 from orchestration.upkeep.archives import pack_loaded_files
@@ -37,9 +37,8 @@ def prepare(settings: Settings) -> None:
     with connect(settings, read_only=True) as con:
         refuse_another_name(con, settings)
         is_lost = is_behind(con, settings.landing)
-    if is_lost:
-        mark_behind(settings)  # the first run loads it again; the receiver does not wait
     manifest = run.write_manifest(settings)
+    # what is lost the first run loads again; the receiver does not wait
     if not is_lost and not has_all_models(settings, manifest):
         run_all_models(settings)
 

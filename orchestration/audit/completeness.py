@@ -19,6 +19,7 @@ message has come once more.
 
 import logging
 from collections import Counter
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -29,13 +30,14 @@ from landed.folders import CALLS, REJECTED
 from landed.ids import MADE_UP_ID
 from orchestration.audit.landed_lines import NOT_THE_SAME, wrong_lines
 from orchestration.columns.rules import rules_in_force
-from orchestration.loading import pending_models
-from orchestration.loading.insert import HOUR, UNKNOWN, known_checksums
+from orchestration.loading.insert import HOUR, UNKNOWN, highest_load, known_checksums
 from orchestration.loading.kept_files import read_kept
 from orchestration.loading.landed_file import parse
 from orchestration.loading.waiting import Key, count_lines, waiting_files
+from orchestration.models.pending_models import modelled_loads
 from orchestration.settings import Settings
-from orchestration.warehouse.catalog import columns_in, number, tables
+from orchestration.warehouse.catalog import columns_in, tables
+from orchestration.warehouse.raw_tables import WITH_TABLE
 from orchestration.warehouse.transaction import transaction
 
 log = logging.getLogger(__name__)
@@ -44,8 +46,6 @@ _NAMED = 20
 
 UNREAD_TIMES = "_seamline_unread_times"
 """The column that names them, in a final table."""
-
-Hours = set[datetime]
 
 
 @dataclass
@@ -65,44 +65,57 @@ class Problem:
         return f"{self.call} of {self.source}, {self.hour:%Y-%m-%d %H}h: {self.text}{ids}"
 
 
-def count_all(con: duckdb.DuckDBPyConnection, settings: Settings) -> None:
-    """Count every hour again, as after rows of old ones were derived again."""
+def count_all(
+    con: duckdb.DuckDBPyConnection, settings: Settings, modelled: Collection[str] = ()
+) -> None:
+    """Count every hour again, as after rows of old ones were derived again; see `count`."""
     hours = {hour for (hour,) in con.execute("select hour from raw.completeness").fetchall()}
-    count(con, settings, hours | _hours_with_news(con) if hours else None)
+    count(con, settings, modelled, hours)
 
 
-def count(con: duckdb.DuckDBPyConnection, settings: Settings, hours: Hours | None = None) -> None:
+def count(
+    con: duckdb.DuckDBPyConnection,
+    settings: Settings,
+    modelled: Collection[str] = (),
+    hours: Collection[datetime] = (),
+) -> None:
     """Bring `raw.completeness` up to date; the caller has the writer's lock.
 
     Args:
-        con: The warehouse, with the models up to date.
+        con: The warehouse.
         settings: Where the landing folder is.
-        hours: The hours to count; those with news if not given.
+        modelled: The calls whose models have had all that was loaded, as they have just run.
+        hours: The hours to count beside those with news.
     """
     with transaction(con):
-        count_here(con, settings, hours)
+        count_here(con, settings, modelled, hours)
 
 
-def count_here(con: duckdb.DuckDBPyConnection, settings: Settings, hours: Hours | None) -> None:
+def count_here(
+    con: duckdb.DuckDBPyConnection,
+    settings: Settings,
+    modelled: Collection[str],
+    hours: Collection[datetime],
+) -> None:
     """Count in a transaction that is open; see `count`."""
     paths = waiting_files(settings.landing)
     known = known_checksums(con, [path.name.removesuffix(".open") for path in paths])
     waiting = count_lines([path for path in paths if path.name not in known])
-    if hours is None:
-        hours = _hours_with_news(con) | {hour for _, _, hour in waiting}
+    seen = modelled_loads(con)
+    news = {call: _hours_of_copies(con, call, seen.get(call, 0)) for call in CALLS}
+    hours = {*hours, *_hours_with_news(con, seen), *(hour for _, _, hour in waiting)}
+    hours.update(*news.values())
     if not hours:
         return
+    behind = {call: seen.get(call, 0) for call in WITH_TABLE if news[call] and call not in modelled}
     filled = filled_tables(con, settings)
     columns = columns_in(con, settings.schema_name)
-    lacked = {
-        call: load for call, load in pending_models.first_lacked(settings).items() if call in filled
-    }
 
     def loaded(call: str) -> str:
         if call not in filled:
             return _loaded_alone(call, hours)
         has_unread = UNREAD_TIMES in columns[call]  # not before its models have run once more
-        return _loaded(call, settings, hours, lacked.get(call), has_unread=has_unread)
+        return _loaded(call, settings, hours, behind.get(call), has_unread=has_unread)
 
     con.register("counted_hours", pa.table({"hour": pa.array(hours, pa.timestamp("us"))}))
     con.register("waiting", _waiting_table(waiting))
@@ -116,7 +129,7 @@ def count_here(con: duckdb.DuckDBPyConnection, settings: Settings, hours: Hours 
             from waiting
             union all by name {_rejected()}
             {"".join(loaded(call) for call in CALLS)}
-            {"".join(_not_modelled(call, hours, load) for call, load in lacked.items())}
+            {"".join(_waiting(call, hours, behind[call]) for call in behind.keys() & filled)}
         )
         select
             call, source, hour,
@@ -129,10 +142,7 @@ def count_here(con: duckdb.DuckDBPyConnection, settings: Settings, hours: Hours 
             sum(folded)::bigint as folded,
             sum(unread_times)::bigint as unread_times,
             timezone('UTC', now()) as counted_at,
-            (
-                select least(coalesce(max(load_id), 0), {min(lacked.values(), default=2**62) - 1})
-                from raw.landed_file
-            ) as counted_load_id
+            {_counted_load(behind, highest_load(con))} as counted_load_id
         from counts
         where hour in (from counted_hours)
         group by call, source, hour
@@ -148,37 +158,38 @@ def filled_tables(con: duckdb.DuckDBPyConnection, settings: Settings) -> set[str
     """The calls whose final table is there and is filled; columns.yml can leave tables out."""
     there = tables(con)
     found = {call for call in CALLS if (settings.schema_name, call) in there}
-    return found - set(rules_in_force(con).leave_out_tables)
+    return found - set(rules_in_force(con).leave_out_tables) if found else found
 
 
-def _hours_with_news(con: duckdb.DuckDBPyConnection) -> Hours:
-    seen = number(con, "select max(counted_load_id) from raw.completeness")
-    hours = {
-        hour
-        for (hour,) in con.execute(
-            "select hour from raw.completeness where waiting > 0 "
-            "union select hour from raw.landed_count where load_id > $1",
-            [seen],
-        ).fetchall()
-    }
-    for call in CALLS:
-        hours |= {hour for (hour,) in con.execute(_hours_of_copies(call, seen)).fetchall()}
-    return hours
+def _hours_with_news(con: duckdb.DuckDBPyConnection, seen: dict[str, int]) -> set[datetime]:
+    rows = con.execute(
+        "select hour from raw.completeness where waiting > 0 "
+        "union select hour from raw.landed_count where load_id > $1",
+        [max(seen.values(), default=0)],
+    ).fetchall()
+    return {hour for (hour,) in rows}
 
 
-def _hours_of_copies(call: str, seen: int) -> str:
-    """Hours of later copies of messages that have come once more: they may be rows no longer."""
-    return f"""
-        with new as (select message_id, received_at from raw."{call}" where load_id > {seen})
+def _hours_of_copies(con: duckdb.DuckDBPyConnection, call: str, seen: int) -> set[datetime]:
+    """Hours of new copies, and of later ones of their messages: they may be rows no longer."""
+    rows = con.execute(
+        f"""
+        with new as (select message_id, received_at, file from raw."{call}" where load_id > {seen})
+        select distinct {HOUR} from new
+        union
         select distinct {HOUR} from raw."{call}"
         where received_at > (select min(received_at) from new)
             and load_id <= {seen}
             and message_id in (select message_id from new)
-    """
+        """
+    ).fetchall()
+    return {hour for (hour,) in rows}
 
 
 def _received() -> str:
-    return "select call, source, hour, lines as received from raw.landed_count"
+    names = ("rows", "duplicate", "folded", "unread_times")  # where no table is there to count them
+    unknown = ", ".join(f"null::int as {name}" for name in names)
+    return f"select call, source, hour, lines as received, {unknown} from raw.landed_count"
 
 
 def _rejected() -> str:
@@ -190,16 +201,16 @@ def _rejected() -> str:
     """
 
 
-def _not_modelled(call: str, hours: Hours, load: int) -> str:
+def _waiting(call: str, hours: Collection[datetime], seen: int) -> str:
     """The copies that the models of a call may lack: its tables show them after the next run."""
     return f"""
         union all by name
         select '{call}' as call, source, hour, 1 as waiting
-        from ({_copies(call, hours)}) where load_id >= {load}
+        from ({_copies(call, hours)}) where load_id > {seen}
     """
 
 
-def _copies(call: str, hours: Hours) -> str:
+def _copies(call: str, hours: Collection[datetime]) -> str:
     begin, last = min(hours), max(hours)
     return f"""
         select message_id, coalesce(source, '{UNKNOWN}') as source, {HOUR} as hour, file, line,
@@ -210,7 +221,7 @@ def _copies(call: str, hours: Hours) -> str:
     """
 
 
-def _loaded_alone(call: str, hours: Hours) -> str:
+def _loaded_alone(call: str, hours: Collection[datetime]) -> str:
     """Each loaded copy of some hours, of a call that has no final table."""
     return f"""
         union all by name
@@ -219,13 +230,18 @@ def _loaded_alone(call: str, hours: Hours) -> str:
 
 
 def _loaded(
-    call: str, settings: Settings, hours: Hours, lacked: int | None, *, has_unread: bool
+    call: str,
+    settings: Settings,
+    hours: Collection[datetime],
+    seen: int | None,
+    *,
+    has_unread: bool,
 ) -> str:
     """Each loaded copy of some hours: is it the row of its message, or is another?"""
     begin, last = min(hours), max(hours)
     copies = _copies(call, hours)
-    if lacked is not None:
-        copies += f" and load_id < {lacked}"
+    if seen is not None:
+        copies += f" and load_id <= {seen}"
     table = f'"{settings.schema_name}"."{call}"'
     is_unread = f"{UNREAD_TIMES} is not null" if has_unread else "false"
     return f"""
@@ -249,6 +265,12 @@ def _loaded(
             ) as kept using (file, line)
         )
     """
+
+
+def _counted_load(behind: dict[str, int], last: int) -> str:
+    """The last load that the models of a row's call have had."""
+    cases = "".join(f" when '{call}' then {load}" for call, load in behind.items())
+    return f"case call{cases} else {last} end" if cases else f"{last}"
 
 
 def _waiting_table(waiting: Counter[Key]) -> pa.Table:

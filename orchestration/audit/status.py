@@ -8,9 +8,8 @@ import duckdb
 
 from landed.folders import CALLS, REJECTED
 from orchestration.audit import completeness
-from orchestration.loading import pending_models
 from orchestration.loading.waiting import waiting_files
-from orchestration.models import back_off
+from orchestration.models import back_off, pending_models
 from orchestration.settings import Settings
 from orchestration.warehouse.catalog import tables
 from orchestration.warehouse.connection import connect
@@ -40,11 +39,12 @@ def status(settings: Settings) -> Status:
         _say_tables(con, settings, found)
         _say_rejected(con, found)
         found.problems += map(str, completeness.problems(con, settings))
+        failing = back_off.failing_models(con)
+        behind = pending_models.calls_behind(con)
     found.problems += [
         f"Model {name} failed {model.times} times; it is tried again at {_clock(model.due)}"
-        for name, model in sorted(back_off.failing_models(settings).items())
+        for name, model in sorted(failing.items())
     ]
-    behind = [call for call in pending_models.calls_behind(settings) if call in CALLS]
     if behind:
         found.lines.append(f"Loaded, and not in the final tables yet: {', '.join(behind)}")
     return found

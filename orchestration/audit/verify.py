@@ -261,7 +261,7 @@ def _verify_table(
     seen = number(
         con,
         "select coalesce(max(load_id), 0) from (select counted_load_id as load_id from "
-        f"raw.completeness union all select _seamline_load_id from {table})",
+        f"raw.completeness where call = '{call}' union all select _seamline_load_id from {table})",
     )
     checks = {
         "no row in its table": f'select distinct message_id from raw."{call}" '

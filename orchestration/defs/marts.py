@@ -13,7 +13,8 @@ import dagster as dg
 
 from orchestration.defs.dbt_assets import NOT_RUN, OWN, assets_of, materialized, nodes, selectors
 from orchestration.defs.sensor import runs_on_their_way
-from orchestration.models import back_off, run
+from orchestration.models import run
+from orchestration.models.pending_models import pending
 from orchestration.settings import Settings
 from orchestration.warehouse import writer_lock
 from orchestration.warehouse.catalog import tables, views
@@ -63,7 +64,7 @@ def after_loads(context: dg.SensorEvaluationContext) -> dg.RunRequest | dg.SkipR
         return dg.SkipReason(f"Run {running[0]} is on its way.")
     if not settings.catalog.exists():
         return dg.SkipReason("There is no warehouse yet.")
-    failing = back_off.failing_models(settings)
+    failing = pending(settings).failing
     resting = {name for name, failed in failing.items() if time.time() < failed.due}
     wanted = [
         key

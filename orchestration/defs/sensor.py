@@ -9,10 +9,11 @@ import dagster as dg
 
 from landed.folders import REJECTED
 from orchestration.defs.raw_assets import raw_key
-from orchestration.loading import landed_file, pending_models
+from orchestration.loading import landed_file
 from orchestration.loading.journal import last_load
-from orchestration.loading.load import is_restoring
+from orchestration.loading.load import mark_of_earlier_versions
 from orchestration.models import back_off
+from orchestration.models.pending_models import pending
 from orchestration.settings import Settings
 from orchestration.warehouse.writer_lock import WRITER, is_held
 
@@ -51,8 +52,8 @@ _LOOKED_AT = 20
 def sealed_files(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg.SkipReason:
     """Ask for one run for all tables with news.
 
-    It keeps no cursor: what is loaded is the ledger's to know, and a sealed file in its folder is
-    by definition not loaded.
+    It keeps no cursor: what is loaded and modelled is the warehouse's to know, and a sealed file
+    in its folder is by definition not loaded.
     """
     settings = Settings()
     running = runs_on_their_way(context.instance, settings)
@@ -80,20 +81,17 @@ def _what_is_new(settings: Settings) -> dg.SensorResult | dg.SkipReason:
     from orchestration.defs.dbt_assets import models  # noqa: PLC0415
 
     own = {key.path[-1]: key for key in models.keys}
-    failing = {
-        name: model for name, model in back_off.failing_models(settings).items() if name in own
-    }
+    known = pending(settings)
+    failing = {name: model for name, model in known.failing.items() if name in own}
     resting = {name for name, model in failing.items() if time.time() < model.due}
     folders = landed_file.waiting_folders(settings.landing)
     # loaded by a process that died before dbt
-    folders += [
-        call
-        for call in pending_models.calls_behind(settings)
-        if call in own and call not in failing
-    ]
+    folders += [call for call in known.calls if call in own and call not in failing]
     again = {own[name] for name in failing.keys() - resting}
     if not folders and not again:
-        return dg.SkipReason(f"No sealed file waits in {settings.landing}.{_why(failing)}")
+        return dg.SkipReason(
+            f"No sealed file waits in {settings.landing}.{_why(failing)} {known.problem}".strip()
+        )
     wanted = _with_models(folders) if folders else set()
     wanted = wanted - {own[name] for name in resting} | again | {COMPLETENESS}
     return dg.SensorResult(
@@ -119,10 +117,12 @@ def _clock(seconds: float) -> str:
 
 
 def is_warehouse_lost(settings: Settings) -> bool:
-    """Whether loads of the journal have to be made again, as far as the files tell."""
-    if is_restoring(settings.landing):
+    """Whether loads of the journal have to be made again."""
+    if mark_of_earlier_versions(settings.landing).exists():
         return True
-    return not settings.catalog.exists() and last_load(settings.landing) > 0
+    last = last_load(settings.landing)  # first: the journal follows the warehouse
+    known = pending(settings)
+    return known.is_half_restored or known.last_load < last
 
 
 class Failures(NamedTuple):

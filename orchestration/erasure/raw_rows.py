@@ -4,7 +4,6 @@ Files of the lake that hold erased rows, or rows that were deleted some time bef
 anew without them: a row that is only marked as deleted is still in its file.
 """
 
-from collections.abc import Iterable
 from datetime import datetime
 
 import duckdb
@@ -50,7 +49,7 @@ def erase_rows(
     _update_counts(con)
     if highest_load(con) < last:
         con.execute("insert into raw.restored values ($1, timezone('UTC', now()), 0, 0)", [last])
-    _count_again(con, settings, hours)
+    completeness.count_here(con, settings, (), hours)
 
 
 def _erase_from_final_tables(con: duckdb.DuckDBPyConnection, settings: Settings) -> None:
@@ -220,17 +219,3 @@ def _hours(con: duckdb.DuckDBPyConnection) -> set[datetime]:
     ]
     rows = con.execute(" union ".join(["select hour from erased", *copies])).fetchall()
     return {hour for (hour,) in rows}
-
-
-def _count_again(
-    con: duckdb.DuckDBPyConnection, settings: Settings, hours: Iterable[datetime]
-) -> None:
-    """Count, and leave what the models have not seen yet to be counted behind them."""
-    row = con.execute("select max(counted_load_id) from raw.completeness").fetchone()
-    if not row or row[0] is None:
-        return  # the models have not run yet, and nothing was ever counted
-    completeness.count_here(con, settings, set(hours))
-    con.execute(
-        "update raw.completeness set counted_load_id = $1 where counted_load_id > $1",
-        [row[0]],
-    )

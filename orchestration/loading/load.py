@@ -14,7 +14,7 @@ import duckdb
 from landed.errors import ReportedError
 from landed.folders import FOLDERS
 from orchestration.durable_files import make_folder
-from orchestration.loading import journal, landed_file, pending_models
+from orchestration.loading import journal, landed_file
 from orchestration.loading.archive import LOADED
 from orchestration.loading.blanking import blank_people
 from orchestration.loading.insert import highest_load, insert_files, known_checksums
@@ -122,16 +122,18 @@ def refuse_if_behind(con: duckdb.DuckDBPyConnection, settings: Settings) -> int:
 
 def is_behind(con: duckdb.DuckDBPyConnection, landing: Path) -> bool:
     """Whether the warehouse lacks loads that the journal has."""
-    return is_restoring(landing) or highest_load(con) < journal.last_load(landing)
+    is_restoring = is_half_restored(con) or mark_of_earlier_versions(landing).exists()
+    return is_restoring or highest_load(con) < journal.last_load(landing)
 
 
-def is_restoring(landing: Path) -> bool:
-    """Whether loads are being made again, or have to be, from the files."""
-    return restoring_mark(landing).exists()
+def is_half_restored(con: duckdb.DuckDBPyConnection) -> bool:
+    """Whether making loads again has begun, and has not ended."""
+    begun = con.execute("from raw.restored where restored_at is null limit 1").fetchone()
+    return begun is not None
 
 
-def restoring_mark(landing: Path) -> Path:
-    """The file that is there as long as loads have to be made again."""
+def mark_of_earlier_versions(landing: Path) -> Path:
+    """The file that said so before the warehouse did."""
     return landing / journal.FOLDER / "restoring"
 
 
@@ -168,7 +170,6 @@ def _load_portion(
         load_id = last + 1
         for contents in new:
             contents.load_id = load_id
-        pending_models.mark(settings, {contents.file.call for contents in new}, load_id)
         unusable = insert_files(con, new, {load_id: datetime.now(UTC).replace(tzinfo=None)})
         journal.catch_up(con, landing)
         last = load_id

@@ -3,12 +3,11 @@
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass
-from pathlib import Path
 
-import msgspec
+import duckdb
 
-from orchestration.durable_files import make_folder, write_whole
-from orchestration.settings import Settings
+from orchestration.warehouse.catalog import tables
+from orchestration.warehouse.transaction import transaction
 
 FIRST_SECONDS = 30
 LONGEST_SECONDS = 30 * 60
@@ -35,17 +34,17 @@ class Failing:
         return self.last + pause(self.times)
 
 
-def failing_models(settings: Settings) -> dict[str, Failing]:
+def failing_models(con: duckdb.DuckDBPyConnection) -> dict[str, Failing]:
     """The models that failed last time they were run, by name."""
-    path = _path(settings)
-    if not path.exists():
-        return {}
-    return msgspec.json.decode(path.read_bytes(), type=dict[str, Failing])
+    if ("raw", "failing_model") not in tables(con):
+        return {}  # nobody has written to it since an earlier version
+    rows = con.execute("select model, times, epoch(failed_at) from raw.failing_model").fetchall()
+    return {model: Failing(times, last) for model, times, last in rows}
 
 
-def note(settings: Settings, went_well: Iterable[str], failed: Iterable[str]) -> None:
-    """Write down which models went well and which failed; the caller has the writer's lock."""
-    before = failing_models(settings)
+def note(con: duckdb.DuckDBPyConnection, went_well: Iterable[str], failed: Iterable[str]) -> None:
+    """Write down which models went well and which failed."""
+    before = failing_models(con)
     now = time.time()
     after = before.copy()
     for name in went_well:
@@ -53,9 +52,11 @@ def note(settings: Settings, went_well: Iterable[str], failed: Iterable[str]) ->
     for name in failed:
         after[name] = Failing(before[name].times + 1 if name in before else 1, now)
     if after != before:
-        make_folder(_path(settings).parent, mode=0o777)
-        write_whole(_path(settings), msgspec.json.encode(after))
-
-
-def _path(settings: Settings) -> Path:
-    return settings.catalog.parent / "models_behind" / "failing.json"
+        with transaction(con):
+            con.execute("delete from raw.failing_model")
+            for name, model in after.items():
+                con.execute(
+                    "insert into raw.failing_model "
+                    "values ($1, $2, make_timestamp(($3 * 1e6)::bigint))",
+                    [name, model.times, model.last],
+                )

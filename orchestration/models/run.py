@@ -16,6 +16,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+import duckdb
 from dbt.artifacts.schemas.run import RunResult
 from dbt.cli.main import dbtRunner, dbtRunnerResult
 from dbt.exceptions import ParsingError
@@ -25,7 +26,6 @@ from filelock import FileLock
 from landed.settings import ROOT
 from orchestration.audit import completeness
 from orchestration.errors import DbtFailedError
-from orchestration.loading import pending_models
 from orchestration.models import back_off, command
 from orchestration.models.own_models import FOLDERS, is_own
 from orchestration.settings import Settings
@@ -105,14 +105,10 @@ def run_models(
     # one turn for all, before another writer adds what the models have not seen
     with writer_lock(settings):
         results = list(_invoke(settings, arguments))
-        done = _note(settings, results)
-        if not is_replay:
-            pending_models.clear(settings, done)
         with connection.connect(settings) as con:
-            if is_replay or full_refresh:
-                completeness.count_all(con, settings)
-            else:
-                completeness.count(con, settings)
+            done = _note(con, results)
+            count = completeness.count_all if is_replay or full_refresh else completeness.count
+            count(con, settings, () if is_replay else done)
     return results
 
 
@@ -133,15 +129,15 @@ def run_marts(settings: Settings, select: Iterable[str]) -> list[RunResult]:
     with marts_lock(settings):
         with command.giving_way():
             results = list(_invoke(settings, ["run", "--no-write-json", "--select", *select]))
-        with writer_lock(settings):
-            _note(settings, results)
+        with writer_lock(settings), connection.connect(settings) as con:
+            _note(con, results)
     return results
 
 
-def _note(settings: Settings, results: Iterable[RunResult]) -> set[str]:
+def _note(con: duckdb.DuckDBPyConnection, results: Iterable[RunResult]) -> set[str]:
     """Write down which models went well and which failed; return the names of the first."""
     done = {known_as(result.node) for result in results if result.status == "success"}
-    back_off.note(settings, done, {known_as(result.node) for result in results} - done)
+    back_off.note(con, done, {known_as(result.node) for result in results} - done)
     return done
 
 

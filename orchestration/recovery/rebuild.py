@@ -23,12 +23,12 @@ from orchestration.errors import RebuildRefusedError
 from orchestration.loading import journal
 from orchestration.loading.archive import LOADED, DamagedArchiveError, archives, read_archive
 from orchestration.loading.insert import known_checksums
-from orchestration.loading.load import Progress
+from orchestration.loading.load import Progress, mark_of_earlier_versions
 from orchestration.models import command
 from orchestration.models.schema_name import refuse_another_name
 from orchestration.prepare import run_all_models
 from orchestration.recovery.ownership import users_things
-from orchestration.recovery.restore import Restored, restore, unmark_behind
+from orchestration.recovery.restore import Restored, restore
 from orchestration.recovery.user_notes import Notes, add_notes, notes_of
 from orchestration.settings import SQLITE_CATALOG, Settings
 from orchestration.warehouse.connection import (
@@ -85,7 +85,7 @@ def rebuild(
                 add_notes(con, notes)
         unfinished.pop_all()  # from here on it may be the only one
         _take_its_place(settings, beside)
-        unmark_behind(settings)
+        mark_of_earlier_versions(settings.landing).unlink(missing_ok=True)
     return restored
 
 

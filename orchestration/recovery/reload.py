@@ -14,7 +14,7 @@ import pyarrow as pa
 
 from landed.folders import CALLS
 from landed.line import MAX_DEPTH
-from orchestration.loading import journal, pending_models
+from orchestration.loading import journal
 from orchestration.loading.insert import HOUR, UNKNOWN, highest_load, insert_events
 from orchestration.loading.journal import JournaledLoad
 from orchestration.loading.landed_file import Contents, LandedFile, Line, without_nul
@@ -83,7 +83,7 @@ def reload_rejected(settings: Settings, limits: Limits) -> Reloaded:
                 [first, _AT_ONCE],
             )
             load = (highest_load(con) + 1, datetime.now(UTC).replace(tzinfo=None))
-            tried, moved = _move_chosen(con, settings, limits, *load)
+            tried, moved = _move_chosen(con, limits, *load)
             done.tried += tried
             done.moved += moved
             journal.catch_up(con, settings.landing)
@@ -93,7 +93,7 @@ def reload_rejected(settings: Settings, limits: Limits) -> Reloaded:
     return done
 
 
-def move_again(con: duckdb.DuckDBPyConnection, settings: Settings, load: JournaledLoad) -> int:
+def move_again(con: duckdb.DuckDBPyConnection, load: JournaledLoad) -> int:
     """Do what the journal says an earlier reload did.
 
     Returns:
@@ -104,18 +104,13 @@ def move_again(con: duckdb.DuckDBPyConnection, settings: Settings, load: Journal
     con.register("lines", pa.table({"file": pa.array(names), "line": pa.array(numbers)}))
     con.execute("create or replace temp table chosen as from lines")
     con.unregister("lines")
-    _, moved = _move_chosen(
-        con, settings, _NO_LIMITS, load.load_id, load.loaded_at.replace(tzinfo=None)
-    )
+    loaded_at = load.loaded_at.replace(tzinfo=None)
+    _, moved = _move_chosen(con, _NO_LIMITS, load.load_id, loaded_at)
     return moved
 
 
 def _move_chosen(
-    con: duckdb.DuckDBPyConnection,
-    settings: Settings,
-    limits: Limits,
-    load_id: int,
-    loaded_at: datetime,
+    con: duckdb.DuckDBPyConnection, limits: Limits, load_id: int, loaded_at: datetime
 ) -> tuple[int, int]:
     """Move what is an event of the records in `chosen`; return how many were tried and moved."""
     records = con.execute(
@@ -145,7 +140,6 @@ def _move_chosen(
         Contents(LandedFile(Path(name), call), 0, "", lines, load_id=load_id)
         for (name, call), lines in by_file.items()
     ]
-    pending_models.mark(settings, (call for _, call in by_file), load_id)
     return len(records), _insert(con, portion, load_id, loaded_at) if portion else 0
 
 

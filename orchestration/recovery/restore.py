@@ -10,16 +10,19 @@ from pathlib import Path
 
 import duckdb
 
-from landed.folders import CALLS
-from orchestration.durable_files import sync_folder
 from orchestration.erasure import record
 from orchestration.erasure.erased_fields import bring_back_fields
-from orchestration.loading import journal, landed_file, load, pending_models
+from orchestration.loading import journal, landed_file
 from orchestration.loading.archive import expired_files
 from orchestration.loading.insert import highest_load, insert_files, known_checksums
 from orchestration.loading.journal import JournaledLoad
 from orchestration.loading.kept_files import read_kept
-from orchestration.loading.load import Progress, is_behind, portions
+from orchestration.loading.load import (
+    Progress,
+    is_behind,
+    mark_of_earlier_versions,
+    portions,
+)
 from orchestration.recovery.reload import move_again
 from orchestration.settings import Settings
 from orchestration.warehouse.connection import connect
@@ -64,10 +67,9 @@ def restore_if_behind(settings: Settings, progress: Progress | None = None) -> R
             return None
         log.warning("The warehouse lacks loads of the journal: they are loaded again.")
         folders = [] if highest_load(con) else _keep_what_is_a_users(settings)
-        mark_behind(settings)
         restored = restore(con, settings, progress)
         restored.folders = folders
-        unmark_behind(settings)
+        mark_of_earlier_versions(settings.landing).unlink(missing_ok=True)
         return restored
 
 
@@ -96,28 +98,14 @@ def what_is_not_restored(folders: list[Path]) -> str:
     return said
 
 
-def mark_behind(settings: Settings) -> None:
-    """Leave a sign, for after a death and for the sensor, that loads have to be made again."""
-    mark = load.restoring_mark(settings.landing)
-    mark.touch()
-    sync_folder(mark.parent)
-
-
-def unmark_behind(settings: Settings) -> None:
-    """Take the sign away, where there is one."""
-    mark = load.restoring_mark(settings.landing)
-    if mark.exists():
-        mark.unlink()
-        sync_folder(mark.parent)
-
-
 def restore(
     con: duckdb.DuckDBPyConnection, settings: Settings, progress: Progress | None = None
 ) -> Restored:
     """Load all files of the journal that the ledger lacks, as the loads they belonged to."""
     restored = Restored()
-    pending_models.mark(settings, CALLS, highest_load(con) + 1)
     with transaction(con):
+        # until it has ended: after a death in the middle the last load may be there already
+        con.execute("insert into raw.restored by name select null as restored_at")
         bring_back_fields(con, settings.landing)
         record.bring_back(con, settings.landing)
     gone = expired_files(settings.landing)
@@ -130,8 +118,9 @@ def restore(
             progress(journaled[-1].load_id, last)
     for retry in retries:
         if not con.execute("from raw.landed_file where load_id = ?", [retry.load_id]).fetchone():
-            restored.moved += move_again(con, settings, retry)
+            restored.moved += move_again(con, retry)
     with transaction(con):
+        con.execute("delete from raw.restored where restored_at is null")
         con.execute(
             "insert into raw.restored values (?, timezone('UTC', now()), ?, ?)",
             [last, restored.files, len(restored.missing) + restored.expired],

@@ -3,8 +3,11 @@
 import sqlite3
 import sys
 import weakref
-from contextlib import closing
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from functools import cache
 from pathlib import Path
+from threading import Lock
 
 import duckdb
 from duckdb_extensions import import_extension
@@ -66,10 +69,22 @@ def connect(settings: Settings, *, read_only: bool = False) -> duckdb.DuckDBPyCo
             )
         create_catalog(settings)
     catalog = catalog_to_open(settings, read_only=read_only)
-    con = duckdb.connect(config=CONFIG)
+    con = _session()
     weakref.finalize(con, catalog.remove_copy)
+    _attach(con, settings, catalog, read_only=read_only)
+    return con
+
+
+def _session() -> duckdb.DuckDBPyConnection:
+    con = duckdb.connect(config=CONFIG)
     load_extensions(con)
     con.execute("set TimeZone = 'UTC'")
+    return con
+
+
+def _attach(
+    con: duckdb.DuckDBPyConnection, settings: Settings, catalog: Catalog, *, read_only: bool
+) -> None:
     try:
         con.execute(attach_sql(settings, catalog.path, read_only=read_only))
     except duckdb.Error as error:
@@ -78,7 +93,31 @@ def connect(settings: Settings, *, read_only: bool = False) -> duckdb.DuckDBPyCo
             f"in {settings.landing}, and what was loaded is in its folders loaded/ and archive/."
         ) from error
     con.execute(f"use {DATABASE}")
-    return con
+
+
+@cache
+def _kept() -> tuple[duckdb.DuckDBPyConnection, Lock]:
+    con = _session()
+    # they ask for the statistics of each column, which takes longer than the looks that come
+    con.execute("set disabled_optimizers = 'join_order,statistics_propagation'")
+    return con, Lock()
+
+
+@contextmanager
+def glance(settings: Settings) -> Iterator[duckdb.DuckDBPyConnection]:
+    """Read the warehouse for the length of a `with` block, as `connect` does, in a kept DuckDB.
+
+    For who looks again and again: a new one checks its extensions for half a second.
+    """
+    con, lock = _kept()
+    catalog = catalog_to_open(settings, read_only=True)
+    with lock:
+        try:
+            _attach(con, settings, catalog, read_only=True)
+            yield con
+        finally:
+            con.execute(f"use memory; detach database if exists {DATABASE}")
+            catalog.remove_copy()
 
 
 def catalog_to_open(settings: Settings, *, read_only: bool) -> Catalog:

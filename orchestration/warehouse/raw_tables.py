@@ -85,6 +85,7 @@ COLUMNS = {
     ),
     "raw.restored": "load_id bigint, restored_at timestamp, files bigint, missing bigint",
     "raw.completeness": _COMPLETENESS,
+    "raw.failing_model": "model varchar, times bigint, failed_at timestamp",
     "raw.erasure": "erased_at timestamp, kind varchar, hash varchar, lines bigint, files bigint",
     "raw.erased_field": _FIELD,
     "raw.field": _FIELD,

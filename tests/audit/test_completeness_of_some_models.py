@@ -4,8 +4,8 @@ import pytest
 
 from orchestration.audit.completeness import count, problems
 from orchestration.columns.update import create_column_tables
-from orchestration.loading import pending_models
 from orchestration.loading.load import load
+from orchestration.models.pending_models import calls_behind
 from orchestration.settings import Settings
 from orchestration.warehouse.connection import connect
 from orchestration.warehouse.writer_lock import writer_lock
@@ -40,8 +40,7 @@ def model(settings: Settings, *calls: str) -> None:
                 f"create or replace table segment.{call} as select {KEPT} from raw.{call} qualify "
                 "row_number() over (partition by message_id order by received_at) = 1"
             )
-        pending_models.clear(settings, calls)
-        count(con, settings)
+        count(con, settings, calls)
 
 
 def sums(settings: Settings) -> dict[tuple[str, int], tuple[int, ...]]:
@@ -98,11 +97,73 @@ def test_a_row_that_is_lost_is_still_found_while_other_loads_wait(house: Setting
     assert "1 loaded, but 0 rows + 0 duplicates" in str(problem)
 
 
-def test_the_oldest_load_that_models_lack_stays_in_the_mark(house: Settings) -> None:
+def behind(settings: Settings) -> list[str]:
+    with reading(settings) as con:
+        return calls_behind(con)
+
+
+def test_all_that_models_lack_waits_from_the_oldest_load_on(house: Settings) -> None:
     for message_id in ("a", "b", "c"):
         land(house, "track", message_id)
         load(house)
+        model(house, "page")
 
-    assert pending_models.first_lacked(house) == {"track": 1}
-    model(house, "page")
     assert sums(house) == {("track", 5): (3, 0, 3, None, None)}
+    assert behind(house) == ["track"]
+
+
+def test_behind_a_load_of_copies_alone_the_models_lack_nothing_once_they_have_run(
+    house: Settings,
+) -> None:
+    """Its rows are in no final table, so these do not tell."""
+    for _ in range(2):
+        land(house, "track", "a")
+        load(house)
+        model(house, "track")
+
+    assert behind(house) == []
+
+
+def test_a_table_that_could_not_be_built_at_first_lacks_nothing_once_it_is(
+    house: Settings,
+) -> None:
+    with writer_lock(house), connect(house) as con:
+        con.execute("drop table segment.page")
+    land(house, "page", "p")
+    load(house)
+    land(house, "track", "t")
+    load(house)
+    model(house, "track")
+    assert behind(house) == ["page"]
+
+    model(house, "page")
+
+    assert behind(house) == []
+    assert sums(house)["page", 5] == (1, 1, 0, 1, 0)
+
+
+def test_rejects_alone_leave_no_models_behind(house: Settings) -> None:
+    landed.land(house.landing, "rejected", landed.rejected_line(b"{", call="track"))
+    load(house)
+
+    assert behind(house) == []
+
+
+def test_counts_of_an_earlier_version_say_what_its_models_had(house: Settings) -> None:
+    """It noted one number for all calls, and the calls that lacked more in files."""
+    for call in ("track", "page"):
+        land(house, call, call)
+        load(house)
+        model(house, "track", "page")
+    land(house, "page", "another")
+    load(house)
+    with writer_lock(house), connect(house) as con:
+        con.execute("update raw.completeness set counted_load_id = 2")
+    assert behind(house) == ["page"]
+
+    with writer_lock(house), connect(house) as con:
+        con.execute("update raw.completeness set counted_load_id = null")
+    assert behind(house) == ["page", "track"]
+
+    model(house, "track", "page")
+    assert behind(house) == []

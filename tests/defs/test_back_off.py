@@ -10,8 +10,8 @@ import pytest
 from orchestration.defs.completeness_asset import COMPLETENESS, completeness
 from orchestration.defs.load_job import OWN, load_job
 from orchestration.defs.sensor import FAILED_MODELS
-from orchestration.loading import pending_models
-from orchestration.models import back_off
+from orchestration.loading.load import load
+from orchestration.models import back_off, pending_models
 from orchestration.models import run as dbt
 from orchestration.models.back_off import FIRST_SECONDS, LONGEST_SECONDS
 from orchestration.settings import Settings
@@ -41,6 +41,11 @@ def _fail(instance: dg.DagsterInstance, tags: dict[str, str] | None = None) -> d
 def _in(seconds: float, monkeypatch: pytest.MonkeyPatch) -> None:
     then = time.time() + seconds
     monkeypatch.setattr(time, "time", lambda: then)
+
+
+def _note(settings: Settings, went_well: list[str], failed: list[str]) -> None:
+    with writer_lock(settings), connect(settings) as con:
+        back_off.note(con, went_well, failed)
 
 
 def _asks(instance: dg.DagsterInstance) -> bool:
@@ -107,12 +112,12 @@ def test_a_run_that_went_well_ends_it(instance: dg.DagsterInstance, settings: Se
 
 
 def test_a_model_that_failed_rests_while_all_others_go_on(
-    instance: dg.DagsterInstance, settings: Settings, monkeypatch: pytest.MonkeyPatch
+    instance: dg.DagsterInstance, made_warehouse: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    back_off.note(settings, [], ["page", "pages"])
+    _note(made_warehouse, [], ["page", "pages"])
     _fail(instance, {FAILED_MODELS: "page, pages"})
     for call in ("page", "track"):
-        landed.land(settings.landing, call, landed.line({"messageId": call}))
+        landed.land(made_warehouse.landing, call, landed.line({"messageId": call}))
 
     now = wanted(tick(instance))
 
@@ -123,9 +128,9 @@ def test_a_model_that_failed_rests_while_all_others_go_on(
 
 
 def test_a_model_that_failed_alone_is_tried_again_though_no_file_waits(
-    instance: dg.DagsterInstance, settings: Settings, monkeypatch: pytest.MonkeyPatch
+    instance: dg.DagsterInstance, made_warehouse: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    back_off.note(settings, [], ["page"])
+    _note(made_warehouse, [], ["page"])
 
     said = tick(instance)
     assert isinstance(said, dg.SkipReason)
@@ -133,7 +138,7 @@ def test_a_model_that_failed_alone_is_tried_again_though_no_file_waits(
 
     _in(FIRST_SECONDS + 1, monkeypatch)
     assert wanted(tick(instance)) == {"segment/page", "segment/completeness"}
-    back_off.note(settings, ["page"], [])
+    _note(made_warehouse, ["page"], [])
     assert isinstance(tick(instance), dg.SkipReason)
 
 
@@ -153,7 +158,9 @@ def test_the_load_takes_the_projects_own_assets_and_no_others() -> None:
 def test_what_other_models_did_counts_though_one_has_failed(
     made_warehouse: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    pending_models.mark(made_warehouse, ["page", "track"], 1)
+    for call in ("page", "track"):
+        landed.land(made_warehouse.landing, call, landed.line({"messageId": call}))
+    load(made_warehouse)
     statuses = {"track": "success", "page": "error", "pages": "skipped"}
     results = [
         SimpleNamespace(
@@ -167,14 +174,38 @@ def test_what_other_models_did_counts_though_one_has_failed(
 
     dbt.run_models(made_warehouse)
 
-    assert pending_models.calls_behind(made_warehouse) == ["page"]
-    assert set(back_off.failing_models(made_warehouse)) == {"page", "pages"}
+    left = pending_models.pending(made_warehouse)
+    assert left.calls == ("page",)
+    assert set(left.failing) == {"page", "pages"}
+
+
+def test_a_model_that_fails_again_is_counted_until_it_goes_well(made_warehouse: Settings) -> None:
+    _note(made_warehouse, [], ["page"])
+    _note(made_warehouse, ["track"], ["page"])
+
+    (page,) = pending_models.pending(made_warehouse).failing.values()
+    assert page.times == 2
+    assert abs(page.last - time.time()) < 600
+
+    _note(made_warehouse, ["page"], [])
+    assert not pending_models.pending(made_warehouse).failing
+
+
+def test_a_warehouse_of_a_version_that_noted_no_failures_has_none(
+    made_warehouse: Settings,
+) -> None:
+    with writer_lock(made_warehouse), connect(made_warehouse) as con:
+        con.execute("drop table raw.failing_model")
+
+    assert pending_models.pending(made_warehouse).failing == {}
 
 
 def test_a_packages_model_of_the_name_of_ours_says_nothing_of_ours(
     made_warehouse: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    pending_models.mark(made_warehouse, ["page", "track"], 1)
+    for call in ("page", "track"):
+        landed.land(made_warehouse.landing, call, landed.line({"messageId": call}))
+    load(made_warehouse)
     results = [
         SimpleNamespace(
             node=SimpleNamespace(
@@ -189,8 +220,9 @@ def test_a_packages_model_of_the_name_of_ours_says_nothing_of_ours(
 
     dbt.run_models(made_warehouse)
 
-    assert pending_models.calls_behind(made_warehouse) == ["page", "track"]
-    assert set(back_off.failing_models(made_warehouse)) == {"model.pkg.page"}
+    left = pending_models.pending(made_warehouse)
+    assert left.calls == ("page", "track")
+    assert set(left.failing) == {"model.pkg.page"}
 
 
 def test_sums_that_do_not_hold_are_an_alarm_and_no_failure_of_the_load(

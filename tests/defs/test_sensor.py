@@ -1,5 +1,6 @@
 """When a run is asked for, and when not."""
 
+import os
 import time
 from pathlib import Path
 
@@ -10,8 +11,11 @@ from orchestration.definitions import defs
 from orchestration.defs import sensor
 from orchestration.defs.load_job import load_job
 from orchestration.defs.sensor import sealed_files
+from orchestration.loading.load import load
+from orchestration.models import pending_models
 from orchestration.models.back_off import FIRST_SECONDS
 from orchestration.settings import Settings
+from orchestration.warehouse.connection import connect, glance
 from orchestration.warehouse.writer_lock import writer_lock
 from tests.support import landed
 
@@ -51,6 +55,12 @@ def _house(settings: Settings) -> None:
 @pytest.fixture
 def instance() -> dg.DagsterInstance:
     return dg.DagsterInstance.ephemeral()
+
+
+def _written(settings: Settings, seconds: float) -> None:
+    """As if the last write had been, or were to be, at a time from now on."""
+    for path in settings.catalog.parent.glob("catalog.sqlite*"):
+        os.utime(path, (time.time() + seconds,) * 2)
 
 
 def _land(settings: Settings, call: str = "track") -> Path:
@@ -150,3 +160,85 @@ def test_a_silent_run_that_is_still_writing_is_left_alone(
 
     assert isinstance(result, dg.SkipReason)
     assert instance.get_run_by_id(run.run_id).status is dg.DagsterRunStatus.STARTED
+
+
+def test_as_long_as_nobody_writes_a_tick_does_not_open_the_warehouse(
+    made_warehouse: Settings, instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened = []
+
+    def counted(settings: Settings) -> object:
+        opened.append(settings)
+        return glance(settings)
+
+    monkeypatch.setattr(pending_models, "glance", counted)
+    _written(made_warehouse, -3600)
+    for _ in range(3):
+        assert isinstance(tick(instance), dg.SkipReason)
+    assert len(opened) == 1
+
+    _land(made_warehouse)
+    load(made_warehouse)
+    assert "segment/track" in wanted(tick(instance))
+
+
+def test_what_was_seen_within_a_second_of_a_write_is_looked_at_again(
+    made_warehouse: Settings, instance: dg.DagsterInstance
+) -> None:
+    """The clock of a disk may not tell two writes apart that are so close."""
+    catalog = made_warehouse.catalog
+    _written(made_warehouse, 3600)
+    written = catalog.stat()
+    tick(instance)
+
+    _land(made_warehouse)
+    load(made_warehouse)
+    os.utime(catalog, ns=(written.st_atime_ns, written.st_mtime_ns))
+
+    assert "segment/track" in wanted(tick(instance))
+
+
+def test_a_tick_does_not_wait_for_a_writer(
+    made_warehouse: Settings, instance: dg.DagsterInstance
+) -> None:
+    _land(made_warehouse, "page")
+    load(made_warehouse)
+    _land(made_warehouse, "track")
+
+    with writer_lock(made_warehouse), connect(made_warehouse) as con:
+        con.execute("begin")
+        con.execute("insert into raw.repair values (null, 'half done', 0)")
+        asked = wanted(tick(instance))
+        con.execute("rollback")
+
+    assert {"segment/page", "segment/track"} <= asked
+
+
+def test_what_waits_is_asked_for_though_the_catalog_is_damaged_and_else_the_tick_says_so(
+    made_warehouse: Settings, instance: dg.DagsterInstance
+) -> None:
+    made_warehouse.catalog.write_bytes(b"no catalog" * 1000)
+
+    said = tick(instance)
+    assert isinstance(said, dg.SkipReason)
+    assert "cannot be opened" in str(said.skip_message)
+
+    _land(made_warehouse)
+    assert "raw/track" in wanted(tick(instance))
+
+
+def test_marks_beside_the_catalog_that_an_earlier_version_has_left_are_not_needed(
+    made_warehouse: Settings, instance: dg.DagsterInstance
+) -> None:
+    """What it had loaded and not modelled, the warehouse says as well."""
+    _land(made_warehouse)
+    load(made_warehouse)
+    marks = made_warehouse.catalog.parent / "models_behind"
+    marks.mkdir()
+    for call in ("page", "track"):
+        (marks / call).write_text("1\n")
+
+    asked = wanted(tick(instance))
+
+    assert "segment/track" in asked
+    assert "segment/page" not in asked

@@ -17,7 +17,7 @@ from orchestration.durable_files import NewFiles
 from orchestration.erasure import loaded_files
 from orchestration.erasure.remaining_ids import search
 from orchestration.loading import archive as archive_module
-from orchestration.loading import kept_files, landed_file, pending_models
+from orchestration.loading import kept_files, landed_file
 from orchestration.loading import load as load_module
 from orchestration.loading.archive import expire, pack_hour, read_archive
 from orchestration.loading.kept_files import read_kept
@@ -151,15 +151,6 @@ def test_an_archive_that_was_removed_by_hand_keeps_no_other_from_expiring(
     assert not there.exists()
     (noted,) = archive_module.expired(loaded)
     assert noted.archive == f"track/{ARCHIVE}"
-
-
-def test_a_mark_that_is_taken_away_since_it_was_listed_lacks_nothing(
-    settings: Settings, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    pending_models.mark(settings, ["page"], 7)
-    monkeypatch.setattr(pending_models, "calls_behind", lambda _: ["track", "page"])
-
-    assert pending_models.first_lacked(settings) == {"page": 7}
 
 
 def test_a_parquet_file_that_was_taken_back_is_not_synced(

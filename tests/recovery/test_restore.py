@@ -13,14 +13,15 @@ from orchestration.defs.sensor import is_warehouse_lost
 from orchestration.errors import DbtFailedError
 from orchestration.loading.archive import hours_to_pack, pack_hour
 from orchestration.loading.insert import known_checksums
-from orchestration.loading.load import WarehouseBehindError, is_restoring, load
+from orchestration.loading.load import WarehouseBehindError, is_behind, load
 from orchestration.models.run import run_models
 from orchestration.recovery import restore as restore_module
 from orchestration.recovery.reload import reload_rejected
 from orchestration.recovery.restore import restore_if_behind
 from orchestration.settings import Settings
-from orchestration.warehouse.connection import create_warehouse
+from orchestration.warehouse.connection import connect, create_warehouse
 from orchestration.warehouse.raw_tables import COLUMNS
+from orchestration.warehouse.writer_lock import writer_lock
 from receiver.events.check import Limits
 from tests.support import landed
 from tests.support.house import House
@@ -165,13 +166,39 @@ def test_after_a_death_in_the_middle_it_goes_on(
     monkeypatch.setattr(restore_module, "insert_files", dies_at_the_fourth)
     with pytest.raises(OSError, match="died"):
         restore_if_behind(small)
-    assert is_restoring(filled.landing)
     monkeypatch.undo()
+    with reading(filled) as con:
+        assert is_behind(con, filled.landing)
 
     restore_if_behind(small)
 
-    assert not is_restoring(filled.landing)
+    with reading(filled) as con:
+        assert not is_behind(con, filled.landing)
     assert tables(filled) == before
+
+
+def test_a_mark_of_an_earlier_version_that_was_killed_meanwhile_is_heeded(
+    filled: Settings,
+) -> None:
+    """Its last load was there already, and another was not."""
+    before = tables(filled)
+    mark = filled.landing / "loads" / "restoring"
+    mark.touch()
+    with writer_lock(filled), connect(filled) as con:
+        for table in ("landed_file", "landed_count", "identify"):
+            con.execute(f"delete from raw.{table} where load_id = 2")
+        con.execute("delete from raw.track where load_id = 2")
+
+    assert is_warehouse_lost(filled)
+    with pytest.raises(WarehouseBehindError):
+        load(filled)
+    restore_if_behind(filled)
+
+    assert not mark.exists()
+    assert not is_warehouse_lost(filled)
+    now = tables(filled)
+    for table in ("raw.landed_file", 'raw."track"', 'raw."identify"'):
+        assert now[table] == before[table]
 
 
 def test_a_file_that_is_nowhere_is_named_and_all_others_are_loaded(
@@ -213,11 +240,49 @@ def test_the_sensor_sees_that_it_is_lost(filled: Settings) -> None:
     assert is_warehouse_lost(filled)
 
 
+def test_the_sensor_sees_that_it_is_an_older_copy_though_no_file_waits(
+    filled: Settings, tmp_path: Path
+) -> None:
+    shutil.copytree(filled.catalog.parent, tmp_path / "backup")
+    land(filled, "page", HOURS[2], landed.line({"messageId": "p"}))
+    load(filled)
+    lose(filled)
+    shutil.copytree(tmp_path / "backup", filled.catalog.parent)
+
+    assert is_warehouse_lost(filled)
+
+
+def test_a_copy_of_a_warehouse_that_is_half_made_again_knows_it(
+    filled: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A backup that was taken meanwhile, put back when all was done."""
+    before = tables(filled)
+    lose(filled)
+    small = filled.model_copy(update={"load_bytes": 1})
+    insert = restore_module.insert_files
+
+    def inserts_and_is_copied(*arguments: Any) -> Any:
+        done = insert(*arguments)
+        with reading(filled) as con:
+            has_last = con.execute("from raw.landed_file where load_id = 4").fetchone()
+        if has_last and not (tmp_path / "backup").exists():
+            shutil.copytree(filled.catalog.parent, tmp_path / "backup")
+        return done
+
+    monkeypatch.setattr(restore_module, "insert_files", inserts_and_is_copied)
+    restore_if_behind(small)
+    monkeypatch.undo()
+    lose(filled)
+    shutil.copytree(tmp_path / "backup", filled.catalog.parent)
+    assert tables(filled) != before
+
+    assert restore_if_behind(filled) is not None
+    assert tables(filled) == before
+
+
 def test_a_start_leaves_the_work_to_the_first_run(filled: Settings) -> None:
     lose(filled)
     create_warehouse(filled)
-
-    restore_module.mark_behind(filled)
 
     assert is_warehouse_lost(filled)
     assert restore_if_behind(filled) is not None

@@ -45,6 +45,13 @@ def test_what_a_process_loaded_before_it_died_is_asked_for_though_no_file_waits(
     assert "segment/page" not in asked
 
 
+def test_no_file_says_so_but_the_warehouse_itself(house: House) -> None:
+    """A copy of it, taken then, would have to know it too."""
+    beside = {path.name for path in house.settings.catalog.parent.iterdir()}
+
+    assert {name.partition("-")[0] for name in beside} == {"catalog.sqlite", "data", "writer.lock"}
+
+
 def test_a_run_of_other_models_leaves_it_to_be_done(
     house: House, instance: dg.DagsterInstance
 ) -> None:

@@ -1,0 +1,100 @@
+"""Which calls have raw rows that their models have not had, and which models failed.
+
+The warehouse says it: behind the models of a run their completeness is counted, and with it noted
+up to which load (`raw.completeness.counted_load_id`). So what a process that died has left undone
+is seen, whatever Dagster remembers of it, and a copy of a warehouse knows its own.
+"""
+
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import NamedTuple
+
+import duckdb
+
+from orchestration.loading.insert import highest_load
+from orchestration.loading.journal import last_load
+from orchestration.loading.load import is_half_restored
+from orchestration.models.back_off import Failing, failing_models
+from orchestration.settings import Settings
+from orchestration.warehouse.connection import (
+    WarehouseMissingError,
+    WarehouseUnusableError,
+    glance,
+)
+from orchestration.warehouse.raw_tables import WITH_TABLE
+
+
+def modelled_loads(con: duckdb.DuckDBPyConnection) -> dict[str, int]:
+    """Call → the last load with news of it that was counted behind its models."""
+    return dict(
+        con.execute(
+            "select call, coalesce(max(counted_load_id), 0) from raw.completeness group by call"
+        ).fetchall()
+    )
+
+
+def calls_behind(con: duckdb.DuckDBPyConnection) -> list[str]:
+    """The calls with rows of later loads."""
+    modelled = modelled_loads(con)
+    newer = " union all ".join(
+        f"select '{call}' where exists "
+        f'(from raw."{call}" where load_id > {modelled.get(call, 0)})'
+        for call in WITH_TABLE
+    )
+    return sorted(call for (call,) in con.execute(newer).fetchall())
+
+
+class Pending(NamedTuple):
+    """What has still to be done in a warehouse."""
+
+    last_load: int = 0
+    is_half_restored: bool = False
+    calls: tuple[str, ...] = ()
+    """Those whose models have not had all."""
+    failing: Mapping[str, Failing] = {}
+    problem: str = ""
+    """Why nothing is known of it."""
+
+
+_SETTLED_NS = 1_000_000_000
+
+_remembered: dict[Path, tuple[object, Pending]] = {}
+
+
+def pending(settings: Settings) -> Pending:
+    """Look, and hold nobody up; while nobody writes to the warehouse the answer is remembered."""
+    written = list(_written(settings.catalog))
+    known, answer = _remembered.get(settings.catalog, (None, Pending()))
+    if written == known:
+        return answer
+    try:
+        answer = _look(settings)
+    except WarehouseMissingError:
+        return Pending()
+    except (WarehouseUnusableError, duckdb.Error) as error:  # a run that loads what waits says more
+        return Pending(last_load(settings.landing), problem=str(error))
+    # not of what is so new that another write could have the same time
+    if time.time_ns() - max(at for _, _, at in written) > _SETTLED_NS:
+        _remembered[settings.catalog] = written, answer
+    return answer
+
+
+def _written(catalog: Path) -> Iterator[tuple[int, int, int]]:
+    """What changes when somebody writes to a catalog: the file, and its log while there is one."""
+    for path in (catalog, Path(f"{catalog}-wal")):
+        with suppress(FileNotFoundError):
+            state = path.stat()
+            if state.st_size:  # readers leave an empty log
+                yield state.st_ino, state.st_size, state.st_mtime_ns
+
+
+def _look(settings: Settings) -> Pending:
+    with glance(settings) as con:
+        return Pending(
+            highest_load(con),
+            is_half_restored(con),
+            tuple(calls_behind(con)),
+            failing_models(con),
+        )
