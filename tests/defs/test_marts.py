@@ -130,7 +130,8 @@ def test_one_that_failed_rests_and_is_tried_again(
     settings: Settings, instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     load(instance)
-    back_off.note(settings, [], ["model.seamline.daily_activity"])
+    with writer_lock.writer_lock(settings), connect(settings) as con:
+        back_off.note(con, [], ["model.seamline.daily_activity"])
     assert tick(instance) == set()
 
     later = time.time() + FIRST_SECONDS + 1

@@ -124,7 +124,7 @@ def test_a_rebuild_takes_its_place_and_leaves_nothing_beside(
 
     def ours_fail(_: Settings) -> None:
         assert beside.exists()
-        raise DbtFailedError
+        raise DbtFailedError("the models were not run")
 
     monkeypatch.setattr(rebuild, "_run_models", ours_fail)
     with pytest.raises(DbtFailedError):
