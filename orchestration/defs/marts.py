@@ -32,7 +32,7 @@ _CODE_VERSION = "dagster/code_version"
 _VIEWS = {"view", "lasting_view"}
 
 
-@assets_of(MARTS, select="resource_type:model", exclude=f"{OWN} {NOT_RUN}")
+@assets_of("your_models", select="resource_type:model", exclude=f"{OWN} {NOT_RUN}")
 def marts(context: dg.AssetExecutionContext) -> Iterator[dg.MaterializeResult[None]]:
     """Run the selected models beside loads; those that went well are materialized."""
     settings = Settings()

@@ -72,6 +72,7 @@ def test_they_are_a_group_a_job_and_a_sensor_of_their_own_and_in_no_load() -> No
     repository = defs.get_repository_def()
     (spec,) = marts.specs
 
+    assert {"load", "marts"} <= {job.name for job in repository.get_all_jobs()}
     assert set(repository.get_job(marts_job.name).asset_layer.selected_asset_keys) == {EXAMPLE}
     assert EXAMPLE not in repository.get_job(load_job.name).asset_layer.selected_asset_keys
     assert (spec.group_name, "dbt" in spec.kinds) == ("marts", True)

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from landed.settings import ROOT
-from tests.support.pages import PAGES, Page
+from tests.support.pages import PAGES, YOURS, Page
 
 PATH = re.compile(
     r"(?:\.ci|benchmarks|dbt_project|dbt_seamline|demo|docs|fuzz|landed|orchestration|receiver"
@@ -28,7 +28,8 @@ def test_every_link_leads_to_a_file_and_to_a_title_of_it(page: Page) -> None:
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_every_path_of_the_repository_in_code_is_one(page: Page) -> None:
     named = [code for code in page.code if PATH.fullmatch(code)]
-    there = [path for path in named if any(ROOT.glob(path)) or path.startswith(MADE_BY_RUNNING)]
+    later = (*MADE_BY_RUNNING, *YOURS)
+    there = [path for path in named if any(ROOT.glob(path)) or path.startswith(later)]
 
     assert named == there
 

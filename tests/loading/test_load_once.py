@@ -71,7 +71,7 @@ def test_all_raw_tables_exist_after_a_pass_that_found_nothing(settings: Settings
     assert {name for (name,) in found} == {
         *("group", "identify", "page", "screen", "track", "alias", "delete"),
         *("rejected", "landed_file", "landed_count", "completeness", "field"),
-        *("restored", "erasure", "erased_field", "repair"),
+        *("restored", "erasure", "erased_field", "repair", "failing_model"),
     }
 
 

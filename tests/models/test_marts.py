@@ -9,7 +9,8 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 
-from orchestration.models import back_off, run
+from orchestration.models import run
+from orchestration.models.pending_models import pending
 from orchestration.warehouse.connection import connect
 from orchestration.warehouse.writer_lock import MARTS, is_held, writer_lock
 from tests.support import forked, landed
@@ -76,9 +77,7 @@ def test_a_mart_that_is_slow_and_one_that_fails_neither_stop_nor_delay_a_load(
     assert fails.startswith("b_fails error")
     assert "c_raced was written by another command while it was computed" in raced
     assert house.rows("select b from segment_marts.c_raced") == [(5,)]
-    assert set(back_off.failing_models(house.settings)) == {
-        "model.seamline.b_fails",
-        "model.seamline.c_raced",
-    }
+    failing = pending(house.settings).failing
+    assert set(failing) == {"model.seamline.b_fails", "model.seamline.c_raced"}
     assert not is_held(house.settings, MARTS)
     assert not is_held(house.settings)

@@ -258,10 +258,16 @@ def test_users_and_accounts_have_the_latest_known_traits(loaded: House) -> None:
     assert accounts == [("g1", "Initech", 329, "enterprise")]
 
 
+def _compiled(text: str) -> str:
+    """What dbt makes of a model: its settings are gone, and relations have their names."""
+    text = re.sub(r"\{\{ config\(.*?\) \}\}", "", text)
+    return re.sub(r"\{\{ (?:ref|source)\((?:'segment', )?'(\w+)'\) \}\}", r"\1", text)
+
+
 def statements_on(page: Page) -> list[str]:
     """What a page shows in SQL, and at the prompt `D `; `-- before` are statements for others."""
     blocks = re.findall(r"^D (.*)$", page.text, re.MULTILINE)
-    blocks += [block.text for block in page.blocks("sql")]
+    blocks += [_compiled(block.text) for block in page.blocks("sql")]
     statements = [one.strip() for block in blocks for one in block.split(";\n") if one.strip()]
     return [one.removesuffix(";") for one in statements if not one.startswith("-- before")]
 

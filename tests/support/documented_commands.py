@@ -22,7 +22,7 @@ from typing import NamedTuple
 import click
 
 from landed.settings import ROOT
-from tests.support.pages import Block, Page
+from tests.support.pages import PAGES, YOURS, Block, Page
 
 SHELL = ("sh", "")
 """The languages of blocks that may hold command lines; those without one may hold other text."""
@@ -44,7 +44,9 @@ _MEANT = {
 """What stands for something, where not any text will do."""
 
 _VARIABLE = re.compile(r"[A-Z_]+=")
-_MODELS = {path.stem for path in (ROOT / "dbt_project" / "models").rglob("*.sql")}
+_MODELS = {path.stem for path in (ROOT / "dbt_project" / "models").rglob("*.sql")} | {
+    Path(code).stem for page in PAGES for code in page.code if code.startswith(YOURS)
+}
 
 
 class WrongCommandError(Exception):

@@ -10,6 +10,9 @@ from typing import NamedTuple
 from landed.settings import ROOT
 
 _NOT_OURS = {".fuzz", ".git", ".pytest_cache", ".venv", "dbt_packages", "node_modules", "target"}
+YOURS = ("dbt_project/models/marts/", "dbt_project/packages.yml")
+"""Where pages tell users to put files of their own."""
+
 _FENCE = re.compile(r"^( *)```(\S*)[^\n]*\n(.*?)^\1```$", re.DOTALL | re.MULTILINE)
 _CODE = re.compile(r"(?<!`)`([^`\n]+)`(?!`)")
 _LINK = re.compile(r"\]\(([^)\s]+)\)")
