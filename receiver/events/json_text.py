@@ -182,13 +182,15 @@ def _gap_in(text: bytes, values: Mapping[str, Raw]) -> int | None:
     signs = len(text) - sum(map(len, values.values())) - len("".join(values))
     if not values or signs == 4 * len(values) + 1:
         return 0
-    if signs == 6 * len(values):
-        parts = [
-            part for key, value in values.items() for part in (b', "', key.encode(), b'": ', value)
-        ]
-        if text[1:-1] == b"".join(parts)[2:]:
-            return 1
-    return None
+    if signs != 6 * len(values):
+        return None
+    at = 1
+    for key, value in values.items():  # compared where it stands: a copy may be a megabyte
+        name = b'%b"%b": ' % (b", " if at > 1 else b"", key.encode())
+        if not (text.startswith(name, at) and text.startswith(value, at + len(name))):
+            return None
+        at += len(name) + len(value)
+    return 1
 
 
 def why_no_object(text: bytes) -> str:
