@@ -12,14 +12,16 @@ from orchestration.defs.raw_assets import raw_tables
 from orchestration.defs.sensor import sealed_files
 from orchestration.defs.upkeep_assets import every_hour, upkeep_assets, upkeep_job
 
-ours = dg.Definitions(
-    assets=[raw_tables, models, completeness, *upkeep_assets, erasure],
-    asset_checks=[dbt_checks],
-    jobs=[load_job, upkeep_job, erasure_job, checks_job],
-    sensors=[sealed_files],
-    schedules=[every_hour, erase_hourly, every_day],
-    # All steps in one process: a second one costs more than the whole load.
-    executor=dg.in_process_executor,
+# The one object of its kind in this module: Dagster takes no second one.
+defs = dg.Definitions.merge(
+    dg.Definitions(
+        assets=[raw_tables, models, completeness, *upkeep_assets, erasure],
+        asset_checks=[dbt_checks],
+        jobs=[load_job, upkeep_job, erasure_job, checks_job],
+        sensors=[sealed_files],
+        schedules=[every_hour, erase_hourly, every_day],
+        # All steps in one process: a second one costs more than the whole load.
+        executor=dg.in_process_executor,
+    ),
+    marts.definitions,
 )
-
-defs = dg.Definitions.merge(ours, marts.definitions)

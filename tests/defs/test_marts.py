@@ -7,6 +7,7 @@ from typing import Any
 import dagster as dg
 import pytest
 
+from orchestration import definitions as module
 from orchestration.definitions import defs
 from orchestration.defs import marts as definitions
 from orchestration.defs import sensor
@@ -66,6 +67,12 @@ def run(instance: dg.DagsterInstance, *, code_version: str | None = None) -> Non
 def as_table(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let the example be a table."""
     monkeypatch.setitem(nodes()[EXAMPLE]["config"], "materialized", "table")
+
+
+def test_dagster_finds_one_object_of_definitions_with_them_in_it() -> None:
+    found = [one for one in vars(module).values() if isinstance(one, dg.Definitions)]
+
+    assert found == [defs]
 
 
 def test_they_are_a_group_a_job_and_a_sensor_of_their_own_and_in_no_load() -> None:
