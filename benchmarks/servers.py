@@ -143,7 +143,7 @@ def running(command: Command, folder: Path, **settings: object) -> Iterator[Runn
     """Run a server in a new folder, which is removed at the end: what is landed adds up."""
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
-    write_sources(folder / "sources.toml", [Source("bench", (WRITE_KEY,))])
+    write_sources(folder / "sources.toml", [Source("bench", server_keys=(WRITE_KEY,))])
     port = _free_port()
     places = {"landing": folder / "landing", "sources": folder / "sources.toml"}
     settings = {"port": port, "workers": WORKERS, "reserve_bytes": 0} | places | settings

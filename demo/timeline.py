@@ -170,7 +170,7 @@ def first_write_key(path: Path) -> str:
         path: sources.toml.
 
     Returns:
-        The first write key of the first source that has one.
+        The first key for SDKs of the first source that has one.
 
     Raises:
         StartError: The file cannot be read.
@@ -178,6 +178,6 @@ def first_write_key(path: Path) -> str:
     """
     sources = load_sources(path)
     for source in filter(None, map(sources.named, sources.names())):
-        for key in source.write_keys:
+        for key in (*source.server_keys, *source.browser_keys, *source.write_keys):
             return key
-    raise StackError(f"{path} has no source with a write key, which the demo sends with: add one.")
+    raise StackError(f"{path} has no source with server_keys, which the demo sends with: add one.")

@@ -24,17 +24,24 @@ from receiver.events.json_text import WHITESPACE, deeper_than, elements, members
 from receiver.events.shared_fields import NAMES, NOTHING_SHARED, SharedFields
 from receiver.files.envelope import good_line, is_whole, rejected_line
 from receiver.http.body import gunzip
-from receiver.senders.auth import is_signed, may_be_signed, source_of_body, source_of_header
-from receiver.senders.sources import Source, Sources
+from receiver.senders.auth import (
+    credential_of_body,
+    credential_of_header,
+    is_signed,
+    may_be_signed,
+)
+from receiver.senders.scopes import Endpoint, Kind
+from receiver.senders.sources import Credential, Source, Sources
 
 LIMITS = Limits(event_bytes=1 << 16, depth=128)
 STAMP = "2026-11-22T05:24:46.123456Z"
 SECRET = "secret"  # noqa: S105 - made up for this
 SOURCE = Source("web", write_keys=("web",), shared_secrets=(SECRET,))
 SOURCES = Sources([SOURCE])
+CREDENTIAL = Credential(SOURCE, Kind.OLD)
 REASONS = {
-    "bad_json", "bad_message_id", "duplicate_key", "no_batch", "no_type", "not_object", "not_utf8",
-    "too_big", "too_deep", "too_many_keys", "unknown_type",
+    "bad_json", "bad_message_id", "delete_not_allowed", "duplicate_key", "no_batch", "no_type",
+    "not_object", "not_utf8", "too_big", "too_deep", "too_many_keys", "unknown_type",
 }  # fmt: skip
 
 _decode_elements = msgspec.json.Decoder(list[Raw]).decode
@@ -201,12 +208,14 @@ def a_credential(data: bytes) -> None:
     assert is_signed(SOURCE, right.hexdigest(), text)
     assert may_be_signed(signature) or not is_signed(SOURCE, signature, text)
     write_key = read_fields(data).values.get("writeKey")
-    assert _owner(partial(source_of_header, SOURCES, signature)) in (None, SOURCE, 401)
-    assert source_of_body(SOURCES, write_key) in (None, SOURCE)
+    tracking = Endpoint.TRACKING
+    found = _found(partial(credential_of_header, SOURCES, tracking, signature))
+    assert found in (None, CREDENTIAL, 401)
+    assert credential_of_body(SOURCES, tracking, write_key) in (None, CREDENTIAL)
 
 
-def _owner(find: Callable[[], Source | None]) -> Source | int | None:
-    """Return whom a credential belongs to, or the status of the refusal."""
+def _found(find: Callable[[], Credential | None]) -> Credential | int | None:
+    """Return a credential, or the status of the refusal."""
     try:
         return find()
     except RequestRefusedError as refused:

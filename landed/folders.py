@@ -6,6 +6,9 @@ The word for a call names folder, raw table, asset and final table.
 CALLS = ("group", "identify", "page", "screen", "track", "alias", "delete")
 """The calls of Segment's spec, each landed in a folder of its name."""
 
+DELETE = "delete"
+"""The call that orders an erasure."""
+
 REJECTED = "rejected"
 """The eighth folder and table: what was authenticated but cannot be used."""
 

@@ -23,6 +23,7 @@ from receiver.http.answers import register_error_answers
 from receiver.http.body_memory import limit_bodies
 from receiver.http.cors import open_to_browsers
 from receiver.http.paths import one_slash
+from receiver.senders.advice import log_advice
 from receiver.senders.live_sources import LiveSources
 from receiver.senders.sources import Sources, load_sources
 from receiver.server.logs import configure_logs, log_requests
@@ -46,8 +47,10 @@ def create_app(settings: Settings | None = None, sources: Sources | None = None)
         StartError: it cannot receive as it is set up.
     """
     settings = settings or Settings()
-    sources = sources or load_sources(settings.sources)
     configure_logs()
+    if sources is None:
+        sources = load_sources(settings.sources)
+        log_advice(sources.warnings)
     prepare_landing(settings.landing)
     _recover(settings.landing)
     threading.Thread(target=_keep_recovering, args=[settings.landing], daemon=True).start()

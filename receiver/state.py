@@ -8,7 +8,7 @@ from receiver.events.check import Limits
 from receiver.events.suppression import LiveSuppression
 from receiver.files.committer import Committer
 from receiver.senders.live_sources import LiveSources
-from receiver.senders.sources import Sources
+from receiver.senders.sources import Credential, Sources
 from receiver.settings import Settings
 
 if TYPE_CHECKING:
@@ -31,10 +31,14 @@ class Receiver(NamedTuple):
         """Who may send, as `sources.toml` says now."""
         return self.live_sources.current()
 
-    @property
-    def limits(self) -> Limits:
-        """What an event may measure."""
-        return Limits(self.settings.event_bytes, self.settings.depth)
+    def limits(self, credential: Credential) -> Limits:
+        """Return what an event may be that somebody sends with a credential."""
+        largest = min(self.settings.event_bytes, credential.scope.event_bytes)
+        return Limits(largest, self.settings.depth, credential.may_delete)
+
+    def body_limit(self, credential: Credential) -> int:
+        """Return how many bytes a request may have that somebody sends with a credential."""
+        return min(self.settings.body_bytes, credential.scope.body_bytes)
 
 
 def attach(app: Flask, receiver: Receiver) -> None:

@@ -10,6 +10,8 @@ from receiver.senders.sources import Source, write_sources
 from stack.errors import StackError
 from stack.settings import LOOPBACK, Settings
 
+_FIRST_LINE = "# docs/senders.md has what each of these keys may do, and where.\n"
+
 
 def check(settings: Settings) -> None:
     """See whether the stack can start with these settings; make the folders that are missing.
@@ -86,7 +88,9 @@ def check_folder(folder: Path, setting: str) -> None:
 
 
 def write_sources_if_missing(path: Path) -> bool:
-    """Write sources.toml with one source and random keys, for its owner's eyes only.
+    """Write sources.toml with random keys, for its owner's eyes only.
+
+    It has a source for SDKs and the pixel, and one for Segment's webhooks.
 
     Args:
         path: Where it is, or is to be.
@@ -99,12 +103,24 @@ def write_sources_if_missing(path: Path) -> bool:
     """
     if path.exists():
         return False
-    keys, shared = (secrets.token_hex(16),), (secrets.token_hex(32),)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        write_sources(path, [Source("default", write_keys=keys, shared_secrets=shared)])
+        write_sources(path, _first_sources(), _FIRST_LINE)
     except OSError as error:
         raise StackError(
             f"{path} cannot be written ({error.strerror}): set SEAMLINE_SOURCES to another file."
         ) from None
     return True
+
+
+def _first_sources() -> list[Source]:
+    browser, server, webhook = ((secrets.token_hex(16),) for _ in range(3))
+    return [
+        Source("default", browser_keys=browser, server_keys=server),
+        Source(
+            "segment",
+            webhook_keys=webhook,
+            shared_secrets=(secrets.token_hex(32),),
+            may_delete=False,
+        ),
+    ]

@@ -33,7 +33,7 @@ from receiver.settings import Settings as ReceiverSettings
 
 _AT_ONCE = 500
 
-_NO_LIMITS = Limits(event_bytes=2**62, depth=MAX_DEPTH)
+_NO_LIMITS = Limits(event_bytes=2**62, depth=MAX_DEPTH, may_delete=True)
 
 
 @dataclass
@@ -48,6 +48,8 @@ class Reloaded:
 
 def limits_of_today() -> Limits:
     """What an event may measure, as the receiver is set up now.
+
+    None of them orders an erasure: nobody knows any more whether its sender might.
 
     Raises:
         WrongSettingsError: the receiver's settings do not fit.

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from landed.folders import CALLS
+from landed.folders import CALLS, DELETE
 from landed.ids import is_blank, landed_message_id
 from receiver.events.direct import DirectSender
 from receiver.events.json_text import JsonObject, deeper_than, why_no_object
@@ -25,10 +25,11 @@ _decode = msgspec.json.Decoder().decode
 
 
 class Limits(NamedTuple):
-    """What an event may measure."""
+    """What an event may measure, and whether it may order an erasure."""
 
     event_bytes: int
     depth: int
+    may_delete: bool = False
 
 
 class Event(NamedTuple):
@@ -76,7 +77,7 @@ def check_event(
         item: the event's bytes, without white space around them.
         shared: what the batch says about all its events.
         path_call: the call the request's path names, for an event that names none itself.
-        limits: what it may measure.
+        limits: what it may measure, and order.
         direct: the SDK it came from, if it did not come by way of Segment.
         suppressed: whose events are not stored, if anybody's.
         ids: makes up the id of an event that has none.
@@ -89,6 +90,7 @@ def check_event(
     try:
         event, written = read_event(item, limits)
         call = _call_of(event, path_call)
+        _refuse_order(call, limits)
         message_id = _message_id_of(event, item, ids)
     except UnusableError as error:
         if suppressed and suppressed.is_in(item):
@@ -149,6 +151,11 @@ def _call_of(event: Mapping[str, Any], path_call: str | None) -> str:
     if type(call) is not str or call not in CALLS:
         raise UnusableError("unknown_type")
     return call
+
+
+def _refuse_order(call: str, limits: Limits) -> None:
+    if call == DELETE and not limits.may_delete:
+        raise UnusableError("delete_not_allowed")
 
 
 def _message_id_of(event: Mapping[str, Any], item: bytes, ids: ByContent) -> str:

@@ -11,19 +11,21 @@ from landed.folders import CALLS, REJECTED
 from receiver.events.batches import Batch, refuse_oversized
 from receiver.events.check import Event, NotStored, Record, Rejected, check_event
 from receiver.events.direct import DirectSender
+from receiver.events.kept import without_keys
 from receiver.events.made_up_ids import OfRequest, OfView
 from receiver.files.envelope import good_line, received_stamps, rejected_line
 from receiver.files.lines import Lines
-from receiver.senders.sources import Source
+from receiver.senders.sources import Credential
 from receiver.server.native_threads import let_others_run
 from receiver.state import current_receiver
 
 _TURN_BYTES = 2 << 20  # about 10 ms of work
+_GROWTH = 8  # times a request's limit: what a batch says of all its events lands with each of them
 _ENVELOPE_BYTES = 220  # so that empty events count as well
 
 
 def land(
-    source: Source,
+    credential: Credential,
     events: Batch | str,
     body: bytes,
     path_call: str | None = None,
@@ -34,7 +36,7 @@ def land(
     """Return when all of a request that is for us is on the disk, good or rejected.
 
     Args:
-        source: who sent it.
+        credential: what its sender proved itself with.
         events: its events, or the reason why its body could not be cut into any.
         body: the body, which then lands whole.
         path_call: the call the request's path names.
@@ -46,22 +48,25 @@ def land(
         RequestRefusedError: it is too large for one request.
     """
     receiver = current_receiver()
-    limits, suppressed = receiver.limits, receiver.suppression.current()
+    limits, suppressed = receiver.limits(credential), receiver.suppression.current()
     if isinstance(events, str):
         is_theirs = suppressed and suppressed.is_in(body)
-        _land(source, [NotStored.SUPPRESSED if is_theirs else Rejected(events, body, path_call)])
+        one = NotStored.SUPPRESSED if is_theirs else Rejected(events, body, path_call)
+        _land(credential, [one], is_alone=True)
         return
-    refuse_oversized(events, receiver.settings.batch_events, receiver.settings.body_bytes)
-    shared = events.shared
+    most_bytes = min(receiver.settings.body_bytes, _GROWTH * receiver.body_limit(credential))
+    refuse_oversized(events, receiver.settings.batch_events, most_bytes)
+    source, shared = credential.source, events.shared
     address = direct.address if direct else None
     ids = OfView() if is_view else OfRequest(source.name, address, time.time(), shared.sent_at)
     _land(
-        source,
+        credential,
         (
             check_event(item, shared, path_call, limits, direct, suppressed, ids)
             for item in _in_turns(events.items, shared.size)
         ),
         ids,
+        is_alone=len(events.items) == 1,
     )
 
 
@@ -77,7 +82,14 @@ def _in_turns(items: Iterable[bytes | Raw], shared_bytes: int) -> Iterator[bytes
         yield event
 
 
-def _land(source: Source, checked: Iterable[Record], ids: OfRequest | OfView | None = None) -> None:
+def _land(
+    credential: Credential,
+    checked: Iterable[Record],
+    ids: OfRequest | OfView | None = None,
+    *,
+    is_alone: bool,
+) -> None:
+    source = credential.source
     lines = Lines()
     others: dict[str, int] = dict.fromkeys(NotStored, 0)
     reasons: dict[str, int] = defaultdict(int)
@@ -88,10 +100,12 @@ def _land(source: Source, checked: Iterable[Record], ids: OfRequest | OfView | N
             lines.add(call, good_line(message_id, received_at, sent_at, source.name, payload))
         elif isinstance(one, Rejected):
             reasons[one.reason] += 1
-            line = rejected_line(received_at, source.name, one.call, one.reason, one.body)
+            kept = without_keys(one.body, credential, may_be_packed=is_alone)
+            line = rejected_line(received_at, source.name, one.call, one.reason, kept)
             lines.add(REJECTED, line)
         else:
             others[one] += 1
+    g.credential = str(credential.kind)
     g.source, g.events, g.rejected = source.name, lines.events, sum(reasons.values())
     g.shut_out, g.suppressed = others[NotStored.SHUT_OUT], others[NotStored.SUPPRESSED]
     receiver = current_receiver()
@@ -99,3 +113,4 @@ def _land(source: Source, checked: Iterable[Record], ids: OfRequest | OfView | N
     by_call = {call: len(of_call) for call, of_call in lines.by_folder.items() if call in CALLS}
     others["made_up_ids"] = ids.made if ids else 0
     receiver.metrics.note_landed(source.name, by_call, reasons, others)
+    receiver.metrics.note_credential(source.name, credential.kind)

@@ -7,6 +7,7 @@ and a broken image would be seen. The log has the reason.
 import base64
 import binascii
 import re
+from urllib.parse import quote_plus, unquote_to_bytes
 
 from flask import Blueprint, Response, g, request
 from msgspec import Raw, json
@@ -17,12 +18,18 @@ from receiver.events.batches import Batch, read_fields
 from receiver.events.intake import land
 from receiver.events.json_text import WHITESPACE
 from receiver.http.body import Body
-from receiver.http.tracking import CALLS_BY_NAME, direct_sender, source_of_fields
+from receiver.http.tracking import CALLS_BY_NAME, credential_of_fields, direct_sender
+from receiver.senders.scopes import Endpoint
+from receiver.state import current_receiver
 
 # One transparent pixel.
 _GIF = base64.b64decode("R0lGODlhAQABAIAAAAAAAP///yH5BAEAAAAALAAAAAABAAEAAAIBRAA7")
 
 _BASE64 = re.compile("[A-Za-z0-9+/]*")
+_SOUND = re.compile(rb"[A-Za-z0-9+/]+")
+# Some encode for addresses, some do not and lose the plus; few pad.
+_OTHER_ALPHABET = "-_ ", "+/+"
+_BASE64_BYTES = bytes.maketrans(b"-_ ", b"+/+")
 _MOST_LEVELS = 32  # of a parameter's name; what is behind them is one key
 
 bp = Blueprint("pixel", __name__, url_prefix="/v1/pixel")
@@ -53,9 +60,11 @@ def _land(call: str) -> None:
     fields = read_fields(text)
     if (key := request.args.get("writeKey")) and "writeKey" not in fields.values:
         fields = fields._replace(values={**fields.values, "writeKey": Raw(json.encode(key))})
-    source = source_of_fields(Body(request.query_string, flaw, text), fields)
+    body = Body(request.query_string, flaw, text)
+    credential = credential_of_fields(body, fields, Endpoint.PIXEL)
+    kept = _without_keys(body.data) if flaw == "bad_base64" else body.data
     sender = direct_sender(is_device=True)
-    land(source, flaw or Batch([text]), request.query_string, call, sender, is_view=True)
+    land(credential, flaw or Batch([text]), kept, call, sender, is_view=True)
 
 
 def _event_of(query: MultiDict[str, str]) -> tuple[bytes, str | None]:
@@ -67,8 +76,7 @@ def _event_of(query: MultiDict[str, str]) -> tuple[bytes, str | None]:
     if data is None:
         event, flaw = _unfolded(query)
         return json.encode(event), flaw
-    # Some encode for addresses, some do not and lose the plus; few pad.
-    data = data.translate(str.maketrans("-_ ", "+/+")).rstrip("=")
+    data = _for_base64(data)
     try:
         text = base64.b64decode(data + "=" * (-len(data) % 4), validate=True)
     except (binascii.Error, ValueError):  # ValueError: not ASCII
@@ -77,11 +85,41 @@ def _event_of(query: MultiDict[str, str]) -> tuple[bytes, str | None]:
     return text, None if text else "bad_base64"
 
 
+def _for_base64(data: str) -> str:
+    """Return `data` in base64's own alphabet, and without its padding."""
+    return data.translate(str.maketrans(*_OTHER_ALPHABET)).rstrip("=")
+
+
 def _readable(data: str) -> bytes:
     """Return what can be read of base64 up to where it is broken or cut."""
     sound = _BASE64.match(data)
     text = sound[0] if sound else ""
     return base64.b64decode(text[: len(text) // 4 * 4])
+
+
+def _without_keys(query: bytes) -> bytes:
+    """Return a query whose `data` is damaged, without the keys in what can be read of that."""
+    return b"&".join(map(_field_without_keys, query.split(b"&")))
+
+
+def _field_without_keys(field: bytes) -> bytes:
+    name, _, value = field.partition(b"=")
+    if unquote_to_bytes(name) != b"data":
+        return field
+    text = unquote_to_bytes(value.replace(b"+", b" ")).translate(_BASE64_BYTES)
+    masked = _SOUND.sub(_run_without_keys, text)
+    return field if masked == text else b"%b=%b" % (name, quote_plus(masked).encode())
+
+
+def _run_without_keys(run: re.Match[bytes]) -> bytes:
+    """Mask what stands in base64, wherever in it the first of four characters is."""
+    text, mask = run[0], current_receiver().sources.mask
+    for start in range(4):
+        end = start + (len(text) - start) // 4 * 4
+        readable = base64.b64decode(text[start:end])
+        if (masked := mask(readable)) is not readable:
+            text = text[:start] + base64.b64encode(masked) + text[end:]
+    return text
 
 
 def _unfolded(query: MultiDict[str, str]) -> tuple[dict[str, object], str | None]:

@@ -10,6 +10,7 @@ from flask import Blueprint, Request, Response, request
 from msgspec import json
 
 from receiver.errors import RequestRefusedError
+from receiver.senders.scopes import Endpoint
 from receiver.settings import Settings
 from receiver.state import current_receiver
 
@@ -21,7 +22,7 @@ bp = Blueprint("projects", __name__)
 def settings(write_key: str) -> Response:
     """Answer the settings of a source, found by its write key."""
     receiver = current_receiver()
-    if receiver.sources.with_write_key(write_key.encode()) is None:
+    if receiver.sources.with_key(write_key.encode(), Endpoint.SETTINGS) is None:
         raise RequestRefusedError(404, "not_found", "There is no such project.")
     base = urlsplit(_public_address(receiver.settings, request))
     host = f"{base.netloc}{base.path.rstrip('/')}/v1"

@@ -10,10 +10,15 @@ from receiver.events.direct import DirectSender
 from receiver.events.intake import land
 from receiver.events.json_text import WHITESPACE
 from receiver.http.answers import success
-from receiver.http.body import Body, read_body, unpacked_part
+from receiver.http.body import Body, read_body, refuse_larger, unpacked_part
 from receiver.http.client_address import client_address
-from receiver.senders.auth import source_of_body, source_of_broken, source_of_header
-from receiver.senders.sources import Source
+from receiver.senders.auth import (
+    credential_of_body,
+    credential_of_broken,
+    credential_of_header,
+)
+from receiver.senders.scopes import Endpoint
+from receiver.senders.sources import Credential
 from receiver.state import current_receiver
 
 _CALLS = ("track", "identify", "page", "screen", "group", "alias")
@@ -27,11 +32,11 @@ bp = Blueprint("tracking", __name__)
 def event(name: str) -> Response:
     """Take one event, whose path says which call it is unless it says so itself."""
     call = CALLS_BY_NAME[name]
-    source, body = _receive()
-    if source is None:
-        source = source_of_fields(body, read_fields(body.data))
+    credential, body = _receive()
+    if credential is None:
+        credential = _credential_in(body, read_fields(body.data))
     events = body.flaw or Batch([body.data.strip(WHITESPACE)])
-    land(source, events, body.data, call, direct_sender())
+    land(credential, events, body.data, call, direct_sender())
     return success()
 
 
@@ -41,13 +46,14 @@ def event(name: str) -> Response:
 @bp.post("/b")  # of SDKs whose host is set without /v1
 def batch() -> Response:
     """Take a batch: `{"batch": [...]}`, with fields that hold for all its events."""
-    source, body = _receive()
+    credential, body = _receive()
     fields = read_fields(body.data)
-    if source is None:
-        source = source_of_fields(body, fields)
+    if credential is None:
+        credential = _credential_in(body, fields)
     receiver = current_receiver()
-    events = body.flaw or read_batch(fields, receiver.limits, receiver.settings.batch_events)
-    land(source, events, body.data, direct=direct_sender())
+    limits = receiver.limits(credential)
+    events = body.flaw or read_batch(fields, limits, receiver.settings.batch_events)
+    land(credential, events, body.data, direct=direct_sender())
     return success()
 
 
@@ -69,23 +75,23 @@ def direct_sender(*, is_device: bool = False) -> DirectSender:
     return DirectSender(settings.integration_name, address, is_device=is_device)
 
 
-def source_of_fields(body: Body, fields: Fields) -> Source:
-    """Find the source whose write key stands in a body.
+def credential_of_fields(body: Body, fields: Fields, endpoint: Endpoint) -> Credential:
+    """Find the write key that stands in a body.
 
     A body that cannot be read, or not in one way alone, is kept if a known key stands anywhere in
     it: SDKs take a 401 for the last word, and all its events would be lost.
 
     Raises:
-        RequestRefusedError: 401, no known key is in it.
+        RequestRefusedError: 401, no known key that is for this endpoint is in it.
     """
     sources = current_receiver().sources
-    source = source_of_body(sources, fields.values.get("writeKey"))
-    if source is None and (body.flaw or fields.flaw or not fields.is_json):
-        found = (source_of_broken(sources, text) for text in _texts(body))
-        source = next(filter(None, found), None)
-    if source is None:
+    credential = credential_of_body(sources, endpoint, fields.values.get("writeKey"))
+    if credential is None and (body.flaw or fields.flaw or not fields.is_json):
+        found = (credential_of_broken(sources, endpoint, text) for text in _texts(body))
+        credential = next(filter(None, found), None)
+    if credential is None:
         raise unauthorized()
-    return source
+    return credential
 
 
 def _texts(body: Body) -> Iterator[bytes]:
@@ -96,12 +102,24 @@ def _texts(body: Body) -> Iterator[bytes]:
         yield unpacked_part(body.data, current_receiver().settings.keyless_bytes)
 
 
-def _receive() -> tuple[Source | None, Body]:
+def _receive() -> tuple[Credential | None, Body]:
     """Read a request, as far as its header does not already speak against it."""
     receiver = current_receiver()
     receiver.committer.refuse_early()
-    source = source_of_header(receiver.sources, request.headers.get("Authorization"))
-    limit = receiver.settings.body_bytes
-    if source is None:  # whoever sends this may be anybody
-        limit = min(limit, receiver.settings.keyless_bytes)
-    return source, read_body(request, limit)
+    header = request.headers.get("Authorization")
+    credential = credential_of_header(receiver.sources, Endpoint.TRACKING, header)
+    if credential:
+        return credential, read_body(request, receiver.body_limit(credential))
+    settings = receiver.settings  # whoever sends this may be anybody
+    return None, read_body(request, min(settings.body_bytes, settings.keyless_bytes))
+
+
+def _credential_in(body: Body, fields: Fields) -> Credential:
+    """Find the write key that stands in a body, which may not be larger than it is allowed.
+
+    Raises:
+        RequestRefusedError: 401, there is none; 413, it is larger.
+    """
+    credential = credential_of_fields(body, fields, Endpoint.TRACKING)
+    refuse_larger(body, current_receiver().body_limit(credential))
+    return credential

@@ -7,9 +7,10 @@ from receiver.events.batches import Batch, batch_of, first_element
 from receiver.events.intake import land
 from receiver.events.json_text import WHITESPACE
 from receiver.http.answers import success
-from receiver.http.body import read_body
-from receiver.senders.auth import is_signed, may_be_signed, source_of_header
-from receiver.senders.sources import Source
+from receiver.http.body import Body, read_body
+from receiver.senders.auth import credential_of_header, is_signed, may_be_signed
+from receiver.senders.scopes import Endpoint, Kind
+from receiver.senders.sources import Credential, Source
 from receiver.state import current_receiver
 
 bp = Blueprint("webhooks", __name__, url_prefix="/webhooks")
@@ -20,33 +21,49 @@ def webhook(name: str) -> Response:
     """Take what a webhook of Segment's sends for the source of that name."""
     receiver = current_receiver()
     receiver.committer.refuse_early()
-    source, has_key = _identify(name)
+    source, key = _identify(name)
     body = read_body(request, receiver.settings.body_bytes)
     text = body.data.strip(WHITESPACE)
-    if source.shared_secrets:
-        # Segment signs the first event of an array only; the write key vouches for the others.
-        first = first_element(text) if has_key and text.startswith(b"[") else None
-        signed = [body.data] if first is None else [first, body.data]
-        if not is_signed(source, request.headers.get("X-Signature"), *signed):
-            raise unauthorized()
-    batch = body.flaw or batch_of(text, receiver.limits, receiver.settings.batch_events)
-    land(source, batch or Batch([text]), body.data)
+    credential = _proven(source, key, body, text)
+    limits = receiver.limits(credential)
+    batch = body.flaw or batch_of(text, limits, receiver.settings.batch_events)
+    land(credential, batch or Batch([text]), body.data)
     return success()
 
 
-def _identify(name: str) -> tuple[Source, bool]:
-    """Find the source of a path, and whether the request has its write key.
+def _identify(name: str) -> tuple[Source, Credential | None]:
+    """Find the source of a path, and the key in the request's header, if there is one.
 
     Raises:
         RequestRefusedError: 401, there is none, or nothing was brought to prove it with.
     """
     sources = current_receiver().sources
     source = sources.named(name)
-    key_owner = source_of_header(sources, request.headers.get("Authorization"))
-    if source is None or key_owner not in (source, None):
+    header = request.headers.get("Authorization")
+    key = credential_of_header(sources, Endpoint.WEBHOOKS, header)
+    if source is None or (key and key.source is not source):
         raise unauthorized()
-    if key_owner is None and not source.shared_secrets:
+    if key is None and not source.shared_secrets:
         raise unauthorized()
     if source.shared_secrets and not may_be_signed(request.headers.get("X-Signature")):
         raise unauthorized()  # without a look at the body
-    return source, key_owner is source
+    return source, key
+
+
+def _proven(source: Source, key: Credential | None, body: Body, text: bytes) -> Credential:
+    """Return what vouches for all events of a body.
+
+    Raises:
+        RequestRefusedError: 401, it is not signed by a source that signs.
+    """
+    if key and not source.shared_secrets:
+        return key
+    signature = request.headers.get("X-Signature")
+    # Segment signs the first event of an array only; the write key vouches for the others.
+    if key and text.startswith(b"["):
+        first = first_element(text)
+        if first is not None and is_signed(source, signature, first):
+            return key
+    if not is_signed(source, signature, body.data):
+        raise unauthorized()
+    return Credential(source, Kind.SECRET)

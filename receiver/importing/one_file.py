@@ -18,6 +18,8 @@ from receiver.importing.origins import Origin
 from receiver.importing.reading import Line, read_lines
 from receiver.importing.records import records_of
 from receiver.importing.staging import drop_unnoted, publish, stage
+from receiver.senders.masking import Mask
+from receiver.senders.sources import load_sources
 from receiver.settings import Settings
 
 CHUNK_BYTES = 16 << 20
@@ -141,6 +143,7 @@ def _chunks(
     """Gather landed lines; each chunk comes with the place in the file where the next begins."""
     limits = Limits(settings.event_bytes, settings.depth)
     suppression = LiveSuppression(settings.landing)
+    mask = load_sources(settings.sources).mask if settings.sources.exists() else Mask(())
     stamps = received_stamps(journal.started + journal.records)
     chunk, begin, end = Lines(), journal.offset, journal.offset
     name = journal.address.rpartition("/")[2].removesuffix(".gz")
@@ -148,7 +151,7 @@ def _chunks(
         ids = OfLine(name, line.end)
         people = suppression.current()
         for record in records_of(line, limits, settings.body_bytes, people, ids):
-            _add(chunk, record, next(stamps), journal.source)
+            _add(chunk, record, next(stamps), journal.source, mask)
         end = line.end
         if end - begin >= CHUNK_BYTES or chunk.size >= LANDED_BYTES:
             yield chunk, end
@@ -156,12 +159,12 @@ def _chunks(
     yield chunk, end
 
 
-def _add(chunk: Lines, record: Record, received_at: str, source: str) -> None:
+def _add(chunk: Lines, record: Record, received_at: str, source: str, mask: Mask) -> None:
     if isinstance(record, Event):
         line = good_line(record.message_id, received_at, record.sent_at, source, record.payload)
         chunk.add(record.call, line)
     elif isinstance(record, Rejected):
-        line = rejected_line(received_at, source, record.call, record.reason, record.body)
+        line = rejected_line(received_at, source, record.call, record.reason, mask(record.body))
         chunk.add(REJECTED, line)
 
 

@@ -11,7 +11,8 @@ import msgspec
 from msgspec import Raw
 
 from receiver.errors import unauthorized
-from receiver.senders.sources import Source, Sources
+from receiver.senders.scopes import Endpoint
+from receiver.senders.sources import Credential, Source, Sources
 
 _HEX_SHA1 = re.compile(r"[0-9a-fA-F]{40}")
 # A key in bytes that are no JSON any more. Every repetition is possessive and bounded.
@@ -22,15 +23,17 @@ _MOST_KEYS = 10_000
 _decode_text = msgspec.json.Decoder(str).decode
 
 
-def source_of_header(sources: Sources, authorization: str | None) -> Source | None:
-    """Find the source whose write key is the user of a Basic `Authorization` header.
+def credential_of_header(
+    sources: Sources, endpoint: Endpoint, authorization: str | None
+) -> Credential | None:
+    """Find the write key that is the user of a Basic `Authorization` header.
 
     Returns:
-        The source, or None if the header is missing or of another scheme: the key may still
-        stand in the body.
+        The key, or None if the header is missing or of another scheme: the key may still stand
+        in the body.
 
     Raises:
-        RequestRefusedError: 401, the header is Basic and wrong.
+        RequestRefusedError: 401, the header is Basic and wrong, or its key is not for this.
     """
     scheme, _, credentials = (authorization or "").partition(" ")
     if scheme.lower() != "basic":
@@ -40,44 +43,48 @@ def source_of_header(sources: Sources, authorization: str | None) -> Source | No
     except (binascii.Error, ValueError):  # ValueError: not ASCII
         raise unauthorized() from None
     key, _, password = pair.partition(b":")
-    source = sources.with_write_key(key)
-    if source is None or password:
+    credential = sources.with_key(key, endpoint)
+    if credential is None or password:
         raise unauthorized()
-    return source
+    return credential
 
 
-def source_of_body(sources: Sources, write_key: Raw | None) -> Source | None:
-    """Find the source whose write key stands in a body.
+def credential_of_body(
+    sources: Sources, endpoint: Endpoint, write_key: Raw | None
+) -> Credential | None:
+    """Find the write key that stands in a body.
 
     Args:
         sources: all senders.
+        endpoint: where it came.
         write_key: the member `writeKey`, as JSON.
 
     Returns:
-        The source, or None if the key is missing, no string, or nobody's.
+        The key, or None if it is missing, no string, nobody's, or not for this endpoint.
     """
     try:
-        return sources.with_write_key(_decode_text(write_key or b"null").encode())
+        return sources.with_key(_decode_text(write_key or b"null").encode(), endpoint)
     except (msgspec.DecodeError, UnicodeError):
         return None
 
 
-def source_of_broken(sources: Sources, text: bytes) -> Source | None:
+def credential_of_broken(sources: Sources, endpoint: Endpoint, text: bytes) -> Credential | None:
     """Find the first known write key that stands in a body which cannot be read.
 
     Args:
         sources: all senders.
+        endpoint: where it came.
         text: the bytes; whatever encoding they have, a key is ASCII. They may be a form.
     """
-    source = _first_known(sources, text)
-    if source is None and b"%" in text:
-        source = _first_known(sources, unquote_to_bytes(text.replace(b"+", b" ")))
-    return source
+    found = _first_known(sources, endpoint, text)
+    if found is None and b"%" in text:
+        found = _first_known(sources, endpoint, unquote_to_bytes(text.replace(b"+", b" ")))
+    return found
 
 
-def _first_known(sources: Sources, text: bytes) -> Source | None:
+def _first_known(sources: Sources, endpoint: Endpoint, text: bytes) -> Credential | None:
     found = _KEY_IN_BYTES.finditer(text.replace(b"\0", b""))  # UTF-16 has one in each letter
-    keys = (sources.with_write_key(one[1]) for one in islice(found, _MOST_KEYS))
+    keys = (sources.with_key(one[1], endpoint) for one in islice(found, _MOST_KEYS))
     return next(filter(None, keys), None)
 
 

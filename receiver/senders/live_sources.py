@@ -11,6 +11,7 @@ import structlog
 
 from receiver.errors import StartError
 from receiver.files.disk import FileState, state_of
+from receiver.senders.advice import log_advice
 from receiver.senders.sources import Sources, load_sources
 
 _LOOK_EVERY = 0.25
@@ -68,6 +69,8 @@ class LiveSources:
         if state_of(self._path) != state:
             self._read = None  # written to while we read: look again
             return
+        if sources.warnings != self._sources.warnings:  # at the start the same have been said
+            log_advice(sources.warnings)
         self._sources, self.problem = sources, None
         log.info("sources_read", sources=sources.names())
 

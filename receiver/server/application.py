@@ -18,8 +18,9 @@ from gunicorn.glogging import Logger
 from receiver import create_app
 from receiver.errors import StartError
 from receiver.files.disk import cannot_land, prepare_landing, probe
+from receiver.senders.advice import log_advice
 from receiver.senders.sources import Sources, load_sources
-from receiver.server.logs import server_logs
+from receiver.server.logs import configure_logs, server_logs
 from receiver.server.metrics_folder import prepare_metrics_folder
 from receiver.settings import Settings
 from receiver.state import receiver_of
@@ -94,6 +95,8 @@ def serve(settings: Settings) -> None:
         raise cannot_land(settings.landing, error) from error
     _check_address(settings.host, settings.port)
     prepare_metrics_folder()
+    configure_logs()
+    log_advice(sources.warnings)
     Server(settings, sources).run()
 
 

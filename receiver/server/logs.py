@@ -100,6 +100,7 @@ def log_requests(app: Flask, note_request: Callable[[str | None, int], None]) ->
             **({} if route else {"path": _shown(app)}),
             status=response.status_code,
             source=g.get("source"),
+            credential=g.get("credential"),
             events=g.get("events", 0),
             rejected=g.get("rejected", 0),
             shut_out=g.get("shut_out", 0),

@@ -49,6 +49,9 @@ class Metrics:
         self._request = self._counter("requests", "Requests answered.", "route", "status")
         self._events = self._counter("events", "Events on the disk.", "call", "source")
         self._rejected = self._counter("rejected", "Events in rejected/.", "reason", "source")
+        self._credentials = self._counter(
+            "credentials", "Requests landed, by the kind of their credential.", "kind", "source"
+        )
         self._others = {
             name: self._counter(name, text, "source")
             for name, text in (
@@ -81,6 +84,10 @@ class Metrics:
     def note_request(self, route: str | None, status: int) -> None:
         """Count an answer."""
         self._request(route or "none", f"{status // 100}xx")()
+
+    def note_credential(self, source: str, kind: str) -> None:
+        """Count a request that landed, by what its sender proved itself with."""
+        self._credentials(kind, source)()
 
     def note_landed(
         self,

@@ -17,7 +17,7 @@ from tests.support.processes import eventually
 from tests.support.receiver.senders import basic, new_id
 from tests.support.receiver.server import RunningReceiver
 
-HOOKS = basic("hooks-key")
+PARTNER = basic("partner-key")
 
 
 def with_setting(house: House, **changed: object) -> Settings:
@@ -54,9 +54,9 @@ def test_a_notification_from_webhook_to_the_last_byte(
             "originalTimestamp": "2026-11-22 05:24:46.123 +0000 UTC",
         },
     ]
-    unsigned = receiver.post("/webhooks/hooks", json.dumps(events[2]), headers={})
+    unsigned = receiver.post("/webhooks/partner", json.dumps(events[2]), headers={})
     for event in events:
-        assert receiver.post("/webhooks/hooks", json.dumps(event), headers=HOOKS).is_success
+        assert receiver.post("/webhooks/partner", json.dumps(event), headers=PARTNER).is_success
     assert unsigned.status_code == 401
     assert eventually(lambda: receiver.open_files() == [])
     load(empty.settings)

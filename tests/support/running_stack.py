@@ -120,7 +120,7 @@ class RunningHouse(House):
         ]
         answer = httpx.post(
             f"http://127.0.0.1:{self.port}/v1/batch",
-            auth=(key["source"][0]["write_keys"][0], ""),
+            auth=(key["source"][0]["server_keys"][0], ""),
             content=json.dumps({"batch": batch}),
             timeout=10,
         )

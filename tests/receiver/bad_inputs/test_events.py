@@ -5,7 +5,7 @@ import json
 from tests.support.receiver.app import AppReceiver
 from tests.support.receiver.attack import Case, Line, each, event, lands, must_come_of, rejected
 from tests.support.receiver.landing import Landing
-from tests.support.receiver.senders import WEB
+from tests.support.receiver.senders import WEB, basic
 
 ODD_NAMES = {
     "empty": "",
@@ -81,7 +81,8 @@ CASES = [
       for what, text in UNKNOWN_TYPES.items()),
     rejected("B61", "`type` is null", typed(b"null"), "no_type"),
     lands("B62", "an alias", event(call=b"alias"), "alias"),
-    lands("B62", "a deletion", event(call=b"delete"), "delete"),
+    lands("B62", "a deletion, of a source that may order it", event(call=b"delete"), "delete",
+          path="/webhooks/partner", headers=basic("partner-key")),
     rejected("B62", "an audience's call", event(call=b"audience_entered"), "unknown_type"),
     lands("B63", "a track without `event`", event()),
     lands("B63", "a page without `name`", event(call=b"page"), "page"),

@@ -14,6 +14,7 @@ from tests.receiver.bad_inputs import (
     test_http,
     test_json,
     test_limits,
+    test_scopes,
     test_signatures,
 )
 from tests.support.house import House
@@ -32,6 +33,7 @@ MODULES = (
     test_json,
     test_events,
     test_limits,
+    test_scopes,
 )
 LANDING = [case for module in MODULES for case in module.CASES if case.lines]
 REPLAYED = '{"type":"track","messageId":"replayed","event":"Replayed"}'

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from receiver.senders import auth
+from receiver.senders.scopes import Endpoint
 from receiver.senders.sources import Source, Sources, write_sources
 from tests.support.receiver.app import AppReceiver
 from tests.support.receiver.attack import (
@@ -151,7 +152,9 @@ CASES = [
             path="/v1/track?writeKey=web-key"),
     refused("B80", "a deletion without a credential", 401, headers={},
             body=b'{"type":"delete","userId":"u1","messageId":"%ID%"}'),
-    lands("B81", "a deletion", b'{"type":"delete","userId":"u1","messageId":"%ID%"}', "delete"),
+    lands("B81", "a deletion, of a source that may order it",
+          b'{"type":"delete","userId":"u1","messageId":"%ID%"}', "delete",
+          path="/webhooks/partner", headers=basic("partner-key")),
 ]  # fmt: skip
 
 
@@ -227,7 +230,7 @@ def test_a_write_key_is_looked_up_by_its_digest(monkeypatch: pytest.MonkeyPatch)
         lambda key: looked_up.append(key) or hashlib.new("sha256", key),
     )
 
-    assert sources.with_write_key(b"web-kez") is None
+    assert sources.with_key(b"web-kez", Endpoint.TRACKING) is None
     assert looked_up == [b"web-kez"]
     assert all(len(digest) == 32 for digest in vars(sources)["_by_digest"])
 

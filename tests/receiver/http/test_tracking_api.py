@@ -28,7 +28,7 @@ def test_an_event_that_says_its_type_keeps_it(app: AppReceiver) -> None:
 
 
 def test_a_batch_lands_each_event_in_its_call(app: AppReceiver) -> None:
-    ids = {call: new_id() for call in ("track", "delete", "identify")}
+    ids = {call: new_id() for call in ("track", "alias", "identify")}
     events = [{"type": call, "messageId": one} for call, one in ids.items()]
 
     app.post("/v1/batch", json.dumps({"batch": events}))

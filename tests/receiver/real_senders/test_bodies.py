@@ -4,12 +4,14 @@ import base64
 import gzip
 import json
 import time
+import zlib
 from urllib.parse import quote
 
 import pytest
 
 from receiver.events import intake
 from receiver.senders import auth
+from receiver.senders.scopes import Endpoint
 from receiver.senders.sources import Sources
 from tests.support.receiver.attack import bad_input
 from tests.support.receiver.in_process import InProcess
@@ -48,6 +50,17 @@ CUT = {
 }
 
 
+def unpacked(body: bytes) -> bytes:
+    is_packed = body.startswith(b"\x1f\x8b")
+    return zlib.decompressobj(wbits=31).decompress(body) if is_packed else body
+
+
+def without_key(body: bytes) -> bytes:
+    """Return a body with `*` for each letter of the key, as it is written or in UTF-16."""
+    wide, wide_stars = ("web-key".encode("utf-16-le"), ("*" * 7).encode("utf-16-le"))
+    return body.replace(b"web-key", b"*" * 7).replace(wide, wide_stars)
+
+
 @pytest.mark.parametrize(
     ("path", "kind"), [("/v1/batch", "application/json"), ("/v1/track", "text/plain")]
 )
@@ -61,7 +74,7 @@ def test_a_broken_body_with_a_known_key_in_it_is_kept(
     assert (answer.status_code, answer.json) == (200, {"success": True})
     (line,) = inside.landed()
     assert line["source"] == "web"
-    assert line["body"].strip() == BROKEN[what].strip()
+    assert unpacked(line["body"]).strip() == without_key(unpacked(BROKEN[what])).strip()
 
 
 @pytest.mark.parametrize("what", CUT)
@@ -83,10 +96,12 @@ def test_gzip_that_nobody_announced_is_searched_for_a_key_up_to_the_limit(
 
 @bad_input("B87", "gzip that is cut, with its key in it", "200, `rejected/`: `bad_gzip`")
 def test_damaged_gzip_with_a_known_key_in_it_is_kept(inside: InProcess) -> None:
-    cut = gzip.compress(b"{%b}" % KEY)[:-4]
+    body = b"{%b}" % KEY
+    cut = gzip.compress(body)[:-4]
 
     assert inside.send("/v1/b", cut, {"Content-Encoding": "gzip"}).status_code == 200
-    assert [(line["reason"], line["body"]) for line in inside.landed()] == [("bad_gzip", cut)]
+    (line,) = inside.landed()
+    assert (line["reason"], unpacked(line["body"])) == ("bad_gzip", without_key(body))
 
 
 @pytest.mark.parametrize("cut", [b"", b"!x", b"A"])
@@ -162,7 +177,7 @@ def test_looking_for_a_key_costs_no_more_than_the_bodys_length(text: bytes) -> N
     def cost(size: int) -> float:
         body = text[:9] * (size // 40) + text[8:] * (size // 2) + text * (size // 40)
         started = time.process_time()
-        assert auth.source_of_broken(sources, body) is None
+        assert auth.credential_of_broken(sources, Endpoint.TRACKING, body) is None
         return time.process_time() - started
 
     assert cost(1 << 20) < 1  # ten times what it takes; what backtracks takes minutes

@@ -85,7 +85,8 @@ def test_parameters_that_contradict_each_other_are_rejected_whole(
     assert_is_pixel(app, f"/v1/pixel/track?{query}")
 
     (line,) = app.rejected(message_id.encode())
-    assert (line["reason"], line["body"]) == ("duplicate_key", query.encode())
+    kept = query.replace("web-key", "*******").encode()
+    assert (line["reason"], line["body"]) == ("duplicate_key", kept)
 
 
 def test_a_name_with_a_thousand_dots_is_no_problem(app: AppReceiver) -> None:
@@ -138,7 +139,8 @@ def test_a_pixel_that_cannot_be_used_is_rejected_with_its_bytes(app: AppReceiver
     assert_is_pixel(app, f"/v1/pixel/page?{urlencode({'data': data})}")
 
     (line,) = app.rejected(marker.encode())
-    assert (line["reason"], line["call"], line["body"]) == ("bad_json", "page", text.encode())
+    kept = text.replace("web-key", "*******").encode()
+    assert (line["reason"], line["call"], line["body"]) == ("bad_json", "page", kept)
 
 
 def test_asking_for_the_head_of_a_pixel_lands_nothing(app: AppReceiver) -> None:

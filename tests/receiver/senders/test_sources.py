@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from receiver.errors import StartError
+from receiver.senders.scopes import Endpoint, Kind
 from receiver.senders.sources import load_sources, write_sources
 from tests.support.receiver.senders import SOURCES
 
@@ -16,8 +17,8 @@ def test_what_is_written_is_read(tmp_path: Path) -> None:
     sources = load_sources(path)
 
     assert [sources.named(source.name) for source in SOURCES] == list(SOURCES)
-    assert sources.with_write_key(b"web-key-two") == SOURCES[0]
-    assert sources.with_write_key(b"new secret") is None
+    assert sources.with_key(b"web-key-two", Endpoint.TRACKING) == (SOURCES[0], Kind.OLD)
+    assert sources.with_key(b"new secret", Endpoint.WEBHOOKS) is None
     assert path.stat().st_mode & 0o777 == 0o600
 
 
@@ -36,7 +37,7 @@ def test_a_file_that_is_there_is_not_overwritten(tmp_path: Path) -> None:
         ("", "source"),
         ("source = []", "no source"),
         ("[[source]]", "name"),
-        ("[[source]]\nname = 'a'", "neither write_keys nor shared_secrets"),
+        ("[[source]]\nname = 'a'", "has no credential"),
         ("[[source]]\nname = ''\nwrite_keys = ['k']", "source[0].name"),
         ("[[source]]\nname = 'a/b'\nwrite_keys = ['k']", "source[0].name"),
         ("[[source]]\nname = 'a'\nwrite_keys = ['']", "write_keys[0]"),
@@ -48,7 +49,7 @@ def test_a_file_that_is_there_is_not_overwritten(tmp_path: Path) -> None:
         ("[[source]]\nname = 'a'\nwrite_keys = ['k', 'k']", "stands twice"),
         (
             "[[source]]\nname='a'\nwrite_keys=['k']\n[[source]]\nname='b'\nwrite_keys=['k']",
-            "stands twice (also in a)",
+            "stands twice (also in write_keys of a)",
         ),
         (
             "[[source]]\nname='a'\nwrite_keys=['k']\n[[source]]\nname='a'\nwrite_keys=['l']",

@@ -132,6 +132,6 @@ def test_a_delete_lands_as_its_own_call(app: AppReceiver) -> None:
     message_id = new_id()
     event = {"type": "delete", "messageId": message_id, "context": None, "integrations": None}
 
-    app.post("/webhooks/hooks", json.dumps(event), headers=PARTNER)
+    app.post("/webhooks/partner", json.dumps(event), headers=CLASSIC | basic("partner-key"))
 
     assert app.lines("delete", holding=message_id)

@@ -19,12 +19,13 @@ from typing import NamedTuple
 import psutil
 import pytest
 
+from receiver.senders.scopes import Kind
 from tests.support.receiver.landing import Landing, payload_of
 from tests.support.receiver.senders import SEGMENT_GIVES_UP, SOURCES, basic, new_id
 from tests.support.receiver.server import RunningReceiver
 
 KEY = basic("hooks-key")
-SECRETS = [text for one in SOURCES for text in (*one.write_keys, *one.shared_secrets)]
+SECRETS = [text for one in SOURCES for kind in Kind for text in one.of_kind(kind)]
 REQUEST_FIELDS = {"method", "route", "status", "source", "events", "rejected", "bytes"}
 
 Headers = Mapping[str, str] | list[tuple[str, str]]

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 PAGE = Path(__file__).parents[3] / "docs" / "bad-inputs.md"
-MODULES = ("signatures", "http", "json", "events", "limits", "loading")
+MODULES = ("signatures", "http", "json", "events", "limits", "loading", "scopes")
 REAL_SENDERS = ("bodies", "requests", "events_without_an_id")
 
 TABLE = "| | input | answer |\n|---|---|---|\n"
@@ -16,7 +16,7 @@ def rows() -> list[tuple[str, str, str]]:
     places = [f"bad_inputs.test_{name}" for name in MODULES]
     places += [f"real_senders.test_{name}" for name in REAL_SENDERS]
     found = [row for place in places for row in _rows_of(f"tests.receiver.{place}")]
-    return sorted(dict.fromkeys(found), key=lambda row: row[0])
+    return sorted(dict.fromkeys(found), key=lambda row: int(row[0][1:]))
 
 
 def _rows_of(module_name: str) -> Iterator[tuple[str, str, str]]:

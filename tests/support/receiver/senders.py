@@ -14,7 +14,17 @@ SOURCES = (
     Source("web", write_keys=("web-key", "web-key-two")),
     Source("hooks", write_keys=("hooks-key",)),
     Source("signed", write_keys=("signed-key",), shared_secrets=("new secret", "old secret")),
+    Source("page", browser_keys=("page-key",)),
+    Source("backend", server_keys=("backend-key",)),
+    Source("partner", webhook_keys=("partner-key",), may_delete=True),
+    Source(
+        "segment",
+        webhook_keys=("segment-key",),
+        shared_secrets=("segment secret",),
+        may_delete=True,
+    ),
 )
+"""The first three as files before there were kinds of keys had them."""
 
 
 def basic(key: str, password: str = "") -> dict[str, str]:
