@@ -42,6 +42,7 @@ class LiveSources:
         self._seen: FileState | None = None
         self._seen_since = 0.0
         self._look_again = 0.0
+        self._has_looked = False
 
     def current(self) -> Sources:
         """Return who may send now."""
@@ -69,8 +70,10 @@ class LiveSources:
         if state_of(self._path) != state:
             self._read = None  # written to while we read: look again
             return
-        if sources.warnings != self._sources.warnings:  # at the start the same have been said
+        # The first look reads what the start has read, and has spoken of.
+        if self._has_looked or sources.warnings != self._sources.warnings:
             log_advice(sources.warnings)
+        self._has_looked = True
         self._sources, self.problem = sources, None
         log.info("sources_read", sources=sources.names())
 

@@ -5,8 +5,9 @@ from pathlib import Path
 import pytest
 
 from orchestration.settings import Settings
+from receiver.senders.sources import write_sources
 from tests.support.importing import event, events, payloads, rejects, run_import, write
-from tests.support.receiver.senders import new_id
+from tests.support.receiver.senders import SOURCES, new_id
 from tests.support.receiver.server import RunningReceiver
 
 UNUSABLE = {
@@ -85,3 +86,20 @@ def test_the_receiver_has_the_same_reason(
 
     (received,) = server.rejected(marked)
     assert rejects(settings.landing) == {marked: received["reason"]}
+
+
+def test_a_file_orders_no_deletion(settings: Settings, tmp_path: Path) -> None:
+    order = event("d", type="delete", userId="somebody")
+
+    run_import(write(tmp_path / "archive.json", [order]))
+
+    assert rejects(settings.landing) == {order: "delete_not_allowed"}
+
+
+def test_a_key_is_not_in_what_is_rejected(settings: Settings, tmp_path: Path) -> None:
+    write_sources(tmp_path / "sources.toml", SOURCES)
+    line = b'{"writeKey":"page-key","type":"track",}'
+
+    run_import(write(tmp_path / "broken.json", [line]), sources=tmp_path / "sources.toml")
+
+    assert rejects(settings.landing) == {line.replace(b"page-key", b"*" * 8): "bad_json"}

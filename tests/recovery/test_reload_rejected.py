@@ -9,6 +9,7 @@ from orchestration import prepare
 from orchestration.recovery.reload import Reloaded, limits_of_today, reload_rejected
 from orchestration.settings import Settings
 from receiver.events.check import Limits
+from receiver.senders.masking import Mask
 from tests.support import landed
 from tests.support.house import House
 
@@ -102,6 +103,32 @@ def test_the_command_says_what_is_left(house: House) -> None:
     said = house.run("replay", "--rejected")
 
     assert "Moved 0 of 2 rejected records; left: 1 bad_json, 1 not_utf8" in said
+
+
+@pytest.mark.parametrize("reason", ["delete_not_allowed", "too_big"])
+def test_a_rejected_deletion_is_never_taken(own_house: House, reason: str) -> None:
+    """Nobody knows any more whether its sender might order it: it may have been any visitor."""
+    order = json.dumps({"type": "delete", "userId": "victim", "messageId": "d"}).encode()
+    own_house.land("rejected", landed.rejected_line(order, reason=reason, call="delete"))
+    own_house.load()
+
+    done = reload_rejected(own_house.settings, limits_of_today())
+
+    assert (done.tried, done.moved, done.left) == (1, 0, {reason: 1})
+    assert own_house.rows("select count(*) from raw.delete") == [(0,)]
+
+
+def test_a_rejected_event_whose_key_is_hidden_becomes_one(own_house: House) -> None:
+    hidden = Mask(["a-key-for-pages-01"])(
+        b'{"type":"track","messageId":"k","writeKey":"a-key-for-pages-01","n":1.0}'
+    )
+    own_house.land("rejected", landed.rejected_line(hidden, reason="too_big", call="track"))
+    own_house.load()
+
+    assert reload_rejected(own_house.settings, GENEROUS).moved == 1
+    assert own_house.rows("select payload::varchar from raw.track") == [
+        ('{"type":"track","messageId":"k","n":1.0}',)
+    ]
 
 
 @pytest.mark.parametrize(("moved", "runs"), [(2, 1), (0, 0)])

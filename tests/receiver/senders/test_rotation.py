@@ -180,3 +180,25 @@ def test_a_change_made_while_nobody_sends_holds_for_the_next_request(
     assert status_with(receiver, "old") == httpx.codes.UNAUTHORIZED
     webhook = receiver.post("/webhooks/web", "{}", headers=basic("new"))
     assert webhook.status_code == httpx.codes.UNAUTHORIZED  # it has to be signed from now on
+
+
+def test_what_had_better_be_changed_is_said_at_the_start_and_with_each_change(
+    tmp_path: Path, make_app: Callable[..., AppReceiver], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(live_sources, "_LOOK_EVERY", 0)
+    monkeypatch.setattr(live_sources, "_SETTLED_AFTER", 0)
+    path = tmp_path / "sources.toml"
+    path.write_text(sources("0123456789abcdef"))
+    path.chmod(0o600)
+    receiver = make_app()
+    status_with(receiver, "0123456789abcdef")
+    assert len(receiver.logged("sources_warning")) == 1
+
+    replace(path, sources("0123456789abcdef", "fedcba9876543210"))
+    path.chmod(0o600)
+
+    assert status_with(receiver, "fedcba9876543210") == 200
+    said = [one["warning"] for one in receiver.logged("sources_warning")]
+    assert len(said) == 2
+    assert said[0] == said[1]
+    assert "line 3: write_keys of source web" in said[0]
