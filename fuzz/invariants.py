@@ -30,6 +30,7 @@ from receiver.senders.auth import (
     is_signed,
     may_be_signed,
 )
+from receiver.senders.masking import Mask
 from receiver.senders.scopes import Endpoint, Kind
 from receiver.senders.sources import Credential, Source, Sources
 
@@ -39,6 +40,8 @@ SECRET = "secret"  # noqa: S105 - made up for this
 SOURCE = Source("web", write_keys=("web",), shared_secrets=(SECRET,))
 SOURCES = Sources([SOURCE])
 CREDENTIAL = Credential(SOURCE, Kind.OLD)
+KEY = b"k-0123456789abcdef"
+HIDE = Mask([KEY.decode()])
 REASONS = {
     "bad_json", "bad_message_id", "delete_not_allowed", "duplicate_key", "no_batch", "no_type",
     "not_object", "not_utf8", "too_big", "too_deep", "too_many_keys", "unknown_type",
@@ -107,6 +110,16 @@ def a_rejected_line(data: bytes) -> None:
     assert line.count(b"\n") == 1
     assert base64.b64decode(json.loads(line)["body"]) == data
     assert not is_whole(line[:-1])
+
+
+def a_kept_body(data: bytes) -> None:
+    """Nothing of a key is in what is kept, in whatever it stands, and no other byte is another."""
+    for text in (data, data + KEY + data, data.replace(b"k", KEY)):
+        kept = HIDE(text)
+        assert len(kept) == len(text)
+        assert KEY not in kept
+        assert {new for old, new in zip(text, kept, strict=True) if old != new} <= {ord("*")}
+        assert HIDE(kept) == kept
 
 
 def slices(data: bytes) -> None:
@@ -244,7 +257,7 @@ def a_packed_body(data: bytes) -> None:
 INVARIANTS: dict[str, Callable[[bytes], None]] = {
     check.__name__: check
     for check in (
-        an_event, a_rejected_line, slices, depth, a_batch, a_credential, a_packed_body,
+        an_event, a_rejected_line, a_kept_body, slices, depth, a_batch, a_credential, a_packed_body,
     )
 }  # fmt: skip
 """Name → what has to hold."""

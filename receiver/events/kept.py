@@ -3,7 +3,7 @@
 import gzip
 from functools import partial
 
-from receiver.http.body import GZIP_MAGIC, too_large, unpacked_part
+from receiver.http.body import refuse_larger, unpacked_part
 from receiver.senders.sources import Credential
 from receiver.server.native_threads import run_native
 from receiver.state import current_receiver
@@ -24,12 +24,11 @@ def without_keys(body: bytes, credential: Credential, *, may_be_packed: bool = F
         RequestRefusedError: 413, unpacked it is larger than a request may be.
         NotLandedError: too much is being received to unpack it now.
     """
-    if not (may_be_packed and body.startswith(GZIP_MAGIC)):
-        return _masked(body)
     limit = current_receiver().body_limit(credential)
-    unpacked = unpacked_part(body, limit)
-    if len(unpacked) >= limit:
-        raise too_large(limit)
+    unpacked = unpacked_part(body, limit + 1) if may_be_packed else b""
+    if not unpacked:
+        return _masked(body)
+    refuse_larger(len(unpacked), limit)
     masked = _masked(unpacked)
     return body if masked is unpacked else gzip.compress(masked, mtime=0)
 

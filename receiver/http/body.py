@@ -21,7 +21,7 @@ _OTHER_PACKINGS = frozenset(
     "aes128gcm br compress dcb dcz deflate exi pack200-gzip zstd "  # noqa: SIM905 - two lines
     "brotli bzip bzip2 bz2 lz4 lzma sdch snappy xz zip zlib zst".split()
 )
-GZIP_MAGIC = b"\x1f\x8b"
+_GZIP_MAGIC = b"\x1f\x8b"
 _GZIP_WINDOW = 31  # zlib's number for gzip with the largest window
 _GZIP_MEMBERS = 64  # more than any sender makes
 _UNPACKED_PIECE = 1024 * 1024
@@ -57,10 +57,10 @@ def read_body(request: Request, limit: int) -> Body:
     g.bytes = len(data)
     # Some senders say gzip and send plain text, or the other way round.
     body = Body(data)
-    if codings and data.startswith(GZIP_MAGIC):
+    if codings and data.startswith(_GZIP_MAGIC):
         unpacked, problem = _unpack(data, limit)
         if problem == "too_large":
-            raise too_large(limit)
+            raise _too_large(limit)
         hold(sum(map(len, unpacked)))
         whole = b"".join(unpacked)
         body = Body(data, problem, whole) if problem else Body(whole)
@@ -69,19 +69,19 @@ def read_body(request: Request, limit: int) -> Body:
     return body
 
 
-def refuse_larger(body: Body, limit: int) -> None:
-    """Refuse a body whose sender turns out to have a smaller limit.
+def refuse_larger(size: int, limit: int) -> None:
+    """Refuse a body that turns out to be over its sender's limit.
 
     Raises:
         RequestRefusedError: 413, it is larger.
     """
-    if max(len(body.data), len(body.readable)) > limit:
-        raise too_large(limit)
+    if size > limit:
+        raise _too_large(limit)
 
 
 def unpacked_part(data: bytes, limit: int) -> bytes:
     """Return what gzip holds, as far as it is sound and within a limit; of other bytes nothing."""
-    if not data.startswith(GZIP_MAGIC):
+    if not data.startswith(_GZIP_MAGIC):
         return b""
     pieces, _ = _unpack(data, limit)
     hold(sum(map(len, pieces)))
@@ -97,7 +97,7 @@ def _read_whole(request: Request, limit: int) -> bytes:
     """Read to the end with a count of our own: servers pass a cut body off as a whole one."""
     announced = request.content_length
     if announced is not None and announced > limit:
-        raise too_large(limit)
+        raise _too_large(limit)
     pieces = []
     size = 0
     try:
@@ -107,7 +107,7 @@ def _read_whole(request: Request, limit: int) -> bytes:
                 pieces.append(piece)
                 size += len(piece)
                 if size > limit:
-                    raise too_large(limit)
+                    raise _too_large(limit)
                 if size > _PIECE:
                     let_others_run()
     except (OSError, ParseException, ClientDisconnected):
@@ -166,8 +166,7 @@ def _pieces(data: bytes) -> Iterator[bytes]:
         raise zlib.error("cut short")
 
 
-def too_large(limit: int) -> RequestRefusedError:
-    """Return the answer to a body that is over its limit."""
+def _too_large(limit: int) -> RequestRefusedError:
     return RequestRefusedError(413, "too_large", f"A body may have {limit} bytes, unpacked.")
 
 

@@ -121,5 +121,6 @@ def _credential_in(body: Body, fields: Fields) -> Credential:
         RequestRefusedError: 401, there is none; 413, it is larger.
     """
     credential = credential_of_fields(body, fields, Endpoint.TRACKING)
-    refuse_larger(body, current_receiver().body_limit(credential))
+    size = max(len(body.data), len(body.readable))
+    refuse_larger(size, current_receiver().body_limit(credential))
     return credential

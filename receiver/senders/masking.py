@@ -55,17 +55,14 @@ class Mask:
 
     def __call__(self, body: bytes) -> bytes:
         """Return a body without them: itself, if there is none in it."""
-        found: list[tuple[int, int]] = []
-        for start in range(0, max(len(body), 1), _PART):
+        hidden: bytearray | None = None
+        for start in range(0, len(body), _PART):
             part = body[start : start + _PART + _OVERLAP]
-            found += [(start + begin, start + end) for begin, end in self._places_in(part)]
-        if not found:
-            return body
-        hidden = bytearray(body)
-        for begin, end in found:
-            # NULs stay, or what is UTF-16 would no longer be.
-            hidden[begin:end] = _NOT_NUL.sub(b"*", body[begin:end])
-        return bytes(hidden)
+            for begin, end in self._places_in(part):
+                hidden = bytearray(body) if hidden is None else hidden
+                # NULs stay, or what is UTF-16 would no longer be.
+                hidden[start + begin : start + end] = _NOT_NUL.sub(b"*", part[begin:end])
+        return body if hidden is None else bytes(hidden)
 
     def _places_in(self, part: bytes) -> Iterator[tuple[int, int]]:
         """Yield where they stand, in whatever encoding."""

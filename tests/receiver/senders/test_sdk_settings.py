@@ -66,7 +66,7 @@ def test_a_public_url_is_what_everybody_is_told(
         assert told["protocol"] == "https"
 
 
-@pytest.mark.parametrize("key", ["no-key", "web-key:", "hooks", "%00", "web-key%20"])
+@pytest.mark.parametrize("key", ["no-key", "web-key:", "hooks", "partner-key", "%00", "web-key%20"])
 def test_a_key_that_is_nobodys_has_no_settings(app: AppReceiver, key: str) -> None:
     answer = app.get(f"/v1/projects/{key}/settings")
 
@@ -77,3 +77,7 @@ def test_the_key_is_not_logged(app: AppReceiver) -> None:
     app.get("/v1/projects/signed-key/settings")
 
     assert "signed-key" not in app.log.read_text()
+
+
+def test_a_servers_sdk_gets_its_settings_too(app: AppReceiver) -> None:
+    assert app.get("/v1/projects/backend-key/settings").status_code == 200
