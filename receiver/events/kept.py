@@ -3,7 +3,7 @@
 import gzip
 from functools import partial
 
-from receiver.http.body import refuse_larger, unpacked_part
+from receiver.http.body import unpacked_whole
 from receiver.senders.sources import Credential
 from receiver.server.native_threads import run_native
 from receiver.state import current_receiver
@@ -25,12 +25,13 @@ def without_keys(body: bytes, credential: Credential, *, may_be_packed: bool = F
         NotLandedError: too much is being received to unpack it now.
     """
     limit = current_receiver().body_limit(credential)
-    unpacked = unpacked_part(body, limit + 1) if may_be_packed else b""
+    unpacked = unpacked_whole(body, limit) if may_be_packed else b""
     if not unpacked:
         return _masked(body)
-    refuse_larger(len(unpacked), limit)
     masked = _masked(unpacked)
-    return body if masked is unpacked else gzip.compress(masked, mtime=0)
+    if masked is unpacked:
+        return body
+    return run_native(partial(gzip.compress, masked, mtime=0))
 
 
 def _masked(text: bytes) -> bytes:

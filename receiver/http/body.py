@@ -88,6 +88,21 @@ def unpacked_part(data: bytes, limit: int) -> bytes:
     return b"".join(pieces)
 
 
+def unpacked_whole(data: bytes, limit: int) -> bytes:
+    """Return what gzip holds, as far as it is sound; of other bytes nothing.
+
+    Raises:
+        RequestRefusedError: 413, it is larger than the limit.
+    """
+    if not data.startswith(_GZIP_MAGIC):
+        return b""
+    pieces, problem = _unpack(data, limit)
+    if problem == "too_large":
+        raise _too_large(limit)
+    hold(sum(map(len, pieces)))
+    return b"".join(pieces)
+
+
 def _codings(header: str) -> list[str]:
     names = (name.partition(";")[0].strip(" \t\"'").lower() for name in header.split(","))
     return [name.removeprefix("x-") for name in names if name]
