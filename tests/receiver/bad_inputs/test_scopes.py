@@ -337,10 +337,10 @@ def test_a_key_at_the_edge_of_a_part_is_hidden() -> None:
 def test_a_kept_body_is_searched_at_a_cost_that_grows_with_its_length() -> None:
     mask = Mask([f"{STRONG}-{n}" for n in range(50)])
     for unit in (b"%41", b"\\u0041", b"a\0", STRONG.encode()):
-        body = unit * ((500 << 10) // len(unit))
+        body = unit * ((100 << 10) // len(unit))
         started = time.process_time()
         assert mask(body) is body
-        assert time.process_time() - started < 10  # ten times and more what it takes
+        assert time.process_time() - started < 2  # ten times and more what it takes
 
 
 def test_a_request_is_counted_by_the_kind_of_its_credential(app: AppReceiver) -> None:
