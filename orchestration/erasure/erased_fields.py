@@ -16,7 +16,7 @@ import pyarrow as pa
 
 from landed.folders import CALLS, SUPPRESSED
 from orchestration.durable_files import write_whole
-from orchestration.loading.fields import add_fields, known_paths, note_fields
+from orchestration.loading.fields import add_fields, note_fields
 from orchestration.loading.people import People
 from orchestration.warehouse.raw_tables import COLUMNS
 
@@ -104,7 +104,7 @@ def _take_out(con: duckdb.DuckDBPyConnection, call: str, names: dict[Name, list[
 def _fields_of(con: duckdb.DuckDBPyConnection, call: str, events: str) -> pa.Table:
     """What `note_fields` finds in the events of a call that a query gives."""
     con.execute(f"create or replace temp view usable_events as {events}")
-    noted = note_fields(con, call, known_paths(con)[call])
+    noted = note_fields(con, call, lists_new=False)
     con.execute("drop view usable_events")
     return noted
 

@@ -8,6 +8,7 @@ column a field becomes is placed later (orchestration/columns/).
 import logging
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
 from datetime import datetime
 from functools import lru_cache
 from typing import Any, NamedTuple
@@ -21,10 +22,22 @@ from orchestration.loading.field_paths import ITEM, Keys, is_id_like, path_text
 log = logging.getLogger(__name__)
 
 MAX_EVENTS = 1_000
-"""Names of events whose properties are listed apart, those first seen; all others together."""
+"""Names of events of one source whose properties are listed apart, those first seen."""
 
 MAX_FIELDS = 20_000
-"""Fields listed of one call, those first seen. The payload keeps what the others held."""
+"""Fields of one call and source that are listed, those first seen. The payload keeps the others."""
+
+MAX_EVENT_FIELDS = 50_000
+"""Properties of one source's events that are listed event by event; others of all together."""
+
+MAX_SOURCES = 100
+"""Sources that have such room of their own, those first seen. All others share one."""
+
+NOT_LISTED: Keys = ()
+"""Stands for what of a source is beyond its room: counted in one row."""
+
+_NAME = ("event",)
+_LONG_PART = 4_096
 
 Structure = Any
 """JSON in which each scalar is the name of its type; what DuckDB's `json_structure` gives."""
@@ -82,112 +95,274 @@ class Seen(NamedTuple):
 class Field(NamedTuple):
     """What is counted apart; `event` is set for the name of a track and its properties."""
 
+    source: str | None
     event: str | None
     keys: Keys
     type: str
+
+
+Noted = dict[Field, Seen]
+
+
+class Part(NamedTuple):
+    """What events of one source have under one key of theirs."""
+
+    source: str | None
+    event: str | None
+    key: str
+    text: bytes
+    """Its structure; or the JSON itself, where that does not say all."""
+    is_exact: bool
+
+    def fields(self) -> frozenset[tuple[Keys, str]]:
+        """The fields from there on."""
+        if self.is_exact:
+            return _fields_of(self.key, self.text)
+        return frozenset(_walk((self.key,), shape(msgspec.json.decode(self.text))))
+
+
+Observed = list[tuple[Part, Seen]]
+"""What was seen, those first seen first."""
 
 
 class FieldNotes:
     """What one transaction sees of fields, noted call by call and added at its end."""
 
     def __init__(self, con: duckdb.DuckDBPyConnection) -> None:
-        """Begin with what is known before."""
+        """Begin with nothing."""
         self._con = con
-        self._known = known_paths(con)
         self._tables: list[pa.Table] = []
 
     def note(self, call: str) -> None:
         """Note the fields of the `usable_events` of one call."""
-        self._tables.append(note_fields(self._con, call, self._known[call]))
+        self._tables.append(note_fields(self._con, call))
 
     def add(self) -> None:
         """Add all of them to `raw.field`."""
         add_fields(self._con, self._tables)
 
 
-def note_fields(con: duckdb.DuckDBPyConnection, call: str, known: set[Keys]) -> pa.Table:
+def note_fields(con: duckdb.DuckDBPyConnection, call: str, *, lists_new: bool = True) -> pa.Table:
     """Note the fields of the events of one call, in a load's open transaction.
+
+    A source has room for so many names, and none uses up another's. Which have it are those first
+    seen, by load, file, line and path, however the loads are put together in transactions.
 
     Args:
         con: The warehouse, with the events registered as `usable_events`.
         call: Their call.
-        known: The paths that `raw.field` has of it; those that are new are added.
+        lists_new: Whether what `raw.field` has not may be listed, as far as there is room.
 
     Returns:
         What `add_fields` takes.
     """
-    names = _Names(con) if call == "track" else None
-    seen: dict[Field, Seen] = {}
-    for event, key, fields, times in _observed(con, is_named=names is not None):
-        name = names.listed(event) if names and key in _OF_AN_EVENT else None
+    observed = _observed(con, is_named=call == "track")
+    rooms = _Rooms(con, call, observed, lists_new=lists_new)
+    noted: Noted = {}
+    decided: set[Part] = set()
+    together: dict[Part, Seen] = {}
+    for part, seen in observed:
+        room = rooms.of(part.source)
+        part = part._replace(source=room.source, event=room.listed(part.event))  # noqa: PLW2901
+        of_all = part._replace(event=None)
+        # Where events without end have the same properties, the first has decided what is listed
+        # of them, and they are gone through once more and not once each.
+        if of_all in decided and not room.lists_fields_of(part):
+            together[of_all] = together[of_all].plus(seen) if of_all in together else seen
+        else:
+            decided.add(of_all)
+            room.note(part, seen, noted)
+    for part, seen in together.items():
+        rooms.of(part.source).note(part, seen, noted)
+    return _table(call, noted)
+
+
+@dataclass(eq=False)
+class _Room:
+    """What is listed of one call of one source, and may be."""
+
+    source: str | None
+    lists_new: bool
+    keys: set[Keys] = field(default_factory=set)
+    events: set[str] = field(default_factory=set)
+    of_event: defaultdict[str, set[Keys]] = field(default_factory=lambda: defaultdict(set))
+    event_fields: int = 0
+
+    def listed(self, event: str | None) -> str | None:
+        """The name of an event, if it is listed."""
+        return event if event in self.events else None
+
+    def lists_fields_of(self, part: Part) -> bool:
+        """Whether anything of a part is listed for its event."""
+        if part.event is None:
+            return False
+        has_some = len(self.of_event[part.event]) > 1  # more than the name
+        return has_some or part.key == "event" or self._has_room_of_events()
+
+    def _has_room(self) -> bool:
+        return self.lists_new and len(self.keys) < MAX_FIELDS
+
+    def _has_room_of_events(self) -> bool:
+        return self.lists_new and self.event_fields < MAX_EVENT_FIELDS
+
+    def note(self, part: Part, seen: Seen, noted: Noted) -> None:
+        """Note the fields of a part, as far as they are listed, and count the others."""
+        fields: Iterable[tuple[Keys, str]] = part.fields()
+        if self._has_room() or self._has_room_of_events():
+            fields = sorted(fields)
+        beyond = 0
         for keys, kind in fields:
-            if keys not in known:
-                # A sender that makes up keys without end must not fill the table.
-                if len(known) >= MAX_FIELDS:
-                    continue
-                known.add(keys)
-            field = Field(name, keys, kind)
-            seen[field] = seen[field].plus(times) if field in seen else times
-    return _table(call, seen)
+            if keys not in self.keys and not self._takes(keys):
+                beyond += 1
+                continue
+            event = part.event
+            if event is not None and not self._takes_of_event(event, keys):
+                event = None
+            _count(noted, Field(self.source, event, keys, kind), seen)
+        if beyond:
+            counted = seen._replace(copies=seen.copies * beyond)
+            _count(noted, Field(self.source, None, NOT_LISTED, "not listed"), counted)
+
+    def _takes(self, keys: Keys) -> bool:
+        # without its name no event would be listed
+        if not self._has_room() and not (self.lists_new and keys == _NAME):
+            return False
+        self.keys.add(keys)
+        return True
+
+    def _takes_of_event(self, event: str, keys: Keys) -> bool:
+        listed = self.of_event[event]
+        if keys not in listed:
+            if not self._has_room_of_events() and keys != _NAME:
+                return False
+            listed.add(keys)
+            self.event_fields += 1
+        return True
 
 
-def known_paths(con: duckdb.DuckDBPyConnection) -> defaultdict[str, set[Keys]]:
-    """Return the paths that `raw.field` has of each call."""
-    paths: defaultdict[str, set[Keys]] = defaultdict(set)
-    for call, keys in con.execute("select distinct call, keys from raw.field").fetchall():
-        paths[call].add(tuple(keys))
-    return paths
+def _count(noted: Noted, one: Field, seen: Seen) -> None:
+    noted[one] = noted[one].plus(seen) if one in noted else seen
 
 
-Observed = tuple[str | None, str, frozenset[tuple[Keys, str]], Seen]
-"""Event, top-level key, the fields from there on, and how often they were seen together."""
+class _Rooms:
+    """The room of each source that is in a load."""
+
+    def __init__(
+        self, con: duckdb.DuckDBPyConnection, call: str, observed: Observed, *, lists_new: bool
+    ) -> None:
+        """Ask what is listed of these sources, and of no others."""
+        self._con = con
+        known = {
+            source for (source,) in con.execute("select distinct source from raw.field").fetchall()
+        }
+        seen = dict.fromkeys(part.source for part, _ in observed)
+        new = [source for source in seen if source is not None and source not in known]
+        free = MAX_SOURCES - len(known - {None})
+        own = {source for source in seen if source in known} | set(new[: max(0, free)])
+        self._rooms = {source: _Room(source, lists_new) for source in own | {None}}
+        asked = [source for source in own if source is not None]
+        con.register("asked", pa.table({"source": pa.array([*asked, None], pa.large_string())}))
+        for source, keys in self._listed("keys", "call = $1", call):
+            self._rooms[source].keys.add(tuple(keys))
+        if call == "track":
+            self._read_events(observed)
+        con.unregister("asked")
+
+    def of(self, source: str | None) -> _Room:
+        """The room of a source."""
+        return self._rooms[source if source in self._rooms else None]
+
+    def _listed(self, columns: str, where: str, *parameters: object) -> list[tuple[Any, ...]]:
+        return self._con.execute(
+            f"""
+            select distinct field.source, {columns} from raw.field
+            join asked on field.source is not distinct from asked.source
+            where {where}
+            """,  # noqa: S608 - our own words
+            parameters,
+        ).fetchall()
+
+    def _read_events(self, observed: Observed) -> None:
+        """Read which events are listed, and what of those that are seen."""
+        for source, event, count in self._con.execute(
+            """
+            select field.source, event, count(distinct path) from raw.field
+            join asked on field.source is not distinct from asked.source
+            where event is not null group by all
+            """
+        ).fetchall():
+            self._rooms[source].events.add(event)
+            self._rooms[source].event_fields += count
+        named = [(self.of(part.source), part.event) for part, _ in observed if part.event]
+        left_out = 0
+        for room, event in dict(zip(named, named, strict=True)):
+            if event not in room.events:
+                if room.lists_new and len(room.events) < MAX_EVENTS:
+                    room.events.add(event)
+                else:
+                    left_out += room.lists_new
+        if left_out:
+            log.warning(
+                "More than %d names of events of one source: the properties of the others are "
+                "listed together, and they get no table of their own.",
+                MAX_EVENTS,
+            )
+        names = pa.array({event for _, event in named}, pa.large_string())
+        self._con.register("named", pa.table({"event": names}))
+        for source, event, keys in self._listed("event, keys", "event in (from named)"):
+            self._rooms[source].of_event[event].add(tuple(keys))
+        self._con.unregister("named")
 
 
-def _observed(con: duckdb.DuckDBPyConnection, *, is_named: bool) -> Iterator[Observed]:
+def _observed(con: duckdb.DuckDBPyConnection, *, is_named: bool) -> Observed:
     """What the events have in them.
 
     Events of one structure are one row of the query; what many structures share, such as the same
-    `context`, is walked once. The few events whose structure does not say all are read one by one.
+    `context`, is one part. The few events whose structure does not say all are read one by one.
     """
     event = _EVENT if is_named else "null"
     groups = con.execute(
-        f"select json_structure(payload), {event}, {_SEEN} from usable_events "  # noqa: S608
-        f"where not {_HAS_LONG_NUMBER} group by 1, 2"
+        f"select json_structure(payload), source, {event}, {_SEEN} from usable_events "  # noqa: S608
+        f"where not {_HAS_LONG_NUMBER} group by 1, 2, 3"
     ).fetchall()
     inexact = set()
-    parts: dict[tuple[str | None, str, bytes], Seen] = {}
-    for text, name, *times in groups:
+    parts: dict[Part, Seen] = {}
+    for text, source, name, *times in groups:
         try:
-            members = [(key, bytes(part)) for key, part in _members_of(text)]
-            for key, part in members:
-                _fields_of(key, part)
+            members = [
+                Part(source, name if key in _OF_AN_EVENT else None, key, bytes(value), True)
+                for key, value in _members_of(text)
+            ]
+            for part in members:
+                part.fields()
         except _InexactError:
             inexact.add(text)
             continue
-        for key, part in members:
-            place = (name if key in _OF_AN_EVENT else None, key, part)
-            seen = Seen(*times)
-            parts[place] = parts[place].plus(seen) if place in parts else seen
-    # those seen first come first: they are listed where not all can be
-    for (name, key, part), seen in sorted(parts.items(), key=lambda item: item[1].first):
-        yield name, key, _fields_of(key, part), seen
-    yield from _observed_one_by_one(con, event, inexact)
+        _add_parts(parts, members, Seen(*times))
+    _observe_one_by_one(con, event, inexact, parts)
+    return sorted(parts.items(), key=lambda item: (item[1].first, item[0].key))
 
 
-def _observed_one_by_one(
-    con: duckdb.DuckDBPyConnection, event: str, structures: set[str]
-) -> Iterator[Observed]:
+def _add_parts(parts: dict[Part, Seen], members: Iterable[Part], seen: Seen) -> None:
+    for part in members:
+        parts[part] = parts[part].plus(seen) if part in parts else seen
+
+
+def _observe_one_by_one(
+    con: duckdb.DuckDBPyConnection, event: str, structures: set[str], parts: dict[Part, Seen]
+) -> None:
     con.register("inexact", pa.table({"structure": pa.array(structures, pa.large_string())}))
     rows = con.execute(
-        f"select payload, {event}, {_SEEN} from usable_events "  # noqa: S608
-        f"where {_HAS_LONG_NUMBER} or json_structure(payload) in (from inexact) group by 1, 2"
+        f"select payload, source, {event}, {_SEEN} from usable_events "  # noqa: S608
+        f"where {_HAS_LONG_NUMBER} or json_structure(payload) in (from inexact) group by 1, 2, 3"
     ).fetchall()
     con.unregister("inexact")
-    for payload, name, *times in rows:
-        value = msgspec.json.decode(payload)
-        if isinstance(value, dict):
-            for key, part in value.items():
-                yield name, key, frozenset(_walk((key,), shape(part))), Seen(*times)
+    for payload, source, name, *times in rows:
+        members = (
+            Part(source, name if key in _OF_AN_EVENT else None, key, bytes(value), False)
+            for key, value in _members_of(payload.lstrip())
+        )
+        _add_parts(parts, members, Seen(*times))
 
 
 def _members_of(structure: str) -> Iterable[tuple[str, msgspec.Raw]]:
@@ -195,8 +370,14 @@ def _members_of(structure: str) -> Iterable[tuple[str, msgspec.Raw]]:
     return _members.decode(structure).items() if structure.startswith("{") else ()
 
 
-@lru_cache(maxsize=500)
 def _fields_of(key: str, part: bytes) -> frozenset[tuple[Keys, str]]:
+    # many kilobytes of names, many times kept, would take the memory
+    of = _kept_fields_of if len(part) < _LONG_PART else _kept_fields_of.__wrapped__
+    return of(key, part)
+
+
+@lru_cache(maxsize=500)
+def _kept_fields_of(key: str, part: bytes) -> frozenset[tuple[Keys, str]]:
     return frozenset(_walk((key,), msgspec.json.decode(part)))
 
 
@@ -251,76 +432,59 @@ def _walk_object(keys: Keys, members: dict[str, Structure]) -> Iterator[tuple[Ke
             yield from _walk((*keys, key), part)
 
 
-class _Names:
-    """The names of events that are listed: those first seen."""
-
-    def __init__(self, con: duckdb.DuckDBPyConnection) -> None:
-        self._listed = {
-            name
-            for (name,) in con.execute(
-                "select distinct event from raw.field where event is not null"
-            ).fetchall()
-        }
-        free = max(0, MAX_EVENTS - len(self._listed))
-        # One more than there is space for, to tell whether any is left out.
-        new = con.execute(
-            f"select {_EVENT} as name from usable_events "  # noqa: S608
-            "where name is not null and name not in (select unnest($1::varchar[])) "
-            "group by name order by min((load_id, file, line)) limit $2",
-            [sorted(self._listed), free + 1],
-        ).fetchall()
-        if len(new) > free:
-            log.warning(
-                "More than %d names of events: the properties of the others are listed together, "
-                "and they get no table of their own.",
-                MAX_EVENTS,
-            )
-        self._listed |= {name for (name,) in new[:free]}
-
-    def listed(self, name: str | None) -> str | None:
-        """The name, if it is listed."""
-        return name if name in self._listed else None
-
-
 def add_fields(con: duckdb.DuckDBPyConnection, noted: list[pa.Table]) -> None:
-    """Add what a load noted to `raw.field`, which is written anew: a small table, and one file."""
-    if not noted:
-        return
-    seen = pa.concat_tables(noted)
-    if not len(seen):
-        return
-    con.register("seen", seen)
-    con.execute(
-        """
-        create or replace temp table merged as
-        select
-            * exclude (first_place),
-            first_place.load_id as first_load_id,
-            first_place.file as first_file,
-            first_place.line as first_line
-        from (
-            select
-                call, event, path, keys, type,
-                sum(count)::bigint as count,
-                min(first_seen) as first_seen,
-                max(last_seen) as last_seen,
-                min(struct_pack(
-                    load_id := first_load_id, file := first_file, line := first_line
-                )) as first_place,
-                max(last_load_id) as last_load_id
-            from (from raw.field union all by name from seen)
-            group by all
-        )
-        """
-    )
-    con.unregister("seen")
-    con.execute("delete from raw.field")
-    con.execute("insert into raw.field by name from merged order by all")
-    con.execute("drop table merged")
+    """Add what a load noted to `raw.field`: rows behind those there are, whose counts add up.
 
+    Once in a while the sum of all is written in their place, so that they do not become many.
+    """
+    rows = pa.concat_tables(noted) if noted else []
+    if not len(rows):
+        return
+    con.register("noted", rows)
+    con.execute("insert into raw.field by name select * from noted order by all")
+    con.unregister("noted")
+    (found,) = con.execute(
+        "select count(*), count(distinct (source, call, event, path, type)) from raw.field"
+    ).fetchall()
+    if found[0] - found[1] > ADDITIONS:
+        add_up_fields(con)
+
+
+def add_up_fields(con: duckdb.DuckDBPyConnection) -> None:
+    """Write one row in the place of all that say the same of a field."""
+    con.execute(f"create or replace temp table added_up as {_ADDED_UP}")
+    con.execute("delete from raw.field")
+    con.execute("insert into raw.field by name from added_up order by all")
+    con.execute("drop table added_up")
+
+
+ADDITIONS = 1_000
+"""Rows more than fields in `raw.field` before it is written anew."""
+
+_ADDED_UP = """
+    select
+        * exclude (first_place),
+        first_place.load_id as first_load_id,
+        first_place.file as first_file,
+        first_place.line as first_line
+    from (
+        select
+            source, call, event, path, keys, type,
+            sum(count)::bigint as count,
+            min(first_seen) as first_seen,
+            max(last_seen) as last_seen,
+            min(struct_pack(
+                load_id := first_load_id, file := first_file, line := first_line
+            )) as first_place,
+            max(last_load_id) as last_load_id
+        from raw.field
+        group by all
+    )
+"""
 
 _NOTED = pa.schema(
     {
+        "source": pa.large_string(),
         "call": pa.string(),
         "event": pa.large_string(),
         "path": pa.large_string(),
@@ -337,9 +501,9 @@ _NOTED = pa.schema(
 )
 
 
-def _table(call: str, seen: dict[Field, Seen]) -> pa.Table:
+def _table(call: str, seen: Noted) -> pa.Table:
     rows = (
-        (call, event, path_text(keys), keys, kind, count, *first, *when)
-        for (event, keys, kind), (count, first, *when) in seen.items()
+        (source, call, event, path_text(keys), keys, kind, count, *first, *when)
+        for (source, event, keys, kind), (count, first, *when) in seen.items()
     )
     return pa.Table.from_pylist([dict(zip(_NOTED.names, row, strict=True)) for row in rows], _NOTED)

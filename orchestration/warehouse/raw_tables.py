@@ -73,7 +73,8 @@ _FIELD = """
     first_load_id bigint,
     first_file varchar,
     first_line bigint,
-    last_load_id bigint
+    last_load_id bigint,
+    source varchar
 """
 
 COLUMNS = {

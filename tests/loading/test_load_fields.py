@@ -1,6 +1,7 @@
 """What a load notes of the fields it brings."""
 
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -9,23 +10,22 @@ from orchestration.loading import fields
 from orchestration.loading.load import load
 from orchestration.settings import Settings
 from tests.support import landed
+from tests.support.house import House
 from tests.support.warehouse import reading
 
 pytestmark = pytest.mark.usefixtures("made_warehouse")
 
 
-def land(settings: Settings, *events: Any, call: str = "track") -> None:
-    lines = [
-        landed.line(json.dumps(event) if not isinstance(event, str) else event, message_id="m")
-        for event in events
-    ]
+def land(settings: Settings, *events: Any, call: str = "track", source: str = "web") -> None:
+    lines = [landed.line(event, message_id="m", source=source) for event in events]
     landed.land(settings.landing, call, *lines)
 
 
 def seen(settings: Settings, where: str = "true") -> list[tuple[Any, ...]]:
     with reading(settings) as con:
         return con.execute(
-            f"select path, type, count from raw.field where {where} order by path, type"
+            f"select path, type, sum(count) from raw.field where {where} "
+            "and path <> '' group by all order by path, type"
         ).fetchall()
 
 
@@ -68,9 +68,10 @@ def test_the_first_place_stays_the_first(settings: Settings) -> None:
 
     with reading(settings) as con:
         rows = con.execute(
-            "select path, first_load_id, first_line, last_load_id from raw.field order by path"
+            "select path, arg_min(first_line, first_load_id), min(first_load_id), "
+            "max(last_load_id) from raw.field group by path order by path"
         ).fetchall()
-    assert rows == [("a", 1, 1, 1), ("b", 1, 2, 2)]
+    assert rows == [("a", 1, 1, 1), ("b", 2, 1, 2)]
 
 
 def test_elements_of_an_array_are_noted_each_with_its_type(settings: Settings) -> None:
@@ -178,13 +179,14 @@ def test_names_of_events_without_end_are_listed_together(
 
     with reading(settings) as con:
         rows = con.execute(
-            "select event, count from raw.field where path = 'properties.p' order by all"
+            "select event, sum(count) from raw.field where path = 'properties.p' "
+            "group by all order by all"
         ).fetchall()
     assert rows == [("Viewed 0", 1), ("Viewed 1", 1), ("Viewed 2", 2), (None, 4)]
     assert "More than 3 names of events" in caplog.text
 
 
-def test_fields_without_end_are_listed_up_to_a_number(
+def test_fields_without_end_are_listed_up_to_a_number_and_the_others_counted(
     settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(fields, "MAX_FIELDS", 10)
@@ -195,6 +197,131 @@ def test_fields_without_end_are_listed_up_to_a_number(
 
     paths = [path for path, _, _ in seen(settings)]
     assert paths == ["p000", "p001", "p002", "p003", "p004", "p005", "p006", "p007", "p008", "type"]
+    with reading(settings) as con:
+        beyond = con.execute(
+            "select source, call, keys, type, sum(count) from raw.field where path = '' group by all"
+        ).fetchall()
+    assert beyond == [("web", "track", [], "not listed", 92)]
+
+
+@pytest.mark.parametrize("call", ["track", "identify"])
+def test_a_source_without_end_of_fields_takes_no_room_of_anothers(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch, call: str
+) -> None:
+    monkeypatch.setattr(fields, "MAX_FIELDS", 5)
+    junk = [{f"junk{n}": n} for n in range(20)]
+    land(settings, *junk, source="junk", call=call)
+    land(settings, {"a": 1}, source="web", call=call)
+    load(settings)
+    land(settings, *junk, {"more": 1}, source="junk", call=call)
+    land(settings, {"b": 1, "junk9": 1}, source="web", call=call)
+    load(settings)
+
+    assert [path for path, *_ in seen(settings, "source = 'web'")] == ["a", "b", "junk9"]
+    assert len(seen(settings, "source = 'junk'")) == 5
+
+
+def test_a_source_without_end_of_events_takes_no_name_of_anothers(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(fields, "MAX_EVENTS", 3)
+    land(settings, *({"event": f"Junk {n}"} for n in range(9)), source="junk")
+    load(settings)
+    land(settings, {"event": "Bought"}, {"event": "Junk 7"}, source="web")
+    load(settings)
+
+    with reading(settings) as con:
+        rows = con.execute(
+            "select distinct source, event from raw.field where event is not null order by all"
+        ).fetchall()
+    junk = [("junk", f"Junk {n}") for n in range(3)]
+    assert rows == [*junk, ("web", "Bought"), ("web", "Junk 7")]
+
+
+def test_events_times_properties_without_end_are_listed_together(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(fields, "MAX_EVENT_FIELDS", 9)
+    bag = {f"p{n}": n for n in range(4)}
+    for _ in range(2):
+        land(settings, *({"event": f"E{n}", "properties": bag} for n in range(5)), source="junk")
+        load(settings)
+    land(settings, {"event": "Bought", "properties": {"p0": 1, "price": 1}}, source="web")
+    load(settings)
+
+    with reading(settings) as con:
+        rows = con.execute(
+            "select source, event, sum(count) from raw.field where path = 'properties.p0' "
+            "group by all order by all"
+        ).fetchall()
+        (named,) = con.execute(
+            "select count(*) from (select distinct event, path from raw.field "
+            "where source = 'junk' and event is not null)"
+        ).fetchall()
+    assert rows == [("junk", "E0", 2), ("junk", "E1", 2), ("junk", None, 6), ("web", "Bought", 1)]
+    assert named == (9 + 3,)  # beyond the room the names alone
+    assert seen(settings, "source = 'junk' and path = 'properties.p3'") == [
+        ("properties.p3", "bigint", 10)
+    ]
+
+
+def test_sources_without_end_share_one_room(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(fields, "MAX_SOURCES", 2)
+    monkeypatch.setattr(fields, "MAX_FIELDS", 3)
+    for number in range(6):
+        land(settings, {f"a{number}": 1, f"b{number}": 1}, source=f"s{number}")
+        load(settings)
+
+    with reading(settings) as con:
+        rows = con.execute(
+            "select source, path from raw.field where path <> '' order by all"
+        ).fetchall()
+    own = [("s0", "a0"), ("s0", "b0"), ("s1", "a1"), ("s1", "b1")]
+    assert rows == [*own, (None, "a2"), (None, "a3"), (None, "b2")]
+
+
+def test_what_is_listed_does_not_depend_on_how_files_come_together(
+    settings: Settings, tmp_path: Path, raw_house: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(fields, "MAX_FIELDS", 8)
+    monkeypatch.setattr(fields, "MAX_EVENTS", 3)
+    monkeypatch.setattr(fields, "MAX_EVENT_FIELDS", 9)
+    another = House(tmp_path / "another").move_in(raw_house).settings
+    files = [
+        [{"event": f"E{(n * 7) % 5}", "properties": {f"p{(n * k) % 9}": n, f"q{n}": [1, "a"]}}
+         for n in range(k, k + 4)]
+        for k in (1, 4, 2)
+    ]  # fmt: skip
+    for events in files:
+        land(settings, *events)
+        load(settings)
+        land(another, *events)
+    load(another)
+
+    listed = "select call, event, path, type, sum(count) from raw.field group by all order by all"
+    with reading(settings) as con:
+        one_by_one = con.execute(listed).fetchall()
+    with reading(another) as con:
+        assert con.execute(listed).fetchall() == one_by_one
+
+
+def test_a_load_adds_rows_and_writes_those_there_are_anew_only_once_in_a_while(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(fields, "ADDITIONS", 3)
+    files = "select data_file from ducklake_list_files('seamline', 'field', schema => 'raw')"
+    known: list[set[tuple[str]]] = []
+    for _ in range(5):
+        land(settings, {"a": 1})
+        load(settings)
+        with reading(settings) as con:
+            known.append(set(con.execute(files).fetchall()))
+
+    assert known[0] < known[1] < known[2] < known[3]
+    assert len(known[4]) == 1
+    assert seen(settings) == [("a", "bigint", 5)]
 
 
 def test_what_is_no_object_has_no_fields(settings: Settings) -> None:
