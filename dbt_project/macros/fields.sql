@@ -4,12 +4,15 @@
 #}
 
 {% macro placements(call) %}
-    {# The rows of columns.placement for one call and for the arrays in it, in the order of columns. #}
+    {#
+        The rows of columns.placement for one call and for the arrays in it that have a column, in
+        the order of columns. Of the others there may be very many.
+    #}
     {% set rows = [] %}
     {% if execute %}
         {% set query %}
             select {{ row_as_json('placement') }} from {{ columns_table('placement') }} as placement
-            where call = '{{ call }}' order by place
+            where call = '{{ call }}' and column_name is not null order by place
         {% endset %}
         {% for row in run_query(query) %}
             {% do rows.append(fromjson(row[0])) %}
@@ -61,7 +64,7 @@
             {% set column = columns.setdefault(
                 field.column_name, {'type': field.column_type, 'path': field.path, 'values': []}
             ) %}
-            {% set value = field_value(read, field) %}
+            {% set value = since_load(field_value(read, field), field.since_load) %}
             {% if value and value not in column['values'] %}
                 {% do column['values'].append(value) %}
             {% endif %}
@@ -71,7 +74,9 @@
             {% set sibling = found.setdefault(
                 field.sibling_name, {'type': field.sibling_type, 'path': field.path, 'values': []}
             ) %}
-            {% do sibling['values'].append(unread_value(read, field)) %}
+            {% do sibling['values'].append(
+                since_load(unread_value(read, field), field.sibling_since_load)
+            ) %}
         {% endif %}
     {% endfor %}
     {% do return({
@@ -118,6 +123,18 @@
     {% elif field.type %}
         {% do return(json_value_of(read, field.type, field.column_type)) %}
     {% endif %}
+{% endmacro %}
+
+
+{% macro since_load(value, load) %}
+    {#
+        A value from the load on with which its column began. Who had sent the field before had no
+        room for a column: those rows are there without it, and are so too when built anew.
+    #}
+    {% do return(
+        'case when load_id >= ' ~ load ~ ' then ' ~ value ~ ' end' if value and load is not none
+        else value
+    ) %}
 {% endmacro %}
 
 

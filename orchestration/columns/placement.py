@@ -7,16 +7,19 @@
   in a double column is a double.
 - An array is a JSON column and a table of its own; an object with ids for keys is a JSON column.
 - What `columns.yml` says of a field goes before.
-- The columns of a table are those first seen, up to `max_columns`.
+- The columns of a table are those first seen. Each is counted to the source that it was seen from
+  first, and a source has `max_columns` of a table: what it has no room for gets its column by
+  another that sends it and has, from then on.
 
 Fields are placed in the order in which they were first seen, and what came later never moves what
 came before: a column keeps its name, its type and its values.
 """
 
-from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from orchestration.columns.documented import (
@@ -57,6 +60,12 @@ _READABLE = {
 _RECEIPT_COLUMNS = 8  # those of the first day: by one more, a full table would lose a column
 _HASHED = "hashed"
 
+MOST_COLUMNS = 10_000
+"""Columns of one table, of all sources together."""
+
+_HELD_BACK = {"too many columns", "refused", "in json"}
+"""Why a field has no column, which may be otherwise where another source sends it."""
+
 
 class Fact(NamedTuple):
     """A field of some type, and where it was first seen."""
@@ -65,6 +74,8 @@ class Fact(NamedTuple):
     type: str
     first: tuple[int, str, int]
     """Load, file, line."""
+    source: str | None = None
+    """From whom."""
 
 
 @dataclass(frozen=True)
@@ -77,11 +88,15 @@ class Placement:
         keys: the same, from the top of the event or, in an array, of its element.
         type: the type of the values; None for a documented field, seen or not.
         status: `column`; or why there is none: `nested` (its own fields have columns), `in json`
-            (it is in a column above it), `left out` (by columns.yml), `too many columns`.
+            (it is in a column above it), `left out` and `refused` (by columns.yml), `too many
+            columns`.
         sibling_name: where those go that a declared column cannot read.
         read_as: the type as which the payload is read at this path, `json` if that is not enough.
         is_apart: it cannot be read together with the other fields.
         array_table, array_column: where the array is, for what is in one.
+        since_load: the load with which the column begins, if it can have been in earlier events.
+        sibling_since_load: likewise of the sibling.
+        lacks_sibling: there was no room for one.
     """
 
     table_name: str
@@ -99,6 +114,9 @@ class Placement:
     is_hashed: bool = False
     array_table: str | None = None
     array_column: str | None = None
+    since_load: int | None = None
+    sibling_since_load: int | None = None
+    lacks_sibling: bool = False
 
 
 class _Array(NamedTuple):
@@ -109,20 +127,38 @@ class _Array(NamedTuple):
 
 @dataclass
 class _Table:
-    max_columns: int
+    own_columns: int
+    """Those it has from the first day, which are counted off what each source may bring."""
+    rules: ColumnRules
     types: dict[str, str] = field(default_factory=dict)
+    brought: Counter[str | None] = field(default_factory=Counter)
 
-    def has_or_takes(self, name: str, kind: str) -> bool:
-        """Whether the table has such a column, or has less than its most columns."""
+    def has_or_takes(self, name: str, kind: str, source: str | None) -> bool:
+        """Whether the table has such a column, or takes one more from a source."""
         if name not in self.types:
-            if len(self.types) >= self.max_columns:
+            most = self.rules.columns_of(source, self.own_columns)
+            is_full = len(self.types) + self.own_columns >= MOST_COLUMNS
+            if is_full or self.brought[source] >= most:
                 return False
             self.types[name] = kind
+            self.brought[source] += 1
         return True
 
 
-def place(call: str, facts: Iterable[Fact], rules: ColumnRules) -> list[Placement]:
-    """Place all fields of a call: the documented ones, seen or not, and those that were seen."""
+def place(
+    call: str,
+    facts: Iterable[Fact],
+    rules: ColumnRules,
+    unlisted_since: Mapping[str | None, int] = MappingProxyType({}),
+) -> list[Placement]:
+    """Place all fields of a call: the documented ones, seen or not, and those that were seen.
+
+    Args:
+        call: The call.
+        facts: What was seen, once for each source.
+        rules: What columns.yml says.
+        unlisted_since: Source → the first load in which it had more fields than are listed.
+    """
     documented = documented_fields(call)
     if call in rules.leave_out_tables:
         return _all_left_out(call, documented, facts)
@@ -133,8 +169,40 @@ def place(call: str, facts: Iterable[Fact], rules: ColumnRules) -> list[Placemen
         for keys, to in documented.items()
     ]
     placer = _Placer(call, documented, rules)
-    placed += [placer.place(fact) for fact in ordered]
-    return list(_with_reading(placed))
+    found: dict[tuple[Keys, str], Placement] = {}
+    for fact in ordered:
+        field = fact.keys, fact.type
+        before = found.get(field)
+        if before is None or before.status in _HELD_BACK or before.lacks_sibling:
+            now = placer.place(fact)
+            if before is None or now.status != before.status or now.sibling_name:
+                found.pop(field, None)  # its place is behind all that came before it
+                found[field] = _since(fact, before, now, unlisted_since)
+    return list(_with_reading([*placed, *found.values()]))
+
+
+def _since(
+    fact: Fact,
+    before: Placement | None,
+    now: Placement,
+    unlisted_since: Mapping[str | None, int],
+) -> Placement:
+    """Say from which load on a column holds values, if some source may have sent them before.
+
+    Loads before have been modelled without it. A table that is built anew has to be the same.
+    """
+    load = fact.first[0]
+    was_unlisted = any(
+        since < load for source, since in unlisted_since.items() if source != fact.source
+    )
+    if ITEM in fact.keys or not (before or was_unlisted) or now.status != "column":
+        return now
+    had_column = before is not None and before.status == "column"
+    return replace(
+        now,
+        since_load=before.since_load if before and had_column else load,
+        sibling_since_load=load,
+    )
 
 
 def _all_left_out(
@@ -195,6 +263,9 @@ class _Placer:
         said = self._rules.of(self._call, fact.keys)
         to = self._documented.get(fact.keys)
         status = self._no_column(fact, to, said)
+        if to is None and status in {None, "nested"}:
+            is_allowed = self._rules.allows_field(fact.source, fact.keys)
+            status = status if is_allowed else "refused"
         if status:
             return self._placement(fact, status)
         if to is not None:
@@ -269,9 +340,8 @@ class _Placer:
     def _table_of(self, fact: Fact) -> _Table:
         name = self._placement(fact, "").table_name
         if name not in self._tables:
-            # max_columns is of the whole table: what is there from the first day is counted off.
             own = len(self._documented) if name == self._call else 0
-            self._tables[name] = _Table(self._rules.max_columns - own - _RECEIPT_COLUMNS)
+            self._tables[name] = _Table(own + _RECEIPT_COLUMNS, self._rules)
         return self._tables[name]
 
     def _to_declared(self, fact: Fact, name: str, kind: str, said: Said) -> Placement:
@@ -281,7 +351,7 @@ class _Placer:
         held = _HASHED if said.is_hashed else kind
         while not is_documented and table.types.get(name, held) != held:
             name += "_"  # another key of that name, of which something else is said
-        if not is_documented and not table.has_or_takes(name, held):
+        if not is_documented and not table.has_or_takes(name, held, fact.source):
             return self._placement(fact, "too many columns")
         column = {"column_name": name, "column_type": kind, "is_declared": True}
         if kind == ENVELOPE or said.is_hashed or fact.type in _FITS[kind]:
@@ -289,10 +359,12 @@ class _Placer:
         # The value does not fit the column that was said: it goes beside it, and none is lost.
         own = SCALARS.get(fact.type, "json")
         sibling = f"{name}__{_SUFFIXES[own]}"
-        has_sibling = table.has_or_takes(sibling, own)
+        has_sibling = table.has_or_takes(sibling, own, fact.source)
         if fact.type in _READABLE.get(kind, ()):
             if has_sibling:
                 column |= {"sibling_name": sibling, "sibling_type": own}
+            else:
+                column |= {"lacks_sibling": True}
             return self._placement(fact, "column", **column)
         if not has_sibling:
             return self._placement(fact, "too many columns")
@@ -307,7 +379,7 @@ class _Placer:
         base = table.types.get(name, own)
         if own != base and (own, base) != ("bigint", "double"):
             name, base = f"{name}__{_SUFFIXES[own]}", own
-        if not table.has_or_takes(name, base):
+        if not table.has_or_takes(name, base, fact.source):
             return self._placement(fact, "too many columns")
         return self._placement(fact, "column", column_name=name, column_type=base)
 

@@ -5,6 +5,9 @@ with a full refresh of all tables, from its beginning: one that did not end has 
 """
 
 import json
+import re
+from collections.abc import Iterable
+from functools import cache
 from pathlib import Path
 from typing import Annotated, Literal, NamedTuple, Self, get_args
 
@@ -15,6 +18,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 from landed.errors import ReportedError
 from orchestration.columns.documented import ENVELOPE, Documented, documented_fields
 from orchestration.loading.field_paths import ITEM, Keys, keys_of, path_text
+from orchestration.loading.fields import MAX_EVENTS
 from orchestration.warehouse.transaction import transaction
 
 MAX_COLUMNS = 1_000
@@ -93,13 +97,79 @@ class FieldRule(BaseModel):
             )
 
 
-class ColumnRules(BaseModel):
+Pattern = Annotated[str, Field(min_length=1)]
+"""A path or an event's name as the sender writes it; `*` stands for any text, `?` for a letter."""
+
+
+class Patterns(BaseModel):
+    """Which fields and events are to have columns and relations."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    allow_fields: tuple[Pattern, ...] | None = None
+    """If given, fields that none of them fits have no column; documented ones always have."""
+
+    refuse_fields: tuple[Pattern, ...] = ()
+    """Fields that have no column."""
+
+    allow_events: tuple[Pattern, ...] | None = None
+    """If given, events that none of them fits have no relation of their own."""
+
+    refuse_events: tuple[Pattern, ...] = ()
+    """Events that have no relation of their own."""
+
+    def allows_path(self, starts: Iterable[str]) -> bool:
+        """Whether a field may have a column, given its path and those of what it is in."""
+        paths = list(starts)
+        return _is_allowed(paths, self.allow_fields, self.refuse_fields)
+
+    def allows_name(self, event: str) -> bool:
+        """Whether an event may have a relation."""
+        return _is_allowed([event], self.allow_events, self.refuse_events)
+
+
+def _is_allowed(
+    texts: list[str], allowed: tuple[str, ...] | None, refused: tuple[str, ...]
+) -> bool:
+    if any(_fits(pattern, text) for pattern in refused for text in texts):
+        return False
+    return allowed is None or any(_fits(pattern, text) for pattern in allowed for text in texts)
+
+
+def _fits(pattern: str, text: str) -> bool:
+    return _expression(pattern).fullmatch(text) is not None
+
+
+@cache
+def _expression(pattern: str) -> re.Pattern[str]:
+    # not fnmatch, to which `[]` is a set of letters
+    parts = (".*" if one == "*" else "." if one == "?" else re.escape(one) for one in pattern)
+    return re.compile("".join(parts), re.DOTALL)
+
+
+class SourceRules(Patterns):
+    """What is said of one source."""
+
+    max_columns: Annotated[int, Field(ge=0, le=10_000)] | None = None
+    """Columns it may bring a table beside the documented ones; as for all if not given."""
+
+    max_events: Annotated[int, Field(ge=0, le=MAX_EVENTS)] | None = None
+    """Relations it may bring; as for all if not given."""
+
+
+class ColumnRules(Patterns):
     """All of `columns.yml`."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     max_columns: Annotated[int, Field(ge=200, le=10_000)] = MAX_COLUMNS
-    """Columns of one table, the documented ones among them."""
+    """Columns of one table that one source may bring, the documented ones among them."""
+
+    max_events: Annotated[int, Field(ge=0, le=MAX_EVENTS)] = MAX_EVENTS
+    """Events of one source that have a relation of their own."""
+
+    sources: dict[str, SourceRules] = {}
+    """What is said of some sources, by their names in sources.toml."""
 
     leave_out_tables: tuple[Call, ...] = ()
     """Tables that stay empty."""
@@ -120,6 +190,38 @@ class ColumnRules(BaseModel):
                         f"{path_text(json_rule.path)}: say it of that"
                     )
         return self
+
+    def columns_of(self, source: str | None, there: int) -> int:
+        """How many columns a source may bring a table which has some from the first day."""
+        own = self.sources.get(source or "")
+        if own is None or own.max_columns is None:
+            return self.max_columns - there
+        return own.max_columns
+
+    def events_of(self, source: str | None) -> int:
+        """How many relations of events a source may bring."""
+        own = self.sources.get(source or "")
+        return self.max_events if own is None or own.max_events is None else own.max_events
+
+    def allows_field(self, source: str | None, keys: Keys) -> bool:
+        """Whether a field may have a column because a source sends it."""
+        rules = [
+            one
+            for one in self._rules_for(source)
+            if one.allow_fields is not None or one.refuse_fields
+        ]
+        if not rules:
+            return True
+        starts = [path_text(keys[:length]) for length in range(1, len(keys) + 1)]
+        return all(one.allows_path(starts) for one in rules)
+
+    def allows_event(self, source: str | None, event: str) -> bool:
+        """Whether an event may have a relation because a source sends it."""
+        return all(rules.allows_name(event) for rules in self._rules_for(source))
+
+    def _rules_for(self, source: str | None) -> list[Patterns]:
+        own = self.sources.get(source or "")
+        return [self] if own is None else [self, own]
 
     def hide_below(self, call: str, keys: Keys) -> bool:
         """Whether something that a field holds is to be left out or hashed."""
@@ -162,18 +264,40 @@ def read_rules(path: Path) -> ColumnRules:
     """
     if not path.exists():
         return ColumnRules()
+    text = ""
     try:
-        return ColumnRules.model_validate(yaml.safe_load(path.read_text()) or {})
+        text = path.read_text()
+        return ColumnRules.model_validate(yaml.safe_load(text) or {})
     except (yaml.YAMLError, ValidationError, UnicodeDecodeError) as error:
-        raise ColumnRulesError(f"{path}: {_in_words(error)}. Nothing was changed.") from error
+        raise ColumnRulesError(f"{path}: {_in_words(error, text)}. Nothing was changed.") from error
 
 
-def _in_words(error: Exception) -> str:
+def _in_words(error: Exception, text: str) -> str:
     if not isinstance(error, ValidationError):
         return " ".join(str(error).split())
+    root = yaml.compose(text)
     return "; ".join(
-        f"{'.'.join(map(str, one['loc'])) or 'the file'}: {one['msg']}" for one in error.errors()
+        f"line {_line(root, one['loc'])}: {'.'.join(map(str, one['loc'])) or 'the file'}: "
+        f"{one['msg']}"
+        for one in error.errors()
     )
+
+
+def _line(node: yaml.Node | None, place: Iterable[int | str]) -> int:
+    """The line of what pydantic says the place of, as far down as the file has it."""
+    line = node.start_mark.line if node else 0
+    for step in place:
+        if isinstance(node, yaml.MappingNode):
+            found = {key.value: (key, value) for key, value in node.value}
+        elif isinstance(node, yaml.SequenceNode):
+            found = {place: (value, value) for place, value in enumerate(node.value)}
+        else:
+            break
+        if step not in found:
+            break
+        key, node = found[step]
+        line = key.start_mark.line
+    return int(line) + 1
 
 
 def rules_in_force(con: duckdb.DuckDBPyConnection) -> ColumnRules:

@@ -1,7 +1,10 @@
 """What dbt's macros build on, worked out before dbt starts from what was seen and what was said."""
 
+import hashlib
 import logging
-from collections import defaultdict
+from collections import Counter, defaultdict
+from functools import cache
+from pathlib import Path
 from typing import Any
 
 import duckdb
@@ -12,6 +15,7 @@ from orchestration.columns.names import SUFFIXES, VIRTUAL
 from orchestration.columns.placement import Fact, place
 from orchestration.columns.rules import ColumnRules
 from orchestration.columns.segment_shape import EventName, event_names, shown_columns
+from orchestration.models.project_vars import PROJECT_FILE
 from orchestration.warehouse.catalog import columns_in, full_name, tables
 from orchestration.warehouse.transaction import transaction
 
@@ -22,37 +26,49 @@ TABLES = {
         call varchar, place bigint, table_name varchar, path varchar, keys varchar[], type varchar,
         status varchar, column_name varchar, column_type varchar, sibling_name varchar,
         sibling_type varchar, read_as varchar, is_apart boolean, is_declared boolean,
-        is_hashed boolean, array_table varchar, array_column varchar
+        is_hashed boolean, array_table varchar, array_column varchar, since_load bigint,
+        sibling_since_load bigint
     """,
     "event_name": "event varchar, slug varchar, relation varchar",
     "shown_column": """
         place bigint, relation varchar, call varchar, column_name varchar, name varchar
     """,
     "rules": "rules varchar",
+    "placed": "digest varchar",
 }
 
 
 def create_column_tables(con: duckdb.DuckDBPyConnection) -> None:
-    """Create the tables of the schema `columns` that are missing, empty."""
+    """Create the tables of the schema `columns` that are missing, empty, and columns that are."""
     con.execute("create schema if not exists columns")
+    known = columns_in(con, "columns")
     for table, columns in TABLES.items():
-        con.execute(f"create table if not exists columns.{table} ({columns})")
+        has = known.get(table)
+        if has is None:
+            con.execute(f"create table if not exists columns.{table} ({columns})")
+        else:
+            for column in columns.split(","):
+                if column.split()[0] not in has:
+                    con.execute(f"alter table columns.{table} add column {column}")
 
 
 def update_placement(con: duckdb.DuckDBPyConnection, rules: ColumnRules) -> None:
     """Rewrite those tables of the schema `columns` in which something changes."""
-    facts = _facts(con)
-    placements = {call: place(call, facts[call], rules) for call in CALLS}
+    digest = _digest(con, rules)
+    if con.execute("from columns.placed where digest = $1", [digest]).fetchone():
+        return  # most loads bring nothing new, and what there is may be much
+    facts, unlisted = _facts(con), _unlisted_since(con)
+    placements = {call: place(call, facts[call], rules, unlisted[call]) for call in CALLS}
     for call, of_call in placements.items():
         without = {one.path for one in of_call if one.status == "too many columns"}
         if without:
             log.warning(
-                "%d fields of %s have no column, as %d columns are the most of a table. "
-                "segment.field lists them, raw.%s has their values, and max_columns in columns.yml "
-                "sets another number.",
-                *(len(without), call, rules.max_columns, call),
+                "%d fields of %s have no column, as their source has brought the table as many as "
+                "it may. `seamline columns` lists them, raw.%s has their values, and max_columns "
+                "in columns.yml sets another number.",
+                *(len(without), call, call),
             )
-    names = event_names(_events(con))
+    names = event_names(_events(con, rules))
     shown = shown_columns(placements, _seen_in(con, names))
     placed = [
         {"call": call, "place": number} | vars(placement)
@@ -63,6 +79,29 @@ def update_placement(con: duckdb.DuckDBPyConnection, rules: ColumnRules) -> None
     _replace(con, "event_name", [name._asdict() for name in names])
     columns = [{"place": number} | column._asdict() for number, column in enumerate(shown)]
     _replace(con, "shown_column", columns)
+    _replace(con, "placed", [{"digest": digest}])
+
+
+def _digest(con: duckdb.DuckDBPyConnection, rules: ColumnRules) -> str:
+    """What all this is worked out from: what was seen, what is said, and by which code."""
+    seen = con.execute(
+        """
+        select count(*), sum(hash(fact)) from (
+            select
+                source, call, event, path, type,
+                min((first_load_id, first_file, first_line)) as first_place
+            from raw.field group by all
+        ) as fact
+        """
+    ).fetchone()
+    return hashlib.sha256(f"{seen}\n{rules.model_dump_json()}\n{_code()}".encode()).hexdigest()
+
+
+@cache
+def _code() -> str:
+    """A hash of what another version may do otherwise."""
+    files = [*sorted(Path(__file__).parent.glob("*.py")), PROJECT_FILE]
+    return hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()
 
 
 def rename_hiding_columns(con: duckdb.DuckDBPyConnection, schema: str) -> None:
@@ -90,17 +129,39 @@ def _facts(con: duckdb.DuckDBPyConnection) -> dict[str, list[Fact]]:
     found = defaultdict(list)
     # Over all events of a track: a property's column is the table's, whichever event has it.
     rows = con.execute(
-        "select call, keys, type, min((first_load_id, first_file, first_line)) "
-        "from raw.field group by call, keys, type"
+        "select call, keys, type, source, min((first_load_id, first_file, first_line)) "
+        "from raw.field where path <> '' group by call, keys, type, source"
     ).fetchall()
-    for call, keys, kind, first in rows:
-        found[call].append(Fact(tuple(keys), kind, tuple(first)))
+    for call, keys, kind, source, first in rows:
+        found[call].append(Fact(tuple(keys), kind, tuple(first), source))
     return found
 
 
-def _events(con: duckdb.DuckDBPyConnection) -> list[str]:
-    rows = con.execute("select distinct event from raw.field where event is not null").fetchall()
-    return [event for (event,) in rows]
+def _unlisted_since(con: duckdb.DuckDBPyConnection) -> dict[str, dict[str | None, int]]:
+    """Call → source → the first load in which it had more fields than are listed."""
+    found: dict[str, dict[str | None, int]] = defaultdict(dict)
+    rows = con.execute(
+        "select call, source, min(first_load_id) from raw.field where path = '' group by all"
+    ).fetchall()
+    for call, source, load in rows:
+        found[call][source] = load
+    return found
+
+
+def _events(con: duckdb.DuckDBPyConnection, rules: ColumnRules) -> set[str]:
+    """The events that have a relation: of each source those first seen, as far as they may."""
+    rows = con.execute(
+        "select source, event from raw.field where event is not null "
+        "group by all order by min((first_load_id, first_file, first_line)), event"
+    ).fetchall()
+    named: set[str] = set()
+    brought: Counter[str | None] = Counter()
+    for source, event in rows:
+        has_room = brought[source] < rules.events_of(source)
+        if has_room and event not in named and rules.allows_event(source, event):
+            brought[source] += 1
+            named.add(event)
+    return named
 
 
 def _seen_in(con: duckdb.DuckDBPyConnection, names: list[EventName]) -> dict[str, set[str]]:
@@ -110,7 +171,8 @@ def _seen_in(con: duckdb.DuckDBPyConnection, names: list[EventName]) -> dict[str
         "select distinct event, path from raw.field where event is not null"
     ).fetchall()
     for event, path in rows:
-        seen[relation_of[event]].add(path)
+        if event in relation_of:
+            seen[relation_of[event]].add(path)
     return seen
 
 

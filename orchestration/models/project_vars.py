@@ -7,11 +7,11 @@ import yaml
 
 from landed.settings import ROOT
 
-_PROJECT = ROOT / "dbt_project" / "dbt_project.yml"
+PROJECT_FILE = ROOT / "dbt_project" / "dbt_project.yml"
 
 
 @cache
 def dbt_vars() -> dict[str, Any]:
     """The vars by name, as the project's file has them."""
-    found: dict[str, Any] = yaml.safe_load(_PROJECT.read_text())["vars"]
+    found: dict[str, Any] = yaml.safe_load(PROJECT_FILE.read_text())["vars"]
     return found

@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from orchestration.columns import update
 from orchestration.columns.rules import ColumnRules
 from orchestration.columns.update import (
     create_column_tables,
@@ -74,3 +75,66 @@ def test_a_column_of_an_earlier_version_that_hides_a_word_of_ducklakes_gets_anot
         assert con.execute("from segment.page").fetchall() == [("x", 2, 3)]
         (own,) = con.execute("describe segment.mine").fetchall()
         assert own[0] == "filename"
+
+
+def relations(settings: Settings, rules: ColumnRules) -> list[str]:
+    with writer_lock(settings), connect(settings) as con:
+        create_column_tables(con)
+        update_placement(con, rules)
+        rows = con.execute("select event from columns.event_name order by all").fetchall()
+    return [event for (event,) in rows]
+
+
+def test_a_source_brings_so_many_relations_of_events_and_takes_none_of_anothers(
+    settings: Settings,
+) -> None:
+    junk = [landed.line({"event": f"Junk {n}"}, message_id="j", source="junk") for n in range(9)]
+    own = [landed.line({"event": name}, message_id="w") for name in ("Junk 8", "Test 1", "Bought")]
+    landed.land(settings.landing, "track", *junk, *own)
+    load(settings)
+    few = ColumnRules.model_validate(
+        {"sources": {"junk": {"max_events": 2}}, "refuse_events": ["Test *"]}
+    )
+
+    assert relations(settings, few) == ["Bought", "Junk 0", "Junk 1", "Junk 8"]
+    assert len(relations(settings, ColumnRules())) == 11
+    assert relations(settings, ColumnRules(allow_events=("Bou*",))) == ["Bought"]
+
+
+def test_columns_are_placed_again_only_when_something_is_new(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def placed(rules: ColumnRules) -> bool:
+        with writer_lock(settings), connect(settings) as con, monkeypatch.context() as patched:
+            asked = []
+            own = update.place
+            patched.setattr(update, "place", lambda *a: asked.append(a) or own(*a))
+            create_column_tables(con)
+            update_placement(con, rules)
+        return bool(asked)
+
+    def send(*names: str) -> None:
+        event = {"properties": dict.fromkeys(names, 1)}
+        landed.land(settings.landing, "track", landed.line(event, message_id="m"))
+        load(settings)
+
+    send("a")
+    assert placed(ColumnRules())
+    send("a")
+    assert not placed(ColumnRules())
+    send("a", "b")
+    assert placed(ColumnRules())
+    assert placed(ColumnRules(max_columns=500))
+    assert not placed(ColumnRules(max_columns=500))
+
+
+def test_the_tables_of_an_earlier_version_get_the_columns_they_lack(settings: Settings) -> None:
+    with writer_lock(settings), connect(settings) as con:
+        create_column_tables(con)
+        con.execute("alter table columns.placement drop column since_load")
+
+        create_column_tables(con)
+
+        assert ("since_load",) in con.execute(
+            "select column_name from (describe columns.placement)"
+        ).fetchall()

@@ -55,6 +55,26 @@ def test_what_cannot_be_is_refused_in_words(tmp_path: Path, text: str, complaint
     assert "Nothing was changed" in str(error.value)
 
 
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        ("# what we say\nmax_columns: 500\nmax_collumns: 500\n", 3),
+        ("fields:\n  - path: properties.a\n    type: string\n  - path: b\n    type: money\n", 5),
+        ("fields:\n  - {path: properties.a, json: true}\n  - path: properties.price\n", 3),
+        ("sources:\n  web:\n    max_columns: 10\n    max_events: many\n", 4),
+        ("sources:\n  web:\n    refuse_fields:\n      - properties.a\n      - ''\n", 5),
+        ("refuse_events: Test\n", 1),
+        ("\n\n- a list", 3),
+        ("a: 1\nb: [\n", 3),
+    ],
+)
+def test_the_error_names_the_line(tmp_path: Path, text: str, line: int) -> None:
+    with pytest.raises(ColumnRulesError) as error:
+        read_rules(written(tmp_path, text))
+
+    assert f"line {line}" in str(error.value)
+
+
 def test_a_key_with_a_dot_is_written_as_a_list(tmp_path: Path) -> None:
     rules = read_rules(written(tmp_path, "fields: [{path: [properties, a.b], json: true}]"))
 

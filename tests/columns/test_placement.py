@@ -25,6 +25,18 @@ def columns(found: dict[tuple[str, str], Placement]) -> list[tuple[str | None, s
     return [(one.column_name, one.column_type) for one in found.values()]
 
 
+def placed_of(
+    *facts: tuple[str, str, str], rules: ColumnRules = NO_RULES, **unlisted: int
+) -> dict[tuple[str, str], Placement]:
+    """Place fields of several sources, each a source, a path and a type, and each of a load."""
+    numbered = [
+        Fact(tuple(path.replace("[]", f".{ITEM}").split(".")), kind, (number, "f", 1), source)
+        for number, (source, path, kind) in enumerate(facts, 1)
+    ]
+    found = place("track", numbered, rules, unlisted)
+    return {(one.path, one.type): one for one in found if one.type}
+
+
 def rules(*fields: dict[str, object], **others: object) -> ColumnRules:
     return ColumnRules.model_validate({"fields": fields, **others})
 
@@ -249,6 +261,124 @@ def test_beyond_the_ceiling_a_field_has_no_column_and_those_before_it_keep_their
     assert with_column == [path for path, _ in facts[: len(with_column)]]
     assert len(with_column) + len(documented_fields("track")) + RECEIPT_COLUMNS == 200
     assert found["properties.p299", "bigint"].status == "too many columns"
+
+
+FEW = {"sources": {"junk": {"max_columns": 2}}}
+
+
+def test_one_source_uses_up_no_column_of_anothers() -> None:
+    junk = [("junk", f"properties.junk{n}", "bigint") for n in range(5)]
+
+    found = placed_of(*junk, ("web", "properties.honest", "string"), rules=rules(**FEW))
+
+    assert [one.status for one in found.values()] == [
+        *["column"] * 2,
+        *["too many columns"] * 3,
+        "column",
+    ]
+    assert {one.since_load for one in found.values()} == {None}
+
+
+def test_without_a_rule_of_its_own_each_source_has_all_the_columns_of_a_table() -> None:
+    junk = [("junk", f"properties.junk{n}", "bigint") for n in range(1_500)]
+    honest = [("web", f"properties.p{n}", "bigint") for n in range(100)]
+
+    found = placed_of(*junk, *honest)
+
+    assert sum(found[path, kind].status == "column" for _, path, kind in junk) == (
+        1_000 - len(documented_fields("track")) - RECEIPT_COLUMNS
+    )
+    assert {found[path, kind].status for _, path, kind in honest} == {"column"}
+
+
+def test_what_a_source_had_no_room_for_begins_as_a_column_with_another_source() -> None:
+    junk = [("junk", f"properties.p{n}", "bigint") for n in range(4)]
+
+    found = placed_of(
+        *junk,
+        ("web", "properties.a", "string"),
+        ("web", "properties.p3", "bigint"),
+        ("app", "properties.p3", "bigint"),
+        rules=rules(**FEW),
+    )
+
+    assert found["properties.p2", "bigint"].status == "too many columns"
+    assert found["properties.p3", "bigint"].column_name == "properties__p3"
+    assert found["properties.p3", "bigint"].since_load == 6
+    assert list(found)[-2:] == [("properties.a", "string"), ("properties.p3", "bigint")]
+
+
+def test_a_sibling_that_a_source_had_no_room_for_comes_with_another_source() -> None:
+    width = ("context.screen.width", "string")
+
+    found = placed_of(
+        ("junk", "properties.a", "string"),
+        ("junk", "properties.b", "string"),
+        ("junk", *width),
+        ("web", *width),
+        rules=rules(**FEW),
+    )
+
+    assert found[width].sibling_name == "context__screen__width__string"
+    assert (found[width].since_load, found[width].sibling_since_load) == (None, 4)
+
+
+def test_a_field_that_may_have_come_unlisted_before_begins_with_the_load_that_lists_it() -> None:
+    fields = [("web", "properties.a", "string"), ("web", "properties.b", "string")]
+
+    found = placed_of(*fields, junk=2)
+    own = placed_of(*fields, web=1)
+
+    assert [one.since_load for one in found.values()] == [None, None]
+    assert placed_of(*fields, junk=1)["properties.b", "string"].since_load == 2
+    assert [one.since_load for one in own.values()] == [None, None]
+
+
+def test_refused_fields_have_no_column_and_take_none() -> None:
+    said = rules(
+        refuse_fields=["properties.junk*"], sources={"web": {"refuse_fields": ["properties.cart"]}}
+    )
+
+    found = placed_of(
+        ("web", "properties.junk1", "string"),
+        ("web", "properties.cart", "object"),
+        ("web", "properties.cart.size", "bigint"),
+        ("web", "properties.cart", "array"),
+        ("web", "properties.cart[]", "bigint"),
+        ("web", "context.ip", "string"),
+        ("app", "properties.cart.size", "bigint"),
+        ("app", "properties.my.junk1", "bigint"),
+        rules=said,
+    )
+
+    statuses = {field: one.status for field, one in found.items()}
+    assert statuses == {
+        ("properties.junk1", "string"): "refused",
+        ("properties.cart", "object"): "refused",
+        ("properties.cart", "array"): "refused",
+        ("properties.cart[]", "bigint"): "in json",
+        ("context.ip", "string"): "column",
+        ("properties.cart.size", "bigint"): "column",
+        ("properties.my.junk1", "bigint"): "column",
+    }
+    assert found["properties.cart.size", "bigint"].since_load == 7
+
+
+def test_where_fields_are_allowed_by_name_all_others_have_no_column() -> None:
+    said = rules(allow_fields=["properties.products[].price", "properties.products", "traits.?"])
+
+    found = placed_of(
+        ("web", "properties.products", "array"),
+        ("web", "properties.products[].price", "bigint"),
+        ("web", "properties.other", "bigint"),
+        ("web", "traits.a", "bigint"),
+        ("web", "traits.ab", "bigint"),
+        ("web", "userId", "string"),
+        rules=said,
+    )
+
+    without = {path for (path, _), one in found.items() if one.status == "refused"}
+    assert without == {"properties.other", "traits.ab"}
 
 
 def test_a_type_that_is_said_goes_before_the_first_value() -> None:

@@ -1,6 +1,5 @@
 """What a load notes of the fields it brings."""
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -199,7 +198,8 @@ def test_fields_without_end_are_listed_up_to_a_number_and_the_others_counted(
     assert paths == ["p000", "p001", "p002", "p003", "p004", "p005", "p006", "p007", "p008", "type"]
     with reading(settings) as con:
         beyond = con.execute(
-            "select source, call, keys, type, sum(count) from raw.field where path = '' group by all"
+            "select source, call, keys, type, sum(count) from raw.field "
+            "where path = '' group by all"
         ).fetchall()
     assert beyond == [("web", "track", [], "not listed", 92)]
 

@@ -4,7 +4,18 @@ with
 
 fields as (
 
-    select * from {{ source('raw', 'field') }}
+    {#- a load adds rows, whose counts add up; a path of nothing counts what is not listed -#}
+    select
+        call,
+        source,
+        event,
+        nullif(path, '') as path,
+        type,
+        min(first_seen) as first_seen,
+        max(last_seen) as last_seen,
+        cast(sum(count) as bigint) as count
+    from {{ source('raw', 'field') }}
+    group by all
 
 ),
 
@@ -22,7 +33,10 @@ placed as (
         fields.path,
         fields.type,
         {#- seen since the models last ran: it gets its column with the next run #}
-        coalesce(placements.status, 'new') as status,
+        case
+            when fields.path is null then 'not listed'
+            else coalesce(placements.status, 'new')
+        end as status,
         placements.table_name,
         placements.column_name,
         {#- placement's words for what is not read like a field: clocks, the line's own ids #}
@@ -34,7 +48,8 @@ placed as (
         placements.sibling_name,
         fields.first_seen,
         fields.last_seen,
-        fields.count
+        fields.count,
+        fields.source
     from fields
     left join placements
         on
