@@ -144,6 +144,42 @@ def replay(settings: Settings, *, day: datetime | None, table: str | None, rejec
     click.echo(replay(settings, day.date() if day else None, table))
 
 
+@cli.command(help="List the fields that were seen, with their columns; drop columns of fields.")
+@click.option("--table", type=click.Choice(WITH_TABLE), help="Fields of one table.")
+@click.option("--source", help="Fields of one source.")
+@click.option("--without-column", is_flag=True, help="Those that could have a column and do not.")
+@click.option("--drop", metavar="PATTERN", help="Take the columns of such fields away.")
+@click.option("--take-back", metavar="PATTERN", help="Let dropped fields have columns again.")
+@_with_settings
+def columns(
+    settings: Settings,
+    *,
+    table: str | None,
+    source: str | None,
+    without_column: bool,
+    drop: str | None,
+    take_back: str | None,
+) -> None:
+    """Look; or change which fields have columns, and build all tables anew."""
+    from orchestration.columns import listing  # noqa: PLC0415
+
+    if drop or take_back:
+        if (drop and take_back) or table or without_column:
+            raise click.UsageError("Say --drop or --take-back, with or without --source.")
+        from orchestration.columns import drop as dropping  # noqa: PLC0415 - brings dbt: seconds
+
+        if drop:
+            click.echo(dropping.drop(settings, drop, source).report("dropped"))
+        elif take_back:
+            click.echo(dropping.take_back(settings, take_back, source).report("taken back"))
+        return
+    fields = [one for one in listing.listed_fields(settings, table) if source in {None, one.source}]
+    if without_column:
+        fields = [one for one in fields if one.status in listing.HELD_BACK or not one.path]
+    for line in listing.lines_of(fields):
+        click.echo(line)
+
+
 _USER_IDS = click.option("--user-id", "user_ids", multiple=True, help="May be given repeatedly.")
 _ANONYMOUS_IDS = click.option("--anonymous-id", "anonymous_ids", multiple=True, help="Likewise.")
 

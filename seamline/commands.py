@@ -35,6 +35,7 @@ SECTIONS = {
         "upkeep": Command("orchestration", "Keep warehouse and Dagster's storage small."),
         "forget": Command("orchestration", "Erase a person, and store no more of them."),
         "unsuppress": Command("orchestration", "Store the events of a person again."),
+        "columns": Command("orchestration", "List fields and their columns; drop columns."),
         "rename": Command("orchestration", "Move the tables to another schema."),
         "prepare": Command("orchestration", "Make what Dagster needs, as far as missing."),
     },

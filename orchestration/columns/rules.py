@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
-from typing import Annotated, Literal, NamedTuple, Self, get_args
+from typing import Annotated, Literal, NamedTuple, Self, TypeVar, get_args
 
 import duckdb
 import yaml
@@ -131,12 +131,13 @@ class Patterns(BaseModel):
 def _is_allowed(
     texts: list[str], allowed: tuple[str, ...] | None, refused: tuple[str, ...]
 ) -> bool:
-    if any(_fits(pattern, text) for pattern in refused for text in texts):
+    if any(fits(pattern, text) for pattern in refused for text in texts):
         return False
-    return allowed is None or any(_fits(pattern, text) for pattern in allowed for text in texts)
+    return allowed is None or any(fits(pattern, text) for pattern in allowed for text in texts)
 
 
-def _fits(pattern: str, text: str) -> bool:
+def fits(pattern: str, text: str) -> bool:
+    """Whether a path or a name is one that a pattern means."""
     return _expression(pattern).fullmatch(text) is not None
 
 
@@ -257,17 +258,62 @@ class Said(NamedTuple):
 
 
 def read_rules(path: Path) -> ColumnRules:
-    """Read `columns.yml`; without one, nothing is said.
+    """Read `columns.yml`, and what was dropped; without the files, nothing is said.
 
     Raises:
-        ColumnRulesError: it is no such file, or says something it cannot.
+        ColumnRulesError: one is no such file, or says something it cannot.
     """
+    rules = _read(path, ColumnRules)
+    refused = {source: tuple(patterns) for source, patterns in read_dropped(path).items()}
+    sources = dict(rules.sources)
+    for source in sorted(refused.keys() - {None}, key=str):
+        own = sources.get(str(source), SourceRules())
+        sources[str(source)] = own.model_copy(
+            update={"refuse_fields": own.refuse_fields + refused[source]}
+        )
+    of_all = rules.refuse_fields + refused.get(None, ())
+    return rules.model_copy(update={"refuse_fields": of_all, "sources": sources})
+
+
+def dropped_file(path: Path) -> Path:
+    """Where the fields stand that were dropped by a command: beside `columns.yml`."""
+    return path.with_name(f"{path.stem}.dropped{path.suffix}")
+
+
+def read_dropped(path: Path) -> dict[str | None, list[str]]:
+    """Patterns of dropped fields, by the source they are dropped of; `None` is all of them.
+
+    Args:
+        path: That of `columns.yml`.
+
+    Raises:
+        ColumnRulesError: the file beside it says something it cannot.
+    """
+    dropped = _read(dropped_file(path), _Dropped)
+    of_sources = {name: list(own.refuse_fields) for name, own in dropped.sources.items()}
+    return {None: list(dropped.refuse_fields)} | of_sources
+
+
+class _DroppedOfSource(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    refuse_fields: tuple[Pattern, ...] = ()
+
+
+class _Dropped(_DroppedOfSource):
+    sources: dict[str, _DroppedOfSource] = {}
+
+
+Rules = TypeVar("Rules", bound=BaseModel)
+
+
+def _read(path: Path, kind: type[Rules]) -> Rules:
     if not path.exists():
-        return ColumnRules()
+        return kind()
     text = ""
     try:
         text = path.read_text()
-        return ColumnRules.model_validate(yaml.safe_load(text) or {})
+        return kind.model_validate(yaml.safe_load(text) or {})
     except (yaml.YAMLError, ValidationError, UnicodeDecodeError) as error:
         raise ColumnRulesError(f"{path}: {_in_words(error, text)}. Nothing was changed.") from error
 

@@ -1,0 +1,105 @@
+"""Fields that were dropped by a command: no column is theirs, until they are taken back.
+
+They stand beside columns.yml, in a file of the same words, so that a warehouse that is made again
+from the files has the same columns.
+"""
+
+from dataclasses import dataclass, field
+
+import yaml
+
+from landed.errors import ReportedError
+from orchestration.columns.listing import Listed, listed_fields
+from orchestration.columns.rules import dropped_file, read_dropped, read_rules
+from orchestration.durable_files import write_whole
+from orchestration.models import run
+from orchestration.settings import Settings
+
+_HEAD = (
+    "# Written by `seamline columns --drop` and `--take-back`; read together with columns.yml.\n"
+)
+
+
+class NothingFitsError(ReportedError):
+    """A pattern is about nothing."""
+
+
+@dataclass
+class Changed:
+    """What a command has changed, by table."""
+
+    columns: dict[str, set[str]] = field(default_factory=dict)
+
+    def report(self, done: str) -> str:
+        """Say so in a line."""
+        counts = ", ".join(f"{len(own)} of {call}" for call, own in sorted(self.columns.items()))
+        return f"Columns {done}: {counts or 'none'}"
+
+
+def drop(settings: Settings, pattern: str, source: str | None) -> Changed:
+    """Take the columns of some fields away; the payload in raw keeps their values.
+
+    Their places are free, and all tables are built anew: fields that had none may have them then.
+
+    Raises:
+        NothingFitsError: no field with a column fits; nothing was changed.
+        DbtFailedError: a model failed; the columns of those that were built are gone.
+    """
+    read_rules(settings.columns)  # what is wrong there is said before anything is written
+    fields = listed_fields(settings)
+    if not any(one.fits(pattern, source) for one in fields if one.path):
+        raise NothingFitsError(
+            f"No field fits {pattern}. `seamline columns` lists them; nothing was changed."
+        )
+    dropped = read_dropped(settings.columns)
+    patterns = dropped.setdefault(source, [])
+    if pattern not in patterns:
+        patterns.append(pattern)
+    _write(settings, dropped)
+    return _build(settings, _columns(fields))
+
+
+def take_back(settings: Settings, pattern: str, source: str | None) -> Changed:
+    """Let fields that were dropped have columns again, as far as there is room.
+
+    Raises:
+        NothingFitsError: no such pattern was dropped; nothing was changed.
+        DbtFailedError: as `drop`.
+    """
+    dropped = read_dropped(settings.columns)
+    if pattern not in dropped.get(source, []):
+        raise NothingFitsError(
+            f"{pattern} was not dropped{f' of {source}' if source else ''}: "
+            f"{dropped_file(settings.columns)} has what was. Nothing was changed."
+        )
+    dropped[source].remove(pattern)
+    before = _columns(listed_fields(settings))
+    _write(settings, dropped)
+    return _build(settings, before, is_back=True)
+
+
+def _build(settings: Settings, before: dict[str, set[str]], *, is_back: bool = False) -> Changed:
+    run.require_own(run.run_models(settings, full_refresh=True))
+    after = _columns(listed_fields(settings))
+    old, new = (after, before) if is_back else (before, after)
+    changed = {call: own - new.get(call, set()) for call, own in old.items()}
+    return Changed({call: own for call, own in changed.items() if own})
+
+
+def _columns(fields: list[Listed]) -> dict[str, set[str]]:
+    found: dict[str, set[str]] = {}
+    for one in fields:
+        if one.column:
+            found.setdefault(one.call, set()).add(one.column)
+    return found
+
+
+def _write(settings: Settings, dropped: dict[str | None, list[str]]) -> None:
+    of_all = {"refuse_fields": dropped.get(None, [])}
+    sources = {
+        source: {"refuse_fields": patterns}
+        for source, patterns in dropped.items()
+        if source is not None and patterns
+    }
+    text = yaml.safe_dump(of_all | ({"sources": sources} if sources else {}), allow_unicode=True)
+    write_whole(dropped_file(settings.columns), (_HEAD + text).encode())

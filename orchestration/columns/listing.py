@@ -1,0 +1,93 @@
+"""Which fields there are, from whom, and which column each has or why none: for people to read."""
+
+from collections import defaultdict
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+import duckdb
+
+from orchestration.columns.rules import Pattern, fits
+from orchestration.loading.field_paths import keys_of, path_text
+from orchestration.settings import Settings
+from orchestration.warehouse.catalog import tables
+from orchestration.warehouse.connection import connect
+
+UNKNOWN = "unknown"
+"""The source of what an earlier version listed, which did not say it."""
+
+
+class Listed(NamedTuple):
+    """A field of one call, source and type."""
+
+    call: str
+    path: str
+    type: str
+    source: str
+    copies: int
+    status: str
+    """`column`, or why it has none."""
+    column: str | None
+    """Its table and column."""
+
+    def fits(self, pattern: Pattern, source: str | None) -> bool:
+        """Whether a pattern, of one source if that is said, is about it or about what it is in."""
+        keys = keys_of(self.path)
+        starts = (path_text(keys[:length]) for length in range(1, len(keys) + 1))
+        return source in {None, self.source} and any(fits(pattern, start) for start in starts)
+
+
+def listed_fields(settings: Settings, call: str | None = None) -> list[Listed]:
+    """The fields that were seen, of one call or of all, by call, path, type and source.
+
+    What is beyond the room of a source is one row, whose path is empty.
+    """
+    with connect(settings, read_only=True) as con:
+        return [Listed(*row) for row in _rows(con, call)]
+
+
+def _rows(con: duckdb.DuckDBPyConnection, call: str | None) -> list[tuple[Any, ...]]:
+    placed = (
+        "from columns.placement"
+        if ("columns", "placement") in tables(con)
+        else "select null as call, null as path, null as type, null as status, "
+        "null as table_name, null as column_name"
+    )
+    return con.execute(
+        f"""
+        with seen as (
+            select call, path, type, coalesce(source, '{UNKNOWN}') as source, sum(count) as count
+            from raw.field where call = $1 or $1 is null group by all
+        ),
+        placed as ({placed})
+        select
+            seen.call, seen.path, seen.type, seen.source, seen.count::bigint,
+            case when seen.path = '' then 'not listed' else coalesce(placed.status, 'new') end,
+            placed.table_name || '.' || placed.column_name
+        from seen
+        left join placed on seen.call = placed.call and seen.path = placed.path
+            and seen.type = placed.type
+        order by seen.call, seen.path, seen.type, seen.source
+        """,  # noqa: S608 - our own words
+        [call],
+    ).fetchall()
+
+
+def lines_of(fields: list[Listed]) -> Iterator[str]:
+    """Return a line for each field, and then one for each table and source that sums them up."""
+    of: defaultdict[tuple[str, str], list[Listed]] = defaultdict(list)
+    for one in fields:
+        of[one.call, one.source].append(one)
+        path, where = one.path or "(other fields)", one.column or one.status
+        yield f"{one.call}  {path}  {one.type}  {one.source}: {one.copies}  {where}"
+    for (call, source), own in sorted(of.items()):
+        columns = {one.column for one in own if one.column}
+        held_back = {one.path for one in own if one.status in HELD_BACK}
+        beyond = sum(one.copies for one in own if not one.path)
+        yield (
+            f"{call} of {source}: {len(columns)} columns, {len(held_back)} fields without one, "
+            f"{beyond} values of fields that are not listed"
+        )
+
+
+HELD_BACK = ("too many columns", "refused")
+"""Why fields have no column that could have one."""

@@ -1,0 +1,184 @@
+"""Columns when one source sends names without end, and when an operator drops some."""
+
+import json
+from typing import Any
+
+import pytest
+
+from orchestration.columns import drop as dropping
+from orchestration.columns.drop import NothingFitsError, drop, take_back
+from orchestration.columns.listing import lines_of, listed_fields
+from orchestration.columns.rules import dropped_file, read_rules
+from orchestration.columns.update import create_column_tables, update_placement
+from orchestration.loading.load import load
+from orchestration.settings import Settings
+from orchestration.warehouse.connection import connect
+from orchestration.warehouse.writer_lock import writer_lock
+from tests.support import landed
+from tests.support.house import House
+
+pytestmark = pytest.mark.timeout(600)
+
+FEW = "sources: {junk: {max_columns: 2}}\n"
+JUNK = {f"junk{number}": number for number in range(6)}
+TRACK = ("stg_segment__track", "track", "field")
+
+
+def send(settings: Settings, name: str, source: str, **properties: Any) -> None:
+    event = {"type": "track", "messageId": name, "event": "E", "properties": properties}
+    landed.land(
+        settings.landing, "track", landed.line(json.dumps(event), message_id=name, source=source)
+    )
+    load(settings)
+
+
+def properties_of(house: House) -> list[str]:
+    rows = house.rows(
+        "select column_name from (describe segment.track) where column_name like 'properties%'"
+    )
+    return [name for (name,) in rows]
+
+
+@pytest.fixture(scope="module")
+def junk_house(house: House) -> House:
+    """One in which a source used up its columns, and others go on, load by load."""
+    house.settings.columns.write_text(FEW)
+    send(house.settings, "j", "junk", **JUNK)
+    house.dbt("run", "--select", *TRACK)
+    send(house.settings, "w1", "web", honest=1)
+    house.dbt("run", "--select", *TRACK)
+    send(house.settings, "w2", "web", junk4="x", junk5=5)
+    house.dbt("run", "--select", *TRACK)
+    return house
+
+
+def test_an_honest_sources_new_field_has_its_column_with_the_next_load(junk_house: House) -> None:
+    assert properties_of(junk_house) == [
+        *("properties__junk0", "properties__junk1", "properties__honest"),
+        *("properties__junk4", "properties__junk5"),
+    ]
+    assert junk_house.rows(
+        "select properties__honest from segment.track where message_id = 'w1'"
+    ) == [(1,)]
+
+
+def test_what_was_held_back_is_listed_by_source_with_counts(junk_house: House) -> None:
+    rows = junk_house.rows(
+        "select source, path, status, count from segment.field where path like 'properties.junk%' "
+        "and (status <> 'column' or source = 'web') order by all"
+    )
+
+    assert rows == [
+        ("junk", "properties.junk2", "too many columns", 1),
+        ("junk", "properties.junk3", "too many columns", 1),
+        ("junk", "properties.junk4", "too many columns", 1),
+        ("web", "properties.junk4", "column", 1),
+        ("web", "properties.junk5", "column", 1),
+    ]
+
+
+def test_a_table_made_load_by_load_is_the_one_that_is_made_at_once(junk_house: House) -> None:
+    rows = "select * from segment.track order by message_id"
+    by_load = junk_house.rows(rows), properties_of(junk_house)
+    values = "select message_id, properties__junk5 from segment.track order by message_id"
+    assert junk_house.rows(values) == [("j", None), ("w1", None), ("w2", 5)]
+
+    junk_house.dbt("run", "--full-refresh", "--select", *TRACK)
+
+    assert (junk_house.rows(rows), properties_of(junk_house)) == by_load
+
+
+@pytest.fixture
+def placed(made_warehouse: Settings, monkeypatch: pytest.MonkeyPatch) -> Settings:
+    """A warehouse in which junk was placed; building all tables places columns and no more."""
+
+    def place(settings: Settings, **_: object) -> list[object]:
+        with writer_lock(settings), connect(settings) as con:
+            create_column_tables(con)
+            update_placement(con, read_rules(settings.columns))
+        return []
+
+    settings = made_warehouse
+    settings.columns.write_text(FEW)
+    send(settings, "j", "junk", **JUNK)
+    send(settings, "w", "web", honest=1, junk_mail="x")
+    place(settings)
+    monkeypatch.setattr(dropping.run, "run_models", place)
+    return settings
+
+
+def columns(settings: Settings) -> set[str]:
+    return {
+        one.column.removeprefix("track.properties__")
+        for one in listed_fields(settings)
+        if one.column and "properties__" in one.column
+    }
+
+
+def test_the_list_says_of_each_field_which_column_it_has_or_why_none(placed: Settings) -> None:
+    lines = list(lines_of(listed_fields(placed, "track")))
+
+    assert "track  properties.junk1  bigint  junk: 1  track.properties__junk1" in lines
+    assert "track  properties.junk2  bigint  junk: 1  too many columns" in lines
+    assert lines[-2].endswith("4 fields without one, 0 values of fields that are not listed")
+    assert lines[-2].startswith("track of junk: ")
+
+
+def test_dropped_fields_give_their_places_back(placed: Settings) -> None:
+    said = drop(placed, "properties.junk?", "junk").report("dropped")
+
+    assert said == "Columns dropped: 2 of track"
+    assert columns(placed) == {"honest", "junk_mail"}
+    send(placed, "k", "junk", new=1, junk0=1)
+    placed_again = drop(placed, "properties.junk_mail", None)
+    assert placed_again.columns == {"track": {"track.properties__junk_mail"}}
+    assert columns(placed) == {"honest", "new"}
+
+
+def test_what_other_sources_send_keeps_its_column_when_one_sources_are_dropped(
+    placed: Settings,
+) -> None:
+    send(placed, "w2", "web", junk0=7)
+
+    drop(placed, "properties.junk*", "junk")
+
+    assert columns(placed) == {"honest", "junk_mail", "junk0"}
+
+
+def test_dropped_fields_can_be_taken_back(placed: Settings) -> None:
+    drop(placed, "properties.honest", None)
+    assert columns(placed) == {"junk0", "junk1", "junk_mail"}
+
+    assert take_back(placed, "properties.honest", None).report("taken back") == (
+        "Columns taken back: 1 of track"
+    )
+
+    assert columns(placed) == {"junk0", "junk1", "junk_mail", "honest"}
+    with pytest.raises(NothingFitsError, match="was not dropped"):
+        take_back(placed, "properties.honest", None)
+
+
+def test_a_pattern_that_nothing_fits_changes_nothing(placed: Settings) -> None:
+    with pytest.raises(NothingFitsError, match="No field fits"):
+        drop(placed, "properties.nothing", None)
+
+    assert not dropped_file(placed.columns).exists()
+
+
+@pytest.mark.long
+def test_a_warehouse_made_again_has_no_column_that_was_dropped(
+    junk_house: House,
+) -> None:
+    junk_house.run("load")
+
+    said = junk_house.run("columns", "--drop", "properties.junk*", "--source", "junk")
+
+    assert "Columns dropped: 2 of track" in said
+    left = ["properties__honest", "properties__junk4", "properties__junk5"]
+    assert properties_of(junk_house) == left
+    rows = junk_house.rows("select * from segment.track order by message_id")
+    kept = "select payload ->> '$.properties.junk1' from raw.track where message_id = 'j'"
+    assert junk_house.rows(kept) == [("1",)]
+    junk_house.run("rebuild")
+    assert properties_of(junk_house) == left
+    assert junk_house.rows("select * from segment.track order by message_id") == rows
