@@ -16,6 +16,7 @@ from orchestration.settings import Settings
 from orchestration.warehouse.connection import connect
 from orchestration.warehouse.writer_lock import writer_lock
 from tests.support import landed
+from tests.support.receiver.attack import bad_input
 
 pytestmark = pytest.mark.usefixtures("made_warehouse")
 
@@ -85,6 +86,7 @@ def relations(settings: Settings, rules: ColumnRules) -> list[str]:
     return [event for (event,) in rows]
 
 
+@bad_input("B135", "event names without end", "another's new event has its relation")
 def test_a_source_brings_so_many_relations_of_events_and_takes_none_of_anothers(
     settings: Settings,
 ) -> None:

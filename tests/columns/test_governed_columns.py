@@ -16,6 +16,7 @@ from orchestration.warehouse.connection import connect
 from orchestration.warehouse.writer_lock import writer_lock
 from tests.support import landed
 from tests.support.house import House
+from tests.support.receiver.attack import bad_input
 
 pytestmark = pytest.mark.timeout(600)
 
@@ -52,6 +53,7 @@ def junk_house(house: House) -> House:
     return house
 
 
+@bad_input("B134", "junk properties without end", "another's new property has its column")
 def test_an_honest_sources_new_field_has_its_column_with_the_next_load(junk_house: House) -> None:
     assert properties_of(junk_house) == [
         *("properties__junk0", "properties__junk1", "properties__honest"),

@@ -16,7 +16,12 @@ from tests.support.person import WHO, event, found_in, track
 RECORD = "select kind, hash, lines, files from raw.erasure order by all"
 COUNTS = "select call, source, hour, sum(lines) from raw.landed_count group by all order by all"
 LEDGER = "from raw.landed_file order by all"
-FIELDS = "from raw.field order by all"
+FIELDS = """
+    select
+        source, call, event, path, keys, type, sum(count), min(first_seen), max(last_seen),
+        min((first_load_id, first_file, first_line)), max(last_load_id)
+    from raw.field group by all order by all
+"""
 PLACES = "from columns.placement order by all"
 
 

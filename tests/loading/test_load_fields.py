@@ -10,6 +10,7 @@ from orchestration.loading.load import load
 from orchestration.settings import Settings
 from tests.support import landed
 from tests.support.house import House
+from tests.support.receiver.attack import bad_input
 from tests.support.warehouse import reading
 
 pytestmark = pytest.mark.usefixtures("made_warehouse")
@@ -185,6 +186,7 @@ def test_names_of_events_without_end_are_listed_together(
     assert "More than 3 names of events" in caplog.text
 
 
+@bad_input("B130", "fields without end", "200 each, listed up to a number and then counted")
 def test_fields_without_end_are_listed_up_to_a_number_and_the_others_counted(
     settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -204,6 +206,7 @@ def test_fields_without_end_are_listed_up_to_a_number_and_the_others_counted(
     assert beyond == [("web", "track", [], "not listed", 92)]
 
 
+@bad_input("B131", "a source with fields without end", "another's new field is listed")
 @pytest.mark.parametrize("call", ["track", "identify"])
 def test_a_source_without_end_of_fields_takes_no_room_of_anothers(
     settings: Settings, monkeypatch: pytest.MonkeyPatch, call: str
@@ -221,6 +224,7 @@ def test_a_source_without_end_of_fields_takes_no_room_of_anothers(
     assert len(seen(settings, "source = 'junk'")) == 5
 
 
+@bad_input("B132", "a source with event names without end", "another's new event is listed")
 def test_a_source_without_end_of_events_takes_no_name_of_anothers(
     settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -238,6 +242,9 @@ def test_a_source_without_end_of_events_takes_no_name_of_anothers(
     assert rows == [*junk, ("web", "Bought"), ("web", "Junk 7")]
 
 
+@bad_input(
+    "B133", "event names times property names without end", "the fields once, for all these events"
+)
 def test_events_times_properties_without_end_are_listed_together(
     settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
