@@ -258,10 +258,13 @@ class _Rooms:
         seen = dict.fromkeys(part.source for part, _ in observed)
         new = [source for source in seen if source is not None and source not in known]
         free = MAX_SOURCES - len(known - {None})
-        own = {source for source in seen if source in known} | set(new[: max(0, free)])
-        self._rooms = {source: _Room(source, lists_new) for source in own | {None}}
-        asked = [source for source in own if source is not None]
-        con.register("asked", pa.table({"source": pa.array([*asked, None], pa.large_string())}))
+        own = (known & seen.keys()) | set(new[: max(0, free)])
+        self._rooms = {
+            source: _Room(source, lists_new)
+            for source in (source if source in own else None for source in seen)
+        }
+        asked = pa.array(self._rooms, pa.large_string())
+        con.register("asked", pa.table({"source": asked}))
         for source, keys in self._listed("keys", "call = $1", call):
             self._rooms[source].keys.add(tuple(keys))
         if call == "track":
@@ -293,7 +296,9 @@ class _Rooms:
         ).fetchall():
             self._rooms[source].events.add(event)
             self._rooms[source].event_fields += count
-        named = [(self.of(part.source), part.event) for part, _ in observed if part.event]
+        named = [
+            (self.of(part.source), part.event) for part, _ in observed if part.event is not None
+        ]
         left_out = 0
         for room, event in dict(zip(named, named, strict=True)):
             if event not in room.events:
@@ -456,6 +461,31 @@ def add_up_fields(con: duckdb.DuckDBPyConnection) -> None:
     con.execute("delete from raw.field")
     con.execute("insert into raw.field by name from added_up order by all")
     con.execute("drop table added_up")
+
+
+def bound_fields(con: duckdb.DuckDBPyConnection) -> None:
+    """Bound what an earlier version listed without end: events times properties.
+
+    In an open transaction. What is beyond is listed for all events together, as it would be now.
+    """
+    con.execute(
+        """
+        create or replace temp table bounded as
+        select * exclude (place) replace (if(place > $1, null, event) as event) from (
+            select *, if(event is not null, row_number() over (
+                order by
+                    event is null, path <> 'event',
+                    first_load_id, first_file, first_line, event, path, type
+            ), 0) as place
+            from raw.field
+        )
+        """,
+        [MAX_EVENT_FIELDS],
+    )
+    con.execute("delete from raw.field")
+    con.execute("insert into raw.field by name from bounded")
+    con.execute("drop table bounded")
+    add_up_fields(con)
 
 
 ADDITIONS = 1_000

@@ -3,6 +3,7 @@
 import duckdb
 
 from landed.folders import CALLS
+from orchestration.loading.fields import bound_fields
 from orchestration.recovery.nul_rows import replace_nuls
 from orchestration.warehouse.catalog import columns_in
 from orchestration.warehouse.transaction import transaction
@@ -105,7 +106,8 @@ def is_current(con: duckdb.DuckDBPyConnection) -> bool:
 def create_raw_tables(con: duckdb.DuckDBPyConnection) -> None:
     """Create the raw tables that are missing, empty, and columns that came with a later version.
 
-    Rows of versions that let NULs in are put right with it, once: `raw.repair` is the mark.
+    Rows of versions that let NULs in are put right with it, once: `raw.repair` is the mark. So is
+    what they listed of fields without end, as it gets its column `source`.
     """
     known = columns_in(con, "raw")
     statements = []
@@ -123,3 +125,5 @@ def create_raw_tables(con: duckdb.DuckDBPyConnection) -> None:
                 con.execute(statement)
             if known and "repair" not in known:
                 replace_nuls(con)
+            if "source" not in known.get("field", {"source"}):
+                bound_fields(con)

@@ -8,6 +8,9 @@ import pytest
 from orchestration.loading import fields
 from orchestration.loading.load import load
 from orchestration.settings import Settings
+from orchestration.warehouse.connection import connect
+from orchestration.warehouse.raw_tables import create_raw_tables
+from orchestration.warehouse.writer_lock import writer_lock
 from tests.support import landed
 from tests.support.house import House
 from tests.support.receiver.attack import bad_input
@@ -336,3 +339,32 @@ def test_what_is_no_object_has_no_fields(settings: Settings) -> None:
     load(settings)
 
     assert seen(settings) == []
+
+
+def test_what_an_earlier_version_listed_keeps_its_columns_and_is_bounded(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    land(settings, *({"event": f"E{n}", "properties": {"a": n, "b": n}} for n in range(3)))
+    load(settings)
+    monkeypatch.setattr(fields, "MAX_EVENT_FIELDS", 5)
+    with writer_lock(settings), connect(settings) as con:
+        con.execute("alter table raw.field drop column source")
+        create_raw_tables(con)
+    land(settings, {"event": "E0", "properties": {"a": 1}})
+    load(settings)
+
+    with reading(settings) as con:
+        rows = con.execute(
+            "select source, event, path, sum(count) from raw.field group by all order by all"
+        ).fetchall()
+    assert [row for row in rows if row[0] is None] == [
+        (None, "E0", "event", 1),
+        (None, "E0", "properties", 1),
+        (None, "E0", "properties.a", 1),
+        (None, "E1", "event", 1),
+        (None, "E2", "event", 1),
+        (None, None, "properties", 2),
+        (None, None, "properties.a", 2),
+        (None, None, "properties.b", 3),
+    ]
+    assert ("web", "E0", "properties.a", 1) in rows

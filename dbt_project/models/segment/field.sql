@@ -4,11 +4,11 @@ with
 
 fields as (
 
-    {#- a load adds rows, whose counts add up; a path of nothing counts what is not listed -#}
     select
         call,
         source,
         event,
+        {#- a load adds rows, whose counts add up; a path of nothing counts what is not listed #}
         nullif(path, '') as path,
         type,
         min(first_seen) as first_seen,
