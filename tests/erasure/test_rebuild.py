@@ -12,16 +12,11 @@ from receiver.events.check import Limits
 from tests.support import landed
 from tests.support.house import House
 from tests.support.person import WHO, event, found_in, track
+from tests.support.warehouse import FIELDS
 
 RECORD = "select kind, hash, lines, files from raw.erasure order by all"
 COUNTS = "select call, source, hour, sum(lines) from raw.landed_count group by all order by all"
 LEDGER = "from raw.landed_file order by all"
-FIELDS = """
-    select
-        source, call, event, path, keys, type, sum(count), min(first_seen), max(last_seen),
-        min((first_load_id, first_file, first_line)), max(last_load_id)
-    from raw.field group by all order by all
-"""
 PLACES = "from columns.placement order by all"
 
 

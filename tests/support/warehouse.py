@@ -15,6 +15,14 @@ from orchestration.settings import Settings
 from orchestration.warehouse import connection
 from orchestration.warehouse.catalog import DATABASE
 
+FIELDS = """
+    select
+        source, call, event, path, keys, type, sum(count), min(first_seen), max(last_seen),
+        min((first_load_id, first_file, first_line)), max(last_load_id)
+    from raw.field group by all order by all
+"""
+"""What `raw.field` says: its rows add up."""
+
 
 def spare_the_processor() -> None:
     """Leave out what costs tests much and tells them nothing.
