@@ -1,5 +1,6 @@
 """What a load notes of the fields it brings."""
 
+import time
 from pathlib import Path
 from typing import Any
 
@@ -368,3 +369,26 @@ def test_what_an_earlier_version_listed_keeps_its_columns_and_is_bounded(
         (None, None, "properties.b", 3),
     ]
     assert ("web", "E0", "properties.a", 1) in rows
+
+
+@pytest.mark.long
+@pytest.mark.timeout(900)
+def test_after_48_mb_of_names_a_load_of_one_event_takes_what_it_took_before(
+    settings: Settings,
+) -> None:
+    def seconds_of_one() -> float:
+        land(settings, {"event": "Bought", "properties": {"price": 1}})
+        began = time.process_time()
+        load(settings)
+        return time.process_time() - began
+
+    seconds_of_one()
+    before = min(seconds_of_one() for _ in range(5))
+    bag = {f"p{n:04d}": 1 for n in range(4_000)}
+    land(settings, *({"event": f"E{n}", "properties": bag} for n in range(1_000)), source="junk")
+    load(settings)
+
+    assert min(seconds_of_one() for _ in range(5)) <= 1.5 * before
+    with reading(settings) as con:
+        ((count,),) = con.execute("select count(*) from raw.field").fetchall()
+    assert count <= fields.MAX_EVENT_FIELDS + fields.MAX_EVENTS + fields.MAX_FIELDS
