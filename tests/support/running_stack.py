@@ -39,7 +39,7 @@ def _is_run_worker(command: list[str]) -> bool:
 
 VICTIMS: dict[str, Callable[[list[str]], bool]] = {
     "receiver": _module("receiver"),
-    "webserver": _script("dagster-webserver"),
+    "webserver": _module("stack.dagster_ui"),
     "daemon": _script("dagster-daemon"),
     "run worker": _is_run_worker,
     "code server": _is_code_server,
