@@ -3,7 +3,7 @@
 from functools import cached_property
 from ipaddress import ip_address
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BeforeValidator, ByteSize, Field, TypeAdapter
 from pydantic_settings import NoDecode
@@ -65,6 +65,9 @@ Names = Annotated[
 ]
 
 
+Readers = Literal["owner", "group", "everybody"]
+
+
 class Settings(SharedSettings):
     """What the loader, Dagster and dbt read, beside what all parts do."""
 
@@ -73,6 +76,9 @@ class Settings(SharedSettings):
 
     warehouse_data: RootedPath | None = None
     """The folder of the Parquet files; `data/` beside the catalog if not set."""
+
+    warehouse_readers: Annotated[Readers, has_to_be("owner, group or everybody")] = "owner"
+    """Which users of this machine may read the warehouse."""
 
     columns: RootedFile = Path("columns.yml")
     """What you say of columns: types, what to leave out or to hash. The file may be missing."""

@@ -14,6 +14,7 @@ from dagster_webserver.cli import (
 from dagster_webserver.version import __version__
 from starlette.applications import Starlette
 
+from orchestration import modes
 from stack.login import read_login
 from stack.own_names import OwnNamesOnly
 from stack.settings import EVERYWHERE, Settings
@@ -65,6 +66,7 @@ def own_names(settings: Settings) -> set[str]:
 def main() -> None:
     """Serve until told to stop."""
     settings = Settings()
+    modes.begin(settings)
     configure_loggers()
     with DagsterInstance.get() as instance:
         instance.optimize_for_webserver(

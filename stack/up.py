@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from orchestration import modes
 from stack.lock import only_stack
 from stack.output import say
 from stack.preflight import check, check_ports, write_sources_if_missing
@@ -29,6 +30,7 @@ def stack_up(settings: Settings, show: Callable[[str, str], None]) -> Iterator[S
     Raises:
         StackError: The stack cannot start.
     """
+    modes.begin(settings)
     check(settings)
     with only_stack(settings.dagster_home, say) as lock:
         check_ports(settings)

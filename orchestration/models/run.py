@@ -217,6 +217,7 @@ def _command(settings: Settings, arguments: list[str], project: Path) -> dbtRunn
         *("--project-dir", str(project)),
         *("--profiles-dir", str(ROOT)),
         *("--target-path", str(_target(settings))),
+        *("--log-path", str(_own_folder(settings) / "logs")),
     ]
     return dbtRunner().invoke([*arguments, *where])
 

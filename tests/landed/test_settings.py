@@ -38,6 +38,7 @@ SUFFIXES = {
 OTHERS: dict[str, dict[str, Any]] = {
     "landing": FOLDER,
     "sources": PATH | NO_FILE,
+    "warehouse_readers": {"group": "group", "nobody": None},
     "columns": PATH | NO_FILE,
     "dagster_home": FOLDER,
     "warehouse_data": FOLDER,
