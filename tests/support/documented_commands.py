@@ -29,7 +29,7 @@ SHELL = ("sh", "")
 
 _OURS = {"dagster", "dbt", "flask", "make", "python", "seamline", "sqlfluff"}
 _SYSTEMS = {
-    ".", "chmod", "df", "du", "eval", "export", "grep", "head", "jq", "ls", "mv", "printf", "rm",
+    ".", "chgrp", "chmod", "df", "du", "eval", "export", "grep", "head", "jq", "ls", "mv", "printf", "rm",
     "sort", "tail", "tar", "true", "umask",
 }  # fmt: skip
 _BY_PATH = {"duckdb", "pre-commit", "pytest"}

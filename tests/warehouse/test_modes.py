@@ -14,7 +14,7 @@ from orchestration.modes import narrow
 from orchestration.settings import Readers, Settings
 from orchestration.upkeep.archives import pack_loaded_files
 from orchestration.upkeep.keep_small import keep_small
-from tests.support import landed
+from tests.support import forked, landed
 from tests.support.house import House
 
 
@@ -60,7 +60,8 @@ def test_what_a_load_an_erasure_and_upkeep_alone_make_is_its_owners(own_house: H
     assert os.umask(0o022) == 0o022  # of who uses it as a library
 
 
-def test_what_dbt_leaves_that_is_run_by_hand_is_its_owners(built_house: House) -> None:
+def test_what_dbt_leaves_run_by_us_or_by_hand_is_its_owners(built_house: House) -> None:
+    forked.run_models(["daily_activity"], built_house.environment | {"DBT_LOG_LEVEL_FILE": "debug"})
     status, printed = built_house.try_dbt(
         *("run", "--select", "daily_activity"), DBT_LOG_LEVEL_FILE="debug", DBT_WRITE_JSON="true"
     )
@@ -68,6 +69,7 @@ def test_what_dbt_leaves_that_is_run_by_hand_is_its_owners(built_house: House) -
     assert status == 0, printed
     left = [*(built_house.folder / "logs").iterdir(), *(built_house.folder / "target").iterdir()]
     assert {"dbt.log", "manifest.json"} <= {path.name for path in left}
+    assert (built_house.settings.dagster_home / "dbt/logs/dbt.log").stat().st_size
     for folder in ("", "logs", "target"):
         assert open_to_others(built_house.folder / folder).keys() <= {"dbt-output"}  # the test's
 
