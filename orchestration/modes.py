@@ -46,6 +46,7 @@ def narrow(settings: Settings) -> None:
     for folder in (settings.landing, settings.dagster_home):
         if not _is_for_more(folder):
             _set(folder, PRIVATE)
+    narrow_dbts(ROOT / "dbt_project" / "logs", ROOT / "dbt_project")
     for path in (*_calls(settings.landing), *_below(settings.dagster_home)):
         _set(path, PRIVATE)
 

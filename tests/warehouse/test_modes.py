@@ -103,6 +103,19 @@ def test_a_folder_in_which_other_things_lie_stays_as_it_is_but_not_the_files(
     assert set(open_to_others(tmp_path)) == {"shared", "shared/another's"}
 
 
+def test_dbts_own_folders_in_the_project_are_closed_but_not_the_project(
+    own_house: House, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("logs/dbt.log", "logs/dbt.log.1", "target/run/a.sql", "models/a.sql"):
+        (tmp_path / "dbt_project" / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "dbt_project" / name).touch()
+    monkeypatch.setattr("orchestration.modes.ROOT", tmp_path)
+
+    narrow(own_house.settings)
+
+    assert set(open_to_others(tmp_path / "dbt_project")) == {"models", "models/a.sql"}
+
+
 @pytest.mark.parametrize("place", ["home", "sticky", "above the repository"])
 def test_a_place_that_is_not_for_us_alone_is_left_alone(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, place: str
