@@ -9,6 +9,7 @@ from orchestration.settings import Settings
 from receiver.importing.errors import UnreadableError, UselessError
 from receiver.importing.origins import LocalFile
 from tests.support.importing import events, parsed, run_import, write
+from tests.support.receiver.attack import bad_input
 
 
 @pytest.fixture
@@ -26,6 +27,11 @@ def ids(settings: Settings) -> set[str]:
 OWN = {f"own-{n}" for n in range(6)}
 
 
+@bad_input(
+    "B155",
+    "a link in an imported folder to a file or folder outside",
+    "it is named, and the rest is imported",
+)
 @pytest.mark.parametrize(
     ("link", "target"),
     [
@@ -81,6 +87,7 @@ def test_a_link_that_is_named_itself_is_followed(settings: Settings, folder: Pat
     assert ids(settings) == OWN
 
 
+@bad_input("B155", "a file exchanged for a link while an import runs", "nothing of it is imported")
 def test_a_file_that_became_a_link_since_it_was_found_is_not_read(folder: Path) -> None:
     found = LocalFile(folder / "a.json")
     (folder / "a.json").unlink()

@@ -13,6 +13,7 @@ from stack.dagster_ui import application
 from stack.errors import StackError
 from stack.login import Login, read_login
 from stack.settings import EVERYWHERE, Settings
+from tests.support.receiver.attack import bad_input
 from tests.support.receiver.senders import basic
 
 OWN = "http://localhost:3000"
@@ -72,6 +73,11 @@ def test_a_command_line_that_sends_no_origin_is_answered(ui: TestClient) -> None
     assert ui.post("/graphql", json={"query": QUERY}).json()["data"]["version"]
 
 
+@bad_input(
+    "B150",
+    "the Dagster UI, asked by a name that is not its own (DNS rebinding)",
+    "421, and what to set",
+)
 @pytest.mark.parametrize(
     "host",
     [
@@ -100,6 +106,7 @@ def test_a_name_that_is_not_its_own_gets_nothing(ui: TestClient, host: str) -> N
         assert host not in answer.text or not host
 
 
+@bad_input("B151", "the Dagster UI, asked by another page (`Origin`, `Sec-Fetch-Site`)", "403")
 @pytest.mark.parametrize(
     "headers",
     [
@@ -126,6 +133,7 @@ def test_a_page_of_others_neither_asks_nor_orders(ui: TestClient, headers: dict[
         assert "another page" in answer.text
 
 
+@bad_input("B152", "the Dagster UI, a mutation in the address of an image", "405")
 def test_a_query_in_an_address_is_never_run(ui: TestClient) -> None:
     """An image of a browser that sends neither Origin nor Sec-Fetch-Site."""
     assert ui.get("/graphql", params={"query": MUTATION}).status_code == 405
@@ -144,6 +152,11 @@ def test_a_link_from_elsewhere_opens_the_page_but_no_frame_does(ui: TestClient) 
     assert form.status_code == 403
 
 
+@bad_input(
+    "B151",
+    "the Dagster UI's websocket, opened by another page or under another name",
+    "403 or 421, no websocket",
+)
 def test_a_subscription_is_for_its_own_page_as_well(ui: TestClient) -> None:
     own = SUBSCRIPTION | {"Host": "localhost:3000", "Origin": OWN}
     with ui.websocket_connect("/graphql", headers=own) as socket:
@@ -159,6 +172,7 @@ def test_a_subscription_is_for_its_own_page_as_well(ui: TestClient) -> None:
         assert refused.value.status_code in (403, 421)
 
 
+@bad_input("B153", "the Dagster UI with a login, asked without it", "401")
 @pytest.mark.parametrize(
     "sent", [None, "Basic", "Basic %%", "Bearer x", basic(*LOGIN[:1])["Authorization"]]
 )
@@ -225,6 +239,11 @@ def test_a_login_that_protects_nothing_is_refused_in_a_line(
     assert "a password" not in str(refused.value)
 
 
+@bad_input(
+    "B153",
+    "the Dagster UI where other machines reach it, without a login",
+    "no start, and one line that says why",
+)
 @pytest.mark.parametrize("host", [*sorted(EVERYWHERE - {""}), "192.0.2.7"])
 def test_wider_than_loopback_it_needs_a_login(host: str) -> None:
     with pytest.raises(StackError, match="SEAMLINE_DAGSTER_LOGIN"):

@@ -16,6 +16,7 @@ from orchestration.upkeep.archives import pack_loaded_files
 from orchestration.upkeep.keep_small import keep_small
 from tests.support import forked, landed
 from tests.support.house import House
+from tests.support.receiver.attack import bad_input
 
 
 @pytest.fixture(autouse=True)
@@ -46,6 +47,7 @@ def test_what_prepare_makes_is_its_owners(prepared_house: Path) -> None:
     assert open_to_others(prepared_house) == {}
 
 
+@bad_input("B157", "an umask that lets everybody read", "files 0600, folders 0700")
 def test_what_a_load_an_erasure_and_upkeep_alone_make_is_its_owners(own_house: House) -> None:
     for name in "ab":
         own_house.land("track", landed.line({"messageId": name, "type": "track", "userId": name}))
@@ -74,6 +76,7 @@ def test_what_dbt_leaves_run_by_us_or_by_hand_is_its_owners(built_house: House) 
         assert open_to_others(built_house.folder / folder).keys() <= {"dbt-output"}  # the test's
 
 
+@bad_input("B157", "a house that everybody can read", "it is its owner's from the next start on")
 def test_what_an_earlier_version_left_open_is_closed_at_the_next_start(
     own_house: House, prepared_house: Path
 ) -> None:

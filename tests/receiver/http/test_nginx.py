@@ -30,6 +30,7 @@ from landed.settings import ROOT
 from stack.dagster_ui import configuration
 from stack.settings import Settings as StackSettings
 from tests.support.processes import eventually, free_port
+from tests.support.receiver.attack import bad_input
 from tests.support.receiver.senders import SEGMENT_GIVES_UP, WEB, basic, new_id
 from tests.support.receiver.server import RunningReceiver
 
@@ -222,6 +223,9 @@ def test_what_comes_without_tls_is_sent_elsewhere(nginx: Nginx) -> None:
     assert answer.headers["Location"].startswith("https://")
 
 
+@bad_input(
+    "B154", "a pixel through nginx while the receiver is away", "503, and no log quotes its address"
+)
 def test_no_log_quotes_what_stands_in_the_address_of_a_pixel(tmp_path: Path) -> None:
     """Nobody answers behind it: of each other request the error log says so, with its address."""
     nginx = Nginx(tmp_path, free_port())

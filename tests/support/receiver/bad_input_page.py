@@ -6,6 +6,13 @@ from pathlib import Path
 
 PAGE = Path(__file__).parents[3] / "docs" / "bad-inputs.md"
 MODULES = ("signatures", "http", "json", "events", "limits", "loading", "scopes")
+BESIDE_THE_RECEIVER = (
+    "stack.test_dagster_ui",
+    "importing.test_links",
+    "warehouse.test_modes",
+    "erasure.test_remaining_ids",
+    "receiver.http.test_nginx",
+)
 REAL_SENDERS = ("bodies", "requests", "events_without_an_id")
 
 TABLE = "| | input | answer |\n|---|---|---|\n"
@@ -13,9 +20,10 @@ TABLE = "| | input | answer |\n|---|---|---|\n"
 
 def rows() -> list[tuple[str, str, str]]:
     """Return number, input and answer of every test, in the order of the numbers."""
-    places = [f"bad_inputs.test_{name}" for name in MODULES]
-    places += [f"real_senders.test_{name}" for name in REAL_SENDERS]
-    found = [row for place in places for row in _rows_of(f"tests.receiver.{place}")]
+    places = [f"receiver.bad_inputs.test_{name}" for name in MODULES]
+    places += [f"receiver.real_senders.test_{name}" for name in REAL_SENDERS]
+    places += BESIDE_THE_RECEIVER
+    found = [row for place in places for row in _rows_of(f"tests.{place}")]
     return sorted(dict.fromkeys(found), key=lambda row: int(row[0][1:]))
 
 
