@@ -59,6 +59,11 @@ class RunningHouse(House):
         self.process: subprocess.Popen[bytes] | None = None
         self.acknowledged: list[str] = []
 
+    @property
+    def dagster_url(self) -> str:
+        """Where its Dagster UI is."""
+        return f"http://127.0.0.1:{self.settings.dagster_port}"
+
     def module(self, name: str, *arguments: str) -> subprocess.Popen[bytes]:
         """Start `python -m stack` or `demo` with some arguments; its output goes to the log."""
         with self.log.open("ab") as log:
