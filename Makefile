@@ -16,7 +16,7 @@ check: export DAGSTER_HOME := $(CHECK)/dagster
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help demo run receiver load verify rebuild replay rename sql test test-integration test-long chaos fuzz check bench-receiver bench-tables lock install install-dev clean upkeep bench-upkeep import bench-import forget unsuppress
+.PHONY: help demo run receiver load verify rebuild replay rename sql test test-integration test-long chaos fuzz check bench-receiver bench-tables lock install install-dev clean upkeep bench-upkeep import bench-import forget unsuppress sbom
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -107,6 +107,11 @@ lock: install-dev ## write the lock files from pyproject.toml
 	$(BIN)/$(LOCK) pyproject.toml --group build -o requirements.lock
 	$(BIN)/$(LOCK) pyproject.toml --group build --group dev -c requirements.lock -o requirements-dev.lock
 	$(BIN)/$(LOCK) --group fuzz -o requirements-fuzz.lock
+	$(BIN)/$(LOCK) --group sbom -c requirements-dev.lock -o requirements-sbom.lock
+
+SBOM := sbom.json
+sbom: $(VENV)/.installed-sbom ## list every pinned package with its hashes, as CycloneDX, in SBOM=sbom.json
+	@PYTHONWARNINGS=ignore::UserWarning $(BIN)/cyclonedx-py requirements --pyproject pyproject.toml --output-reproducible -o $(SBOM) requirements.lock
 
 install: $(VENV)/.installed
 install-dev: $(VENV)/.installed-dev
@@ -124,6 +129,10 @@ $(VENV)/.installed: $(VENV)/.python requirements.lock pyproject.toml
 
 $(VENV)/.installed-dev: $(VENV)/.installed requirements-dev.lock
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.lock
+	@touch $@
+
+$(VENV)/.installed-sbom: $(VENV)/.installed requirements-sbom.lock
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-sbom.lock
 	@touch $@
 
 # Segment's SDKs for JavaScript; pytest says so when its tests are left out for want of them.

@@ -18,6 +18,7 @@ from rich.progress import Task
 
 from landed.errors import ReportedError
 from landed.progress import Bars
+from orchestration import modes
 from orchestration.loading import suppressed
 from orchestration.loading.load import Progress
 from orchestration.loading.people import ANONYMOUS, USER, Id
@@ -34,8 +35,10 @@ def _with_settings(command: Callable[Concatenate[Settings, P], None]) -> Callabl
 
     @wraps(command)
     def wrapped(*args: P.args, **kwargs: P.kwargs) -> None:
+        settings = Settings()
+        modes.begin(settings)
         try:
-            command(Settings(), *args, **kwargs)
+            command(settings, *args, **kwargs)
         except OSError as error:
             raise ReportedError(
                 f"{error.filename} cannot be used: {error.strerror}. Other folders are set by "

@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 
 from landed.settings import ROOT
+from orchestration import modes
 from orchestration.errors import DbtFailedError
 from orchestration.loading.load import Progress, WarehouseBehindError, is_behind, load
 from orchestration.models import command, run
@@ -32,6 +33,7 @@ def prepare(settings: Settings) -> None:
     The first time, and after an update that brings models, this builds the final tables too, so
     that whoever connects before the first event finds them.
     """
+    modes.narrow(settings)
     prepare_dagster_home(settings)
     create_warehouse(settings)
     with connect(settings, read_only=True) as con:
@@ -86,6 +88,7 @@ def load_once(settings: Settings, progress: Progress | None = None) -> str:
     Returns:
         What happened, in a line.
     """
+    modes.narrow(settings)
     try:
         loaded = load(settings, progress=progress)
     except WarehouseBehindError:

@@ -1,10 +1,12 @@
 """The settings of the loader, Dagster and dbt, read once."""
 
 from functools import cached_property
+from ipaddress import ip_address
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
-from pydantic import AfterValidator, ByteSize, Field, TypeAdapter
+from pydantic import AfterValidator, BeforeValidator, ByteSize, Field, TypeAdapter
+from pydantic_settings import NoDecode
 
 from landed.settings import (
     MB,
@@ -43,6 +45,29 @@ Catalog = Annotated[
 ]
 
 
+def _small_names(value: object) -> object:
+    return [part.strip().lower() for part in value.split(",")] if isinstance(value, str) else value
+
+
+Address = Annotated[
+    str,
+    AfterValidator(lambda value: str(ip_address(value))),
+    has_to_be("an IP address of this machine, such as 127.0.0.1, or 0.0.0.0 for all of them"),
+]
+_Name = Annotated[
+    str, Field(pattern=r"^[a-z0-9]([a-z0-9._-]{0,251}[a-z0-9])?$|^[0-9a-f]*(:[0-9a-f]*){2,7}$")
+]
+Names = Annotated[
+    tuple[_Name, ...] | None,
+    NoDecode,
+    BeforeValidator(_small_names),
+    has_to_be("names without a port and with commas between, such as dagster.example.com"),
+]
+
+
+Readers = Literal["owner", "group", "everybody"]
+
+
 class Settings(SharedSettings):
     """What the loader, Dagster and dbt read, beside what all parts do."""
 
@@ -52,11 +77,23 @@ class Settings(SharedSettings):
     warehouse_data: RootedPath | None = None
     """The folder of the Parquet files; `data/` beside the catalog if not set."""
 
+    warehouse_readers: Annotated[Readers, has_to_be("owner, group or everybody")] = "owner"
+    """Which users of this machine may read the warehouse."""
+
     columns: RootedFile = Path("columns.yml")
     """What you say of columns: types, what to leave out or to hash. The file may be missing."""
 
     dagster_port: Port = 3000
     """The port of Dagster's webserver."""
+
+    dagster_host: Address = "127.0.0.1"
+    """The address it listens on; other than loopback's it needs a login."""
+
+    dagster_names: Names = None
+    """Names that Dagster's UI answers to, besides those of loopback and the address above."""
+
+    dagster_login: RootedFile | None = None
+    """A private file with a line `name:password`, which the UI then asks for."""
 
     dagster_home: RootedPath = Field(default=Path(".dagster"), validation_alias="DAGSTER_HOME")
     """Dagster's own folder: its runs, events and sensor ticks."""

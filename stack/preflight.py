@@ -8,7 +8,8 @@ from pathlib import Path
 
 from receiver.senders.sources import Source, write_sources
 from stack.errors import StackError
-from stack.settings import LOOPBACK, Settings
+from stack.login import read_login
+from stack.settings import Settings
 
 _FIRST_LINE = "# docs/senders.md has what each of these keys may do, and where.\n"
 
@@ -23,6 +24,7 @@ def check(settings: Settings) -> None:
     check_folder(settings.catalog.parent, "SEAMLINE_WAREHOUSE")
     check_folder(settings.data, "SEAMLINE_WAREHOUSE_DATA")
     check_folder(settings.dagster_home, "DAGSTER_HOME")
+    read_login(settings)
     if settings.port == settings.dagster_port:
         raise StackError(
             f"Port {settings.port} is set for both the receiver and the Dagster UI: change "
@@ -37,7 +39,9 @@ def check_ports(settings: Settings) -> None:
         StackError: One of them is not.
     """
     check_port(settings.host, settings.port, "SEAMLINE_PORT", "the receiver")
-    check_port(LOOPBACK, settings.dagster_port, "SEAMLINE_DAGSTER_PORT", "the Dagster UI")
+    check_port(
+        settings.dagster_host, settings.dagster_port, "SEAMLINE_DAGSTER_PORT", "the Dagster UI"
+    )
 
 
 def check_port(host: str, port: int, setting: str, purpose: str) -> None:

@@ -4,12 +4,16 @@ import http.client
 import json
 import time
 import urllib.request
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
 from typing import Any
 
 from stack.errors import StackError
+from stack.login import read_login
 from stack.output import say
 from stack.settings import Settings
+
+_NONE: Mapping[str, str] = MappingProxyType({})
 
 TIMEOUT = 5
 REMIND = 30.0
@@ -107,7 +111,12 @@ def ask_dagster(settings: Settings, query: str) -> dict[str, Any] | None:
     Returns:
         The answer's `data`, or None where there is no answer (yet).
     """
-    answer = _ask(f"{settings.dagster_url}/graphql", json.dumps({"query": query}).encode())
+    login = read_login(settings)
+    headers = {"Content-Type": "application/json"}
+    if login:
+        headers["Authorization"] = login.header()
+    body = json.dumps({"query": query}).encode()
+    answer = _ask(f"{settings.dagster_url}/graphql", body, headers)
     try:
         data = json.loads(answer or b"{}").get("data")
     except json.JSONDecodeError:
@@ -115,9 +124,11 @@ def ask_dagster(settings: Settings, query: str) -> dict[str, Any] | None:
     return data if isinstance(data, dict) else None
 
 
-def _ask(address: str, body: bytes | None = None) -> bytes | None:
+def _ask(
+    address: str, body: bytes | None = None, headers: Mapping[str, str] = _NONE
+) -> bytes | None:
     """What a server answers, if it does and nothing is wrong."""
-    request = urllib.request.Request(address, body, {"Content-Type": "application/json"})  # noqa: S310 - ours
+    request = urllib.request.Request(address, body, dict(headers))  # noqa: S310 - ours
     try:
         with _open(request, timeout=TIMEOUT) as answer:
             return bytes(answer.read())

@@ -20,10 +20,14 @@ class Settings(ReceiverSettings, OrchestrationSettings):
     @cached_property
     def receiver_url(self) -> str:
         """The receiver, for Segment's SDKs."""
-        host = self.receiver_host
-        return f"http://{f'[{host}]' if ':' in host else host}:{self.port}"
+        return _url(self.receiver_host, self.port)
 
     @cached_property
     def dagster_url(self) -> str:
-        """The Dagster UI."""
-        return f"http://{LOOPBACK}:{self.dagster_port}"
+        """The Dagster UI, as this machine reaches it."""
+        host = LOOPBACK if self.dagster_host in EVERYWHERE else self.dagster_host
+        return _url(host, self.dagster_port)
+
+
+def _url(host: str, port: int) -> str:
+    return f"http://{f'[{host}]' if ':' in host else host}:{port}"

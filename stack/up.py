@@ -6,10 +6,11 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from orchestration import modes
 from stack.lock import only_stack
 from stack.output import say
 from stack.preflight import check, check_ports, write_sources_if_missing
-from stack.settings import LOOPBACK, Settings
+from stack.settings import Settings
 from stack.supervisor import Supervisor
 
 SCRIPTS = Path(sys.executable).parent
@@ -29,6 +30,7 @@ def stack_up(settings: Settings, show: Callable[[str, str], None]) -> Iterator[S
     Raises:
         StackError: The stack cannot start.
     """
+    modes.begin(settings)
     check(settings)
     with only_stack(settings.dagster_home, say) as lock:
         check_ports(settings)
@@ -37,7 +39,7 @@ def stack_up(settings: Settings, show: Callable[[str, str], None]) -> Iterator[S
         with Supervisor(show, environment=_environment(settings), keep_open=(lock,)) as supervisor:
             say("Preparing the warehouse …")
             supervisor.run("prepare", sys.executable, "-m", "orchestration", "prepare")
-            for name, command in _services(settings).items():
+            for name, command in _services().items():
                 supervisor.start(name, *command)
             yield supervisor
 
@@ -51,15 +53,12 @@ def stoppable() -> Iterator[None]:
         say("Stopped.")
 
 
-def _services(settings: Settings) -> dict[str, tuple[str, ...]]:
+def _services() -> dict[str, tuple[str, ...]]:
     """What runs for as long as the stack is up."""
-    workspace = ("-w", "workspace.yaml")
-    port = str(settings.dagster_port)
-    webserver = (str(SCRIPTS / "dagster-webserver"), *workspace, "-h", LOOPBACK, "-p", port)
     return {
         "receiver": (sys.executable, "-m", "receiver"),
-        "dagster-webserver": webserver,
-        "dagster-daemon": (str(SCRIPTS / "dagster-daemon"), "run", *workspace),
+        "dagster-webserver": (sys.executable, "-m", "stack.dagster_ui"),
+        "dagster-daemon": (str(SCRIPTS / "dagster-daemon"), "run", "-w", "workspace.yaml"),
     }
 
 

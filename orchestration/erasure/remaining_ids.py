@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from orchestration.loading.people import People
+from orchestration.models import run
 from orchestration.settings import Settings
 
 _PIECE = 1 << 22
@@ -12,12 +13,12 @@ _OVERLAP = 1 << 12
 
 
 def search(settings: Settings, people: People) -> list[str]:
-    """The files of the catalog and of Dagster that hold an id of these people, as bytes."""
-    folders = [settings.catalog.parent, settings.dagster_home]
+    """The files of the catalog, of Dagster and of dbt that hold an id of these people, as bytes."""
+    folders = [settings.catalog.parent, settings.dagster_home, *run.folders_by_hand()]
+    files = {path.resolve() for folder in folders for path in _files(folder)}
     return sorted(
         str(path)
-        for folder in folders
-        for path in _files(folder)
+        for path in files
         if path.is_file() and path.suffix != ".parquet" and _holds(path, people)
     )
 

@@ -6,6 +6,7 @@ dbt calls this at the start of each command, whatever the profile says (dbt_seam
 import logging
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
 from typing import Any
 
 import click
@@ -16,6 +17,7 @@ from dbt_common.exceptions import DbtRuntimeError
 
 from landed.errors import ReportedError
 from landed.settings import WrongSettingsError
+from orchestration import modes
 from orchestration.columns.rules import put_in_force, read_rules, rules_in_force
 from orchestration.columns.update import (
     create_column_tables,
@@ -106,9 +108,11 @@ def begin(project: str) -> None:
     profile: Profile = context.obj["profile"]
     if project != PROJECT and not uses_warehouse(profile.credentials, settings):
         return
+    flags = context.obj["flags"]
+    modes.begin(settings)
+    modes.narrow_dbts(Path(flags.LOG_PATH), Path(flags.PROJECT_DIR))
     _disconnect()  # what an earlier command of this process left open may be attached otherwise
     context.call_on_close(_disconnect)
-    flags = context.obj["flags"]
     if writes(flags):
         refuse_more_threads(profile.threads)
         context.with_resource(_writer(settings, flags, prepares_columns=project == PROJECT))

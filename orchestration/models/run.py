@@ -23,7 +23,7 @@ from dbt.exceptions import ParsingError
 from dbt_common.exceptions import CompilationError, DbtConfigError, DbtValidationError
 from filelock import FileLock
 
-from landed.settings import ROOT
+from landed.settings import MB, ROOT
 from orchestration.audit import completeness
 from orchestration.errors import DbtFailedError
 from orchestration.models import back_off, command
@@ -35,6 +35,9 @@ from orchestration.warehouse.writer_lock import marts_lock, writer_lock
 log = logging.getLogger(__name__)
 
 PROJECT_DIR = ROOT / "dbt_project"
+
+LOG_BYTES = 10 * MB
+"""The size at which dbt begins another log; it keeps five more."""
 
 
 def export_settings(settings: Settings) -> None:
@@ -169,9 +172,20 @@ def run_tests(settings: Settings, tests: Iterable[Sequence[str]]) -> list[RunRes
 
 
 def forget_statements(settings: Settings) -> None:
-    """Remove the SQL of past runs, in which names of columns and events stand."""
+    """Remove the SQL of past runs, in which names of columns and events stand, from logs too."""
     for kind in ("compiled", "run"):
         shutil.rmtree(_target(settings) / kind, ignore_errors=True)
+    for log_file in _logs(settings).glob("dbt.log*"):
+        if log_file.name == "dbt.log":
+            os.truncate(log_file, 0)  # it may be open, and is written at its end
+        else:
+            log_file.unlink(missing_ok=True)
+
+
+def folders_by_hand() -> list[Path]:
+    """Where dbt writes that somebody runs by hand, as far as the project and we are told."""
+    told = [os.environ.get(name) for name in ("DBT_LOG_PATH", "DBT_TARGET_PATH")]
+    return [PROJECT_DIR / "logs", PROJECT_DIR / "target", *(Path(path) for path in told if path)]
 
 
 def failures(results: Iterable[RunResult]) -> list[str]:
@@ -217,6 +231,8 @@ def _command(settings: Settings, arguments: list[str], project: Path) -> dbtRunn
         *("--project-dir", str(project)),
         *("--profiles-dir", str(ROOT)),
         *("--target-path", str(_target(settings))),
+        *("--log-path", str(_logs(settings))),
+        *("--log-file-max-bytes", str(LOG_BYTES)),
     ]
     return dbtRunner().invoke([*arguments, *where])
 
@@ -276,6 +292,10 @@ def _results(outcome: dbtRunnerResult) -> Iterable[RunResult]:
 
 def _own_folder(settings: Settings) -> Path:
     return settings.dagster_home / "dbt"
+
+
+def _logs(settings: Settings) -> Path:
+    return _own_folder(settings) / "logs"
 
 
 def _target(settings: Settings) -> Path:

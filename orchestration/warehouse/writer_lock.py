@@ -14,6 +14,7 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from landed.errors import ReportedError
+from orchestration import modes
 from orchestration.durable_files import make_folder
 from orchestration.settings import Settings
 
@@ -33,7 +34,8 @@ class WriterBusyError(ReportedError):
 
 def file_lock(settings: Settings, name: str = WRITER, *, is_singleton: bool = False) -> FileLock:
     """A lock file beside the catalog. The kernel frees it when its holder dies."""
-    make_folder(settings.catalog.parent, mode=0o777)
+    with modes.begun(settings):
+        make_folder(settings.catalog.parent, mode=0o777)
     return FileLock(settings.catalog.parent / name, is_singleton=is_singleton)
 
 
@@ -72,6 +74,12 @@ def writer_lock(settings: Settings) -> Iterator[Writer]:
     Raises:
         WriterBusyError: after `SEAMLINE_LOCK_SECONDS`.
     """
+    with modes.begun(settings), _held(settings) as writer:
+        yield writer
+
+
+@contextmanager
+def _held(settings: Settings) -> Iterator[Writer]:
     lock = file_lock(settings, is_singleton=True)
     is_outermost = not lock.is_locked
     try:

@@ -100,6 +100,9 @@ def _find_all(places: Iterable[str], tally: _Tally) -> Mapping[str, Origin]:
             tally.failed += 1
             click.echo(f"{place} {error}.", err=True)
             continue
+        for link, why in found.links:
+            tally.failed += 1
+            click.echo(f"{link} {why}.", err=True)
         files |= {key_of(origin): origin for origin in found.files}
         if found.others:
             click.echo(f"{place}: {found.others:,} files of other kinds are left out.")

@@ -24,7 +24,7 @@ class LocalFile:
         version: what is different once its contents are: then it is another file.
     """
 
-    __slots__ = ("_path", "address", "size", "version")
+    __slots__ = ("_inode", "_path", "address", "size", "version")
 
     def __init__(self, path: Path) -> None:
         """Look at a file.
@@ -35,7 +35,9 @@ class LocalFile:
         self._path = path.resolve(strict=True)
         # A name may hold bytes that are no text.
         self.address = os.fsencode(self._path).decode(errors="backslashreplace")
-        self.size, self.version = _seen(path.stat())
+        status = self._path.stat()
+        self.size, self.version = _seen(status)
+        self._inode = _inode(status)
 
     def open(self) -> io.BufferedReader:
         """Open it for reading; it can be sought in.
@@ -44,17 +46,18 @@ class LocalFile:
             UnreadableError: it cannot be read.
         """
         try:
-            return io.BufferedReader(_OnDisk(self._path), _LOCAL_BUFFER)
+            return io.BufferedReader(_OnDisk(self._path, opener=_no_link), _LOCAL_BUFFER)
         except OSError as error:
             raise UnreadableError(f"cannot be read: {error.strerror}") from error
 
     def refuse_changed(self, opened: io.BufferedReader) -> None:
-        """Refuse a file that was written to since it was found.
+        """Refuse a file that was written to, or exchanged, since it was found.
 
         Raises:
             UselessError: it was.
         """
-        if _seen(os.fstat(opened.fileno())) != (self.size, self.version):
+        status = os.fstat(opened.fileno())
+        if _seen(status) != (self.size, self.version) or _inode(status) != self._inode:
             raise changed()
 
 
@@ -159,6 +162,14 @@ def in_one_line(error: Exception) -> str:
     if isinstance(error, OSError) and error.strerror:
         return error.strerror
     return str(error).partition("\n")[0].partition(": <")[0].strip().rstrip(":")
+
+
+def _no_link(path: str, flags: int) -> int:
+    return os.open(path, flags | os.O_NOFOLLOW)
+
+
+def _inode(status: os.stat_result) -> tuple[int, int]:
+    return status.st_dev, status.st_ino
 
 
 def _seen(status: os.stat_result) -> tuple[int, str]:

@@ -38,10 +38,22 @@ SUFFIXES = {
 OTHERS: dict[str, dict[str, Any]] = {
     "landing": FOLDER,
     "sources": PATH | NO_FILE,
+    "warehouse_readers": {"group": "group", "nobody": None},
     "columns": PATH | NO_FILE,
     "dagster_home": FOLDER,
     "warehouse_data": FOLDER,
     "host": TEXT,
+    "dagster_host": {"::1": "::1", "192.0.2.1": "192.0.2.1", "localhost": None, "64MiB": None},
+    "dagster_names": {
+        "A.example, b": ("a.example", "b"),
+        "::1": ("::1",),
+        "a:80": None,
+        "http://a": None,
+        "a,,b": None,
+        "*": None,
+        "a/b": None,
+    },
+    "dagster_login": PATH | NO_FILE,
     "integration_name": TEXT
     | dict.fromkeys(["Raw", "x warehouse", "-1", "5", "Seamline", "Memory", "SYSTEM", "temp"]),
     "warehouse": {"ducklake:sqlite:x": "ducklake:sqlite:x", "64MiB": None}

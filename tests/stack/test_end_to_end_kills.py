@@ -3,10 +3,13 @@
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
+import httpx
 import psutil
 import pytest
 
+from tests.support.processes import eventually
 from tests.support.running_stack import VICTIMS, RunningHouse
 
 pytestmark = pytest.mark.timeout(900)
@@ -85,6 +88,25 @@ def test_after_the_kill_of_make_run_itself_nothing_holds_the_ports_and_nothing_i
     _send(house, "after make run")
     _wait_for_rows(house)
     assert house.stop() == 0
+
+
+@pytest.mark.long
+def test_the_dagster_ui_that_was_started_answers_to_its_own_names_alone(
+    house: RunningHouse,
+) -> None:
+    house.keep_running()
+    asked = {"url": f"{house.dagster_url}/graphql", "json": {"query": "{ version }"}}
+    assert eventually(lambda: _status(asked) == 200, seconds=150), house.tail()
+
+    assert _status(asked | {"headers": {"Host": "evil.example"}}) == 421
+    assert _status(asked | {"headers": {"Origin": "http://evil.example"}}) == 403
+
+
+def _status(asked: dict[str, Any]) -> int:
+    try:
+        return httpx.post(**asked, timeout=30).status_code
+    except httpx.TransportError:
+        return 0
 
 
 @pytest.mark.long

@@ -251,6 +251,7 @@ def _run(
     errors: str,
     manifest: Any,
 ) -> None:
+    os.umask(0o022)  # as a shell has it
     os.environ.clear()
     # dbt's static parser has threads, which a fork does not have and would wait for
     os.environ.update({"DBT_LOG_LEVEL_FILE": "none", "DBT_STATIC_PARSER": "false"} | environment)

@@ -50,11 +50,13 @@ def sealed(covered: str) -> bytes:
 
 
 def land(landing: Path, call: str, *lines: bytes, name: str | None = None) -> Path:
-    """A sealed file of such lines."""
+    """A sealed file of such lines, for its owner alone as the receiver leaves it."""
     folder = landing / call
-    folder.mkdir(parents=True, exist_ok=True)
+    for each in (landing, folder):
+        each.mkdir(mode=0o700, parents=True, exist_ok=True)
     # with the process in it: a house that another process has begun may get more
     name = name or f"20261122T052446123456Z-test-1-{os.getpid():08x}-{next(_number):06d}.ndjson"
     path = folder / name
+    path.touch(0o600)
     path.write_bytes(b"".join(lines))
     return path

@@ -39,7 +39,7 @@ def _is_run_worker(command: list[str]) -> bool:
 
 VICTIMS: dict[str, Callable[[list[str]], bool]] = {
     "receiver": _module("receiver"),
-    "webserver": _script("dagster-webserver"),
+    "webserver": _module("stack.dagster_ui"),
     "daemon": _script("dagster-daemon"),
     "run worker": _is_run_worker,
     "code server": _is_code_server,
@@ -58,6 +58,11 @@ class RunningHouse(House):
         self.log = folder / "stack.log"
         self.process: subprocess.Popen[bytes] | None = None
         self.acknowledged: list[str] = []
+
+    @property
+    def dagster_url(self) -> str:
+        """Where its Dagster UI is."""
+        return f"http://127.0.0.1:{self.settings.dagster_port}"
 
     def module(self, name: str, *arguments: str) -> subprocess.Popen[bytes]:
         """Start `python -m stack` or `demo` with some arguments; its output goes to the log."""

@@ -16,14 +16,22 @@ from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
+import dagster as dg
 import httpx
 import psutil
 import pytest
 import trustme
+import uvicorn
+import websockets.sync.client
+from dagster._core.workspace.context import WorkspaceProcessContext
+from dagster._core.workspace.load_target import EmptyWorkspaceTarget
 
 from landed.settings import ROOT
+from stack.dagster_ui import configuration
+from stack.settings import Settings as StackSettings
 from tests.support.processes import eventually, free_port
-from tests.support.receiver.senders import SEGMENT_GIVES_UP, WEB, new_id
+from tests.support.receiver.attack import bad_input
+from tests.support.receiver.senders import SEGMENT_GIVES_UP, WEB, basic, new_id
 from tests.support.receiver.server import RunningReceiver
 
 pytestmark = [
@@ -34,6 +42,9 @@ pytestmark = [
         "(apt-get install nginx-light)",
     ),
 ]
+
+DAGSTER = "dagster.localhost"
+LOGIN = "operator", "a password that is long enough"
 
 AROUND = """
 daemon off; pid {folder}/pid; error_log {folder}/error.log; {user}
@@ -50,17 +61,21 @@ http {{
 class Nginx:
     """A started nginx: the documented configuration with other ports, paths and names."""
 
-    def __init__(self, folder: Path, receiver_port: int) -> None:
+    def __init__(self, folder: Path, receiver_port: int, dagster_port: int = 9) -> None:
         """Start it."""
+        self.folder = folder
+        (folder / "htpasswd").write_text("{}:{{PLAIN}}{}\n".format(*LOGIN))
         self.port, self.plain_port = free_port(), free_port()
         authority = trustme.CA()
-        certificate = authority.issue_cert("localhost")
+        certificate = authority.issue_cert("localhost", DAGSTER)
         certificate.private_key_pem.write_to_path(folder / "key.pem")
         for number, part in enumerate(certificate.cert_chain_pems):
             part.write_to_path(folder / "chain.pem", append=number > 0)
         self.trust = ssl.create_default_context()
         authority.configure_trust(self.trust)
-        (folder / "seamline.conf").write_text(self._configuration(folder, receiver_port))
+        (folder / "seamline.conf").write_text(
+            self._configuration(folder, receiver_port, dagster_port)
+        )
         # Its workers become nobody when root starts it, and could not reach the folder.
         user = f"user {getpass.getuser()};" if os.geteuid() == 0 else ""
         (folder / "nginx.conf").write_text(AROUND.format(folder=folder, user=user))
@@ -74,10 +89,13 @@ class Nginx:
         )
         assert eventually(self._is_up), self._process.communicate(timeout=5)
 
-    def _configuration(self, folder: Path, receiver_port: int) -> str:
+    def _configuration(self, folder: Path, receiver_port: int, dagster_port: int) -> str:
         text = (ROOT / "docs/nginx/seamline.conf").read_text()
         for documented, ours in {
             "server 127.0.0.1:8000;": f"server 127.0.0.1:{receiver_port};",
+            "http://127.0.0.1:3000;": f"http://127.0.0.1:{dagster_port};",
+            "dagster.example.com": DAGSTER,
+            "/etc/nginx/seamline.htpasswd": f"{folder}/htpasswd",
             "listen 80;": f"listen 127.0.0.1:{self.plain_port};",
             "listen 443 ssl": f"listen 127.0.0.1:{self.port} ssl",
             "events.example.com": "localhost",
@@ -203,6 +221,83 @@ def test_what_comes_without_tls_is_sent_elsewhere(nginx: Nginx) -> None:
 
     assert answer.status_code == 308
     assert answer.headers["Location"].startswith("https://")
+
+
+@bad_input(
+    "B154", "a pixel through nginx while the receiver is away", "503, and no log quotes its address"
+)
+def test_no_log_quotes_what_stands_in_the_address_of_a_pixel(tmp_path: Path) -> None:
+    """Nobody answers behind it: of each other request the error log says so, with its address."""
+    nginx = Nginx(tmp_path, free_port())
+    try:
+        for path in ("/v1/pixel/track", "/v1//pixel/./track", "/v1/projects/a-key/settings"):
+            address = f"{path}?writeKey=a-key&data=an-event"
+            answer = nginx.http.get(address, headers={"Referer": "https://shop/of-a-person"})
+            assert answer.status_code == 503
+        httpx.get(f"http://127.0.0.1:{nginx.plain_port}/v1/pixel/track?data=an-event")
+        assert nginx.http.post("/webhooks/signed", content="{}").status_code == 503
+    finally:
+        nginx.stop()
+
+    logs = {path.name: path.read_text() for path in tmp_path.glob("*.log")}
+    assert "/webhooks/signed" in logs["seamline.error.log"]
+    assert logs["seamline.log"].count(" 503 ") == 4
+    for told in ("a-key", "an-event", "of-a-person"):
+        assert [name for name, text in logs.items() if told in text] == [], told
+
+
+@pytest.fixture(scope="module")
+def dagster_port() -> Iterator[int]:
+    """Dagster's web application, served as `make run` serves it, with no code to load."""
+    port = free_port()
+    settings = StackSettings(dagster_port=port, dagster_names=DAGSTER)
+    with (
+        dg.instance_for_test() as instance,
+        WorkspaceProcessContext(instance, EmptyWorkspaceTarget(), version="1") as workspace,
+    ):
+        server = uvicorn.Server(configuration(workspace, settings))
+        serving = threading.Thread(target=server.run, daemon=True)
+        serving.start()
+        assert eventually(lambda: server.started)
+        yield port
+        server.should_exit = True
+        serving.join(timeout=10)
+
+
+def test_the_dagster_ui_is_there_under_its_name_for_who_has_the_login(
+    tmp_path: Path, dagster_port: int
+) -> None:
+    nginx = Nginx(tmp_path, free_port(), dagster_port)
+    own = {"Host": f"{DAGSTER}:{nginx.port}", "Origin": f"https://{DAGSTER}:{nginx.port}"}
+    query = {"json": {"query": "{ version }"}}
+    try:
+        asked = nginx.http.post("/graphql", **query, headers=own, auth=LOGIN)
+        refused = [
+            nginx.http.post("/graphql", **query, headers=own | changed, auth=auth)
+            for changed, auth in (
+                ({}, None),
+                ({}, (LOGIN[0], "another")),
+                ({"Origin": "https://evil.example"}, LOGIN),
+                ({"Host": "evil.example"}, LOGIN),
+            )
+        ]
+        with websockets.sync.client.connect(
+            f"wss://{DAGSTER}:{nginx.port}/graphql",
+            sock=socket.create_connection(("127.0.0.1", nginx.port)),
+            ssl=nginx.trust,
+            origin=own["Origin"],
+            subprotocols=["graphql-ws"],
+            additional_headers=basic(*LOGIN),
+        ) as connection:
+            connection.send('{"type": "connection_init"}')
+            heard = json.loads(connection.recv(timeout=10))
+    finally:
+        nginx.stop()
+
+    assert asked.json() == {"data": {"version": "1"}}
+    # the last is for the receiver, which nginx gives every name that nobody has
+    assert [answer.status_code for answer in refused] == [401, 401, 403, 404]
+    assert heard == {"type": "connection_ack"}
 
 
 class Echo(BaseHTTPRequestHandler):

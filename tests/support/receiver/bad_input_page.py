@@ -6,10 +6,15 @@ from pathlib import Path
 
 PAGE = Path(__file__).parents[3] / "docs" / "bad-inputs.md"
 MODULES = ("signatures", "http", "json", "events", "limits", "loading", "scopes")
-NAMES_WITHOUT_END = (
+BESIDE_THE_RECEIVER = (
     "loading.test_load_fields",
     "columns.test_governed_columns",
     "columns.test_columns_update",
+    "stack.test_dagster_ui",
+    "importing.test_links",
+    "warehouse.test_modes",
+    "erasure.test_remaining_ids",
+    "receiver.http.test_nginx",
 )
 REAL_SENDERS = ("bodies", "requests", "events_without_an_id")
 
@@ -20,7 +25,8 @@ def rows() -> list[tuple[str, str, str]]:
     """Return number, input and answer of every test, in the order of the numbers."""
     places = [f"receiver.bad_inputs.test_{name}" for name in MODULES]
     places += [f"receiver.real_senders.test_{name}" for name in REAL_SENDERS]
-    found = [row for place in (*places, *NAMES_WITHOUT_END) for row in _rows_of(f"tests.{place}")]
+    places += BESIDE_THE_RECEIVER
+    found = [row for place in places for row in _rows_of(f"tests.{place}")]
     return sorted(dict.fromkeys(found), key=lambda row: int(row[0][1:]))
 
 
