@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 PAGE = Path(__file__).parents[3] / "docs" / "bad-inputs.md"
-MODULES = ("signatures", "http", "json", "events", "limits", "loading", "scopes")
+MODULES = ("signatures", "http", "json", "events", "limits", "loading", "scopes", "quotas")
 REAL_SENDERS = ("bodies", "requests", "events_without_an_id")
 
 TABLE = "| | input | answer |\n|---|---|---|\n"
