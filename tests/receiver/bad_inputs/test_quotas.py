@@ -114,8 +114,8 @@ def test_who_sends_damaged_bodies_again_and_again_has_a_tenth_of_the_time_for_th
     assert app.post("/v1/batch", damaged).status_code == 200
 
 
-LIMITED = Source("limited", ("limited-key",), events_per_second=1)
-LIMITED_DAY = Source("daily", ("daily-key",), bytes_per_day=1000)
+LIMITED = Source("limited", write_keys=("limited-key",), events_per_second=1)
+LIMITED_DAY = Source("daily", write_keys=("daily-key",), bytes_per_day=1000)
 OVER, DAILY = basic("limited-key"), basic("daily-key")
 MANY = b'{"batch":[%b]}' % b",".join([b'{"type":"page"}'] * 11)
 
