@@ -24,6 +24,7 @@ _START_SECONDS = 60
 _STOP_SECONDS = 30
 _LOOK_SECONDS = 0.5
 _IDLE = 0.05
+_NO_QUOTA = {"source_events_per_second": 10**9}
 
 Command = Callable[[Path, int], Sequence[str]]
 """Makes the command of a server, from its folder and its port."""
@@ -146,7 +147,9 @@ def running(command: Command, folder: Path, **settings: object) -> Iterator[Runn
     write_sources(folder / "sources.toml", [Source("bench", server_keys=(WRITE_KEY,))])
     port = _free_port()
     places = {"landing": folder / "landing", "sources": folder / "sources.toml"}
-    settings = {"port": port, "workers": WORKERS, "reserve_bytes": 0} | places | settings
+    settings = (
+        {"port": port, "workers": WORKERS, "reserve_bytes": 0} | _NO_QUOTA | places | settings
+    )
     environment = {k: v for k, v in os.environ.items() if not k.startswith("SEAMLINE_")}
     environment |= {f"SEAMLINE_{name.upper()}": str(value) for name, value in settings.items()}
     with (folder / "output").open("wb") as output:

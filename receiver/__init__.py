@@ -4,6 +4,7 @@ A request becomes lines in `landing/`, and is answered once they are on the disk
 """
 
 import atexit
+import os
 import threading
 import time
 from collections.abc import Callable
@@ -14,6 +15,7 @@ import structlog
 from flask import Flask
 
 from receiver.events.suppression import LiveSuppression
+from receiver.files.backlog import free_bytes
 from receiver.files.committer import Commit, Committer
 from receiver.files.disk import prepare_landing
 from receiver.files.open_files import OpenFiles
@@ -23,10 +25,15 @@ from receiver.http.answers import register_error_answers
 from receiver.http.body_memory import limit_bodies
 from receiver.http.cors import open_to_browsers
 from receiver.http.paths import one_slash
+from receiver.http.slow_bodies import SlowBodies
+from receiver.http.strangers import TimeSpent
 from receiver.senders.advice import log_advice
+from receiver.senders.counters import SharedCounters
 from receiver.senders.live_sources import LiveSources
+from receiver.senders.quotas import Allowed, Quotas
 from receiver.senders.sources import Sources, load_sources
 from receiver.server.logs import configure_logs, log_requests
+from receiver.server.metrics_folder import FOLDER_VARIABLE
 from receiver.server.native_threads import run_native
 from receiver.settings import Settings
 from receiver.state import Receiver, attach
@@ -67,7 +74,23 @@ def create_app(settings: Settings | None = None, sources: Sources | None = None)
     live_sources = LiveSources(settings.sources, sources)
     committer = _start_committer(settings, counts.note_commit)
     suppression = LiveSuppression(settings.landing)
-    attach(app, Receiver(settings, live_sources, committer, counts, suppression))
+    quotas = _quotas(settings, counts.note_throttled)
+    for name in sources.names():
+        counts.note_source(name)
+    attach(
+        app,
+        Receiver(
+            settings,
+            live_sources,
+            committer,
+            counts,
+            suppression,
+            quotas,
+            TimeSpent(is_shared=True),
+            TimeSpent(),
+            SlowBodies(),
+        ),
+    )
     limit_bodies(app, settings.bodies_bytes)
     log_requests(app, counts.note_request)
     open_to_browsers(app)
@@ -75,6 +98,21 @@ def create_app(settings: Settings | None = None, sources: Sources | None = None)
     for module in (tracking, pixel, projects, webhooks, health, description, metrics):
         app.register_blueprint(module.bp)
     return app
+
+
+def _quotas(settings: Settings, note: Callable[[str, str, int], None]) -> Quotas:
+    folder = os.environ.get(FOLDER_VARIABLE)
+    return Quotas(
+        Allowed(
+            settings.source_events_per_second,
+            settings.source_day_bytes,
+            settings.source_disk_share,
+            settings.reserve_bytes,
+        ),
+        SharedCounters(Path(folder) / "quotas" if folder else None),
+        lambda: run_native(partial(free_bytes, settings.landing)),
+        note,
+    )
 
 
 def _start_committer(settings: Settings, on_commit: Callable[[Commit], None]) -> Committer:

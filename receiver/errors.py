@@ -42,6 +42,26 @@ class NotLandedError(RequestRefusedError):
         super().__init__(503, code, message)
 
 
+class ThrottledError(RequestRefusedError):
+    """Somebody has sent more than is theirs: it has to come again later, and then may."""
+
+    def __init__(
+        self,
+        retry_after: int,
+        code: str = "over_quota",
+        message: str = "This source has used up its quota; send again later.",
+    ) -> None:
+        """Answer 429, which Segment and its SDKs take as *later*.
+
+        Args:
+            retry_after: how many seconds later.
+            code: one word for machines.
+            message: one sentence for people.
+        """
+        super().__init__(429, code, message)
+        self.retry_after = retry_after
+
+
 def unauthorized() -> RequestRefusedError:
     """Return the one answer for every wrong credential, so that it tells nothing."""
     return RequestRefusedError(401, "unauthorized", "The credentials are missing or wrong.")

@@ -62,6 +62,12 @@ class Settings(SharedSettings):
     port: Port = 8000
     """Port to listen on."""
 
+    metrics_host: str = "127.0.0.1"
+    """Address that `/metrics` is on, where it has a port of its own."""
+
+    metrics_port: Port | None = None
+    """Port of its own for `/metrics`; without one only this machine is shown it."""
+
     public_url: PublicUrl = None
     """Address browsers and devices reach the receiver by, `https://events.example.com`.
 
@@ -93,6 +99,31 @@ class Settings(SharedSettings):
     keyless_bytes: Size = ByteSize(MB)
     """Largest request whose write key stands in its body, unpacked: it is read before it is known
     who sends it. Segment's own limit is 500 kB."""
+
+    keyless_seconds: Seconds = 20
+    """Longest time the body of such a request may take to arrive; some are given half of it."""
+
+    body_rate_bytes: SizeOrNothing = ByteSize(1000)
+    """Bytes a second that a body has to bring, on average and after the first ten seconds."""
+
+    expansion_ratio: Count = 200
+    """How many times its size a request may grow, by being unpacked and by its batch's shared
+    fields: Segment's batches of the most alike events are packed to a hundredth."""
+
+    source_events_per_second: Count = 5000
+    """Events a second that one source may send, on the average of ten; `sources.toml` says
+    otherwise of one."""
+
+    source_day_bytes: Size | None = None
+    """Landed bytes that one source may fill in a day; likewise."""
+
+    source_disk_share: Annotated[
+        float,
+        IS_NUMBER,
+        Field(gt=0, le=1, allow_inf_nan=False),
+        has_to_be("a number above 0 and up to 1, such as 0.5"),
+    ] = 0.5
+    """Of the free space above the reserve, what one of several sources may fill in a day."""
 
     event_bytes: Size = ByteSize(MB)
     """Largest event; Segment's own limit is 32 kB. A larger one goes to `rejected/`."""

@@ -2,12 +2,15 @@
 
 from typing import TYPE_CHECKING, NamedTuple, cast
 
-from flask import Flask, current_app
+from flask import Flask, current_app, g, has_request_context
 
 from receiver.events.check import Limits
 from receiver.events.suppression import LiveSuppression
 from receiver.files.committer import Committer
+from receiver.http.slow_bodies import SlowBodies
+from receiver.http.strangers import TimeSpent
 from receiver.senders.live_sources import LiveSources
+from receiver.senders.quotas import Quotas
 from receiver.senders.sources import Credential, Sources
 from receiver.settings import Settings
 
@@ -25,6 +28,10 @@ class Receiver(NamedTuple):
     committer: Committer
     metrics: "Metrics"
     suppression: LiveSuppression
+    quotas: Quotas
+    strangers: TimeSpent
+    damage: TimeSpent
+    slow_bodies: SlowBodies
 
     @property
     def sources(self) -> Sources:
@@ -49,6 +56,12 @@ def attach(app: Flask, receiver: Receiver) -> None:
 def receiver_of(app: Flask) -> Receiver:
     """Return an application's receiver."""
     return cast("Receiver", app.extensions[_KEY])
+
+
+def note_damage(seconds: float) -> None:
+    """Count the time that a damaged body took, if a request brought it and its source is known."""
+    if has_request_context() and (source := g.get("source")):
+        current_receiver().damage.spend(source, seconds)
 
 
 def current_receiver() -> Receiver:

@@ -4,9 +4,10 @@ A body that is valid is cut by msgspec, in about a microsecond per event. One th
 is cut by its brackets, so that one broken event does not cost its neighbours.
 """
 
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 import msgspec
 from msgspec import Raw
@@ -23,12 +24,14 @@ from receiver.events.json_text import (
 )
 from receiver.events.shared_fields import NAMES, NOTHING_SHARED, SharedFields
 from receiver.server.native_threads import run_native
+from receiver.state import note_damage
 
 _decode_elements = msgspec.json.Decoder(list[Raw]).decode
 
 # msgspec makes an object of every value it cuts out, and a body may hold tens of millions:
 # gigabytes. Up to this many commas it is 100 MB; with more, the values are counted first.
 _MANY_COMMAS = 1_000_000
+_Cut = TypeVar("_Cut")
 _MOST_FIELDS = 1000  # a batch has about six
 _Known = msgspec.defstruct("_Known", [(name, Raw, Raw()) for name in ("writeKey", "batch", *NAMES)])
 _decode_known = msgspec.json.Decoder(_Known).decode  # skips whatever has another name
@@ -58,7 +61,7 @@ def read_fields(body: bytes) -> Fields:
     try:
         found = JsonObject(text)
     except NOT_DECODABLE:
-        return run_native(partial(_cut_fields, text))
+        return _counted(partial(_cut_fields, text))
     return Fields(found.values, "duplicate_key" if found.repeats_a_key else None)
 
 
@@ -80,7 +83,7 @@ def read_array(text: bytes | Raw, most: int) -> Sequence[bytes | Raw] | None:
             _refuse_more_objects(text, most)
         return _decode_elements(text)
     except NOT_DECODABLE:
-        return run_native(partial(elements, bytes(text), most + 1))
+        return _counted(partial(elements, bytes(text), most + 1))
 
 
 def _refuse_more_objects(text: bytes | Raw, most: int) -> None:
@@ -171,6 +174,27 @@ def refuse_oversized(batch: Batch, batch_events: int, body_bytes: int) -> None:
         raise _too_many(batch_events)
     if len(batch.items) * batch.shared.size > body_bytes:
         raise RequestRefusedError(413, "too_large", "The batch's shared fields are too large.")
+
+
+def most_bytes(size: int, limit: int, ratio: int, unmeasured: int) -> int:
+    """Return how many bytes may become of a request.
+
+    Args:
+        size: how many it has.
+        limit: the most, whatever its size.
+        ratio: how many times its size it may be.
+        unmeasured: how many it may be whatever its size.
+    """
+    return min(limit, max(unmeasured, ratio * size))
+
+
+def _counted(cut: Callable[[], _Cut]) -> _Cut:
+    """Cut a damaged body, on the account of whoever sent it."""
+    started = time.perf_counter()
+    try:
+        return run_native(cut)
+    finally:
+        note_damage(time.perf_counter() - started)
 
 
 def _too_many(most: int) -> RequestRefusedError:

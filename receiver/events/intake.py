@@ -8,20 +8,39 @@ from flask import g
 from msgspec import Raw
 
 from landed.folders import CALLS, REJECTED
-from receiver.events.batches import Batch, refuse_oversized
+from receiver.errors import NotLandedError
+from receiver.events.batches import Batch, most_bytes, refuse_oversized
 from receiver.events.check import Event, NotStored, Record, Rejected, check_event
 from receiver.events.direct import DirectSender
 from receiver.events.kept import without_keys
 from receiver.events.made_up_ids import OfRequest, OfView
 from receiver.files.envelope import good_line, received_stamps, rejected_line
 from receiver.files.lines import Lines
-from receiver.senders.sources import Credential
+from receiver.senders.sources import Credential, Source
 from receiver.server.native_threads import let_others_run
 from receiver.state import current_receiver
 
-_TURN_BYTES = 2 << 20  # about 10 ms of work
+UNMEASURED_BYTES = 1 << 20
+"""To so many bytes a batch may grow with its shared fields, however small its body."""
+_TURN_BYTES = 256 << 10  # about a millisecond of work
 _GROWTH = 8  # times a request's limit: what a batch says of all its events lands with each of them
 _ENVELOPE_BYTES = 220  # so that empty events count as well
+
+
+def let_in(source: Source) -> None:
+    """Return if a source may send now.
+
+    Raises:
+        ThrottledError: it has used up a quota.
+    """
+    current_receiver().damage.must_have_left(source.name)
+    g.source = source.name
+    _must_have_left(source)
+
+
+def _must_have_left(source: Source) -> None:
+    receiver = current_receiver()
+    receiver.quotas.must_have_left(source, is_alone=len(receiver.sources.names()) == 1)
 
 
 def land(
@@ -44,19 +63,25 @@ def land(
         is_view: whether the request shows an image, and so is never sent again.
 
     Raises:
-        NotLandedError: it has to be sent again.
+        NotLandedError, ThrottledError: it has to be sent again.
         RequestRefusedError: it is too large for one request.
     """
     receiver = current_receiver()
+    source = credential.source
     limits, suppressed = receiver.limits(credential), receiver.suppression.current()
+    _must_have_left(source)  # once more: others of its requests may have come first
     if isinstance(events, str):
+        receiver.quotas.take_events(source, 1)
         is_theirs = suppressed and suppressed.is_in(body)
         one = NotStored.SUPPRESSED if is_theirs else Rejected(events, body, path_call)
         _land(credential, [one], is_alone=True)
         return
-    most_bytes = min(receiver.settings.body_bytes, _GROWTH * receiver.body_limit(credential))
-    refuse_oversized(events, receiver.settings.batch_events, most_bytes)
-    source, shared = credential.source, events.shared
+    settings = receiver.settings
+    limit = min(settings.body_bytes, _GROWTH * receiver.body_limit(credential))
+    growth = most_bytes(len(body), limit, settings.expansion_ratio, UNMEASURED_BYTES)
+    refuse_oversized(events, settings.batch_events, growth)
+    receiver.quotas.take_events(source, len(events.items))
+    shared = events.shared
     address = direct.address if direct else None
     ids = OfView() if is_view else OfRequest(source.name, address, time.time(), shared.sent_at)
     _land(
@@ -109,7 +134,12 @@ def _land(
     g.source, g.events, g.rejected = source.name, lines.events, sum(reasons.values())
     g.shut_out, g.suppressed = others[NotStored.SHUT_OUT], others[NotStored.SUPPRESSED]
     receiver = current_receiver()
-    receiver.committer.land(lines)
+    receiver.quotas.take_bytes(source, lines.size)
+    try:
+        receiver.committer.land(lines)
+    except NotLandedError:
+        receiver.quotas.take_bytes(source, -lines.size)
+        raise
     by_call = {call: len(of_call) for call, of_call in lines.by_folder.items() if call in CALLS}
     others["made_up_ids"] = ids.made if ids else 0
     receiver.metrics.note_landed(source.name, by_call, reasons, others)

@@ -33,10 +33,13 @@ class Standing(NamedTuple):
 
 def standing_of(landing: Path) -> Standing:
     """Look at a landing folder."""
-    return Standing({folder: backlog_of(landing / folder) for folder in FOLDERS}, _free(landing))
+    return Standing(
+        {folder: backlog_of(landing / folder) for folder in FOLDERS}, free_bytes(landing)
+    )
 
 
-def _free(landing: Path) -> int:
+def free_bytes(landing: Path) -> int:
+    """Return the free space of the disk that events land on."""
     try:
         space = os.statvfs(landing)
     except FileNotFoundError:  # moved away: nothing can be landed

@@ -7,7 +7,7 @@ from flask import Flask, Response
 from msgspec import json
 from werkzeug.exceptions import HTTPException
 
-from receiver.errors import RequestRefusedError
+from receiver.errors import RequestRefusedError, ThrottledError
 
 RETRY_AFTER_SECONDS = "2"
 
@@ -37,7 +37,10 @@ def register_error_answers(app: Flask) -> None:
 
 
 def _refused(error: RequestRefusedError) -> Response:
-    return failure(error.status, error.code, error.message)
+    response = failure(error.status, error.code, error.message)
+    if isinstance(error, ThrottledError):
+        response.headers["Retry-After"] = str(error.retry_after)
+    return response
 
 
 def _http_error(error: HTTPException) -> Response:

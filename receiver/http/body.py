@@ -1,7 +1,9 @@
 """Bodies: read whole, counted, and unpacked, or refused."""
 
+import random
 import zlib
 from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from functools import partial
 from typing import NamedTuple
 
@@ -10,7 +12,10 @@ from gunicorn.http.errors import ParseException
 from werkzeug.exceptions import ClientDisconnected
 
 from receiver.errors import RequestRefusedError
+from receiver.events.batches import most_bytes
 from receiver.http.body_memory import hold
+from receiver.senders.sources import Source
+from receiver.server.connection import Connection
 from receiver.server.native_threads import deadline, let_others_run, run_native
 from receiver.state import current_receiver
 
@@ -24,7 +29,8 @@ _OTHER_PACKINGS = frozenset(
 _GZIP_MAGIC = b"\x1f\x8b"
 _GZIP_WINDOW = 31  # zlib's number for gzip with the largest window
 _GZIP_MEMBERS = 64  # more than any sender makes
-_UNPACKED_PIECE = 1024 * 1024
+_UNPACKED_PIECE = 64 * 1024
+_UNMEASURED_BYTES = 64 * 1024  # to so many gzip may unpack, however small it is
 _UNPACK_NATIVELY_FROM = 64 * 1024
 
 
@@ -37,30 +43,59 @@ class Body(NamedTuple):
     """With a flaw: what could be unpacked."""
 
 
-def read_body(request: Request, limit: int) -> Body:
+def read_body(request: Request, limit: int, source: Source) -> Body:
     """Read and unpack a request's body.
 
     Args:
         request: whose body; its content type does not matter.
         limit: most bytes, as sent and unpacked.
+        source: who sends it.
 
     Raises:
         RequestRefusedError: 400 cut short or empty, 408 too slow, 413 too large, 415 an unknown
-            encoding, 503 too much is being received.
+            encoding, 429 or 503 too much is being received.
+    """
+    return unpack_body(request, receive_body(request, limit, source), limit)
+
+
+def receive_body(
+    request: Request, limit: int, source: Source | None = None, address: str | None = None
+) -> bytes:
+    """Read a request's body, as it is sent.
+
+    Args:
+        request: whose body.
+        limit: most bytes.
+        source: who sends it, if that is known.
+        address: the client's, if it is not.
+
+    Raises:
+        RequestRefusedError: as `read_body`.
     """
     codings = _codings(request.headers.get("Content-Encoding", ""))
     if codings.count("gzip") > 1 or not _OTHER_PACKINGS.isdisjoint(codings):
         raise RequestRefusedError(
             415, "unknown_encoding", "Content-Encoding may be gzip or left out."
         )
-    data = _read_whole(request, limit)
+    data = _read_whole(request, limit, source, address)
     g.bytes = len(data)
+    return data
+
+
+def unpack_body(request: Request, data: bytes, limit: int) -> Body:
+    """Unpack a body that has been received, if it is packed.
+
+    Raises:
+        RequestRefusedError: as `read_body`.
+    """
+    codings = _codings(request.headers.get("Content-Encoding", ""))
     # Some senders say gzip and send plain text, or the other way round.
     body = Body(data)
     if codings and data.startswith(_GZIP_MAGIC):
-        unpacked, problem = _unpack(data, limit)
+        most = _most_unpacked(data, limit)
+        unpacked, problem = _unpack(data, most)
         if problem == "too_large":
-            raise _too_large(limit)
+            raise _too_large(limit) if most == limit else _too_packed()
         hold(sum(map(len, unpacked)))
         whole = b"".join(unpacked)
         body = Body(data, problem, whole) if problem else Body(whole)
@@ -83,7 +118,7 @@ def unpacked_part(data: bytes, limit: int) -> bytes:
     """Return what gzip holds, as far as it is sound and within a limit; of other bytes nothing."""
     if not data.startswith(_GZIP_MAGIC):
         return b""
-    pieces, _ = _unpack(data, limit)
+    pieces, _ = _unpack(data, _most_unpacked(data, limit))
     hold(sum(map(len, pieces)))
     return b"".join(pieces)
 
@@ -108,7 +143,7 @@ def _codings(header: str) -> list[str]:
     return [name.removeprefix("x-") for name in names if name]
 
 
-def _read_whole(request: Request, limit: int) -> bytes:
+def _read_whole(request: Request, limit: int, source: Source | None, address: str | None) -> bytes:
     """Read to the end with a count of our own: servers pass a cut body off as a whole one."""
     announced = request.content_length
     if announced is not None and announced > limit:
@@ -116,7 +151,7 @@ def _read_whole(request: Request, limit: int) -> bytes:
     pieces = []
     size = 0
     try:
-        with deadline(current_receiver().settings.body_seconds, _too_slow()):
+        with _patience(request, source, address):
             while piece := request.stream.read(_PIECE):
                 hold(len(piece))
                 pieces.append(piece)
@@ -130,6 +165,11 @@ def _read_whole(request: Request, limit: int) -> bytes:
     if announced is not None and size != announced:
         raise _cut_short()
     return b"".join(pieces)
+
+
+def _most_unpacked(data: bytes, limit: int) -> int:
+    ratio = current_receiver().settings.expansion_ratio
+    return most_bytes(len(data), limit, ratio, _UNMEASURED_BYTES)
 
 
 def _unpack(data: bytes, limit: int) -> tuple[list[bytes], str | None]:
@@ -179,6 +219,32 @@ def _pieces(data: bytes) -> Iterator[bytes]:
     yield member.flush()
     if not member.eof:
         raise zlib.error("cut short")
+
+
+@contextmanager
+def _patience(request: Request, source: Source | None, address: str | None) -> Iterator[None]:
+    """Wait for a body: not for ever, not for one that drips, and not for very many at once."""
+    receiver = current_receiver()
+    settings = receiver.settings
+    seconds = settings.body_seconds
+    if source is None:
+        # Those that began together do not end together: others would have to wait for it.
+        share = random.uniform(0.5, 1)  # noqa: S311 - no secret
+        seconds = min(seconds, share * settings.keyless_seconds)
+    sender = f"source {source.name}" if source else f"address {address}"
+    connection = request.environ.get("gunicorn.socket")
+    with ExitStack() as limits:
+        if isinstance(connection, Connection):
+            limits.enter_context(receiver.slow_bodies.waiting(sender, connection.end))
+            limits.enter_context(connection.at_least(settings.body_rate_bytes, _too_slow()))
+        limits.enter_context(deadline(seconds, _too_slow()))
+        yield
+
+
+def _too_packed() -> RequestRefusedError:
+    ratio = current_receiver().settings.expansion_ratio
+    message = f"A body may unpack to {ratio} times its size; send it plain, or in parts."
+    return RequestRefusedError(413, "too_packed", message)
 
 
 def _too_large(limit: int) -> RequestRefusedError:

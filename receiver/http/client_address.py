@@ -3,6 +3,7 @@
 import re
 from collections.abc import Sequence
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
+from urllib.parse import urlsplit
 
 from flask import Request
 
@@ -50,3 +51,22 @@ def _parsed(text: str) -> IPv4Address | IPv6Address | None:
 
 def _shown(address: IPv4Address | IPv6Address | None) -> str | None:
     return str(address) if address else None
+
+
+def is_on_this_machine(request: Request) -> bool:
+    """Say whether the client and the address it asked are here, with no proxy in between."""
+    try:
+        asked = urlsplit(request.host_url).hostname
+    except ValueError:  # what stands in the header is no address
+        return False
+    is_forwarded = "X-Forwarded-For" in request.headers
+    return not is_forwarded and _is_loopback(request.remote_addr) and _is_loopback(asked)
+
+
+def _is_loopback(host: str | None) -> bool:
+    if host == "localhost":
+        return True
+    try:
+        return ip_address(host or "").is_loopback
+    except ValueError:
+        return False

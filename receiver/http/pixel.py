@@ -15,7 +15,7 @@ from werkzeug.datastructures import MultiDict
 
 from receiver.errors import RequestRefusedError
 from receiver.events.batches import Batch, read_fields
-from receiver.events.intake import land
+from receiver.events.intake import land, let_in
 from receiver.events.json_text import WHITESPACE
 from receiver.http.body import Body
 from receiver.http.tracking import CALLS_BY_NAME, credential_of_fields, direct_sender
@@ -62,6 +62,7 @@ def _land(call: str) -> None:
         fields = fields._replace(values={**fields.values, "writeKey": Raw(json.encode(key))})
     body = Body(request.query_string, flaw, text)
     credential = credential_of_fields(body, fields, Endpoint.PIXEL)
+    let_in(credential.source)
     kept = _without_keys(body.data) if flaw == "bad_base64" else body.data
     sender = direct_sender(is_device=True)
     land(credential, flaw or Batch([text]), kept, call, sender, is_view=True)

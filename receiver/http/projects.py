@@ -3,13 +3,13 @@
 They tell analytics.js, and the mobile SDKs, to send here and nowhere else.
 """
 
-from ipaddress import ip_address
 from urllib.parse import urlsplit
 
 from flask import Blueprint, Request, Response, request
 from msgspec import json
 
 from receiver.errors import RequestRefusedError
+from receiver.http.client_address import is_on_this_machine
 from receiver.senders.scopes import Endpoint
 from receiver.settings import Settings
 from receiver.state import current_receiver
@@ -46,27 +46,8 @@ def _public_address(settings: Settings, request: Request) -> str:
     """
     if settings.public_url:
         return str(settings.public_url)
-    if _is_on_this_machine(request):
+    if is_on_this_machine(request):
         return request.host_url
     raise RequestRefusedError(
         404, "no_public_url", "SEAMLINE_PUBLIC_URL has to say how this receiver is reached."
     )
-
-
-def _is_on_this_machine(request: Request) -> bool:
-    """Say whether the browser and the address it asked are, with no proxy in between."""
-    try:
-        asked = urlsplit(request.host_url).hostname
-    except ValueError:  # what stands in the header is no address
-        return False
-    is_forwarded = "X-Forwarded-For" in request.headers
-    return not is_forwarded and _is_loopback(request.remote_addr) and _is_loopback(asked)
-
-
-def _is_loopback(host: str | None) -> bool:
-    if host == "localhost":
-        return True
-    try:
-        return ip_address(host or "").is_loopback
-    except ValueError:
-        return False

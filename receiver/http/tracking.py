@@ -7,15 +7,23 @@ from flask import Blueprint, Response, request
 from receiver.errors import unauthorized
 from receiver.events.batches import Batch, Fields, read_batch, read_fields
 from receiver.events.direct import DirectSender
-from receiver.events.intake import land
+from receiver.events.intake import land, let_in
 from receiver.events.json_text import WHITESPACE
 from receiver.http.answers import success
-from receiver.http.body import Body, read_body, refuse_larger, unpacked_part
+from receiver.http.body import (
+    Body,
+    read_body,
+    receive_body,
+    refuse_larger,
+    unpack_body,
+    unpacked_part,
+)
 from receiver.http.client_address import client_address
 from receiver.senders.auth import (
     credential_of_body,
     credential_of_broken,
     credential_of_header,
+    written_key,
 )
 from receiver.senders.scopes import Endpoint
 from receiver.senders.sources import Credential
@@ -33,8 +41,6 @@ def event(name: str) -> Response:
     """Take one event, whose path says which call it is unless it says so itself."""
     call = CALLS_BY_NAME[name]
     credential, body = _receive()
-    if credential is None:
-        credential = _credential_in(body, read_fields(body.data))
     events = body.flaw or Batch([body.data.strip(WHITESPACE)])
     land(credential, events, body.data, call, direct_sender())
     return success()
@@ -48,8 +54,6 @@ def batch() -> Response:
     """Take a batch: `{"batch": [...]}`, with fields that hold for all its events."""
     credential, body = _receive()
     fields = read_fields(body.data)
-    if credential is None:
-        credential = _credential_in(body, fields)
     receiver = current_receiver()
     limits = receiver.limits(credential)
     events = body.flaw or read_batch(fields, limits, receiver.settings.batch_events)
@@ -102,25 +106,48 @@ def _texts(body: Body) -> Iterator[bytes]:
         yield unpacked_part(body.data, current_receiver().settings.keyless_bytes)
 
 
-def _receive() -> tuple[Credential | None, Body]:
-    """Read a request, as far as its header does not already speak against it."""
+def _receive() -> tuple[Credential, Body]:
+    """Read a request, as far as its header does not already speak against it.
+
+    Raises:
+        RequestRefusedError: it has no valid key, its source has used up a quota, or as `read_body`.
+    """
     receiver = current_receiver()
     receiver.committer.refuse_early()
     header = request.headers.get("Authorization")
     credential = credential_of_header(receiver.sources, Endpoint.TRACKING, header)
     if credential:
-        return credential, read_body(request, receiver.body_limit(credential))
-    settings = receiver.settings  # whoever sends this may be anybody
-    return None, read_body(request, min(settings.body_bytes, settings.keyless_bytes))
+        let_in(credential.source)
+        limit = receiver.body_limit(credential)
+        return credential, read_body(request, limit, credential.source)
+    # Whoever sends this may be anybody.
+    address = client_address(request, receiver.settings.trusted_proxies)
+    receiver.strangers.must_have_left(address)
+    limit = min(receiver.settings.body_bytes, receiver.settings.keyless_bytes)
+    data = receive_body(request, limit, address=address)
+    with receiver.strangers.at_work(address):
+        body = unpack_body(request, data, limit)
+        return _credential_in(body), body
 
 
-def _credential_in(body: Body, fields: Fields) -> Credential:
+def _credential_in(body: Body) -> Credential:
     """Find the write key that stands in a body, which may not be larger than it is allowed.
+
+    Not before a known key was seen in it, its members are looked at one by one.
 
     Raises:
         RequestRefusedError: 401, there is none; 413, it is larger.
     """
-    credential = credential_of_fields(body, fields, Endpoint.TRACKING)
+    sources = current_receiver().sources
+    known = credential_of_body(sources, Endpoint.TRACKING, written_key(body.data))
+    if known is None:
+        texts = _texts(body)
+        found = (credential_of_broken(sources, Endpoint.TRACKING, text) for text in texts)
+        known = next(filter(None, found), None)
+    if known is None:
+        raise unauthorized()
+    let_in(known.source)  # before it costs more
+    credential = credential_of_fields(body, read_fields(body.data), Endpoint.TRACKING)
     size = max(len(body.data), len(body.readable))
     refuse_larger(size, current_receiver().body_limit(credential))
     return credential

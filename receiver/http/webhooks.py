@@ -4,10 +4,11 @@ from flask import Blueprint, Response, request
 
 from receiver.errors import unauthorized
 from receiver.events.batches import Batch, batch_of, first_element
-from receiver.events.intake import land
+from receiver.events.intake import land, let_in
 from receiver.events.json_text import WHITESPACE
 from receiver.http.answers import success
-from receiver.http.body import Body, read_body
+from receiver.http.body import Body, read_body, receive_body, unpack_body
+from receiver.http.client_address import client_address
 from receiver.senders.auth import credential_of_header, is_signed, may_be_signed
 from receiver.senders.scopes import Endpoint, Kind
 from receiver.senders.sources import Credential, Source
@@ -22,13 +23,35 @@ def webhook(name: str) -> Response:
     receiver = current_receiver()
     receiver.committer.refuse_early()
     source, key = _identify(name)
-    body = read_body(request, receiver.settings.body_bytes)
+    let_in(source)
+    limit = receiver.settings.body_bytes
+    if key and not source.shared_secrets:
+        credential, body = key, read_body(request, limit, source)
+    else:
+        credential, body = _signed(source, key, limit)
     text = body.data.strip(WHITESPACE)
-    credential = _proven(source, key, body, text)
     limits = receiver.limits(credential)
     batch = body.flaw or batch_of(text, limits, receiver.settings.batch_events)
     land(credential, batch or Batch([text]), body.data)
     return success()
+
+
+def _signed(source: Source, key: Credential | None, limit: int) -> tuple[Credential, Body]:
+    """Read a body that has to be signed. Until its signature was found right, it is anybody's.
+
+    Returns:
+        What vouches for all its events, and the body.
+
+    Raises:
+        RequestRefusedError: 401, it is not signed by the source, or as `read_body`.
+    """
+    receiver = current_receiver()
+    address = client_address(request, receiver.settings.trusted_proxies)
+    receiver.strangers.must_have_left(address)
+    data = receive_body(request, limit, address=address)
+    with receiver.strangers.at_work(address):
+        body = unpack_body(request, data, limit)
+        return _proven(source, key, body), body
 
 
 def _identify(name: str) -> tuple[Source, Credential | None]:
@@ -50,14 +73,13 @@ def _identify(name: str) -> tuple[Source, Credential | None]:
     return source, key
 
 
-def _proven(source: Source, key: Credential | None, body: Body, text: bytes) -> Credential:
+def _proven(source: Source, key: Credential | None, body: Body) -> Credential:
     """Return what vouches for all events of a body.
 
     Raises:
         RequestRefusedError: 401, it is not signed by a source that signs.
     """
-    if key and not source.shared_secrets:
-        return key
+    text = body.data.strip(WHITESPACE)
     signature = request.headers.get("X-Signature")
     # Segment signs the first event of an array only; the write key vouches for the others.
     if key and text.startswith(b"["):

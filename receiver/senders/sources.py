@@ -18,6 +18,8 @@ from receiver.senders.scopes import SCOPES, Endpoint, Kind, Scope
 # A write key is the user part of Basic authentication: visible ASCII without a colon.
 WriteKey = Annotated[str, Meta(pattern=r"^[!-9;-~]+$")]
 SharedSecret = Annotated[str, Meta(min_length=1, pattern=r"\S")]
+# Of more than a petabyte nobody is kept.
+Quota = Annotated[int, Meta(ge=1, le=2**50)]
 # The name is a part of the webhook's address.
 SourceName = Annotated[str, Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,62}$")]
 
@@ -33,6 +35,8 @@ class Source(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True
     webhook_keys: tuple[WriteKey, ...] = ()
     shared_secrets: tuple[SharedSecret, ...] = ()
     may_delete: bool | None = None
+    events_per_second: Quota | None = None
+    bytes_per_day: Quota | None = None
     write_keys: tuple[WriteKey, ...] = ()
 
     def of_kind(self, kind: Kind) -> tuple[str, ...]:

@@ -28,6 +28,12 @@ from receiver.state import receiver_of
 _NEW_OBJECTS_BEFORE_A_COLLECTION = 20_000  # Python's own is 700, less than one batch makes
 
 
+_ADDRESS_NAMES = (
+    "SEAMLINE_PORT and SEAMLINE_HOST",
+    "SEAMLINE_METRICS_PORT and SEAMLINE_METRICS_HOST",
+)
+
+
 class WithoutAccessLog(Logger):  # type: ignore[misc]
     """gunicorn's messages, without an access line per request that nobody would see."""
 
@@ -48,7 +54,7 @@ class Server(BaseApplication):  # type: ignore[misc]
         """Tell gunicorn what it has to know."""
         settings = self._settings
         options: dict[str, Any] = {
-            "bind": f"[{settings.host}]:{settings.port}",  # the brackets are for IPv6
+            "bind": [f"[{host}]:{port}" for host, port in _addresses(settings)],  # [] are for IPv6
             "workers": settings.workers,
             "worker_class": "receiver.server.worker.Worker",
             "post_fork": _stop_at_once,
@@ -93,14 +99,21 @@ def serve(settings: Settings) -> None:
         probe(settings.landing)
     except OSError as error:
         raise cannot_land(settings.landing, error) from error
-    _check_address(settings.host, settings.port)
+    for (host, port), names in zip(_addresses(settings), _ADDRESS_NAMES, strict=False):
+        _check_address(host, port, names)
     prepare_metrics_folder()
     configure_logs()
     log_advice(sources.warnings)
     Server(settings, sources).run()
 
 
-def _check_address(host: str, port: int) -> None:
+def _addresses(settings: Settings) -> list[tuple[str, int]]:
+    """Return what is listened on: the receiver's address, and that of `/metrics` if it has one."""
+    more = [(settings.metrics_host, settings.metrics_port)] if settings.metrics_port else []
+    return [(settings.host, settings.port), *more]
+
+
+def _check_address(host: str, port: int, names: str) -> None:
     """Refuse an address that cannot be listened on, in words; gunicorn would try five times."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     with socket.socket(family, socket.SOCK_STREAM) as probing:
@@ -110,9 +123,7 @@ def _check_address(host: str, port: int) -> None:
         except OSError as error:
             taken = error.errno == errno.EADDRINUSE
             reason = "is taken" if taken else f"cannot be listened on: {error.strerror}"
-            raise StartError(
-                f"{host}:{port} {reason}. SEAMLINE_PORT and SEAMLINE_HOST name another address."
-            ) from error
+            raise StartError(f"{host}:{port} {reason}. {names} name another address.") from error
 
 
 def _stop_at_once(_arbiter: Any, _worker: Any) -> None:

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Mapping
 from functools import cache, partial
 from importlib.metadata import version
 
-from flask import Blueprint, Response
+from flask import Blueprint, Response, request
 from prometheus_client import (
     CONTENT_TYPE_LATEST,
     CollectorRegistry,
@@ -24,9 +24,12 @@ from prometheus_client import (
 from prometheus_client.metrics_core import GaugeMetricFamily, InfoMetricFamily, Metric
 from prometheus_client.multiprocess import MultiProcessCollector
 from prometheus_client.registry import Collector
+from werkzeug.exceptions import NotFound
 
 from receiver.files.backlog import Standing, standing_of
 from receiver.files.committer import Commit
+from receiver.http.client_address import is_on_this_machine
+from receiver.senders.quotas import QUOTAS
 from receiver.server.metrics_folder import FOLDER_VARIABLE
 from receiver.server.native_threads import run_native
 from receiver.state import current_receiver
@@ -51,6 +54,9 @@ class Metrics:
         self._rejected = self._counter("rejected", "Events in rejected/.", "reason", "source")
         self._credentials = self._counter(
             "credentials", "Requests landed, by the kind of their credential.", "kind", "source"
+        )
+        self._throttled = self._counter(
+            "throttled", "Requests over a source's quota.", "source", "quota"
         )
         self._others = {
             name: self._counter(name, text, "source")
@@ -80,6 +86,15 @@ class Metrics:
         ).observe
         self._queue_events = gauge("seamline_queue_events", "Events waiting for the disk.").set
         self._queue_bytes = gauge("seamline_queue_bytes", "Bytes waiting for the disk.").set
+
+    def note_source(self, source: str) -> None:
+        """Begin to count what is counted of a source, so that its first time is seen."""
+        for quota in QUOTAS:
+            self.note_throttled(source, quota, 0)
+
+    def note_throttled(self, source: str, quota: str, number: int) -> None:
+        """Count requests that were answered 429 over a quota."""
+        self._throttled(source, quota)(number)
 
     def note_request(self, route: str | None, status: int) -> None:
         """Count an answer."""
@@ -162,6 +177,23 @@ def _families(standing: Standing, reserve_bytes: int) -> Iterator[Metric]:
     )
     build = {"version": version("seamline"), "python": platform.python_version()}
     yield InfoMetricFamily("seamline_build", "What is running.", build)
+
+
+@bp.before_app_request
+def keep_apart() -> None:
+    """Show on an address of its own nothing but `/metrics`, and that nowhere else.
+
+    Raises:
+        NotFound: something is asked for at the wrong address.
+    """
+    settings = current_receiver().settings
+    is_metrics = request.endpoint == f"{bp.name}.{metrics.__name__}"
+    if settings.metrics_port is None:
+        is_here = not is_metrics or is_on_this_machine(request)
+    else:
+        is_here = is_metrics == (request.environ["SERVER_PORT"] == str(settings.metrics_port))
+    if not is_here:
+        raise NotFound
 
 
 @bp.get("/metrics")

@@ -7,7 +7,6 @@ a turn.
 """
 
 import resource
-import socket
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,55 +16,13 @@ import gevent
 from gunicorn.http.errors import ParseException
 from gunicorn.workers.ggevent import GeventWorker
 
-_HEADER_SECONDS = 10.0
+from receiver.server.connection import Connection
+from receiver.state import receiver_of
+
 _SPARE_FILES = 128  # for what lands, and for connections that are being closed
 _LINGER_SECONDS = 2.0
 _LINGER_BYTES = 64 << 20
 _PIECE = 1 << 20
-
-
-class Connection:
-    """A client's socket, and whether a request on it is waited for, or has begun."""
-
-    def __init__(self, client: Any) -> None:
-        """Take the socket."""
-        self._client = client
-        self._timeout: gevent.Timeout | None = None
-        self.has_begun = False
-
-    def __getattr__(self, name: str) -> Any:
-        """Be the socket in everything else."""
-        return getattr(self._client, name)
-
-    def recv(self, *arguments: Any) -> bytes:
-        """Receive; the first bytes of a request start the time that its header may take."""
-        data: bytes = self._client.recv(*arguments)
-        if self._timeout and not self.has_begun:
-            self.has_begun = True
-            self._timeout.close()
-            self._timeout = gevent.Timeout.start_new(_HEADER_SECONDS)
-        return data
-
-    @contextmanager
-    def awaiting(self, seconds: float) -> Iterator[None]:
-        """Wait for a request and its header, and give up without an error."""
-        self.has_begun = False
-        self._timeout = gevent.Timeout.start_new(seconds)
-        try:
-            yield
-        except gevent.Timeout as timeout:
-            if timeout is not self._timeout:
-                raise
-        finally:
-            self._timeout.close()
-            self._timeout = None
-
-    def end(self) -> None:
-        """Let the one who waits see the end; what has arrived already is served and answered."""
-        try:
-            self._client.shutdown(socket.SHUT_RD)
-        except OSError:  # it has ended by itself
-            return
 
 
 class Worker(GeventWorker):  # type: ignore[misc]
@@ -83,17 +40,25 @@ class Worker(GeventWorker):  # type: ignore[misc]
         self._waiting: dict[Connection, None] = {}  # those that wait longest first
 
     def handle(self, listener: Any, client: Any, addr: Any) -> None:
-        """Serve a connection; if there are too many, the one that has waited longest ends."""
+        """Serve a connection; if there are too many, another one ends."""
         own = gevent.getcurrent()
         connection = self._connections[own] = Connection(client)
-        if len(self._connections) > self._most_connections and self._waiting:
-            longest = next(iter(self._waiting))
-            del self._waiting[longest]
-            longest.end()
+        if len(self._connections) > self._most_connections:
+            self._make_room()
         try:
             super().handle(listener, connection, addr)
         finally:
             del self._connections[own]
+
+    def _make_room(self) -> None:
+        """End the connection that has waited longest for a request, or sends one too slowly."""
+        slow = receiver_of(self.wsgi).slow_bodies
+        if self._waiting and len(slow) < self._most_connections // 2:
+            longest = next(iter(self._waiting))
+            del self._waiting[longest]
+            longest.end()
+        else:
+            slow.make_room()
 
     @contextmanager
     def timeout_ctx(self) -> Iterator[None]:
@@ -119,7 +84,7 @@ class Worker(GeventWorker):  # type: ignore[misc]
             super().handle_request(listener_name, req, sock, addr)
         finally:
             is_read = _read_rest(req.body)
-        if not is_read:
+        if not is_read or sock.has_ended:
             raise StopIteration
         return True
 

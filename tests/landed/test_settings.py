@@ -54,6 +54,11 @@ OTHERS: dict[str, dict[str, Any]] = {
         "a/b": None,
     },
     "dagster_login": PATH | NO_FILE,
+    "metrics_host": TEXT,
+    "expansion_ratio": WHOLE | NO_NUMBER,
+    "source_events_per_second": WHOLE | NO_NUMBER,
+    "source_disk_share": {"0.5": 0.5, "1": 1, "1.1": None, "half": None} | NO_NUMBER,
+    "body_rate_bytes": SIZE | NO_NUMBER | {"0": 0},
     "integration_name": TEXT
     | dict.fromkeys(["Raw", "x warehouse", "-1", "5", "Seamline", "Memory", "SYSTEM", "temp"]),
     "warehouse": {"ducklake:sqlite:x": "ducklake:sqlite:x", "64MiB": None}

@@ -209,13 +209,13 @@ def test_the_largest_batch_of_segments_lands_in_less_memory_than_three_of_it(
 
 
 @on_linux
-@bad_input("B74", "64 MiB of `{},` in gzip of 64 KB", "413, memory for less than 3 bodies, good "
+@bad_input("B74", "64 MiB of `{},`", "413, memory for less than 3 bodies, good "
            "events within 5 seconds")  # fmt: skip
 def test_millions_of_values_cost_no_objects(weighed: RunningReceiver) -> None:
     body = b"[" + b"{}," * (64 * MB // 3) + b"{}]"
     before = forget_most_memory(weighed)
 
-    answer = weighed.post("/webhooks/hooks", gzip.compress(body), headers=GZIP)
+    answer = weighed.post("/webhooks/hooks", body, headers=KEY)
 
     assert (answer.status_code, answer.json()["code"]) == (413, "too_many")
     assert most_memory(weighed) - before < 3 * len(body)

@@ -35,7 +35,7 @@ def single(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningReceiver
     """A receiver of one worker, where one request could hold up all, with short limits."""
     running = RunningReceiver(
         tmp_path_factory.mktemp("single"),
-        "from receiver.server import worker; worker._HEADER_SECONDS = 1.5",
+        "from receiver.server import connection; connection._HEADER_SECONDS = 1.5",
         seal_seconds=60,
         body_seconds=1.5,
         body_bytes=20_000_000,

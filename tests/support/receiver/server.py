@@ -49,6 +49,7 @@ class RunningReceiver(Landing):
         if not (folder / "sources.toml").exists():
             write_sources(folder / "sources.toml", SOURCES)
         defaults = {"port": self.port, "reserve_bytes": 0, "workers": 1}
+        defaults |= {"source_events_per_second": 10**6}  # tests are in a hurry
         self.process = start_process(
             folder, prelude, self.log, environment, **(defaults | settings)
         )

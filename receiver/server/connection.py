@@ -1,0 +1,109 @@
+"""A client's connection: what it waits for, and for how long."""
+
+import random
+import socket
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import gevent
+
+_HEADER_SECONDS = 10.0
+_GRACE_SECONDS = 10.0  # before a body has to come at its rate; for some twice as long, as those
+# that began together would end together, and others would wait
+_LAST_SECONDS = 0.5  # for what has arrived before the end
+
+
+class _Pace:
+    """How fast a body has to come, and how fast it came so far."""
+
+    def __init__(self, rate: int, error: Exception) -> None:
+        self._rate = rate
+        self._started = time.monotonic()
+        self._grace = _GRACE_SECONDS * random.uniform(1, 2)  # noqa: S311 - no secret
+        self.received = 0
+        self.error = error
+
+    def seconds_left(self) -> float:
+        allowed = self._grace + self.received / self._rate
+        return max(0.0, self._started + allowed - time.monotonic())
+
+
+class Connection:
+    """A client's socket, and whether a request on it is waited for, or has begun."""
+
+    def __init__(self, client: Any) -> None:
+        """Take the socket."""
+        self._client = client
+        self._timeout: gevent.Timeout | None = None
+        self._pace: _Pace | None = None
+        self._ends = float("inf")
+        self.has_begun = False
+
+    def __getattr__(self, name: str) -> Any:
+        """Be the socket in everything else."""
+        return getattr(self._client, name)
+
+    def recv(self, *arguments: Any) -> bytes:
+        """Receive; the first bytes of a request start the time that its header may take."""
+        if time.monotonic() > self._ends:
+            return b""
+        if self._pace:
+            return self._recv_in_time(self._pace, *arguments)
+        data: bytes = self._client.recv(*arguments)
+        if self._timeout and not self.has_begun:
+            self.has_begun = True
+            self._timeout.close()
+            self._timeout = gevent.Timeout.start_new(_HEADER_SECONDS)
+        return data
+
+    def _recv_in_time(self, pace: _Pace, *arguments: Any) -> bytes:
+        with gevent.Timeout(pace.seconds_left(), pace.error):
+            data: bytes = self._client.recv(*arguments)
+        pace.received += len(data)
+        return data
+
+    @contextmanager
+    def at_least(self, rate: int, error: Exception) -> Iterator[None]:
+        """Receive so many bytes a second in a block, on average and after some patience.
+
+        Args:
+            rate: bytes a second; 0 for any.
+            error: raised where they are fewer.
+        """
+        self._pace = _Pace(rate, error) if rate else None
+        try:
+            yield
+        finally:
+            self._pace = None
+
+    @contextmanager
+    def awaiting(self, seconds: float) -> Iterator[None]:
+        """Wait for a request and its header, and give up without an error."""
+        self.has_begun = False
+        self._timeout = gevent.Timeout.start_new(seconds)
+        try:
+            yield
+        except gevent.Timeout as timeout:
+            if timeout is not self._timeout:
+                raise
+        finally:
+            self._timeout.close()
+            self._timeout = None
+
+    @property
+    def has_ended(self) -> bool:
+        """Say whether nothing more is received."""
+        return self._ends < float("inf")
+
+    def end(self) -> None:
+        """Let the one who waits see the end; what has arrived already is served and answered.
+
+        A client that goes on sending would be received all the same, so that has an end as well.
+        """
+        self._ends = min(self._ends, time.monotonic() + _LAST_SECONDS)
+        try:
+            self._client.shutdown(socket.SHUT_RD)
+        except OSError:  # it has ended by itself
+            return
