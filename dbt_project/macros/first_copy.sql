@@ -1,5 +1,6 @@
 {#
-    The rule of the final tables: one row per message_id, and the first received copy wins.
+    The rule of the final tables: one row per message_id, and the first received copy wins, of those
+    sent with a secret if there are any.
 
     Which copy is first, `first_copy_order` in dbt_project.yml says, for Python too
     (orchestration/models/first_copy.py). When a copy's file was loaded does not matter, nor does any time
@@ -55,12 +56,15 @@ select * from events
     from (
         select
             message_id,
-            {{ var('first_copy_order') | join(',\n            ') }},
+            _seamline_credential,
+            _sdc_sequence,
+            _seamline_file,
+            _seamline_line,
             row_number() over (
                 partition by message_id
-                order by {{ var('first_copy_order') | join(', ') }}
+                order by {{ first_copy_order('received') }}
             ) as place
-        from {{ copies }}
+        from {{ copies }} as received
         {{ where_not_seen(copies) }}
     ) as ranked
     {%- if is_incremental() and not replayed_day() %}
@@ -108,10 +112,15 @@ select * from events
 {% endmacro %}
 
 
+{% macro first_copy_order(relation) -%}
+    {{ var('first_copy_order') | join(', ') | replace('copy.', relation ~ '.') }}
+{%- endmacro %}
+
+
 {% macro is_before(one, other) -%}
-    {#- as rows: the second column counts where the first is equal, and so on #}
-    ({{ one }}.{{ var('first_copy_order') | join(', ' ~ one ~ '.') }})
-        < ({{ other }}.{{ var('first_copy_order') | join(', ' ~ other ~ '.') }})
+    {#- as rows: the second expression counts where the first is equal, and so on #}
+    ({{ first_copy_order(one) }})
+        < ({{ first_copy_order(other) }})
 {%- endmacro %}
 
 
@@ -119,7 +128,8 @@ select * from events
     {#
         The strategy behind `incremental_strategy: first_copy_wins`: delete and insert, in one
         transaction. A row that is replaced was received after the copy that replaces it, so the
-        delete opens only files with such rows: in the ordinary case none.
+        first delete opens only files with such rows: in the ordinary case none. Or it was sent with
+        a public key, and what replaces it was not: those are the second's.
     #}
     {%- set target = arg_dict['target_relation'] -%}
     {%- set new = arg_dict['temp_relation'] -%}
@@ -133,6 +143,16 @@ select * from events
         _sdc_sequence >= (select min(_sdc_sequence) from {{ new }}) and
         {%- endif %}
         message_id in (select message_id from {{ new }});
+
+    {% if not replayed_day() -%}
+    delete from {{ target }}
+    where
+        _seamline_credential = 'browser'
+        and message_id in (
+            select message_id from {{ new }}
+            where _seamline_credential is distinct from 'browser'
+        );
+    {%- endif %}
 
     insert into {{ target }} ({{ columns }})
     select {{ columns }} from {{ new }}

@@ -7,6 +7,7 @@
         {#- Stitch's changes when a table is replicated in full once more, which events never are #}
         cast(1 as bigint) as _sdc_table_version,
         source as _seamline_source,
+        credential as _seamline_credential,
         load_id as _seamline_load_id,
         file as _seamline_file,
         line as _seamline_line

@@ -9,8 +9,9 @@ is inserted; `loaded` and `rejected` in the raw tables; `waiting` in the landing
 
 A copy whose load the models of its call have not had yet is not loaded, but waits.
 
-Two more say what is in no sum: of the duplicates those whose sender gave no id (`folded`), so that
-nobody can tell whether they are copies; and the rows with a time that cannot be read
+Three more say what is in no sum: of the duplicates those whose sender gave no id (`folded`), so
+that nobody can tell whether they are copies, and those that another source sent than the row's and
+that do not say the same (`conflicting`); and the rows with a time that cannot be read
 (`unread_times`).
 
 Only hours with news are counted again: those of new loads, of what waits, and of copies whose
@@ -36,7 +37,7 @@ from orchestration.loading.landed_file import parse
 from orchestration.loading.waiting import Key, count_lines, waiting_files
 from orchestration.models.pending_models import modelled_loads
 from orchestration.settings import Settings
-from orchestration.warehouse.catalog import columns_in, tables
+from orchestration.warehouse.catalog import columns_in, tables, views
 from orchestration.warehouse.raw_tables import WITH_TABLE
 from orchestration.warehouse.transaction import transaction
 
@@ -46,6 +47,9 @@ _NAMED = 20
 
 UNREAD_TIMES = "_seamline_unread_times"
 """The column that names them, in a final table."""
+
+CONFLICT = "conflict"
+"""The view that lists copies which do not say what the row says, and are of another source."""
 
 
 @dataclass
@@ -141,6 +145,8 @@ def count_here(
             sum(duplicate)::bigint as duplicate,
             sum(folded)::bigint as folded,
             sum(unread_times)::bigint as unread_times,
+            -- of another source; what they say is compared behind this, and only if there are any
+            sum(conflicting)::bigint as conflicting,
             timezone('UTC', now()) as counted_at,
             {_counted_load(behind, highest_load(con))} as counted_load_id
         from counts
@@ -150,8 +156,45 @@ def count_here(
         order by all
         """
     )
+    _compare_conflicting(con, settings, behind)
     con.unregister("counted_hours")
     con.unregister("waiting")
+
+
+def _compare_conflicting(
+    con: duckdb.DuckDBPyConnection, settings: Settings, behind: dict[str, int]
+) -> None:
+    """Leave of the copies of another source than the row's those that do not say the same."""
+    if not con.execute(
+        "from raw.completeness where conflicting > 0 and hour in (from counted_hours) limit 1"
+    ).fetchone():
+        return
+    if (settings.schema_name, CONFLICT) not in views(con):  # of a version before this one
+        con.execute(
+            "update raw.completeness set conflicting = null where hour in (from counted_hours)"
+        )
+        return
+    seen = _counted_load(behind, highest_load(con))
+    con.execute(
+        f"""
+        update raw.completeness as counts set conflicting = coalesce(found.copies, 0)
+        from (
+            select call, source, hour, copies
+            from raw.completeness left join (
+                select
+                    call, coalesce(copy_source, '{UNKNOWN}') as source,
+                    date_trunc('hour', copy_received_at) as hour, count(*) as copies
+                from "{settings.schema_name}"."{CONFLICT}"
+                where date_trunc('hour', copy_received_at) in (from counted_hours)
+                    and copy_load_id <= {seen}
+                group by all
+            ) using (call, source, hour)
+            where conflicting > 0 and hour in (from counted_hours)
+        ) as found
+        where counts.call = found.call and counts.source = found.source
+            and counts.hour = found.hour
+        """
+    )
 
 
 def filled_tables(con: duckdb.DuckDBPyConnection, settings: Settings) -> set[str]:
@@ -171,23 +214,37 @@ def _hours_with_news(con: duckdb.DuckDBPyConnection, seen: dict[str, int]) -> se
 
 
 def _hours_of_copies(con: duckdb.DuckDBPyConnection, call: str, seen: int) -> set[datetime]:
-    """Hours of new copies, and of later ones of their messages: they may be rows no longer."""
+    """Hours of new copies, and of those of their messages that may be rows no longer.
+
+    These are later ones, and those sent with a public key if the new ones were not.
+    """
     rows = con.execute(
         f"""
-        with new as (select message_id, received_at, file from raw."{call}" where load_id > {seen})
+        with new as (
+            select message_id, received_at, file, credential from raw."{call}"
+            where load_id > {seen}
+        )
         select distinct {HOUR} from new
         union
         select distinct {HOUR} from raw."{call}"
         where received_at > (select min(received_at) from new)
             and load_id <= {seen}
             and message_id in (select message_id from new)
+        union
+        select distinct {HOUR} from raw."{call}"
+        where credential = 'browser'
+            and load_id <= {seen}
+            and message_id in (
+                select message_id from new where credential is distinct from 'browser'
+            )
         """
     ).fetchall()
     return {hour for (hour,) in rows}
 
 
 def _received() -> str:
-    names = ("rows", "duplicate", "folded", "unread_times")  # where no table is there to count them
+    # where no table is there to count them
+    names = ("rows", "duplicate", "folded", "unread_times", "conflicting")
     unknown = ", ".join(f"null::int as {name}" for name in names)
     return f"select call, source, hour, lines as received, {unknown} from raw.landed_count"
 
@@ -250,13 +307,16 @@ def _loaded(
             '{call}' as call, source, hour, 1 as loaded, is_row::int as rows,
             is_duplicate::int as duplicate,
             (is_duplicate and regexp_full_match(message_id, '{MADE_UP_ID}'))::int as folded,
+            (is_duplicate and is_of_another)::int as conflicting,
             coalesce(is_unread, false)::int as unread_times
         from (
             select
                 copies.*, is_unread, kept.line is not null as is_row,
-                kept.line is null and copies.message_id in (select message_id from {table})
-                    as is_duplicate
+                kept.line is null and of_message.message_id is not null as is_duplicate,
+                copies.source <> coalesce(of_message._seamline_source, '{UNKNOWN}')
+                    as is_of_another
             from ({copies}) as copies
+            left join {table} as of_message using (message_id)
             left join (
                 select _seamline_file as file, _seamline_line as line, {is_unread} as is_unread
                 from {table}

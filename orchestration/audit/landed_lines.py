@@ -40,19 +40,20 @@ def wrong_lines(con: duckdb.DuckDBPyConnection, portion: list[Contents]) -> list
         create or replace temp table in_raw as
         {" union all by name ".join(_of_files(call, first_load) for call in CALLS)}
         union all by name
-        select 'rejected' as kept_in, message_id, received_at, sent_at, source, body, file, line
+        select 'rejected' as kept_in, message_id, received_at, sent_at, source, credential, body,
+            file, line
         from raw.rejected semi join files using (file)
         """
     )
     con.execute(
         f"""
         create or replace temp table in_files as
-        select message_id, {RECEIVED_AT} as received_at, sent_at, source,
+        select message_id, {RECEIVED_AT} as received_at, sent_at, source, credential,
             encode(payload) as body, file, line, true as is_event
         from lines
         union all by name
-        select message_id, {RECEIVED_AT} as received_at, sent_at, source, body, file, line,
-            false as is_event
+        select message_id, {RECEIVED_AT} as received_at, sent_at, source, credential, body,
+            file, line, false as is_event
         from rejects
         """
     )
@@ -75,6 +76,7 @@ def wrong_lines(con: duckdb.DuckDBPyConnection, portion: list[Contents]) -> list
         having count(in_raw.line) <> 1 or count(in_files.line) <> 1 or bool_or(
             in_files.received_at is distinct from in_raw.received_at
             or in_files.source is distinct from in_raw.source
+            or in_files.credential is distinct from in_raw.credential
             or (
                 -- a rejected record that became an event later is told by its place alone
                 (is_event or in_raw.kept_in = 'rejected')
@@ -95,7 +97,7 @@ def wrong_lines(con: duckdb.DuckDBPyConnection, portion: list[Contents]) -> list
 
 def _of_files(call: str, first_load: int) -> str:
     return f"""
-        select '{call}' as kept_in, message_id, received_at, sent_at, source,
+        select '{call}' as kept_in, message_id, received_at, sent_at, source, credential,
             encode(payload::varchar) as body, file, line
         from raw."{call}" semi join files using (file) where load_id >= {first_load}
     """

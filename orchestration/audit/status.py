@@ -11,7 +11,7 @@ from orchestration.audit import completeness
 from orchestration.loading.waiting import waiting_files
 from orchestration.models import back_off, pending_models
 from orchestration.settings import Settings
-from orchestration.warehouse.catalog import tables
+from orchestration.warehouse.catalog import number, tables
 from orchestration.warehouse.connection import connect
 
 
@@ -38,6 +38,7 @@ def status(settings: Settings) -> Status:
         _say_last_load(con, found)
         _say_tables(con, settings, found)
         _say_rejected(con, found)
+        _say_conflicts(con, settings, found)
         found.problems += map(str, completeness.problems(con, settings))
         failing = back_off.failing_models(con)
         behind = pending_models.calls_behind(con)
@@ -86,6 +87,15 @@ def _say_rejected(con: duckdb.DuckDBPyConnection, found: Status) -> None:
     ).fetchall()
     each = ", ".join(f"{count} {reason}" for reason, count in reasons)
     found.lines.append(f"Rejected: {each or 'none'}")
+
+
+def _say_conflicts(con: duckdb.DuckDBPyConnection, settings: Settings, found: Status) -> None:
+    conflicts = number(con, "select coalesce(sum(conflicting), 0)::bigint from raw.completeness")
+    if conflicts:
+        found.lines.append(
+            f"Messages of two sources that do not say the same: {conflicts}, see "
+            f"{settings.schema_name}.{completeness.CONFLICT}"
+        )
 
 
 def _clock(seconds: float) -> str:

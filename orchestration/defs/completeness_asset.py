@@ -23,7 +23,9 @@ ACCOUNTED_FOR = dg.AssetCheckKey(COMPLETENESS, "every_line_is_accounted_for")
     description="What became of every landed line, per call, source and hour: received = loaded + "
     "rejected + waiting, and loaded = rows + duplicate. Counted behind each run of the models. "
     "Beside them: `folded`, duplicates whose sender gave no messageId, so that they may be events "
-    "of their own; `unread_times`, rows with a time that was sent and cannot be read.",
+    "of their own; `conflicting`, duplicates that another source sent than the row's and that do "
+    "not say the same, listed in the view `conflict`; `unread_times`, rows with a time that was "
+    "sent and cannot be read.",
     check_specs=[
         dg.AssetCheckSpec(
             ACCOUNTED_FOR.name,
@@ -42,7 +44,7 @@ def completeness(
         wrong = problems(con, settings)
         names = (
             *("received", "loaded", "rejected", "waiting", "rows", "duplicate"),
-            *("folded", "unread_times"),
+            *("folded", "conflicting", "unread_times"),
         )
         sums = ", ".join(f"sum({name})::bigint" for name in names)
         totals = con.execute(f"select {sums} from raw.completeness").fetchone()  # noqa: S608

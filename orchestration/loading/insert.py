@@ -17,7 +17,7 @@ from orchestration.warehouse.transaction import transaction
 
 _TEXT = pa.large_string()
 _PLACE = {"line": pa.int64(), "load_id": pa.int64(), "file": _TEXT}
-_KNOWN = dict.fromkeys(("message_id", "received_at", "sent_at", "source"), _TEXT)
+_KNOWN = dict.fromkeys(("message_id", "received_at", "sent_at", "source", "credential"), _TEXT)
 _EVENT_SCHEMA = pa.schema(_KNOWN | {"payload": _TEXT} | _PLACE)
 _REJECT_SCHEMA = pa.schema(
     _KNOWN | {"call": _TEXT, "reason": _TEXT, "body": pa.large_binary()} | _PLACE
@@ -104,9 +104,8 @@ def _insert_events_of(
     )
     con.execute(
         f"""
-        insert into raw."{call}"
-        select message_id, received_at, sent_at, source, payload::json, load_id, file, line
-        from usable_events
+        insert into raw."{call}" by name
+        select * replace (payload::json as payload) from usable_events
         """  # noqa: S608 - call is one of our own words
     )
     notes.note(call)
@@ -118,10 +117,11 @@ def _insert_events_of(
     if counted:
         con.execute(
             f"""
-            insert into raw.rejected
-            select message_id, {RECEIVED_AT}, sent_at, source, ?,
-                if(json_valid(payload), 'bad_received_at', 'bad_json'),
-                encode(payload), load_id, file, line
+            insert into raw.rejected by name
+            select
+                * exclude (payload) replace ({RECEIVED_AT} as received_at), ? as call,
+                if(json_valid(payload), 'bad_received_at', 'bad_json') as reason,
+                encode(payload) as body
             from events where not ({_USABLE})
             """,  # noqa: S608 - as above
             [call],
@@ -137,9 +137,8 @@ def _insert_rejects(con: duckdb.DuckDBPyConnection, portion: list[Contents]) -> 
     con.register("rejects", rejects_table(portion))
     con.execute(
         f"""
-        insert into raw.rejected
-        select message_id, {RECEIVED_AT}, sent_at, source, call, reason, body, load_id, file, line
-        from rejects
+        insert into raw.rejected by name
+        select * replace ({RECEIVED_AT} as received_at) from rejects
         """  # noqa: S608 - as above
     )
     _count_lines(con, "rejects", "call")

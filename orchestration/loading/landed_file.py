@@ -43,6 +43,7 @@ class Line(NamedTuple):
     received_at: str
     sent_at: str | None
     source: str
+    credential: str | None
     payload: str
     line: int
 
@@ -54,6 +55,7 @@ class Reject(NamedTuple):
     received_at: str | None
     sent_at: str | None
     source: str | None
+    credential: str | None
     call: str | None
     reason: str
     body: bytes
@@ -78,6 +80,7 @@ class _Envelope(msgspec.Struct):
     received_at: str
     sent_at: str | None
     source: str
+    credential: str | None = None
 
 
 class _RejectedEnvelope(msgspec.Struct):
@@ -88,6 +91,7 @@ class _RejectedEnvelope(msgspec.Struct):
     call: str | None
     reason: str
     body: bytes  # msgspec reads base64
+    credential: str | None = None
 
 
 _envelope = msgspec.json.Decoder(_Envelope)
@@ -142,7 +146,7 @@ def parse(file: LandedFile, data: bytes) -> Contents:
                 contents.lines.append(_event(line, number))
         except DamagedLineError as damage:
             call = None if is_rejected else file.call
-            unknown = (None, None, None, None)
+            unknown = (None,) * 5
             contents.rejects.append(Reject(*unknown, call, str(damage), line, number))
     return contents
 
@@ -175,6 +179,7 @@ def _event(line: bytes, number: int) -> Line:
         known.received_at,
         known.sent_at and without_nul(known.sent_at),
         known.source,
+        known.credential and without_nul(known.credential),
         text,
         number,
     )
@@ -190,6 +195,7 @@ def _reject(line: bytes, number: int) -> Reject:
         known.received_at,
         known.sent_at and without_nul(known.sent_at),
         known.source,
+        known.credential and without_nul(known.credential),
         known.call,
         known.reason,
         known.body,

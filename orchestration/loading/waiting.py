@@ -18,7 +18,8 @@ _LINE = re.compile(
     + _TEXT
     + rb'),"received_at":"(\d{4}-\d\d-\d\dT\d\d)[^"]*","sent_at":(?:null|'
     + _TEXT
-    + rb'),"source":"([^"\\]*)"(?:,"call":(?:null|"([a-z]+)"))?)?[^\n]*\n'
+    + rb'),"source":"([^"\\]*)"(?:,"credential":"[a-z]*")?'
+    rb'(?:,"call":(?:null|"([a-z]+)"))?)?[^\n]*\n'
 )
 _HOUR_OF_NAME = "%Y%m%dT%H"
 _START = len("20261122T05")

@@ -117,14 +117,14 @@ def _move_chosen(
     """Move what is an event of the records in `chosen`; return how many were tried and moved."""
     records = con.execute(
         """
-        select file, line, call, source, sent_at, body,
+        select file, line, call, source, credential, sent_at, body,
             strftime(received_at, '%Y-%m-%dT%H:%M:%S.%fZ')
         from raw.rejected semi join chosen using (file, line)
         where body is not null order by file, line
         """
     ).fetchall()
     by_file: dict[tuple[str, str], list[Line]] = defaultdict(list)
-    for name, at, call, source, sent_at, body, received_at in records:
+    for name, at, call, source, credential, sent_at, body, received_at in records:
         path_call = call if call in CALLS else None
         ids = OfLine(name, at)
         event = check_event(bytes(body), NOTHING_SHARED, path_call, limits, ids=ids)
@@ -134,6 +134,7 @@ def _move_chosen(
                 received_at,
                 without_nul(event.sent_at) if event.sent_at else sent_at,
                 source,
+                credential,
                 _without_write_key(event.payload).decode(),
                 at,
             )

@@ -19,7 +19,8 @@ _EVENT = """
     payload json,
     load_id bigint,
     file varchar,
-    line bigint
+    line bigint,
+    credential varchar
 """
 
 _REJECTED = """
@@ -32,7 +33,8 @@ _REJECTED = """
     body blob,
     load_id bigint,
     file varchar,
-    line bigint
+    line bigint,
+    credential varchar
 """
 
 _LEDGER = """
@@ -59,7 +61,8 @@ _COMPLETENESS = """
     counted_at timestamp,
     counted_load_id bigint,
     folded bigint,
-    unread_times bigint
+    unread_times bigint,
+    conflicting bigint
 """
 
 _FIELD = """

@@ -13,6 +13,7 @@ RECEIPT = {
     "_sdc_sequence": "bigint",
     "_sdc_table_version": "bigint",
     "_seamline_source": "varchar",
+    "_seamline_credential": "varchar",
     "_seamline_load_id": "bigint",
     "_seamline_file": "varchar",
     "_seamline_line": "bigint",

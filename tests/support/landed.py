@@ -17,6 +17,7 @@ def line(
     received_at: str = "2026-11-22T05:24:46.123456Z",
     sent_at: str | None = None,
     source: str = "web",
+    credential: str | None = None,
 ) -> bytes:
     """One landed line. `payload` is an event, or its JSON text."""
     text = payload if isinstance(payload, str) else json.dumps(payload)
@@ -24,7 +25,8 @@ def line(
         message_id = json.loads(text)["messageId"]
     return sealed(
         f',"message_id":{json.dumps(message_id)},"received_at":"{received_at}"'
-        f',"sent_at":{json.dumps(sent_at)},"source":{json.dumps(source)},"payload":{text}}}'
+        f',"sent_at":{json.dumps(sent_at)},"source":{json.dumps(source)}{_sent_by(credential)}'
+        f',"payload":{text}}}'
     )
 
 
@@ -34,13 +36,18 @@ def rejected_line(
     reason: str = "bad_json",
     call: str | None = None,
     received_at: str = "2026-11-22T05:24:46.123456Z",
+    credential: str | None = None,
 ) -> bytes:
     """One line of `rejected/`."""
     return sealed(
         f',"message_id":null,"received_at":"{received_at}","sent_at":null'
-        f',"source":"web","call":{json.dumps(call)},"reason":"{reason}"'
+        f',"source":"web"{_sent_by(credential)},"call":{json.dumps(call)},"reason":"{reason}"'
         f',"body":"{base64.b64encode(body).decode()}"}}'
     )
+
+
+def _sent_by(credential: str | None) -> str:
+    return f',"credential":{json.dumps(credential)}' if credential else ""
 
 
 def sealed(covered: str) -> bytes:

@@ -22,6 +22,7 @@ exposed as (
         rows,
         duplicate,
         folded,
+        conflicting,
         unread_times,
         counted_at
     from counted
