@@ -52,8 +52,8 @@ upkeep: install ## write small files together, expire snapshots, remove what nob
 quoted = '$(subst ','\'',$(value $(1)))'
 IDS = $(if $(value USER_ID),--user-id=$(call quoted,USER_ID)) $(if $(value ANONYMOUS_ID),--anonymous-id=$(call quoted,ANONYMOUS_ID))
 
-forget: install ## erase a person everywhere: USER_ID=, ANONYMOUS_ID= or both (SUPPRESS=0: store what comes later)
-	@$(BIN)/python -m orchestration forget $(IDS) $(if $(filter 0,$(SUPPRESS)),--no-suppress)
+forget: install ## erase a person everywhere: USER_ID=, ANONYMOUS_ID=, EMAIL= (NEAR=1: nearly the same ids too; SUPPRESS=0: store what comes later)
+	@$(BIN)/python -m orchestration forget $(IDS) $(if $(value EMAIL),--email=$(call quoted,EMAIL)) $(if $(filter 1,$(NEAR)),--near) $(if $(filter 0,$(SUPPRESS)),--no-suppress)
 
 unsuppress: install ## store the events of a person again who was erased: USER_ID=, ANONYMOUS_ID= or both
 	@$(BIN)/python -m orchestration unsuppress $(IDS)

@@ -2,7 +2,9 @@
 
 import json
 import re
+import unicodedata
 from collections.abc import Mapping
+from decimal import Context, Decimal
 
 import msgspec
 
@@ -27,12 +29,18 @@ MADE_UP_ID = MADE_UP_PREFIX + "[0-9a-f]{64}"
 
 # White space and what is not shown: Unicode's Z, Cc and Cf, and U+FFFD, as the models' macro
 # `blank_as_null` names them. Written out, as each Python has the Unicode of its own time.
-_BLANK = re.compile(
+_INVISIBLE = (
     r"[\x00-\x20\x7f-\xa0\xad\u0600-\u0605\u061c\u06dd\u070f\u0890-\u0891\u08e2\u1680"
     r"\u180e\u2000-\u200f\u2028-\u202f\u205f-\u2064\u2066-\u206f\u3000\ufeff\ufff9-\ufffb"
     r"\ufffd\U000110bd\U000110cd\U00013430-\U0001343f\U0001bca0-\U0001bca3"
-    r"\U0001d173-\U0001d17a\U000e0001\U000e0020-\U000e007f]*"
+    r"\U0001d173-\U0001d17a\U000e0001\U000e0020-\U000e007f]"
 )
+_BLANK = re.compile(f"{_INVISIBLE}*")
+_BLANKS = re.compile(f"{_INVISIBLE}+")
+
+_NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d{1,4})?", re.ASCII)
+_LONGEST_NUMBER = 400
+_EXACT = Context(prec=1_000)
 
 _ABSENT = msgspec.Raw(b"null")
 
@@ -64,6 +72,21 @@ def ids_among(members: Mapping[str, msgspec.Raw]) -> dict[str, bytes]:
 def is_blank(text: str) -> bool:
     """Whether nothing of a text can be seen: as an id it would be everybody's."""
     return _BLANK.fullmatch(text) is not None
+
+
+def visible(text: str) -> str:
+    """A text without what cannot be seen."""
+    return _BLANKS.sub("", text)
+
+
+def folded(text: str) -> str:
+    """What is alike in an id and in those nearly the same: case, blanks, forms of a number."""
+    plain = visible(unicodedata.normalize("NFKC", text)).casefold()
+    if _NUMBER.fullmatch(plain):
+        number = Decimal(plain)
+        if abs(number.adjusted()) <= _LONGEST_NUMBER:
+            plain = f"{number.normalize(_EXACT):f}"
+    return plain
 
 
 def landed_message_id(text: str) -> str:

@@ -190,7 +190,10 @@ _ANONYMOUS_IDS = click.option("--anonymous-id", "anonymous_ids", multiple=True, 
 @cli.command(help="Erase people from files and warehouse, and store nothing of them any more.")
 @_USER_IDS
 @_ANONYMOUS_IDS
+@click.option("--email", "emails", multiple=True, help="Whoever has this address and no other.")
+@click.option("--near", is_flag=True, help="Other cases, blanks and forms of numbers too.")
 @click.option("--notified", is_flag=True, help="Those whom Segment's delete notifications name.")
+@click.option("--all", "is_all", is_flag=True, help="With --notified: beyond the hour's ceiling.")
 @click.option("--suppress/--no-suppress", default=True, help="Whether to drop what comes later.")
 @_with_settings
 def forget(
@@ -198,20 +201,25 @@ def forget(
     *,
     user_ids: tuple[str, ...],
     anonymous_ids: tuple[str, ...],
+    emails: tuple[str, ...],
+    near: bool,
     notified: bool,
+    is_all: bool,
     suppress: bool,
 ) -> None:
     """Erase, and say what was done and what is out of reach; no id is printed."""
     ids = _ids(user_ids, anonymous_ids)
-    if bool(ids) == notified:
-        raise click.UsageError("Give --user-id, --anonymous-id or both, or else --notified.")
+    if bool(ids or emails) == notified:
+        raise click.UsageError("Give --user-id, --anonymous-id or --email, or else --notified.")
+    if (is_all and not notified) or (near and notified) or any(not email for email in emails):
+        raise click.UsageError("--all goes with --notified, --near does not; no address is empty.")
 
     from orchestration.erasure import erase  # noqa: PLC0415
 
     done = (
-        erase.forget_notified(settings)
+        erase.forget_notified(settings, with_ceiling=not is_all)
         if notified
-        else erase.forget(settings, ids, suppress=suppress)
+        else erase.forget(settings, ids, emails=emails, near=near, suppress=suppress)
     )
     for line in done.report():
         click.echo(line)

@@ -10,6 +10,7 @@ from pydantic_settings import NoDecode
 
 from landed.settings import (
     MB,
+    Count,
     Days,
     Hours,
     Port,
@@ -103,6 +104,9 @@ class Settings(SharedSettings):
 
     delete_suppresses: YesOrNo = False
     """Whether a person whom a `delete` notification has erased is not stored again either."""
+
+    delete_people: Count = 1_000
+    """How many people each source's `delete` notifications erase in an hour; the others wait."""
 
     lock_seconds: Seconds = 600
     """How long a writer waits for the one before it."""

@@ -2,17 +2,22 @@
 
 from collections import Counter
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import duckdb
 
 from landed.folders import CALLS, REJECTED
 from orchestration.audit import completeness
+from orchestration.erasure import near_ids, notified
 from orchestration.loading.waiting import waiting_files
 from orchestration.models import back_off, pending_models
 from orchestration.settings import Settings
 from orchestration.warehouse.catalog import number, tables
 from orchestration.warehouse.connection import connect
+
+
+NEAR_DAYS = 1
+"""Of so many days, ids that are nearly those of somebody suppressed are counted."""
 
 
 @dataclass
@@ -40,6 +45,8 @@ def status(settings: Settings) -> Status:
         _say_rejected(con, found)
         _say_conflicts(con, settings, found)
         found.problems += map(str, completeness.problems(con, settings))
+        _say_notified(con, settings, found)
+        _say_near(con, settings, found)
         failing = back_off.failing_models(con)
         behind = pending_models.calls_behind(con)
     found.problems += [
@@ -87,6 +94,32 @@ def _say_rejected(con: duckdb.DuckDBPyConnection, found: Status) -> None:
     ).fetchall()
     each = ", ".join(f"{count} {reason}" for reason, count in reasons)
     found.lines.append(f"Rejected: {each or 'none'}")
+
+
+def _say_notified(con: duckdb.DuckDBPyConnection, settings: Settings, found: Status) -> None:
+    if not con.execute("from raw.delete limit 1").fetchone():
+        return
+    named = notified.named(con, settings.landing, settings.delete_people, datetime.now(UTC))
+    refused = ", ".join(f"{count} {reason}" for reason, count in sorted(named.refused.items()))
+    found.lines.append(
+        f"Delete notifications: {len(named.now)} people go with the next hourly erasure; ids "
+        f"refused: {refused or 'none'}"
+    )
+    if named.waiting:
+        found.problems.append(
+            f"{named.waiting} people whom delete notifications name wait, as their source has "
+            f"{settings.delete_people} erased an hour at most: look who orders so many, then "
+            "`seamline forget --notified --all` lets them through (docs/runbooks/erasure.md)"
+        )
+
+
+def _say_near(con: duckdb.DuckDBPyConnection, settings: Settings, found: Status) -> None:
+    since = datetime.now(UTC).replace(tzinfo=None) - timedelta(days=NEAR_DAYS)
+    if events := near_ids.count_near_suppressed(con, settings.landing, since):
+        found.lines.append(
+            f"Received in a day with an id that is nearly one of somebody suppressed: {events} "
+            "events, which stay (docs/erasure.md)"
+        )
 
 
 def _say_conflicts(con: duckdb.DuckDBPyConnection, settings: Settings, found: Status) -> None:

@@ -1,18 +1,24 @@
 """The order of an erasure, such that it can be killed at any point and done again.
 
-First it is written down, by hash, who has to go. Then the files lose their lines, and only then the
-warehouse its rows: it is the rows that say which files a person is in, so as long as there is
-something to do in the files they are there. What the files are now, and the rows, change in one
-transaction. Tables that have names with an id are built anew. At last the past goes, and what was
-written down is marked as done.
+First it is written down, by hash, who has to go and who ordered it. Then, some rows at a time, the
+files lose their lines, and only then the warehouse its rows: it is the rows that say which files a
+person is in, so as long as there is something to do in the files they are there. What the files are
+now, and the rows, change in one transaction. Tables that have names with an id are built anew. At
+last the past goes, and what was written down is marked as done.
 """
 
 import time
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 
 import duckdb
+import pyarrow as pa
+from filelock import FileLock, Timeout
 
+from landed.folders import SUPPRESSED
 from orchestration.erasure import (
     erased_fields,
     loaded_files,
@@ -23,13 +29,18 @@ from orchestration.erasure import (
     targets,
     unloaded_files,
 )
+from orchestration.erasure.near_ids import count_near, of_email, with_near
+from orchestration.erasure.notified import named
 from orchestration.erasure.remaining_ids import search
 from orchestration.erasure.targets import Mention
+from orchestration.errors import ErasureStoppedError
 from orchestration.loading import journal, suppressed
-from orchestration.loading.people import USER, Id, People
+from orchestration.loading.people import Found, Id, People, Person
+from orchestration.loading.suppressed import NOTIFICATION, Order
 from orchestration.models.schema_name import refuse_another_name
 from orchestration.recovery.restore import restore_if_behind
 from orchestration.settings import Settings
+from orchestration.upkeep.short_locks import ShortLocks
 from orchestration.warehouse.connection import connect
 from orchestration.warehouse.raw_tables import create_raw_tables
 from orchestration.warehouse.transaction import transaction
@@ -41,9 +52,14 @@ SEEN_SECONDS = 1.0
 SEALED_SECONDS = 60.0
 """How much later than it should be a file may be sealed."""
 
-
 MOST_SOUGHT = 20
 """Ids that are looked for in what others say, and in logs; with more it would take hours."""
+
+PART_ROWS = 50_000
+"""Rows that go while the writer's lock is held once; loads go in between."""
+
+TURN_SECONDS = 2.0
+"""After so long no other file is begun while the lock is held."""
 
 
 @dataclass
@@ -59,6 +75,16 @@ class Erased:
     """Older catalogs, put aside by rebuilds, that were removed."""
     found: list[str] = field(default_factory=list)
     """Files beside the warehouse that still hold an id."""
+    short_ids: int = 0
+    """Ids that were not looked for in what cannot be read."""
+    waiting: int = 0
+    """People whom notifications name and who wait, beyond the ceiling of an hour."""
+    refused: Counter[str] = field(default_factory=Counter)
+    """Why ids in notifications are refused → how many."""
+    near: Counter[str] = field(default_factory=Counter)
+    """In what way other ids are nearly those → events with such an id; they stay."""
+    longest_lock_seconds: float = 0.0
+    """The longest that a load had to wait."""
 
     def report(self) -> Iterable[str]:
         """What to tell whoever asked; no id is in it."""
@@ -66,11 +92,25 @@ class Erased:
             f"Erased {self.people} people: {self.lines} lines of {self.files} landed files, "
             "and all rows that came of them"
         )
+        if self.waiting:
+            yield (
+                f"{self.waiting} people whom notifications name wait for another hour: their "
+                "source has had as many erased as SEAMLINE_DELETE_PEOPLE allows"
+            )
+        for reason, number in sorted(self.refused.items()):
+            yield f"{number} ids in notifications are refused as {reason}"
+        if self.short_ids:
+            yield (
+                f"{self.short_ids} ids are too short to be looked for in what cannot be read; a "
+                "field userId or anonymousId with the id counts there too"
+            )
         for mention in self.mentions:
             yield (
                 f"{mention.events} {mention.call} events of others mention an id and stay; "
                 f"the first: {', '.join(mention.message_ids)}"
             )
+        for way, number in sorted(self.near.items()):
+            yield f"{number} events have an id that is nearly one of these and stay: {way}"
         if self.catalogs:
             yield f"Removed older catalogs: {', '.join(self.catalogs)}"
         if self.found:
@@ -81,12 +121,21 @@ class Erased:
         )
 
 
-def forget(settings: Settings, ids: Iterable[Id], *, suppress: bool = True) -> Erased:
+def forget(
+    settings: Settings,
+    ids: Iterable[Id],
+    *,
+    emails: Iterable[str] = (),
+    near: bool = False,
+    suppress: bool = True,
+) -> Erased:
     """Erase people everywhere.
 
     Args:
         settings: Where everything is.
         ids: Who.
+        emails: E-mail addresses; whose they are goes as well.
+        near: Whether what is in the warehouse goes with ids that are nearly the same, too.
         suppress: Whether what comes of them later is not stored either.
 
     Raises:
@@ -99,14 +148,24 @@ def forget(settings: Settings, ids: Iterable[Id], *, suppress: bool = True) -> E
     """
     wanted = set(ids)
     restore_if_behind(settings)
+    if emails or near:
+        with connect(settings, read_only=True) as con:
+            for email in emails:
+                wanted |= of_email(con, email)
+            if near:
+                wanted = with_near(con, wanted)
     suppressed.begin(settings.landing, wanted, suppressed=suppress)
     if suppress:
         time.sleep(SEEN_SECONDS)
     return _erase(settings, wanted)
 
 
-def forget_notified(settings: Settings) -> Erased:
+def forget_notified(settings: Settings, *, with_ceiling: bool = True) -> Erased:
     """Erase those whom Segment's `delete` notifications name, and finish what was begun before.
+
+    Args:
+        settings: Where everything is.
+        with_ceiling: Whether each source may order so many erasures an hour only.
 
     Raises:
         As `forget` does.
@@ -114,41 +173,82 @@ def forget_notified(settings: Settings) -> Erased:
     restore_if_behind(settings)
     with writer_lock(settings), connect(settings) as con:
         create_raw_tables(con)
-        named = con.execute(
-            "select distinct payload ->> '$.userId' from raw.delete "
-            "where json_type(payload, '$.userId') not in ('OBJECT', 'ARRAY', 'NULL', 'BOOLEAN')"
-        ).fetchall()
-    ids = {Id(USER, text) for (text,) in named}
-    if not ids and not suppressed.to_be_done(settings.landing):
-        return Erased()
-    suppressed.begin(settings.landing, ids, suppressed=settings.delete_suppresses)
+    ceiling = settings.delete_people if with_ceiling else None
+    with connect(settings, read_only=True) as con:
+        found = named(con, settings.landing, ceiling, datetime.now(UTC))
+    if not found.now and not suppressed.to_be_done(settings.landing):
+        return Erased(waiting=found.waiting, refused=found.refused)
+    suppressed.begin(settings.landing, found.now, suppressed=settings.delete_suppresses)
     if settings.delete_suppresses:
         time.sleep(SEEN_SECONDS)
-    return _erase(settings, ids)
+    done = _erase(settings, set(found.now))
+    done.waiting, done.refused = found.waiting, found.refused
+    return done
 
 
 def _erase(settings: Settings, ids: set[Id]) -> Erased:
+    with _one_at_a_time(settings):
+        return _erase_in_turns(settings, ids)
+
+
+@contextmanager
+def _one_at_a_time(settings: Settings) -> Iterator[None]:
+    path = settings.landing / SUPPRESSED / ".erasing"
+    try:
+        with FileLock(path, mode=0o600, timeout=settings.lock_seconds):
+            yield
+    except Timeout:
+        raise ErasureStoppedError(
+            f"Another erasure has been going on for longer than {settings.lock_seconds:g} s. What "
+            "was asked for is written down: the next one, or the hourly one, does it."
+        ) from None
+
+
+def _erase_in_turns(settings: Settings, ids: set[Id]) -> Erased:
+    """Erase, with the writer's lock held for short times; loads go in between.
+
+    What has to be looked for is looked for without it. A death between two times leaves what was
+    done as done, and the rest is found by the next erasure.
+    """
     landing = settings.landing
+    locks = ShortLocks(settings)
     unloaded_files.wait_for_open_files(landing, settings.seal_seconds + SEALED_SECONDS)
-    wanted = {entry.person for entry in suppressed.to_be_done(landing)}
-    people = People(suppressed.key_of(landing), wanted, ids)
-    with writer_lock(settings):
-        with connect(settings) as con:
-            create_raw_tables(con)
-            refuse_another_name(con, settings)  # of whose tables nobody would be erased
-            if people.people - {
-                people.person(one) for one in ids
-            }:  # begun before: nobody says them
-                people = people.knowing(targets.recover_ids(con, people))
-            done = _erase_people(con, settings, people)
+    todo = suppressed.to_be_done(landing)
+    orders = {entry.person: entry.order for entry in todo}
+    by_hand = [entry.person for entry in todo if entry.ordered_by != NOTIFICATION]
+    people = People(suppressed.key_of(landing), orders, ids, in_broken=by_hand)
+    with locks.hold(), connect(settings) as con:
+        create_raw_tables(con)
+        refuse_another_name(con, settings)  # of whose tables nobody would be erased
+        unloaded_files.remove_leftovers(landing)
+    if people.people - {people.person(one) for one in ids}:  # begun before: nobody says them
+        with connect(settings, read_only=True) as con:
+            people = people.knowing(targets.recover_ids(con, people))
+    done = Erased(people=len(people.people), short_ids=people.short_ids())
+    # staged before waiting: they go there next
+    found = unloaded_files.blank_staged(landing, people)
+    found += _erase_unloaded(settings, locks, people)
+    noted = _erase_loaded(settings, locks, people, orders, done)
+    done.lines += found.total()
+    done.files += len({file for _, file in found})
+    with locks.hold(), connect(settings) as con:
+        with transaction(con):
+            if calls := erased_fields.names_of_nobody_else(con, people):
+                rebuilt_tables.mark(landing, calls)
+            rest = (people.people - noted).union(person for person, _ in found)
+            record.note(con, rest, found, orders)
         to_build = rebuilt_tables.marks(landing)
     if to_build:
         rebuilt_tables.build(settings, to_build)
-    with writer_lock(settings):
+    with locks.hold():
         done.catalogs = purge.sweep(settings)
-        done.found = search(settings, people) if _are_few(people) else []
-        with connect(settings, read_only=True) as con:
-            record.finish(con, landing)
+    purge.empty_catalog(settings, locks)
+    with connect(settings, read_only=True) as con:
+        if _are_few(people):
+            done.found = search(settings, people)
+            done.near = count_near(con, people.ids)
+        record.finish(con, landing)
+    done.longest_lock_seconds = locks.longest_seconds
     return done
 
 
@@ -157,27 +257,65 @@ def _are_few(people: People) -> bool:
     return len(people.ids) <= MOST_SOUGHT
 
 
-def _erase_people(con: duckdb.DuckDBPyConnection, settings: Settings, people: People) -> Erased:
-    """Take people out of files and rows, and mark the tables with names that hold an id."""
+def _erase_unloaded(settings: Settings, locks: ShortLocks, people: People) -> Found:
+    """Take people out of the files that wait."""
+    found = Found()
+    looked = list(unloaded_files.look_through_waiting(settings.landing, people))
+    while looked:
+        with locks.hold():
+            with connect(settings) as con:
+                journal.catch_up(con, settings.landing)
+                loaded_files.settle(con, settings.landing)
+            began = time.monotonic()
+            while looked and time.monotonic() - began < TURN_SECONDS:
+                found += unloaded_files.blank_waiting(looked.pop(), people)
+    return found
+
+
+def _erase_loaded(
+    settings: Settings,
+    locks: ShortLocks,
+    people: People,
+    orders: Mapping[Person, Order],
+    done: Erased,
+) -> set[Person]:
+    """Take people out of loaded files and of rows, so many rows at a time; return whose there were.
+
+    A file comes again if it has more of them: each time ledger, journal and counts say what it is.
+    """
+    noted: set[Person] = set()
+    files: set[str] = set()
+    with connect(settings, read_only=True) as con:
+        places = targets.find(con, people)
+        if _are_few(people):
+            done.mentions = targets.mentions(con, people)
+    after = places.last_load
+    for part in places.parts(PART_ROWS):
+        with locks.hold(), connect(settings) as con:
+            found, after = _erase_part(con, settings, people, orders, part, after)
+        done.lines += found.total()
+        files.update(file for _, file in found)
+        noted.update(person for person, _ in found)
+    done.files += len(files)
+    return noted
+
+
+def _erase_part(
+    con: duckdb.DuckDBPyConnection,
+    settings: Settings,
+    people: People,
+    orders: Mapping[Person, Order],
+    part: pa.Table,
+    after: int,
+) -> tuple[Found, int]:
     landing = settings.landing
     journal.catch_up(con, landing)
     loaded_files.settle(con, landing)
-    unloaded_files.remove_leftovers(landing)
-    found = targets.find(con, people)
-    mentions = targets.mentions(con, people) if _are_few(people) else []
-    found += unloaded_files.blank_staged(landing, people)
-    found += unloaded_files.blank_waiting(landing, people)
+    found, after = targets.take_part(con, people, part, after)
     changed = loaded_files.blank_loaded(con, landing)
     journal.replace_checksums(landing, {file: one.sha256 for file, one in changed.items()})
     with transaction(con):
         raw_rows.erase_rows(con, settings, people, changed)
-        if calls := erased_fields.names_of_nobody_else(con, people):
-            rebuilt_tables.mark(landing, calls)
-        record.note(con, people, found)
+        record.note(con, {person for person, _ in found}, found, orders)
     erased_fields.export_fields(con, landing)
-    return Erased(
-        people=len(people.people),
-        lines=found.total(),
-        files=len({file for _, file in found}),
-        mentions=mentions,
-    )
+    return found, after

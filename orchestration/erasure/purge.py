@@ -13,6 +13,7 @@ import duckdb
 from orchestration.errors import ErasureStoppedError
 from orchestration.settings import Settings
 from orchestration.upkeep.orphans import OURS, listed_names
+from orchestration.upkeep.short_locks import ShortLocks
 from orchestration.upkeep.snapshots import expire
 from orchestration.upkeep.sqlite_space import vacuum
 from orchestration.warehouse.catalog import CATALOG, DATABASE
@@ -20,8 +21,6 @@ from orchestration.warehouse.connection import connect
 
 BUSY_SECONDS = 60
 """How long readers of the catalog are waited for."""
-
-_LOOK_EVERY = 0.2
 
 
 class CatalogReadError(ErasureStoppedError):
@@ -35,9 +34,6 @@ def sweep(settings: Settings) -> list[str]:
 
     Returns:
         The catalogs that rebuilds had put aside, which had to go too.
-
-    Raises:
-        CatalogReadError: what was deleted is still in the catalog, as somebody reads it.
     """
     aside = _remove_catalogs_aside(settings)
     with connect(settings) as con:
@@ -51,7 +47,6 @@ def sweep(settings: Settings) -> list[str]:
         con.execute("call ducklake_cleanup_old_files($1, cleanup_all => true)", [DATABASE])
         _remove_orphans(con, settings.data)
         _narrow_statistics(con)
-    _empty(settings.catalog)
     return aside
 
 
@@ -112,14 +107,20 @@ def _narrow_statistics(con: duckdb.DuckDBPyConnection) -> None:
     )
 
 
-def _empty(catalog: Path) -> None:
-    """Rewrite the catalog's file without free pages, and empty its write-ahead log."""
+def empty_catalog(settings: Settings, locks: ShortLocks) -> None:
+    """Rewrite the catalog's file without free pages, and empty its write-ahead log.
+
+    Raises:
+        CatalogReadError: what was deleted is still in the catalog, as somebody reads it.
+    """
     deadline = time.monotonic() + BUSY_SECONDS
-    while not vacuum(catalog, free_share=-1):
+    while True:
+        with locks.hold():
+            if vacuum(settings.catalog, free_share=-1):
+                return
         if time.monotonic() > deadline:
             raise CatalogReadError(
-                f"A query has been reading {catalog} for {BUSY_SECONDS} s, and what was erased may "
-                "still stand in that file. Everything else is done; end the query, and ask for "
-                "the erasure once more, or leave it to the next hourly one."
+                f"A query has been reading {settings.catalog} for {BUSY_SECONDS} s, and what was "
+                "erased may still stand in that file. Everything else is done; end the query, and "
+                "ask for the erasure once more, or leave it to the next hourly one."
             )
-        time.sleep(_LOOK_EVERY)

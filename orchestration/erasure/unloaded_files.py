@@ -6,13 +6,15 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import NamedTuple
 
 from landed.folders import FOLDERS, IMPORTS
+from orchestration.durable_files import write_whole
 from orchestration.errors import ErasureStoppedError
 from orchestration.loading.archive import FOLDER as ARCHIVE
 from orchestration.loading.archive import LOADED
-from orchestration.loading.blanking import blank_people
-from orchestration.loading.people import Found, People
+from orchestration.loading.blanking import blank, blank_people, found_in, lines_of
+from orchestration.loading.people import Found, People, Person
 
 _LOOK_EVERY = 0.1
 
@@ -116,17 +118,56 @@ def blank_staged(landing: Path, people: People) -> Found:
     return found
 
 
-def blank_waiting(landing: Path, people: People) -> Found:
-    """Take people out of everything that was not loaded, damaged and torn files too.
+class Looked(NamedTuple):
+    """A waiting file, as it was when it was looked through."""
 
-    Returns:
-        Whose lines there were, and in which file.
+    path: Path
+    state: os.stat_result
+    lines: dict[int, set[Person]]
+
+
+def look_through_waiting(landing: Path, people: People) -> Iterator[Looked | Path]:
+    """Find people in everything that was not loaded, damaged and torn files too, with no lock.
+
+    Yields:
+        Files that have them; and, not looked through, those that are not sealed.
     """
-    found = Found()
     for folder in FOLDERS:
         for path in sorted(one for kind in _WAITING for one in (landing / folder).glob(kind)):
-            found += _blank_waiting_file(path, people)
-    return found
+            if path.suffix == ".open":
+                yield path
+                continue
+            with suppress(FileNotFoundError):  # loaded since then: it is found in the warehouse
+                with path.open("rb") as file:
+                    state = os.fstat(file.fileno())
+                    lines = lines_of(file.read(), people)
+                if lines:
+                    yield Looked(path, state, lines)
+
+
+def blank_waiting(looked: Looked | Path, people: People) -> Found:
+    """Take people out of a file that was looked through; the caller has the writer's lock.
+
+    Returns:
+        Whose lines there were; none if the file has gone since, as a load took it.
+    """
+    if isinstance(looked, Path):
+        return _blank_waiting_file(looked, people)
+    path, state, lines = looked
+    try:
+        if _is_the_same(path.stat(), state):
+            write_whole(path, blank(path.read_bytes(), lines))
+            return found_in(path.name, lines)
+        return blank_people(path, people)  # a load took out who is suppressed, and was killed
+    except FileNotFoundError:
+        return Found()
+
+
+def _is_the_same(now: os.stat_result, before: os.stat_result) -> bool:
+    return os.path.samestat(now, before) and (now.st_size, now.st_mtime_ns) == (
+        before.st_size,
+        before.st_mtime_ns,
+    )
 
 
 def _blank_waiting_file(path: Path, people: People) -> Found:

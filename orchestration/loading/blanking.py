@@ -7,7 +7,7 @@ from collections.abc import Collection
 from pathlib import Path
 
 from orchestration.durable_files import write_whole
-from orchestration.loading.people import Found, People
+from orchestration.loading.people import Found, People, Person
 
 
 def blank(data: bytes, numbers: Collection[int]) -> bytes:
@@ -16,6 +16,13 @@ def blank(data: bytes, numbers: Collection[int]) -> bytes:
     for number in numbers:
         lines[number - 1] = b""
     return b"\n".join(lines)
+
+
+def lines_of(data: bytes, people: People) -> dict[int, set[Person]]:
+    """The lines of a landed file that are some people's, by number, and whose each is."""
+    lines = enumerate(data.split(b"\n"), start=1)
+    found = ((number, people.of_line(line)) for number, line in lines if line)
+    return {number: whose for number, whose in found if whose}
 
 
 def blank_people(
@@ -32,12 +39,13 @@ def blank_people(
     Returns:
         Whose lines there were.
     """
-    lines = path.read_bytes().split(b"\n")
-    found = Found()
-    for place, line in enumerate(lines):
-        if line and (whose := people.of_line(line)):
-            found.update((person, name or path.name) for person in whose)
-            lines[place] = b""
-    if found:
-        write_whole(path, b"\n".join(lines), aside)
-    return found
+    data = path.read_bytes()
+    lines = lines_of(data, people)
+    if lines:
+        write_whole(path, blank(data, lines), aside)
+    return found_in(name or path.name, lines)
+
+
+def found_in(file: str, lines: dict[int, set[Person]]) -> Found:
+    """Lines of a file, counted by whose they are."""
+    return Found((person, file) for whose in lines.values() for person in whose)

@@ -13,12 +13,22 @@ from base64 import b64decode
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
+from functools import cached_property
 from typing import Any, NamedTuple
 from urllib.parse import quote
 
 import msgspec
 
-from landed.ids import ANONYMOUS, IN_BYTES, KINDS, SHOWN_NUL, USER, text_of, written_ids
+from landed.ids import (
+    ANONYMOUS,
+    IN_BYTES,
+    KINDS,
+    SHOWN_NUL,
+    USER,
+    folded,
+    text_of,
+    written_ids,
+)
 from landed.line import PAYLOAD
 
 __all__ = ["ANONYMOUS", "USER", "Id", "People", "Person", "hash_of"]
@@ -27,6 +37,8 @@ _BEGINNING = re.compile(rb"(?<![0-9A-Za-z]).", re.DOTALL)
 _SPELLED_ONE_WAY = re.compile(r"[0-9A-Za-z_.~-]+")
 _BODY = re.compile(rb'"body":"([A-Za-z0-9+/]*)')
 _UNPACKED_BYTES = 256 * 1024 * 1024
+_SHORTEST = 4
+_SHORTEST_NUMBER = 6
 
 
 class Id(NamedTuple):
@@ -47,6 +59,11 @@ Found = Counter[tuple[Person, str]]
 """How many lines there were of whom, and in which file."""
 
 
+def is_long_enough(one: Id) -> bool:
+    """Whether an id that stands somewhere by itself is one: `7`, `bob` and a year are words."""
+    return len(one.text) >= (_SHORTEST_NUMBER if one.text.isdigit() else _SHORTEST)
+
+
 def hash_of(key: bytes, one: Id) -> str:
     """The hash an id is known by: HMAC-SHA256 over kind, NUL and id as the tables show it."""
     return _hash(key, shown(one))
@@ -55,6 +72,11 @@ def hash_of(key: bytes, one: Id) -> str:
 def shown(one: Id) -> Id:
     """An id as the tables show it, and so as it is named: no text of theirs has a NUL."""
     return Id(one.kind, one.text.replace("\0", SHOWN_NUL))
+
+
+def near_hash_of(key: bytes, one: Id) -> str:
+    """The hash of what is alike in an id and in those that are nearly the same."""
+    return _hash(key, Id("near", folded(one.text)))
 
 
 def _hash(key: bytes, one: Id) -> str:
@@ -80,24 +102,48 @@ def _ids(written: Iterable[tuple[str, bytes]]) -> Iterator[Id]:
 class People:
     """Some people, and whether something is theirs."""
 
-    def __init__(self, key: bytes, people: Iterable[Person], ids: Iterable[Id] = ()) -> None:
+    def __init__(
+        self,
+        key: bytes,
+        people: Iterable[Person],
+        ids: Iterable[Id] = (),
+        *,
+        in_broken: Iterable[Person] | None = None,
+    ) -> None:
         """Take who they are.
 
         Args:
             key: The key of the hashes.
             people: All of them.
             ids: The ids of those of whom they are known; what cannot be read is searched for them.
+            in_broken: Those to whom what cannot be read may belong; all if not given.
         """
         self.people = frozenset(people)
         self.ids = frozenset(map(shown, ids))
         self._key = key
-        # looked up, not searched for one by one: there may be a million
-        self._spelled: dict[bytes, set[Person]] = defaultdict(set)
-        self._lengths: dict[int, set[int]] = defaultdict(set)
+        self._in_broken = self.people if in_broken is None else self.people & frozenset(in_broken)
+
+    @cached_property
+    def _spelled(self) -> dict[bytes, set[Person]]:
+        """How an id is written → whose it is: looked up, as there may be a million."""
+        spelled: dict[bytes, set[Person]] = defaultdict(set)
         for one in self.ids:
             for form in _spellings(one.text):
-                self._spelled[form].add(self.person(one))
-                self._lengths[form[0]].add(len(form))
+                spelled[form].add(self.person(one))
+        return spelled
+
+    @cached_property
+    def _lengths(self) -> dict[int, set[int]]:
+        """First byte → how long the spelled ids are that begin with it."""
+        lengths: dict[int, set[int]] = defaultdict(set)
+        for form in self._spelled:
+            lengths[form[0]].add(len(form))
+        return lengths
+
+    @cached_property
+    def _told_by_themselves(self) -> set[Person]:
+        """Those whose id means something wherever it stands."""
+        return {self.person(one) for one in self.ids if is_long_enough(one)} & self._in_broken
 
     def person(self, one: Id) -> Person:
         """The person of an id, whether one of these or not."""
@@ -105,7 +151,14 @@ class People:
 
     def knowing(self, ids: Iterable[Id]) -> "People":
         """The same people, of whom these ids are known."""
-        return People(self._key, self.people, self.ids | frozenset(ids))
+        known = self.ids | frozenset(ids)
+        return People(self._key, self.people, known, in_broken=self._in_broken)
+
+    def short_ids(self) -> int:
+        """How many known ids are not looked for by themselves in what cannot be read."""
+        return sum(
+            not is_long_enough(one) for one in self.ids if self.person(one) in self._in_broken
+        )
 
     def named_in(self, text: bytes) -> Iterator[Person]:
         """Those of whom a known id stands in some bytes, between no other letters and digits."""
@@ -165,9 +218,13 @@ class People:
         return found
 
     def _of_broken(self, text: bytes) -> set[Person]:
+        if not self._in_broken:
+            return set()
         keys = {(name.decode(), token) for name, token in IN_BYTES.findall(text)}
-        found = self.whose(_ids(keys))
-        return found.union(self.named_in(text))
+        found = self.whose(_ids(keys)) & self._in_broken
+        if self._told_by_themselves:
+            found.update(self._told_by_themselves.intersection(self.named_in(text)))
+        return found
 
 
 class _Pairs(list[tuple[str, Any]]):

@@ -91,7 +91,11 @@ COLUMNS = {
     "raw.restored": "load_id bigint, restored_at timestamp, files bigint, missing bigint",
     "raw.completeness": _COMPLETENESS,
     "raw.failing_model": "model varchar, times bigint, failed_at timestamp",
-    "raw.erasure": "erased_at timestamp, kind varchar, hash varchar, lines bigint, files bigint",
+    "raw.erasure": (
+        "erased_at timestamp, kind varchar, hash varchar, lines bigint, files bigint, "
+        "ordered_by varchar default 'unknown', source varchar, ordered_at timestamp, "
+        "credential varchar"
+    ),
     "raw.erased_field": _FIELD,
     "raw.field": _FIELD,
     "raw.repair": "repaired_at timestamp, what varchar, rows bigint",

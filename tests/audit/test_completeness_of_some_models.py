@@ -12,7 +12,10 @@ from orchestration.warehouse.writer_lock import writer_lock
 from tests.support import landed
 from tests.support.warehouse import reading
 
-KEPT = "message_id, received_at as _sdc_received_at, file as _seamline_file, line as _seamline_line"
+KEPT = (
+    "message_id, received_at as _sdc_received_at, source as _seamline_source, "
+    "file as _seamline_file, line as _seamline_line"
+)
 
 
 @pytest.fixture
