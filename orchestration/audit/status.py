@@ -15,7 +15,6 @@ from orchestration.settings import Settings
 from orchestration.warehouse.catalog import number, tables
 from orchestration.warehouse.connection import connect
 
-
 NEAR_DAYS = 1
 """Of so many days, ids that are nearly those of somebody suppressed are counted."""
 

@@ -13,6 +13,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from pathlib import Path
+from typing import NamedTuple
 
 import duckdb
 import pyarrow as pa
@@ -32,7 +34,7 @@ from orchestration.erasure import (
 from orchestration.erasure.near_ids import count_near, of_email, with_near
 from orchestration.erasure.notified import named
 from orchestration.erasure.remaining_ids import search
-from orchestration.erasure.targets import Mention
+from orchestration.erasure.targets import Mention, Places
 from orchestration.errors import ErasureStoppedError
 from orchestration.loading import journal, suppressed
 from orchestration.loading.people import Found, Id, People, Person
@@ -42,9 +44,7 @@ from orchestration.recovery.restore import restore_if_behind
 from orchestration.settings import Settings
 from orchestration.upkeep.short_locks import ShortLocks
 from orchestration.warehouse.connection import connect
-from orchestration.warehouse.raw_tables import create_raw_tables
 from orchestration.warehouse.transaction import transaction
-from orchestration.warehouse.writer_lock import writer_lock
 
 SEEN_SECONDS = 1.0
 """After so long every receiver knows who is suppressed: it looks four times a second."""
@@ -171,8 +171,6 @@ def forget_notified(settings: Settings, *, with_ceiling: bool = True) -> Erased:
         As `forget` does.
     """
     restore_if_behind(settings)
-    with writer_lock(settings), connect(settings) as con:
-        create_raw_tables(con)
     ceiling = settings.delete_people if with_ceiling else None
     with connect(settings, read_only=True) as con:
         found = named(con, settings.landing, ceiling, datetime.now(UTC))
@@ -217,39 +215,45 @@ def _erase_in_turns(settings: Settings, ids: set[Id]) -> Erased:
     orders = {entry.person: entry.order for entry in todo}
     by_hand = [entry.person for entry in todo if entry.ordered_by != NOTIFICATION]
     people = People(suppressed.key_of(landing), orders, ids, in_broken=by_hand)
-    with locks.hold(), connect(settings) as con:
-        create_raw_tables(con)
+    done = Erased(people=len(people.people))
+    with connect(settings, read_only=True) as con:
         refuse_another_name(con, settings)  # of whose tables nobody would be erased
-        unloaded_files.remove_leftovers(landing)
-    if people.people - {people.person(one) for one in ids}:  # begun before: nobody says them
-        with connect(settings, read_only=True) as con:
+        if people.people - {people.person(one) for one in ids}:  # begun before: nobody says them
             people = people.knowing(targets.recover_ids(con, people))
-    done = Erased(people=len(people.people), short_ids=people.short_ids())
-    # staged before waiting: they go there next
-    found = unloaded_files.blank_staged(landing, people)
-    found += _erase_unloaded(settings, locks, people)
-    noted = _erase_loaded(settings, locks, people, orders, done)
-    done.lines += found.total()
-    done.files += len({file for _, file in found})
-    with locks.hold(), connect(settings) as con:
-        with transaction(con):
-            if calls := erased_fields.names_of_nobody_else(con, people):
-                rebuilt_tables.mark(landing, calls)
-            rest = (people.people - noted).union(person for person, _ in found)
-            record.note(con, rest, found, orders)
-        to_build = rebuilt_tables.marks(landing)
+        # staged before waiting, as they go there next; and both before rows, which they become
+        found = unloaded_files.blank_staged(landing, people)
+        found += _erase_unloaded(settings, locks, people)
+        places = targets.find(con, people)
+        if _are_few(people):
+            done.mentions = targets.mentions(con, people)
+            done.near = count_near(con, people.ids)
+    done.short_ids = people.short_ids()
+    to_build = _erase_loaded(settings, locks, Erasure(people, orders, found), places, done)
     if to_build:
         rebuilt_tables.build(settings, to_build)
     with locks.hold():
         done.catalogs = purge.sweep(settings)
-    purge.empty_catalog(settings, locks)
+        is_empty = purge.empty_catalog(settings)
+    if not is_empty:
+        purge.empty_catalog_soon(settings, locks)
+    if _are_few(people):
+        done.found = search(settings, people)
     with connect(settings, read_only=True) as con:
-        if _are_few(people):
-            done.found = search(settings, people)
-            done.near = count_near(con, people.ids)
         record.finish(con, landing)
     done.longest_lock_seconds = locks.longest_seconds
     return done
+
+
+class Erasure(NamedTuple):
+    """Who goes, by whose order, and what of them was in files that were not loaded."""
+
+    people: People
+    orders: Mapping[Person, Order]
+    unloaded: Found
+
+    def unloaded_of(self, some: set[Person]) -> Found:
+        """What of some of them was in such files."""
+        return Found({key: lines for key, lines in self.unloaded.items() if key[0] in some})
 
 
 def _are_few(people: People) -> bool:
@@ -273,49 +277,61 @@ def _erase_unloaded(settings: Settings, locks: ShortLocks, people: People) -> Fo
 
 
 def _erase_loaded(
-    settings: Settings,
-    locks: ShortLocks,
-    people: People,
-    orders: Mapping[Person, Order],
-    done: Erased,
-) -> set[Person]:
-    """Take people out of loaded files and of rows, so many rows at a time; return whose there were.
+    settings: Settings, locks: ShortLocks, erasure: Erasure, places: Places, done: Erased
+) -> list[Path]:
+    """Take people out of loaded files and of rows, so many rows at a time.
 
     A file comes again if it has more of them: each time ledger, journal and counts say what it is.
+
+    Returns:
+        The marks of tables that are to be built anew.
     """
-    noted: set[Person] = set()
-    files: set[str] = set()
-    with connect(settings, read_only=True) as con:
-        places = targets.find(con, people)
-        if _are_few(people):
-            done.mentions = targets.mentions(con, people)
+    left = set(erasure.people.people)
+    files = {file for _, file in erasure.unloaded}
+    done.lines = erasure.unloaded.total()
     after = places.last_load
-    for part in places.parts(PART_ROWS):
+    parts = list(places.parts(PART_ROWS))
+    for part in parts:
         with locks.hold(), connect(settings) as con:
-            found, after = _erase_part(con, settings, people, orders, part, after)
-        done.lines += found.total()
-        files.update(file for _, file in found)
-        noted.update(person for person, _ in found)
-    done.files += len(files)
-    return noted
+            found, after = _erase_part(con, settings, erasure, part, after, left)
+            done.lines += found.total()
+            files.update(file for _, file in found)
+            left -= {person for person, _ in found}
+            if part is parts[-1]:
+                _end_with_names(con, settings, erasure, left)
+    done.files = len(files)
+    return rebuilt_tables.marks(settings.landing)
 
 
 def _erase_part(
     con: duckdb.DuckDBPyConnection,
     settings: Settings,
-    people: People,
-    orders: Mapping[Person, Order],
+    erasure: Erasure,
     part: pa.Table,
     after: int,
+    not_noted: set[Person],
 ) -> tuple[Found, int]:
     landing = settings.landing
     journal.catch_up(con, landing)
     loaded_files.settle(con, landing)
-    found, after = targets.take_part(con, people, part, after)
+    unloaded_files.remove_leftovers(landing)
+    found, after = targets.take_part(con, erasure.people, part, after)
     changed = loaded_files.blank_loaded(con, landing)
     journal.replace_checksums(landing, {file: one.sha256 for file, one in changed.items()})
     with transaction(con):
-        raw_rows.erase_rows(con, settings, people, changed)
-        record.note(con, {person for person, _ in found}, found, orders)
+        raw_rows.erase_rows(con, settings, erasure.people, changed)
+        theirs = {person for person, _ in found}
+        unloaded = erasure.unloaded_of(theirs & not_noted)
+        record.note(con, theirs, found + unloaded, erasure.orders)
     erased_fields.export_fields(con, landing)
     return found, after
+
+
+def _end_with_names(
+    con: duckdb.DuckDBPyConnection, settings: Settings, erasure: Erasure, not_noted: set[Person]
+) -> None:
+    """Take names with an id away, which nobody's rows have any more, and note who is not noted."""
+    with transaction(con):
+        if calls := erased_fields.names_of_nobody_else(con, erasure.people):
+            rebuilt_tables.mark(settings.landing, calls)
+        record.note(con, not_noted, erasure.unloaded_of(not_noted), erasure.orders)

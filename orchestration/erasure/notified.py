@@ -52,7 +52,7 @@ def named(
     waiting: set[str] = set()
     for text, order in sorted(_orders(con), key=lambda one: (one[1].ordered_at, one[0])):
         one = Id(USER, text)
-        if reason := _reason_to_refuse(text):
+        if reason := reason_to_refuse(text):
             refused[text] = reason
         if reason or one in found.now:
             continue
@@ -87,7 +87,8 @@ def _orders(con: duckdb.DuckDBPyConnection) -> Iterator[tuple[str, Order]]:
         yield as_sent, Order(NOTIFICATION, *sent)
 
 
-def _reason_to_refuse(text: str) -> str | None:
+def reason_to_refuse(text: str) -> str | None:
+    """Why an id may not be erased by a notification, in one word; None if it may."""
     if is_blank(text):
         return "blank"
     return "too_short" if len(visible(text)) < SHORTEST else None

@@ -107,20 +107,28 @@ def _narrow_statistics(con: duckdb.DuckDBPyConnection) -> None:
     )
 
 
-def empty_catalog(settings: Settings, locks: ShortLocks) -> None:
+def empty_catalog(settings: Settings) -> bool:
     """Rewrite the catalog's file without free pages, and empty its write-ahead log.
+
+    Returns:
+        False if somebody reads it; then it is as it was.
+    """
+    return vacuum(settings.catalog, free_share=-1)
+
+
+def empty_catalog_soon(settings: Settings, locks: ShortLocks) -> None:
+    """Do so as soon as nobody reads it; others write in between.
 
     Raises:
         CatalogReadError: what was deleted is still in the catalog, as somebody reads it.
     """
     deadline = time.monotonic() + BUSY_SECONDS
-    while True:
+    while time.monotonic() < deadline:
         with locks.hold():
-            if vacuum(settings.catalog, free_share=-1):
+            if empty_catalog(settings):
                 return
-        if time.monotonic() > deadline:
-            raise CatalogReadError(
-                f"A query has been reading {settings.catalog} for {BUSY_SECONDS} s, and what was "
-                "erased may still stand in that file. Everything else is done; end the query, and "
-                "ask for the erasure once more, or leave it to the next hourly one."
-            )
+    raise CatalogReadError(
+        f"A query has been reading {settings.catalog} for {BUSY_SECONDS} s, and what was erased "
+        "may still stand in that file. Everything else is done; end the query, and ask for the "
+        "erasure once more, or leave it to the next hourly one."
+    )

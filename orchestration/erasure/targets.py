@@ -53,8 +53,8 @@ class Places:
         self.last_load = last_load
 
     def parts(self, size: int) -> Iterator[pa.Table]:
-        """So many rows at a time."""
-        for begin in range(0, len(self._rows), size):
+        """So many rows at a time; one part without any if there are none."""
+        for begin in range(0, max(len(self._rows), 1), size):
             yield self._rows.slice(begin, size)
 
 

@@ -1,5 +1,6 @@
 """Who ordered an erasure is kept, and what an order may not do."""
 
+import gzip
 import re
 from datetime import UTC, datetime, timedelta
 
@@ -10,9 +11,10 @@ from click.testing import CliRunner
 from orchestration.__main__ import cli
 from orchestration.audit.status import status
 from orchestration.erasure.erase import forget, forget_notified
+from orchestration.erasure.notified import reason_to_refuse
 from orchestration.loading import suppressed
 from orchestration.loading.load import load
-from orchestration.loading.people import USER, Id
+from orchestration.loading.people import USER, Id, People, Person, hash_of
 from orchestration.recovery.rebuild import rebuild
 from orchestration.settings import Settings
 from orchestration.warehouse.connection import connect
@@ -109,22 +111,33 @@ def test_of_an_erasure_of_an_earlier_version_it_is_unknown(empty: House) -> None
         pytest.param(" \t", "blank", id="B140-blanks"),
         pytest.param("\u200b\ufeff", "blank", id="B140-invisible"),
         pytest.param("7", "too_short", id="B141"),
-        pytest.param(42, "too_short", id="B141-number"),
         pytest.param(" u1 ", "too_short", id="B141-blanks-around"),
+        pytest.param("bob", None, id="three characters"),
     ],
 )
-def test_an_id_that_is_nobodys_own_is_refused_with_its_reason(
-    empty: House, user: object, reason: str
-) -> None:
-    land(empty, notification(user), users=(user, "stays"))
+def test_an_id_that_is_nobodys_own_is_refused_for_a_reason(user: str, reason: str | None) -> None:
+    assert reason_to_refuse(user) == reason
+
+
+def test_what_was_refused_erases_nobody_and_is_counted(empty: House) -> None:
+    land(empty, *map(notification, ("", 7, "u1", " ")), users=("", 7, "u1", "stays"))
 
     done = forget_notified(empty.settings)
 
     assert done.people == 0
-    assert dict(done.refused) == {reason: 1}
-    assert len(users_left(empty)) == 2
-    assert empty.rows("select count(*) from raw.delete") == [(1,)]
-    assert f"1 {reason}" in "\n".join(status(empty.settings).lines)
+    assert dict(done.refused) == {"too_short": 2, "blank": 2}
+    assert len(users_left(empty)) == 4
+    assert empty.rows("select count(*) from raw.delete") == [(4,)]
+    said = "\n".join(status(empty.settings).lines)
+    assert "0 people go with the next hourly erasure; ids refused: 2 blank, 2 too_short" in said
+
+
+def test_a_fraction_is_the_id_that_was_sent(empty: House) -> None:
+    land(empty, landed.line('{"type":"delete","userId":70.10,"messageId":"d"}'))
+    landed.land(empty.landing, "track", landed.line('{"userId":70.10,"messageId":"m"}'))
+    load(empty.settings)
+
+    assert forget_notified(empty.settings).lines == 2
 
 
 def test_the_command_erases_a_short_id_all_the_same(empty: House) -> None:
@@ -146,21 +159,29 @@ BROKEN = b'{"type":"track","userId":"gone-55aa","x":'
         pytest.param("gone-55aa", b"who=gone-55aa&x", id="B142-form"),
         pytest.param("track", b'{"type":"track","userId":"bob", ', id="B142-word"),
         pytest.param("gone-55aa", b"\xff" + BROKEN, id="B142-no-utf-8"),
+        pytest.param("gone-55aa", gzip.compress(BROKEN, mtime=0), id="B142-gzip"),
     ],
 )
-def test_a_notification_never_takes_what_cannot_be_read(
-    empty: House, user: str, body: bytes
-) -> None:
-    landed.land(empty.landing, "rejected", landed.rejected_line(body))
-    land(empty, notification(user), users=(user,))
-    landed.land(empty.landing, "rejected", landed.rejected_line(body))  # not loaded
+def test_whom_a_notification_names_has_nothing_that_cannot_be_read(user: str, body: bytes) -> None:
+    key = bytes(32)
+    one = Id(USER, user)
+    person = Person(USER, hash_of(key, one))
+
+    assert not People(key, [person], [one], in_broken=[]).of_body(body)
+    assert not People(key, [person], [one], in_broken=[]).of_line(body)
+    assert People(key, [person], [one]).of_body(body)
+
+
+def test_a_notification_never_takes_what_cannot_be_read(empty: House) -> None:
+    landed.land(empty.landing, "rejected", landed.rejected_line(BROKEN))
+    land(empty, notification("gone-55aa"), users=("gone-55aa",))
+    landed.land(empty.landing, "rejected", landed.rejected_line(BROKEN))  # not loaded
 
     forget_notified(empty.settings)
+    load(empty.settings)
 
     assert users_left(empty) == []
-    assert empty.rows("select body from raw.rejected") == [(body,)]
-    load(empty.settings)
-    assert empty.rows("select count(*) from raw.rejected") == [(2,)]
+    assert empty.rows("select body from raw.rejected") == [(BROKEN,), (BROKEN,)]
 
 
 def test_nor_does_an_hourly_run_that_finishes_what_a_notification_began(empty: House) -> None:
@@ -187,19 +208,22 @@ def test_a_notification_takes_a_rejected_record_that_can_be_read(empty: House) -
     assert empty.rows("select body from raw.rejected") == [(others,)]
 
 
-@pytest.mark.parametrize("user", ["7", "bob", "2026"])
-def test_the_command_looks_for_an_id_in_what_cannot_be_read_only_if_it_is_long_enough(
-    empty: House, user: str
-) -> None:
-    body = f'at 2026-11-22, {{"n":7,"who":"bob","userId":"{user}x"'.encode()
-    theirs = f'{{"userId":"{user}", '.encode()
-    landed.land(empty.landing, "rejected", *map(landed.rejected_line, (body, theirs)))
-    load(empty.settings)
+@pytest.mark.parametrize("user", ["7", "bob", "2026", "20261"])
+def test_the_command_looks_for_an_id_by_itself_only_if_it_is_long_enough(user: str) -> None:
+    key = bytes(32)
+    one = Id(USER, user)
+    people = People(key, [Person(USER, hash_of(key, one))], [one])
 
-    done = forget(empty.settings, {Id(USER, user)})
+    assert not people.of_body(f'at {user}-11-22, {{"who":"{user}","userId":"x'.encode())
+    assert people.of_body(f'{{"userId":"{user}", '.encode())
 
-    assert empty.rows("select body from raw.rejected") == [(body,)]
-    assert "too short" in "\n".join(done.report())
+
+def test_the_command_says_if_an_id_was_too_short(empty: House) -> None:
+    land(empty)
+
+    done = forget(empty.settings, {Id(USER, "bob")})
+
+    assert "1 ids are too short to be looked for" in "\n".join(done.report())
 
 
 def crowd(house: House, number: int, source: str) -> None:
