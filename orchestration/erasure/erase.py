@@ -293,12 +293,11 @@ def _erase_loaded(
     parts = list(places.parts(PART_ROWS))
     for part in parts:
         with locks.hold(), connect(settings) as con:
-            found, after = _erase_part(con, settings, erasure, part, after, left)
-            done.lines += found.total()
-            files.update(file for _, file in found)
-            left -= {person for person, _ in found}
-            if part is parts[-1]:
-                _end_with_names(con, settings, erasure, left)
+            to_note = left if part is parts[-1] else set()
+            found, after = _erase_part(con, settings, erasure, part, after, left, to_note)
+        done.lines += found.total()
+        files.update(file for _, file in found)
+        left -= {person for person, _ in found}
     done.files = len(files)
     return rebuilt_tables.marks(settings.landing)
 
@@ -310,6 +309,7 @@ def _erase_part(
     part: pa.Table,
     after: int,
     not_noted: set[Person],
+    to_note: set[Person],
 ) -> tuple[Found, int]:
     landing = settings.landing
     journal.catch_up(con, landing)
@@ -320,18 +320,11 @@ def _erase_part(
     journal.replace_checksums(landing, {file: one.sha256 for file, one in changed.items()})
     with transaction(con):
         raw_rows.erase_rows(con, settings, erasure.people, changed)
-        theirs = {person for person, _ in found}
+        # with the last rows of whom they name: nobody could tell them from others behind that
+        if calls := erased_fields.names_of_nobody_else(con, erasure.people):
+            rebuilt_tables.mark(landing, calls)
+        theirs = {person for person, _ in found} | to_note
         unloaded = erasure.unloaded_of(theirs & not_noted)
         record.note(con, theirs, found + unloaded, erasure.orders)
     erased_fields.export_fields(con, landing)
     return found, after
-
-
-def _end_with_names(
-    con: duckdb.DuckDBPyConnection, settings: Settings, erasure: Erasure, not_noted: set[Person]
-) -> None:
-    """Take names with an id away, which nobody's rows have any more, and note who is not noted."""
-    with transaction(con):
-        if calls := erased_fields.names_of_nobody_else(con, erasure.people):
-            rebuilt_tables.mark(settings.landing, calls)
-        record.note(con, not_noted, erasure.unloaded_of(not_noted), erasure.orders)
