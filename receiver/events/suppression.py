@@ -6,7 +6,7 @@ times a second at most and only when a request comes. Nothing is looked at where
 
 import hmac
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from itertools import islice
 from pathlib import Path
 from typing import Annotated
@@ -30,6 +30,7 @@ class _Entry(msgspec.Struct):
     kind: str
     hash: Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{64}$")]
     suppressed: bool
+    ordered_by: str = "unknown"
 
 
 _decode_entry = msgspec.json.Decoder(_Entry).decode
@@ -38,13 +39,21 @@ _decode_entry = msgspec.json.Decoder(_Entry).decode
 class SuppressedPeople:
     """Who is suppressed."""
 
-    def __init__(self, key: bytes, people: Iterable[tuple[str, str]]) -> None:
+    def __init__(
+        self,
+        key: bytes,
+        people: Iterable[tuple[str, str]],
+        by_notification: Iterable[tuple[str, str]] = (),
+    ) -> None:
         """Take them.
 
         Args:
             key: the key of the hashes.
             people: the kind of each id, and its hash.
+            by_notification: those of whom a notification alone said it: they are told by what can
+                be read.
         """
+        self._read_alone = {bytes.fromhex(digest) for _, digest in by_notification}
         self._hashes: dict[str, set[bytes]] = {}
         for kind, digest in people:
             self._hashes.setdefault(kind, set()).add(bytes.fromhex(digest))
@@ -75,13 +84,18 @@ class SuppressedPeople:
             own = set(written_ids(body).items())
         except NOT_DECODABLE:
             own = set()
+        if own:
+            return self._includes_one_of(own)
         found = islice(IN_BYTES.finditer(body), _MOST_IDS)
-        return self._includes_one_of(own or {(one[1].decode(), one[2]) for one in found})
+        written = {(one[1].decode(), one[2]) for one in found}
+        return self._includes_one_of(written, but=self._read_alone)
 
-    def _includes_one_of(self, written: Iterable[tuple[str, bytes]]) -> bool:
-        return any(self._includes(KINDS[name], text_of(token)) for name, token in written)
+    def _includes_one_of(
+        self, written: Iterable[tuple[str, bytes]], but: Collection[bytes] = ()
+    ) -> bool:
+        return any(self._includes(KINDS[name], text_of(token), but) for name, token in written)
 
-    def _includes(self, kinds: Iterable[str], text: str) -> bool:
+    def _includes(self, kinds: Iterable[str], text: str, but: Collection[bytes]) -> bool:
         # a person is written down by the id that the tables show; before, it was by the NUL
         texts = [text, text.replace("\0", SHOWN_NUL)] if "\0" in text else [text]
         for kind in kinds:
@@ -89,7 +103,8 @@ class SuppressedPeople:
                 for one in texts:
                     hashed = self._begun[kind].copy()
                     hashed.update(one.encode("utf-8", "surrogatepass"))
-                    if hashed.digest() in self._hashes[kind]:
+                    digest = hashed.digest()
+                    if digest in self._hashes[kind] and digest not in but:
                         return True
         return False
 
@@ -131,6 +146,7 @@ class LiveSuppression:
     def _load(self, problem: list[object]) -> SuppressedPeople | None:
         """Read the list; a line of it that is damaged is a problem, and the others hold."""
         people = set()
+        by_command = set()
         for line in self._list.read_bytes().splitlines():
             try:
                 entry = _decode_entry(line)
@@ -139,6 +155,9 @@ class LiveSuppression:
             else:
                 if entry.suppressed:
                     people.add((entry.kind, entry.hash))
+                    if entry.ordered_by != "notification":
+                        by_command.add((entry.kind, entry.hash))
         if not people:
             return None
-        return SuppressedPeople(bytes.fromhex((self._folder / SUPPRESSED_KEY).read_text()), people)
+        key = bytes.fromhex((self._folder / SUPPRESSED_KEY).read_text())
+        return SuppressedPeople(key, people, people - by_command)

@@ -164,3 +164,12 @@ def test_a_text_that_never_ends_takes_no_more_memory_than_itself() -> None:
     tracemalloc.stop()
 
     assert peak < 20 * len(body)
+
+
+def test_the_receiver_takes_no_unreadable_body_for_one_of_whom_a_notification_suppressed() -> None:
+    broken, whole = b'{"anonymousId": "d-77", ', b'{"anonymousId": "d-77"}'
+    person = PEOPLE.person(DEVICE)
+
+    assert SuppressedPeople(KEY, [person]).is_in(broken)
+    assert not SuppressedPeople(KEY, [person], [person]).is_in(broken)
+    assert SuppressedPeople(KEY, [person], [person]).is_in(whole)
