@@ -50,7 +50,7 @@ STEPS: dict[str, tuple[object, str]] = {
     "when the waiting files are changed": (loaded_files, "blank_loaded"),
     "when all files are changed": (journal, "replace_checksums"),
     "when the journal is changed": (raw_rows, "erase_rows"),
-    "in the transaction": (raw_rows, "_count_again"),
+    "in the transaction": (raw_rows, "_update_counts"),
     "after the transaction": (erased_fields, "export_fields"),
     "when snapshots are expired": (purge, "_remove_orphans"),
     "before it is noted as done": (record, "finish"),
