@@ -15,7 +15,6 @@ from orchestration.erasure.notified import reason_to_refuse
 from orchestration.loading import suppressed
 from orchestration.loading.load import load
 from orchestration.loading.people import USER, Id, People, Person, hash_of
-from orchestration.recovery.rebuild import rebuild
 from orchestration.settings import Settings
 from orchestration.warehouse.connection import connect
 from orchestration.warehouse.writer_lock import writer_lock
@@ -74,18 +73,6 @@ def test_what_the_command_erases_it_has_ordered(empty: House) -> None:
     forget(empty.settings, {Id(USER, "gone-55aa")})
 
     assert empty.rows(ORDERS) == [("command", None, None, None, 0)]
-
-
-def test_a_rebuilt_warehouse_knows_who_ordered(empty: House) -> None:
-    land(empty, notification("gone-55aa", source="hooks"), users=("gone-55aa",))
-    forget_notified(empty.settings)
-    before = empty.rows(ORDERS)
-
-    empty.settings.catalog.unlink()
-    load_again = rebuild(empty.settings)
-
-    assert load_again.files
-    assert empty.rows(ORDERS) == before
 
 
 def test_of_an_erasure_of_an_earlier_version_it_is_unknown(empty: House) -> None:

@@ -14,7 +14,7 @@ from tests.support.house import House
 from tests.support.person import WHO, event, found_in, track
 from tests.support.warehouse import FIELDS
 
-RECORD = "select kind, hash, lines, files from raw.erasure order by all"
+RECORD = "select kind, hash, lines, files, ordered_by, source from raw.erasure order by all"
 COUNTS = "select call, source, hour, sum(lines) from raw.landed_count group by all order by all"
 LEDGER = "from raw.landed_file order by all"
 PLACES = "from columns.placement order by all"
