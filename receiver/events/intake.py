@@ -16,6 +16,7 @@ from receiver.events.kept import without_keys
 from receiver.events.made_up_ids import OfRequest, OfView
 from receiver.files.envelope import good_line, received_stamps, rejected_line
 from receiver.files.lines import Lines
+from receiver.senders.scopes import LANDED_AS
 from receiver.senders.sources import Credential, Source
 from receiver.server.native_threads import let_others_run
 from receiver.state import current_receiver
@@ -114,7 +115,7 @@ def _land(
     *,
     is_alone: bool,
 ) -> None:
-    source = credential.source
+    source, sent_by = credential.source, LANDED_AS[credential.kind]
     lines = Lines()
     others: dict[str, int] = dict.fromkeys(NotStored, 0)
     reasons: dict[str, int] = defaultdict(int)
@@ -122,11 +123,12 @@ def _land(
     for one, received_at in zip(checked, stamps, strict=False):
         if isinstance(one, Event):
             call, message_id, sent_at, payload = one
-            lines.add(call, good_line(message_id, received_at, sent_at, source.name, payload))
+            line = good_line(message_id, received_at, sent_at, source.name, payload, sent_by)
+            lines.add(call, line)
         elif isinstance(one, Rejected):
             reasons[one.reason] += 1
             kept = without_keys(one.body, credential, may_be_packed=is_alone)
-            line = rejected_line(received_at, source.name, one.call, one.reason, kept)
+            line = rejected_line(received_at, source.name, one.call, one.reason, kept, sent_by)
             lines.add(REJECTED, line)
         else:
             others[one] += 1

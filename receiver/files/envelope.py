@@ -18,7 +18,12 @@ _BREAKS_TO_SPACES = bytes.maketrans(b"\r\n", b"  ")
 
 
 def good_line(
-    message_id: str, received_at: str, sent_at: str | None, source: str, payload: bytes
+    message_id: str,
+    received_at: str,
+    sent_at: str | None,
+    source: str,
+    payload: bytes,
+    credential: str | None = None,
 ) -> bytes:
     """Return the line of an event.
 
@@ -28,17 +33,30 @@ def good_line(
         sent_at: the sender's `sentAt`, unchecked.
         source: the sender's name.
         payload: the event's bytes, a JSON object that has been checked.
+        credential: by what kind of credential it came, if that is known.
     """
     if b"\n" in payload or b"\r" in payload:
         payload = payload.translate(_BREAKS_TO_SPACES)
     return _seal(
-        b',"message_id":%b,"received_at":"%b","sent_at":%b,"source":%b,"payload":%b}'
-        % (_encode(message_id), received_at.encode(), _encode(sent_at), _encode(source), payload)
+        b',"message_id":%b,"received_at":"%b","sent_at":%b,"source":%b%b,"payload":%b}'
+        % (
+            _encode(message_id),
+            received_at.encode(),
+            _encode(sent_at),
+            _encode(source),
+            _sent_by(credential),
+            payload,
+        )
     )
 
 
 def rejected_line(
-    received_at: str, source: str, call: str | None, reason: str, body: bytes
+    received_at: str,
+    source: str,
+    call: str | None,
+    reason: str,
+    body: bytes,
+    credential: str | None = None,
 ) -> bytes:
     """Return the line of what cannot be used: its bytes as they came, and why.
 
@@ -48,10 +66,18 @@ def rejected_line(
         call: the call it was meant for, as far as it is known.
         reason: one word.
         body: the bytes as received.
+        credential: by what kind of credential they came, if that is known.
     """
     return _seal(
-        b',"message_id":null,"received_at":"%b","sent_at":null,"source":%b,"call":%b,"reason":%b,"body":"%b"}'
-        % (received_at.encode(), _encode(source), _encode(call), _encode(reason), b64encode(body))
+        b',"message_id":null,"received_at":"%b","sent_at":null,"source":%b%b,"call":%b,"reason":%b,"body":"%b"}'
+        % (
+            received_at.encode(),
+            _encode(source),
+            _sent_by(credential),
+            _encode(call),
+            _encode(reason),
+            b64encode(body),
+        )
     )
 
 
@@ -81,6 +107,10 @@ def received_stamps(micros: int) -> Iterator[str]:
             shown = second
             prefix = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(second))
         yield f"{prefix}.{rest:06d}Z"
+
+
+def _sent_by(credential: str | None) -> bytes:
+    return b"" if credential is None else b',"credential":%b' % _encode(credential)
 
 
 def _seal(covered: bytes) -> bytes:

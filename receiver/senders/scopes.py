@@ -53,3 +53,12 @@ SCOPES = {
     Kind.SECRET: Scope(_WEBHOOKS, may_delete=True),
     Kind.OLD: Scope(frozenset(Endpoint)),
 }
+
+LANDED_AS = {
+    Kind.BROWSER: "browser",
+    Kind.SERVER: "server",
+    Kind.WEBHOOK: "webhook",
+    Kind.SECRET: "webhook",
+    Kind.OLD: None,
+}
+"""What a landed line says of the kind of credential that it came by; nothing of the old one."""

@@ -6,17 +6,20 @@ import re
 import stat
 import zlib
 
+import pytest
+
 from tests.support.receiver.app import AppReceiver
-from tests.support.receiver.senders import new_id
+from tests.support.receiver.senders import basic, new_id
 
 LINE = re.compile(
     rb'\{"v":1,"crc":"[0-9a-f]{8}","message_id":"[^"]+",'
     rb'"received_at":"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z",'
-    rb'"sent_at":(?:null|"[^"]*"),"source":"[^"]+","payload":\{.*\}\}\n'
+    rb'"sent_at":(?:null|"[^"]*"),"source":"[^"]+"(?:,"credential":"[a-z]+")?,"payload":\{.*\}\}\n'
 )
 REJECTED_LINE = re.compile(
     rb'\{"v":1,"crc":"[0-9a-f]{8}","message_id":null,"received_at":"[^"]+","sent_at":null,'
-    rb'"source":"[^"]+","call":(?:null|"[a-z]+"),"reason":"[a-z0-9_]+","body":"[A-Za-z0-9+/=]*"\}\n'
+    rb'"source":"[^"]+"(?:,"credential":"[a-z]+")?,"call":(?:null|"[a-z]+"),'
+    rb'"reason":"[a-z0-9_]+","body":"[A-Za-z0-9+/=]*"\}\n'
 )
 NAME = re.compile(r"\d{8}T\d{12}Z-[A-Za-z0-9._]+-\d+-[0-9a-f]{8}-\d{6}\.ndjson(?:\.open)?")
 
@@ -31,6 +34,31 @@ def test_a_line_has_the_fields_in_their_order(app: AppReceiver) -> None:
     app.post("/v1/track", json.dumps({"messageId": marker, "sentAt": "2026-11-22"}))
 
     assert LINE.fullmatch(the_line(app, marker, "track"))
+
+
+KEYS = {
+    "page-key": ("/v1/track", "browser"),
+    "backend-key": ("/v1/track", "server"),
+    "partner-key": ("/webhooks/partner", "webhook"),
+    "web-key": ("/v1/track", None),
+}
+
+
+@pytest.mark.parametrize("key", KEYS)
+def test_a_line_says_by_what_kind_of_credential_it_came(app: AppReceiver, key: str) -> None:
+    path, kind = KEYS[key]
+    marker, rejected = new_id(), new_id()
+    event = {"type": "track", "messageId": marker, "userId": "u", "event": "E"}
+    app.post(path, json.dumps(event), headers=basic(key))
+    broken = f'{{"type":"track","messageId":"{rejected}","userId":'
+    app.post(path, broken, headers=basic(key))
+
+    line = the_line(app, marker, "track")
+    kept = the_line(app, base64.b64encode(broken.encode()).decode(), "rejected")
+
+    assert LINE.fullmatch(line)
+    assert REJECTED_LINE.fullmatch(kept)
+    assert (json.loads(line).get("credential"), json.loads(kept).get("credential")) == (kind, kind)
 
 
 def test_the_checksum_covers_everything_behind_it(app: AppReceiver) -> None:
