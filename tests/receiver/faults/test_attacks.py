@@ -53,16 +53,27 @@ def most_memory(running: RunningReceiver) -> int:
 
 
 @pytest.mark.long
+@pytest.mark.parametrize("name", NAMES)
+def test_under_attack_a_good_sender_is_answered_and_memory_stays_bounded(
+    attacked: RunningReceiver, name: str
+) -> None:
+    workers = attacked.workers()
+    with under_attack(attacked.port, name):
+        p99_of_a_good_sender(attacked)
+
+    assert attacked.workers() == workers
+    assert most_memory(attacked) <= MOST_MEMORY
+
+
+@pytest.mark.chaos  # a matter of milliseconds: with nothing else on the machine
 @pytest.mark.parametrize("names", [*((name,) for name in NAMES), NAMES], ids=", ".join)
 def test_under_attack_a_good_sender_waits_no_longer_than_three_times_as_long(
     attacked: RunningReceiver, names: tuple[str, ...], report: Report
 ) -> None:
-    workers = attacked.workers()
     quiet = p99_of_a_good_sender(attacked)
     with under_attack(attacked.port, *names):
         beside = p99_of_a_good_sender(attacked)
     quiet = max(quiet, p99_of_a_good_sender(attacked))
-    memory = most_memory(attacked)
 
     report.add(
         "F21",
@@ -70,8 +81,6 @@ def test_under_attack_a_good_sender_waits_no_longer_than_three_times_as_long(
         p99_quiet=f"{quiet * 1000:.1f} ms",
         p99_attacked=f"{beside * 1000:.1f} ms",
         ratio=f"{beside / quiet:.1f}",
-        memory=f"{memory / 1e6:.0f} MB",
+        memory=f"{most_memory(attacked) / 1e6:.0f} MB",
     )
-    assert attacked.workers() == workers
     assert beside <= 3 * quiet
-    assert memory <= MOST_MEMORY
