@@ -14,6 +14,7 @@ from orchestration.models import back_off, pending_models
 from orchestration.settings import Settings
 from orchestration.warehouse.catalog import number, tables
 from orchestration.warehouse.connection import connect
+from orchestration.warehouse.raw_tables import is_current
 
 NEAR_DAYS = 1
 """Of so many days, ids that are nearly those of somebody suppressed are counted."""
@@ -42,9 +43,10 @@ def status(settings: Settings) -> Status:
         _say_last_load(con, found)
         _say_tables(con, settings, found)
         _say_rejected(con, found)
-        _say_conflicts(con, settings, found)
         found.problems += map(str, completeness.problems(con, settings))
-        _say_notified(con, settings, found)
+        if is_current(con):  # else nobody has written to it since an earlier version
+            _say_conflicts(con, settings, found)
+            _say_notified(con, settings, found)
         _say_near(con, settings, found)
         failing = back_off.failing_models(con)
         behind = pending_models.calls_behind(con)

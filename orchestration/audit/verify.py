@@ -271,10 +271,10 @@ def _verify_table(
         "more than one row": f"select message_id from {table} group by all having count(*) > 1",
         "its row is not the first received copy": f"""
             select message_id from {table} as kept join (
-                select message_id, min({place("copies")}) as first_place
+                select message_id, min({place("copies", columns_of(con, staged))}) as first_place
                 from {staged} as copies where _seamline_load_id <= {seen} group by message_id
             ) as first_copy using (message_id)
-            where {place("kept")} <> first_place
+            where {place("kept", columns_of(con, table))} <> first_place
         """,
         "its row is not what the models make of its copy": _changed_rows(con, table, staged),
     }

@@ -73,7 +73,8 @@ def _erase_from_final_tables(con: duckdb.DuckDBPyConnection, settings: Settings)
             f"""
             create or replace temp table orphaned as
             select arg_min(
-                struct_pack(file := _seamline_file, line := _seamline_line), {place("copies")}
+                struct_pack(file := _seamline_file, line := _seamline_line),
+                {place("copies", columns_of(con, staged))}
             ) as copy
             from {staged} as copies
             anti join (from erased where table_name = '{call}') as gone

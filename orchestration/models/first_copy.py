@@ -5,6 +5,8 @@ that copies are ordered by. The macros read it there (macros/first_copy.sql), an
 columns are those of the staging views, which have a row per copy.
 """
 
+import re
+from collections.abc import Collection
 from functools import cache
 
 from orchestration.models.project_vars import dbt_vars
@@ -16,10 +18,19 @@ def first_copy_order() -> tuple[str, ...]:
     return tuple(dbt_vars()["first_copy_order"])
 
 
-def place(relation: str) -> str:
+def place(relation: str, columns: Collection[str]) -> str:
     """SQL of a copy's place among all: the lowest of a message is its row.
 
     Args:
         relation: What the columns are taken of: a staging view, or a final table.
+        columns: Those that it has; one that came with a later version than it is null.
     """
-    return f"row({', '.join(first_copy_order())})".replace("copy.", f"{relation}.")
+    return f"row({', '.join(_of(relation, columns, one) for one in first_copy_order())})"
+
+
+def _of(relation: str, columns: Collection[str], expression: str) -> str:
+    return re.sub(
+        r"\bcopy\.(\w+)",
+        lambda one: f"{relation}.{one[1]}" if one[1] in columns else "null",
+        expression,
+    )

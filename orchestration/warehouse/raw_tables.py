@@ -1,5 +1,7 @@
 """The raw tables: their names, their columns, and how they come to be."""
 
+from collections.abc import Collection, Mapping
+
 import duckdb
 
 from landed.folders import CALLS
@@ -104,10 +106,8 @@ COLUMNS = {
 
 
 def is_current(con: duckdb.DuckDBPyConnection) -> bool:
-    """Whether the warehouse is of this version: no raw table is missing."""
-    return not {table.removeprefix("raw.").strip('"') for table in COLUMNS} - {
-        *columns_in(con, "raw")
-    }
+    """Whether the warehouse is of this version: no raw table and no column of one is missing."""
+    return not _lacking(columns_in(con, "raw"))
 
 
 def create_raw_tables(con: duckdb.DuckDBPyConnection) -> None:
@@ -117,15 +117,7 @@ def create_raw_tables(con: duckdb.DuckDBPyConnection) -> None:
     what they listed of fields without end, as it gets its column `source`.
     """
     known = columns_in(con, "raw")
-    statements = []
-    for table, columns in COLUMNS.items():
-        has = known.get(table.removeprefix("raw.").strip('"'))
-        if has is None:
-            statements.append(f"create table {table} ({columns})")
-        else:
-            lacked = [column for column in columns.split(",") if column.split()[0] not in has]
-            statements += [f"alter table {table} add column {column}" for column in lacked]
-    if statements:
+    if statements := _lacking(known):
         # in one transaction: outside of one, each statement reads the whole catalog
         with transaction(con):
             for statement in ["create schema if not exists raw", *statements]:
@@ -134,3 +126,16 @@ def create_raw_tables(con: duckdb.DuckDBPyConnection) -> None:
                 replace_nuls(con)
             if "source" not in known.get("field", {"source"}):
                 bound_fields(con)
+
+
+def _lacking(known: Mapping[str, Collection[str]]) -> list[str]:
+    """The statements that make the tables and columns which a warehouse lacks, of those it has."""
+    statements = []
+    for table, columns in COLUMNS.items():
+        has = known.get(table.removeprefix("raw.").strip('"'))
+        if has is None:
+            statements.append(f"create table {table} ({columns})")
+        else:
+            lacked = [column for column in columns.split(",") if column.split()[0] not in has]
+            statements += [f"alter table {table} add column {column}" for column in lacked]
+    return statements

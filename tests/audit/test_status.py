@@ -70,6 +70,15 @@ def test_rejects_are_counted_by_reason(made_warehouse: Settings) -> None:
     assert "Rejected: 2 bad_json" in status(made_warehouse).lines
 
 
+def test_it_reads_what_an_earlier_version_has_left(made_warehouse: Settings) -> None:
+    with writer_lock(made_warehouse), connect(made_warehouse) as con:
+        con.execute("alter table raw.completeness drop column conflicting")
+        con.execute('insert into raw.delete by name select \'{"userId": "u-1"}\' as payload')
+        con.execute("alter table raw.delete drop column credential")
+
+    assert status(made_warehouse).problems == []
+
+
 def test_without_a_warehouse_it_says_what_makes_one(own_house: House) -> None:
     shown = CliRunner().invoke(cli, ["status"])
 

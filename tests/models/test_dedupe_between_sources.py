@@ -7,6 +7,7 @@ from click.testing import CliRunner
 
 from orchestration.__main__ import cli
 from orchestration.audit.completeness import count
+from orchestration.models.first_copy import place
 from orchestration.warehouse.connection import connect
 from orchestration.warehouse.writer_lock import writer_lock
 from tests.support import landed
@@ -159,3 +160,12 @@ def test_built_in_one_go_or_from_the_files_the_tables_are_the_same(increments: H
 
     assert increments.tables(("track",))["track"] == in_increments
     assert increments.problems() == []
+
+
+def test_a_view_of_an_earlier_version_has_copies_without_a_kind() -> None:
+    columns = {"_sdc_sequence", "_seamline_file", "_seamline_line"}
+
+    assert place("copies", columns) == (
+        "row(coalesce(null = 'browser', false), copies._sdc_sequence, copies._seamline_file, "
+        "copies._seamline_line)"
+    )

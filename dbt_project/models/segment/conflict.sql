@@ -26,9 +26,8 @@
             kept._seamline_file = of_row.file
             and kept._seamline_line = of_row.line
     where
-        {{ said_by_event('copies.payload') }}
-        is distinct from {{ said_by_event('of_row.payload') }}
+        {{ said_by_event('copies.payload') }} is distinct from {{ said_by_event('of_row.payload') }}
     {%- if not loop.last %}
-    union all
+        union all
     {%- endif %}
 {%- endfor %}
