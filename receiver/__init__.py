@@ -86,8 +86,8 @@ def create_app(settings: Settings | None = None, sources: Sources | None = None)
             counts,
             suppression,
             quotas,
-            TimeSpent(is_shared=True),
-            TimeSpent(),
+            TimeSpent(settings.vain_time_share, is_shared=True),
+            TimeSpent(settings.vain_time_share),
             SlowBodies(),
         ),
     )

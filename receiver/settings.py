@@ -50,6 +50,14 @@ Networks = Annotated[
 ]
 
 
+Share = Annotated[
+    float,
+    IS_NUMBER,
+    Field(gt=0, le=1, allow_inf_nan=False),
+    has_to_be("a number above 0 and up to 1, such as 0.5"),
+]
+
+
 class Settings(SharedSettings):
     """What the receiver alone reads, beside what all parts do."""
 
@@ -117,13 +125,13 @@ class Settings(SharedSettings):
     source_day_bytes: Size | None = None
     """Landed bytes that one source may fill in a day; likewise."""
 
-    source_disk_share: Annotated[
-        float,
-        IS_NUMBER,
-        Field(gt=0, le=1, allow_inf_nan=False),
-        has_to_be("a number above 0 and up to 1, such as 0.5"),
-    ] = 0.5
+    source_disk_share: Share = 0.5
     """Of the free space above the reserve, what one of several sources may fill in a day."""
+
+    vain_time_share: Share = 0.1
+    """The share of a process's time that may go into one client's requests that are refused before
+    it is known who sends them, and into one source's damaged bodies; all such clients together
+    have two and a half times as much, and all of it at most."""
 
     event_bytes: Size = ByteSize(MB)
     """Largest event; Segment's own limit is 32 kB. A larger one goes to `rejected/`."""

@@ -20,19 +20,22 @@ from receiver.errors import RequestRefusedError, ThrottledError
 from receiver.senders.counters import SharedCounters
 
 _WINDOW_SECONDS = 10
-_OF_ONE = RateLimitItemPerSecond(1_000_000, _WINDOW_SECONDS, "one")  # microseconds: a tenth
-_OF_ALL = RateLimitItemPerSecond(2_500_000, _WINDOW_SECONDS, "all")  # a quarter of the time
+_WINDOW_MICROS = _WINDOW_SECONDS * 1_000_000
 
 
 class TimeSpent:
-    """The time that one process has spent on somebody's requests in vain."""
+    """The processor's time that one process has spent on somebody's requests in vain."""
 
-    def __init__(self, *, is_shared: bool = False) -> None:
+    def __init__(self, share: float = 0.1, *, is_shared: bool = False) -> None:
         """Start with none.
 
         Args:
-            is_shared: whether all together have no more than a quarter.
+            share: what of its time it may spend on one of them.
+            is_shared: whether all together have no more than two and a half times as much.
         """
+        of_one, of_all = (round(part * _WINDOW_MICROS) for part in (share, min(2.5 * share, 1)))
+        self._of_one = RateLimitItemPerSecond(of_one, _WINDOW_SECONDS, "one")
+        self._of_all = RateLimitItemPerSecond(of_all, _WINDOW_SECONDS, "all")
         self._limiter = FixedWindowRateLimiter(SharedCounters())
         self._is_shared = is_shared
 
@@ -45,8 +48,8 @@ class TimeSpent:
         Raises:
             ThrottledError: too much time went into such bodies already.
         """
-        is_left = self._limiter.test(_OF_ONE, str(who))
-        if not is_left or (self._is_shared and not self._limiter.test(_OF_ALL)):
+        is_left = self._limiter.test(self._of_one, str(who))
+        if not is_left or (self._is_shared and not self._limiter.test(self._of_all)):
             raise ThrottledError(
                 _WINDOW_SECONDS,
                 "busy",
@@ -56,15 +59,15 @@ class TimeSpent:
     @contextmanager
     def at_work(self, who: str | None) -> Iterator[None]:
         """Count the time of a block, if it ends in a refusal."""
-        started = time.perf_counter()
+        started = time.process_time()
         try:
             yield
         except RequestRefusedError:
-            self.spend(who, time.perf_counter() - started)
+            self.spend(who, time.process_time() - started)
             raise
 
     def spend(self, who: str | None, seconds: float) -> None:
         """Count time."""
         micros = round(seconds * 1e6)
-        self._limiter.hit(_OF_ONE, str(who), cost=micros)
-        self._limiter.hit(_OF_ALL, cost=micros)
+        self._limiter.hit(self._of_one, str(who), cost=micros)
+        self._limiter.hit(self._of_all, cost=micros)

@@ -100,6 +100,7 @@ def test_one_run_is_asked_for_all_tables_with_news_and_their_models(
         "segment/_sdc_rejected",
         "segment/child_table",
         "segment/completeness",
+        "segment/conflict",
         "segment_warehouse/pages",
         "segment_warehouse/tracks",
         "segment_warehouse/event_relation",

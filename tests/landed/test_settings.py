@@ -35,6 +35,7 @@ SUFFIXES = {
     "_days": DURATION | NO_NUMBER,
     "port": WHOLE | NO_NUMBER | {"65535": 65535, "65536": None},
 }
+SHARE = {"0.5": 0.5, "1": 1, "1.1": None, "half": None} | NO_NUMBER
 OTHERS: dict[str, dict[str, Any]] = {
     "landing": FOLDER,
     "sources": PATH | NO_FILE,
@@ -56,8 +57,10 @@ OTHERS: dict[str, dict[str, Any]] = {
     "dagster_login": PATH | NO_FILE,
     "metrics_host": TEXT,
     "expansion_ratio": WHOLE | NO_NUMBER,
+    "delete_people": WHOLE | NO_NUMBER,
     "source_events_per_second": WHOLE | NO_NUMBER,
-    "source_disk_share": {"0.5": 0.5, "1": 1, "1.1": None, "half": None} | NO_NUMBER,
+    "source_disk_share": SHARE,
+    "vain_time_share": SHARE,
     "body_rate_bytes": SIZE | NO_NUMBER | {"0": 0},
     "integration_name": TEXT
     | dict.fromkeys(["Raw", "x warehouse", "-1", "5", "Seamline", "Memory", "SYSTEM", "temp"]),

@@ -49,7 +49,8 @@ class RunningReceiver(Landing):
         if not (folder / "sources.toml").exists():
             write_sources(folder / "sources.toml", SOURCES)
         defaults = {"port": self.port, "reserve_bytes": 0, "workers": 1}
-        defaults |= {"source_events_per_second": 10**6}  # tests are in a hurry
+        # tests are in a hurry
+        defaults |= {"source_events_per_second": 10**6, "vain_time_share": 1}
         self.process = start_process(
             folder, prelude, self.log, environment, **(defaults | settings)
         )
