@@ -127,7 +127,7 @@ def test_every_raw_payload_can_be_read_by_the_warehouse(outcome: Outcome) -> Non
 def test_no_event_changes_a_raw_table(outcome: Outcome) -> None:
     for call in CALLS:
         columns = outcome.ask(f'select column_name from (describe raw."{call}")')
-        assert len(columns) == 8
+        assert len(columns) == 9
 
 
 @bad_input("B16", "one event sent 1,000 times", "200 each, one row in the final table")
