@@ -228,6 +228,7 @@ def _erase_in_turns(settings: Settings, ids: set[Id]) -> Erased:
             done.mentions = targets.mentions(con, people)
             done.near = count_near(con, people.ids)
     done.short_ids = people.short_ids()
+    people.spell()  # while nobody waits
     to_build = _erase_loaded(settings, locks, Erasure(people, orders, found), places, done)
     if to_build:
         rebuilt_tables.build(settings, to_build)

@@ -124,12 +124,12 @@ class People:
         self._in_broken = self.people if in_broken is None else self.people & frozenset(in_broken)
 
     @cached_property
-    def _spelled(self) -> dict[bytes, set[Person]]:
+    def _spelled(self) -> dict[bytes, tuple[Person, ...]]:
         """How an id is written → whose it is: looked up, as there may be a million."""
-        spelled: dict[bytes, set[Person]] = defaultdict(set)
+        spelled: dict[bytes, tuple[Person, ...]] = {}
         for one in self.ids:
             for form in _spellings(one.text):
-                spelled[form].add(self.person(one))
+                spelled[form] = (*spelled.get(form, ()), self.person(one))
         return spelled
 
     @cached_property
@@ -153,6 +153,10 @@ class People:
         """The same people, of whom these ids are known."""
         known = self.ids | frozenset(ids)
         return People(self._key, self.people, known, in_broken=self._in_broken)
+
+    def spell(self) -> None:
+        """Make what known ids are looked up in now, which takes seconds of a million, not later."""
+        self._lengths  # noqa: B018 - kept from now on
 
     def short_ids(self) -> int:
         """How many known ids are not looked for by themselves in what cannot be read."""
