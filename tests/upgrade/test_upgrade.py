@@ -114,7 +114,8 @@ def rows(house: House, *, of_views: bool = False) -> Rows:
 
 def final_rows(house: House) -> dict[str, list[str]]:
     """The rows of the final tables by their columns' names: one that this version brings is the
-    last of an upgraded table, and where the page has it in one that was made again."""
+    last of an upgraded table, and where the page has it in one that was made again.
+    """
     return {
         name: sorted(json.dumps(row, sort_keys=True) for row in found)
         for name, found in rows(house).items()
