@@ -113,8 +113,9 @@ def rows(house: House, *, of_views: bool = False) -> Rows:
 
 
 def final_rows(house: House) -> dict[str, list[str]]:
-    """The rows of the final tables by their columns' names: one that this version brings is the
-    last of an upgraded table, and where the page has it in one that was made again.
+    """The rows of the final tables, by the names of their columns.
+
+    A column that this version brings is the last one of an upgraded table.
     """
     return {
         name: sorted(json.dumps(row, sort_keys=True) for row in found)
