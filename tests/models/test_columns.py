@@ -159,7 +159,6 @@ def test_an_event_as_segment_delivers_it(loaded: House) -> None:
         "_sdc_sequence": int(received_at.timestamp()) * 10**9 + 123_456_001,
         "_sdc_table_version": 1,
         "_seamline_source": "website",
-        "_seamline_credential": None,
         "_seamline_load_id": 1,
         "_seamline_line": 1,
     }

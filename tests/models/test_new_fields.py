@@ -74,7 +74,7 @@ def history(house: House) -> History:
 
     def run(*arguments: str) -> None:
         house.load()
-        house.dbt("run", "--select", *MODELS, "--exclude", "marts", *arguments)
+        house.dbt("run", "--select", *MODELS, "--exclude", "marts", "conflict", *arguments)
         history.steps.append(snapshot(house))
         history.snapshots.append(house.snapshots())
 
