@@ -3,7 +3,6 @@
 import gzip
 import hmac
 import json
-import time
 import tracemalloc
 
 import pytest
@@ -12,6 +11,7 @@ from orchestration.loading.people import ANONYMOUS, USER, Id, People, Person, ha
 from receiver.events.json_text import JsonObject
 from receiver.events.suppression import SuppressedPeople
 from tests.support import landed
+from tests.support.processor_time import least_processor_seconds
 
 KEY = bytes(32)
 ZOE = Id(USER, 'zoë/"1"')
@@ -143,16 +143,13 @@ def test_an_id_without_the_nul_is_another() -> None:
 def seconds_for(ids: int, body: bytes) -> float:
     others = [Id(USER, f"other-{number}") for number in range(ids)]
     people = People(KEY, map(PEOPLE.person, others), [*others, DEVICE])
-    began = time.process_time()
-    for _ in range(20):
-        assert people.of_body(body)
-    return time.process_time() - began
+    return least_processor_seconds(lambda: [people.of_body(body) for _ in range(20)])
 
 
 def test_what_cannot_be_read_is_searched_once_for_any_number_of_ids() -> None:
     body = b'{"userId": other-3 ' * 50
 
-    assert seconds_for(5_000, body) < 20 * seconds_for(5, body)
+    assert seconds_for(5_000, body) < 100 * seconds_for(5, body)  # 1,000 times, if once for each
 
 
 def test_a_text_that_never_ends_takes_no_more_memory_than_itself() -> None:
