@@ -20,6 +20,7 @@ from orchestration.loading.people import USER, Id
 from orchestration.loading.suppressed import suppressed_people
 from tests.support import landed
 from tests.support.house import House
+from tests.support.receiver.attack import bad_input
 
 ANN = "ann@example.com"
 ZERO_WIDTH = "\u200b"
@@ -56,7 +57,6 @@ def users_left(house: House) -> set[str]:
 
 
 NEAR = {
-    # B144: other case; B145: blanks and what is not shown; B146: the same number
     CASE: ["Ann@Example.com"],
     BLANKS: [ANN + ZERO_WIDTH, f" {ANN}\n"],
     MIXED: ["ANN@example.com "],
@@ -64,6 +64,9 @@ NEAR = {
 }
 
 
+@bad_input("B144", "an erased address in another case", "it stays, and is counted")
+@bad_input("B145", "an erased id with blanks or what is not shown", "it stays, and is counted")
+@bad_input("B146", "an erased number, written otherwise", "it stays, and is counted")
 def test_ids_that_are_nearly_the_same_stay_and_are_counted(empty: House) -> None:
     near = [user for users in NEAR.values() for user in users]
     land(empty, *map(track, [ANN, "42007", *near, "another", "42008"]))
@@ -76,8 +79,8 @@ def test_ids_that_are_nearly_the_same_stay_and_are_counted(empty: House) -> None
     assert said in done.report()
 
 
+@bad_input("B147", "an erased id that is the address of another", "that stays, and is counted")
 def test_the_events_of_another_id_with_that_address_are_counted(empty: House) -> None:
-    """B147: the id that was erased is the address of another."""
     land(empty, track(ANN), identify("u-77", "Ann@example.com"), identify("u-78", "bo@b.org"))
 
     done = forget(empty.settings, {Id(USER, ANN)})
@@ -143,8 +146,20 @@ def test_by_an_address_its_one_user_goes_with_the_devices(
 @pytest.mark.parametrize(
     "forged",
     [
-        pytest.param(identify("victim", ANN), id="B148"),
-        pytest.param(identify("u-77", "other@example.com"), id="B149"),
+        pytest.param(
+            identify("victim", ANN),
+            id="of two users",
+            marks=bad_input(
+                "B148", "an erasure by an address that two users have", "nobody is erased"
+            ),
+        ),
+        pytest.param(
+            identify("u-77", "other@example.com"),
+            id="of one with another",
+            marks=bad_input(
+                "B149", "an erasure by an address of a user who has another too", "nobody is erased"
+            ),
+        ),
     ],
 )
 def test_an_address_that_is_not_of_one_user_alone_erases_nobody(

@@ -20,6 +20,7 @@ from orchestration.warehouse.connection import connect
 from orchestration.warehouse.writer_lock import writer_lock
 from tests.support import landed
 from tests.support.house import House
+from tests.support.receiver.attack import bad_input
 
 ORDERS = "select ordered_by, source, ordered_at::varchar, credential, lines from raw.erasure"
 
@@ -94,11 +95,27 @@ def test_of_an_erasure_of_an_earlier_version_it_is_unknown(empty: House) -> None
 @pytest.mark.parametrize(
     ("user", "reason"),
     [
-        pytest.param("", "blank", id="B140"),
-        pytest.param(" \t", "blank", id="B140-blanks"),
-        pytest.param("\u200b\ufeff", "blank", id="B140-invisible"),
-        pytest.param("7", "too_short", id="B141"),
-        pytest.param(" u1 ", "too_short", id="B141-blanks-around"),
+        pytest.param(
+            "",
+            "blank",
+            marks=bad_input(
+                "B140",
+                "a notification whose id is nothing, or nothing that is shown",
+                "loads, and erases nobody",
+            ),
+        ),
+        pytest.param(" \t", "blank"),
+        pytest.param("\u200b\ufeff", "blank"),
+        pytest.param(
+            "7",
+            "too_short",
+            marks=bad_input(
+                "B141",
+                "a notification whose id has one or two characters",
+                "loads, and erases nobody",
+            ),
+        ),
+        pytest.param(" u1 ", "too_short"),
         pytest.param("bob", None, id="three characters"),
     ],
 )
@@ -142,11 +159,18 @@ BROKEN = b'{"type":"track","userId":"gone-55aa","x":'
 @pytest.mark.parametrize(
     ("user", "body"),
     [
-        pytest.param("gone-55aa", BROKEN, id="B142"),
-        pytest.param("gone-55aa", b"who=gone-55aa&x", id="B142-form"),
-        pytest.param("track", b'{"type":"track","userId":"bob", ', id="B142-word"),
-        pytest.param("gone-55aa", b"\xff" + BROKEN, id="B142-no-utf-8"),
-        pytest.param("gone-55aa", gzip.compress(BROKEN, mtime=0), id="B142-gzip"),
+        pytest.param(
+            "gone-55aa",
+            BROKEN,
+            id="broken JSON",
+            marks=bad_input(
+                "B142", "a notification of an id that stands in what cannot be read", "that stays"
+            ),
+        ),
+        pytest.param("gone-55aa", b"who=gone-55aa&x", id="form"),
+        pytest.param("track", b'{"type":"track","userId":"bob", ', id="word"),
+        pytest.param("gone-55aa", b"\xff" + BROKEN, id="no UTF-8"),
+        pytest.param("gone-55aa", gzip.compress(BROKEN, mtime=0), id="gzip"),
     ],
 )
 def test_whom_a_notification_names_has_nothing_that_cannot_be_read(user: str, body: bytes) -> None:
@@ -219,10 +243,15 @@ def crowd(house: House, number: int, source: str) -> None:
     land(house, *orders, users=names)
 
 
+@bad_input(
+    "B143",
+    "more people in notifications than a source may erase in an hour",
+    "they wait, others' do not",
+)
 def test_beyond_the_ceiling_of_a_source_its_orders_wait_and_no_other_source_does(
     empty: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """B143: so many an hour, and the oldest orders are done first."""
+    """So many an hour, and the oldest orders are done first."""
     monkeypatch.setattr(suppressed, "hour_of", lambda _: 0)
     crowd(empty, 5, "hooks")
     crowd(empty, 2, "crm")

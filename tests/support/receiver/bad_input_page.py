@@ -14,6 +14,8 @@ BESIDE_THE_RECEIVER = (
     "importing.test_links",
     "warehouse.test_modes",
     "erasure.test_remaining_ids",
+    "erasure.test_orders",
+    "erasure.test_near_ids",
     "receiver.http.test_nginx",
 )
 REAL_SENDERS = ("bodies", "requests", "events_without_an_id")
