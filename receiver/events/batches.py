@@ -136,10 +136,10 @@ def read_batch(fields: Fields, limits: Limits, most: int) -> Batch | str:
     # The shared fields become a part of every event, so they have to pass as one.
     text = b"{%b}" % b",".join([b'"%b":%b' % (k.encode(), v) for k, v in values.items()])
     try:
-        read_event(text, limits)
+        _, written = read_event(text, limits)
     except UnusableError as error:
         return error.reason
-    return Batch(items, SharedFields(values))
+    return Batch(items, SharedFields({name: bytes(written.values[name]) for name in values}))
 
 
 def batch_of(text: bytes, limits: Limits, most: int) -> Batch | str | None:

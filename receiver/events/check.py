@@ -12,9 +12,14 @@ from typing import Any, NamedTuple
 import msgspec
 
 from landed.folders import CALLS, DELETE
-from landed.ids import is_blank, landed_message_id
+from landed.ids import SHOWN_NUL, is_blank, landed_message_id
 from receiver.events.direct import DirectSender
-from receiver.events.json_text import JsonObject, deeper_than, why_no_object
+from receiver.events.json_text import (
+    JsonObject,
+    deeper_than,
+    why_no_object,
+    without_lone_surrogates,
+)
 from receiver.events.made_up_ids import BY_CONTENT, ByContent
 from receiver.events.shared_fields import SharedFields
 from receiver.events.suppression import SuppressedPeople
@@ -91,7 +96,7 @@ def check_event(
         event, written = read_event(item, limits)
         call = _call_of(event, path_call)
         _refuse_order(call, limits)
-        message_id = _message_id_of(event, item, ids)
+        message_id = _message_id_of(event, written.text, ids, is_mended=written.text is not item)
     except UnusableError as error:
         if suppressed and suppressed.is_in(item):
             return NotStored.SUPPRESSED
@@ -104,7 +109,7 @@ def check_event(
         if direct.shuts_us_out(seen):
             return NotStored.SHUT_OUT
         direct.add_changes(changes, seen, written.values)
-    payload = written.changed(changes) if changes else item
+    payload = written.changed(changes) if changes else written.text
     return Event(call, message_id, _sent_at_of(event) or shared.sent_at, payload)
 
 
@@ -118,7 +123,7 @@ class UnusableError(Exception):
 
 
 def read_event(item: bytes, limits: Limits) -> tuple[dict[str, Any], JsonObject]:
-    """Read an event's members, decoded and as they are written.
+    """Read an event's members, decoded and as they are written, without halves of characters.
 
     msgspec finds what is written without a look at UTF-8 or a number's size; to decode it costs
     no more than to look for both.
@@ -133,7 +138,10 @@ def read_event(item: bytes, limits: Limits) -> tuple[dict[str, Any], JsonObject]
     try:
         event = _decode(item)
     except (msgspec.DecodeError, UnicodeDecodeError):
-        raise UnusableError(why_no_object(item)) from None
+        text = without_lone_surrogates(item)
+        if text == item:
+            raise UnusableError(why_no_object(item)) from None
+        return read_event(text, limits)
     if type(event) is not dict:
         raise UnusableError("not_object")
     written = JsonObject(item)
@@ -158,13 +166,16 @@ def _refuse_order(call: str, limits: Limits) -> None:
         raise UnusableError("delete_not_allowed")
 
 
-def _message_id_of(event: Mapping[str, Any], item: bytes, ids: ByContent) -> str:
+def _message_id_of(
+    event: Mapping[str, Any], text: bytes, ids: ByContent, *, is_mended: bool
+) -> str:
     message_id = event.get("messageId")
     if message_id is None:
-        return ids.made_up(event, item)
+        return ids.made_up(event, text)
     if type(message_id) is not str or len(message_id) > MESSAGE_ID_CHARACTERS:
         raise UnusableError("bad_message_id")
-    if is_blank(message_id):
+    # without their halves, two ids would be one
+    if is_blank(message_id) or (is_mended and SHOWN_NUL in message_id):
         raise UnusableError("bad_message_id")
     return landed_message_id(message_id)
 

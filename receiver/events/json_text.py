@@ -22,6 +22,11 @@ _BRACKETS = re.compile(_STRING + rb"|[{}\[\]]", re.DOTALL)
 _STRUCTURE = re.compile(_STRING + rb"|[{}\[\],]", re.DOTALL)
 _KEY = re.compile(rb"[ \t\n\r]*(" + _STRING + rb")[ \t\n\r]*:[ \t\n\r]*", re.DOTALL)
 _BLANK = re.compile(rb"[ \t\n\r]*+")
+_SURROGATE = rb"\\u[dD][89a-fA-F][0-9a-fA-F]{2}"
+_PAIR = rb"\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}"
+_LONE_SURROGATES = re.compile(
+    rb"(?:[^\\]++|" + _PAIR + rb"|(?!" + _SURROGATE + rb")\\.)++|(" + _SURROGATE + rb")", re.DOTALL
+)
 _encode = msgspec.json.encode
 _decode = msgspec.json.Decoder().decode
 _decode_raw = msgspec.json.Decoder(Raw).decode
@@ -191,6 +196,17 @@ def _gap_in(text: bytes, values: Mapping[str, Raw]) -> int | None:
             return None
         at += len(name) + len(value)
     return 1
+
+
+def without_lone_surrogates(text: bytes) -> bytes:
+    """Return JSON with U+FFFD for each half of a character, and all else where it was.
+
+    JavaScript cuts an emoji in two where it cuts a string, and writes the half as an escape.
+    It is no text: msgspec and DuckDB read no document that has one.
+    """
+    if b"\\ud" not in text and b"\\uD" not in text:
+        return text
+    return _LONE_SURROGATES.sub(lambda found: b"\\ufffd" if found[1] else found[0], text)
 
 
 def why_no_object(text: bytes) -> str:

@@ -39,6 +39,11 @@ def between(number: str, what: str, bad: bytes, reason: str) -> Case:
     return Case(number, f"{what}, between two good events", 200, lines, body)
 
 
+def halved(what: str, halves: bytes, kept: bytes) -> Case:
+    """An event with half a character, which lands with U+FFFD in its place."""
+    return Case("B41", what, 200, (Line("track", kept),), halves)
+
+
 SYNTAX = [
     *(rejected("B33", f"a body `{text}`", text.encode(), "not_object")
       for text in ("null", "true", "1", '"x"')),
@@ -70,12 +75,25 @@ SYNTAX = [
        b"\xf4\x90\x80\x80", "a character that is cut": b"\xe2\x82"}.items()),
     rejected("B40", "a byte that is no UTF-8 in a key", event(b'"\xff":1'), "not_utf8"),
     between("B40", "a byte that is no UTF-8", value(b'"\xff"'), "not_utf8"),
-    rejected("B41", "a lone surrogate in a value", value(b'"\\ud800"'), "bad_json"),
-    rejected("B41", "a lone low surrogate in a value", value(b'"a\\uDC00b"'), "bad_json"),
-    rejected("B41", "surrogates in the wrong order", value(b'"\\udc00\\ud800"'), "bad_json"),
-    rejected("B41", "a lone surrogate in a key", event(b'"\\ud800":1'), "bad_json"),
-    rejected("B41", "a lone surrogate in a key far below", value(b'[{"\\ud800":1}]'), "bad_json"),
-    between("B41", "a lone surrogate", value(b'"\\ud800"'), "bad_json"),
+    *(halved(what, sent.replace(b"%HALF%", half), sent.replace(b"%HALF%", b"\\ufffd" * number))
+      for half, number in ((b"\\ud83d", 1), (b"\\uDE00", 1), (b"\\ude00\\ud83d", 2))
+      for what, sent in (
+          (f"`{half.decode()}`, half an emoji", value(b'"caf%HALF% \\\\ud83d \\ud83d\\ude00"')),
+          (f"`{half.decode()}` in a key", event(b'"%HALF%":1')),
+          (f"`{half.decode()}` in a key far below", value(b'[{"%HALF%":1}]')))),
+    halved("half an emoji in `userId`", event(b'"userId":"\\ud83du"'),
+           event(b'"userId":"\\ufffdu"')),
+    rejected("B41", "two keys that are one without their halves",
+             event(b'"\\ud83d":1,"\\ud83c":2'), "duplicate_key"),
+    rejected("B41", "half an emoji in `messageId`", b'{"type":"track","messageId":"%ID%\\ud83d"}',
+             "bad_message_id"),
+    rejected("B41", "half an emoji, and a brace too many", value(b'"\\ud83d"') + b"}", "bad_json"),
+    Case("B41", "half an emoji, between two good events", 200,
+         (*NEIGHBOURS, Line("track", value(b'"\\ufffd"'))),
+         b"[" + event() + b"," + value(b'"\\ud83d"') + b"," + event(b'"n":2') + b"]"),
+    Case("B41", "half an emoji in what a batch says of its events", 200,
+         (Line("track", event(b'"context":{"page":{"title":"\\ufffd"}}')),),
+         b'{"context":{"page":{"title":"\\ud83d"}},"batch":[' + event() + b"]}", **BATCH),
     lands("B42", "`\\u0000` in a value", value(b'"a\\u0000b"')),
     lands("B42", "`\\u0000` in a key", event(b'"a\\u0000b":1')),
     lands("B42", "`\\u0000` in `userId`", event(b'"userId":"a\\u0000b"')),
