@@ -19,6 +19,7 @@ from landed.settings import (
     Size,
     SizeOrNothing,
     WholeSeconds,
+    YesOrNo,
     has_to_be,
 )
 
@@ -135,6 +136,10 @@ class Settings(SharedSettings):
 
     event_bytes: Size = ByteSize(MB)
     """Largest event; Segment's own limit is 32 kB. A larger one goes to `rejected/`."""
+
+    store_shut_out: YesOrNo = False
+    """Whether an SDK's event is stored whose `integrations` says that it is not for us. Stitch left
+    it out; Segment Warehouses never did."""
 
     batch_events: Count = 10_000
     """Most events in one request; Segment's largest batch has 4,000."""

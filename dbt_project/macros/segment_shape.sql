@@ -19,15 +19,46 @@
 {% endmacro %}
 
 
-{% macro shown_columns(relation, table=none) %}
-    {# The columns of a relation as select expressions, `_` and not `__` between levels. #}
+{% macro shown_columns(relation, table=none, call=none) %}
+    {#
+        The columns of a relation as select expressions, `_` and not `__` between levels.
+
+        call: whose name and category are looked for among the properties too
+    #}
+    {% set elsewhere = in_properties(call) if call in ['page', 'screen'] else {} %}
     {% set expressions = [] %}
     {% for column, name in shown(relation) %}
-        {% do expressions.append(
-            (table ~ '.' if table else '') ~ adapter.quote(column) ~ ' as ' ~ adapter.quote(name)
-        ) %}
+        {% set value = (table ~ '.' if table else '') ~ adapter.quote(column) %}
+        {% if elsewhere[column] %}
+            {% set value = 'coalesce(' ~ ([value] + elsewhere[column]) | join(', ') ~ ')' %}
+        {% endif %}
+        {% do expressions.append(value ~ ' as ' ~ adapter.quote(name)) %}
     {% endfor %}
     {% do return(expressions | join(',\n        ')) %}
+{% endmacro %}
+
+
+{% macro in_properties(call) %}
+    {# Column → the columns of the property of that name, whatever type it came in: some
+       senders have name and category there alone, and Segment Warehouses has one column of each. #}
+    {% set found = {'name': [], 'category': []} %}
+    {% if execute %}
+        {% set query %}
+            select path, column_name, sibling_name from {{ columns_table('placement') }}
+            where table_name = {{ sql_string(call) }} and status = 'column'
+                and path in ('properties.name', 'properties.category')
+                and column_type <> 'json'
+            order by place
+        {% endset %}
+        {% for row in run_query(query).rows %}
+            {% for column in row.values()[1:] if column %}
+                {% do found[row[0].split('.')[1]].append(
+                    'cast(' ~ adapter.quote(column) ~ ' as varchar)'
+                ) %}
+            {% endfor %}
+        {% endfor %}
+    {% endif %}
+    {% do return(found) %}
 {% endmacro %}
 
 
@@ -44,7 +75,7 @@ events as (
 renamed as (
 
     select
-        {{ shown_columns(relation) }},
+        {{ shown_columns(relation, call=call) }},
         _sdc_batched_at as uuid_ts,
         _sdc_batched_at as loaded_at
     from events

@@ -26,18 +26,30 @@ _DEVICE_LIBRARIES = frozenset(
     }
 )
 
+_ENDPOINT = frozenset({"segment.io", "segmentio"})
+"""What SDKs call the endpoint they send to, in `integrations`."""
+
 
 class DirectSender:
     """The sender of one request, as far as it matters to the events in it."""
 
-    def __init__(self, integration: str, address: str | None, *, is_device: bool = False) -> None:
+    def __init__(
+        self,
+        integration: str,
+        address: str | None,
+        *,
+        is_device: bool = False,
+        stores_all: bool = False,
+    ) -> None:
         """Take what is known of the sender.
 
         Args:
             integration: our name in the events' `integrations`; case matters.
             address: where the request came from, if that is known.
             is_device: whether events that do not say it were made where the request was.
+            stores_all: whether nothing is shut out.
         """
+        self._stores_all = stores_all
         self._integration = integration
         self.address = address
         self._is_device = is_device
@@ -45,17 +57,22 @@ class DirectSender:
     def shuts_us_out(self, event: Mapping[str, object]) -> bool:
         """Say whether an event's `integrations` says that it is not for us.
 
+        Who names the endpoint of all SDKs, `Segment.io`, names us: analytics.js makes
+        `{"All": false, "Segment.io": true}` of options that shut other destinations out.
+
         Args:
             event: decoded, with what its batch shares.
         """
         integrations = event.get("integrations")
-        if not isinstance(integrations, dict):
+        if self._stores_all or not isinstance(integrations, dict):
             return False
-        ours = integrations.get(self._integration)
-        if ours is False:
+        if integrations.get(self._integration) is False:
             return True
-        is_named = bool(ours) or isinstance(ours, dict)  # options are a yes, also without any
-        return integrations.get("All") is False and not is_named
+        return integrations.get("All") is False and not any(
+            _is_yes(value)
+            for name, value in integrations.items()
+            if name == self._integration or name.casefold() in _ENDPOINT
+        )
 
     def add_changes(
         self, changes: Changes, event: Mapping[str, object], written: Mapping[str, Raw]
@@ -88,3 +105,7 @@ class DirectSender:
         library = context.get("library")
         name = library.get("name") if isinstance(library, dict) else None
         return self._is_device or (isinstance(name, str) and name in _DEVICE_LIBRARIES)
+
+
+def _is_yes(value: object) -> bool:
+    return bool(value) or isinstance(value, dict)  # options are a yes, also without any

@@ -76,7 +76,12 @@ def direct_sender(*, is_device: bool = False) -> DirectSender:
     """
     settings = current_receiver().settings
     address = client_address(request, settings.trusted_proxies)
-    return DirectSender(settings.integration_name, address, is_device=is_device)
+    return DirectSender(
+        settings.integration_name,
+        address,
+        is_device=is_device,
+        stores_all=settings.store_shut_out,
+    )
 
 
 def credential_of_fields(body: Body, fields: Fields, endpoint: Endpoint) -> Credential:

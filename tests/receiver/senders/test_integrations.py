@@ -15,6 +15,12 @@ def stitch(make_apps: Callable[..., AppReceiver]) -> AppReceiver:
     return make_apps(integration_name="Stitch")
 
 
+@pytest.fixture(scope="module")
+def stores_all(make_apps: Callable[..., AppReceiver]) -> AppReceiver:
+    """The same, for who comes from Segment Warehouses."""
+    return make_apps(integration_name="Stitch", store_shut_out=True)
+
+
 SHUT_OUT = [
     {"All": False},
     {"All": False, "Mixpanel": True},
@@ -22,6 +28,10 @@ SHUT_OUT = [
     {"All": False, "Stitch": None},
     {"All": False, "stitch": True},
     {"All": False, "Segment": True},
+    {"All": False, "Segment.io": False},
+    {"All": False, "Segment.io": None},
+    {"All": False, "Google Analytics": True},
+    {"Stitch": False, "Segment.io": True},
     {"All": True, "Stitch": False},
     {"Stitch": False},
 ]
@@ -36,6 +46,11 @@ FOR_US = [
     {"All": False, "Stitch": True},
     {"All": False, "Stitch": {"option": 1}},
     {"All": False, "Stitch": {}},
+    {"All": False, "Segment.io": True},
+    {"All": False, "Segment.io": {"deliveryStrategy": {}}},
+    {"All": False, "segment.io": True},
+    {"All": False, "SegmentIO": True},
+    {"Segment.io": False},
     {"Stitch": None},
     {"stitch": False},
     {"Mixpanel": False},
@@ -109,6 +124,19 @@ def test_for_a_webhook_segment_has_filtered_already(stitch: AppReceiver) -> None
     stitch.post("/webhooks/hooks", json.dumps(event), headers=basic("hooks-key"))
 
     assert stitch.landed(message_id)[0]["payload"] == event
+
+
+@pytest.mark.parametrize("integrations", SHUT_OUT, ids=json.dumps)
+def test_all_of_them_are_stored_where_that_is_set(
+    stores_all: AppReceiver, integrations: object
+) -> None:
+    message_id = new_id()
+    body = {"messageId": message_id, "integrations": integrations}
+
+    stores_all.post("/v1/track", json.dumps(body))
+
+    assert stores_all.landed(message_id)[0]["payload"] == body
+    assert stores_all.logged()[-1]["shut_out"] == 0
 
 
 def test_our_name_is_segment_unless_it_is_set(app: AppReceiver) -> None:
