@@ -27,7 +27,7 @@ def test_a_property_is_the_name_where_the_top_level_has_none(
     built_house.load()
     built_house.dbt("run", "--select", f"stg_segment__{call}", call, relation)
 
-    shown = f"select id, name, category from segment_warehouse.{relation} order by id"  # noqa: S608
+    shown = f"select id, name, category from segment_warehouse.{relation} order by id"
     assert built_house.rows(shown) == [
         ("array", None, None),
         ("both", "Home", "Start"),
@@ -35,5 +35,5 @@ def test_a_property_is_the_name_where_the_top_level_has_none(
         ("number", "5", "true"),
         ("property", "Pricing", "Docs"),
     ]
-    of_both = f"select _name, _category from segment_warehouse.{relation} where id = 'both'"  # noqa: S608
+    of_both = f"select _name, _category from segment_warehouse.{relation} where id = 'both'"
     assert built_house.rows(of_both) == [("Other", "Other")]
