@@ -75,7 +75,7 @@ def land(
         receiver.quotas.take_events(source, 1)
         is_theirs = suppressed and suppressed.is_in(body)
         one = NotStored.SUPPRESSED if is_theirs else Rejected(events, body, path_call)
-        _land(credential, [one], is_alone=True)
+        _land(credential, [one])
         return
     settings = receiver.settings
     limit = min(settings.body_bytes, _GROWTH * receiver.body_limit(credential))
@@ -92,7 +92,6 @@ def land(
             for item in _in_turns(events.items, shared.size)
         ),
         ids,
-        is_alone=len(events.items) == 1,
     )
 
 
@@ -112,8 +111,6 @@ def _land(
     credential: Credential,
     checked: Iterable[Record],
     ids: OfRequest | OfView | None = None,
-    *,
-    is_alone: bool,
 ) -> None:
     source, sent_by = credential.source, LANDED_AS[credential.kind]
     lines = Lines()
@@ -127,7 +124,7 @@ def _land(
             lines.add(call, line)
         elif isinstance(one, Rejected):
             reasons[one.reason] += 1
-            kept = without_keys(one.body, credential, may_be_packed=is_alone)
+            kept = without_keys(one.body, credential)
             line = rejected_line(received_at, source.name, one.call, one.reason, kept, sent_by)
             lines.add(REJECTED, line)
         else:

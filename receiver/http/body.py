@@ -26,7 +26,7 @@ _OTHER_PACKINGS = frozenset(
     "aes128gcm br compress dcb dcz deflate exi pack200-gzip zstd "  # noqa: SIM905 - two lines
     "brotli bzip bzip2 bz2 lz4 lzma sdch snappy xz zip zlib zst".split()
 )
-_GZIP_MAGIC = b"\x1f\x8b"
+GZIP_MAGIC = b"\x1f\x8b"
 _GZIP_WINDOW = 31  # zlib's number for gzip with the largest window
 _GZIP_MEMBERS = 64  # more than any sender makes
 _UNPACKED_PIECE = 64 * 1024
@@ -91,11 +91,11 @@ def unpack_body(request: Request, data: bytes, limit: int) -> Body:
     codings = _codings(request.headers.get("Content-Encoding", ""))
     # Some senders say gzip and send plain text, or the other way round.
     body = Body(data)
-    if codings and data.startswith(_GZIP_MAGIC):
+    if codings and data.startswith(GZIP_MAGIC):
         most = _most_unpacked(data, limit)
         unpacked, problem = _unpack(data, most)
         if problem == "too_large":
-            raise _too_large(limit) if most == limit else _too_packed()
+            raise _beyond(most, limit)
         hold(sum(map(len, unpacked)))
         whole = b"".join(unpacked)
         body = Body(data, problem, whole) if problem else Body(whole)
@@ -116,7 +116,7 @@ def refuse_larger(size: int, limit: int) -> None:
 
 def unpacked_part(data: bytes, limit: int) -> bytes:
     """Return what gzip holds, as far as it is sound and within a limit; of other bytes nothing."""
-    if not data.startswith(_GZIP_MAGIC):
+    if not data.startswith(GZIP_MAGIC):
         return b""
     pieces, _ = _unpack(data, _most_unpacked(data, limit))
     hold(sum(map(len, pieces)))
@@ -127,13 +127,14 @@ def unpacked_whole(data: bytes, limit: int) -> bytes:
     """Return what gzip holds, as far as it is sound; of other bytes nothing.
 
     Raises:
-        RequestRefusedError: 413, it is larger than the limit.
+        RequestRefusedError: 413, it is larger than the limit, or than it may be for its size.
     """
-    if not data.startswith(_GZIP_MAGIC):
+    if not data.startswith(GZIP_MAGIC):
         return b""
-    pieces, problem = _unpack(data, limit)
+    most = _most_unpacked(data, limit)
+    pieces, problem = _unpack(data, most)
     if problem == "too_large":
-        raise _too_large(limit)
+        raise _beyond(most, limit)
     hold(sum(map(len, pieces)))
     return b"".join(pieces)
 
@@ -239,6 +240,11 @@ def _patience(request: Request, source: Source | None, address: str | None) -> I
             limits.enter_context(connection.at_least(settings.body_rate_bytes, _too_slow()))
         limits.enter_context(deadline(seconds, _too_slow()))
         yield
+
+
+def _beyond(most: int, limit: int) -> RequestRefusedError:
+    """Return why a body may not unpack to more, given what it may in all."""
+    return _too_large(limit) if most == limit else _too_packed()
 
 
 def _too_packed() -> RequestRefusedError:

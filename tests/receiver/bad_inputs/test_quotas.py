@@ -30,6 +30,11 @@ from tests.support.receiver.server import RunningReceiver
 
 PACKED = {"Content-Encoding": "gzip"}
 ARRAYS = (b'{"batch":[' + b"[]," * MB)[:MB]
+UNANNOUNCED = next(  # gzip that can stand among a batch's events: nothing in it ends one
+    packed
+    for packed in (gzip.compress(b"%d." % n * MB, mtime=0)[:-8] for n in range(100))
+    if not set(b'"[]{},\\') & set(packed)
+)
 SHARED = b'"context":{"x":"%b"}' % (b"x" * 6000)
 
 CASES = [
@@ -42,6 +47,10 @@ CASES = [
                 b'{"batch":[%b]}' % b",".join([b'{"x":"%b"}' % (b"x" * 32_000)] * 2000))),
     refused("B124", "10,000 events that share a field of 6 kB", 413, path="/v1/batch", headers=WEB,
             body=b'{"batch":[%b],%b}' % (b",".join([b'{"type":"page"}'] * 10_000), SHARED)),
+    refused("B170", "gzip among a batch's events that unpacks to a thousand times its size", 413,
+            path="/v1/batch", headers=WEB, body=b'{"batch":[{"type":"page"},%b]}' % UNANNOUNCED),
+    refused("B170", "gzip among a webhook's events that does", 413, headers=KEY,
+            body=b'[{"type":"page"},%b]' % UNANNOUNCED),
 ]  # fmt: skip
 
 

@@ -292,6 +292,23 @@ def test_no_key_is_in_gzip_that_is_kept(
     assert kept == body.replace(b"page-key", b"********")
 
 
+@bad_input("B118", "a key in gzip among a batch's events", "likewise, and packed anew")
+def test_no_key_is_in_gzip_among_events(app: AppReceiver) -> None:
+    texts = (b"page-key %d" % n for n in range(1000))
+    packed = next(
+        one
+        for one in (gzip.compress(text, mtime=0)[:-8] for text in texts)
+        if not set(b'"[]{},\\ \t\r\n') & set(one)
+    )
+    before = len(app.lines("rejected"))
+
+    body = b'{"batch":[{"type":"page"},%b]}' % packed
+    assert app.post("/v1/batch", body, headers=PAGE).status_code == 200
+
+    kept = base64.b64decode(json.loads(app.lines("rejected")[before])["body"])
+    assert zlib.decompressobj(wbits=31).decompress(kept).startswith(b"******** ")
+
+
 @bad_input("B118", "a key in a pixel that is damaged", "an image, likewise")
 @pytest.mark.parametrize("damage", ["{}!", "{}!x", "!{}", "x!{}", "xx!{}x", "xxx!{}", "%%%{}"])
 @pytest.mark.parametrize("extra", ["", " ", "  "])
