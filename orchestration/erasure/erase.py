@@ -35,6 +35,7 @@ from orchestration.erasure.near_ids import count_near, of_email, with_near
 from orchestration.erasure.notified import named
 from orchestration.erasure.remaining_ids import search
 from orchestration.erasure.targets import Mention, Places
+from orchestration.erasure.users_tables import rows_left
 from orchestration.errors import ErasureStoppedError
 from orchestration.loading import journal, suppressed
 from orchestration.loading.people import Found, Id, People, Person
@@ -75,6 +76,8 @@ class Erased:
     """Older catalogs, put aside by rebuilds, that were removed."""
     found: list[str] = field(default_factory=list)
     """Files beside the warehouse that still hold an id."""
+    rows_left: dict[str, int] = field(default_factory=dict)
+    """Tables of users' own that still have rows with an id → how many."""
     short_ids: int = 0
     """Ids that were not looked for in what cannot be read."""
     waiting: int = 0
@@ -115,10 +118,12 @@ class Erased:
             yield f"Removed older catalogs: {', '.join(self.catalogs)}"
         if self.found:
             yield f"An id is still in: {', '.join(self.found)}"
-        yield (
-            "Out of reach: backups, copies made with SQL, tables of your own models until you "
-            "build them anew, and events that wait at their senders"
-        )
+        for table, rows in self.rows_left.items():
+            yield (
+                f"{table} still has {rows} rows with an id: it is your own; build it anew or "
+                "delete them, then erase once more"
+            )
+        yield "Out of reach: backups, copies made with SQL, and events that wait at their senders"
 
 
 def forget(
@@ -240,6 +245,8 @@ def _erase_in_turns(settings: Settings, ids: set[Id]) -> Erased:
     if _are_few(people):
         done.found = search(settings, people)
     with connect(settings, read_only=True) as con:
+        if _are_few(people):
+            done.rows_left = rows_left(con, settings, people)
         record.finish(con, landing)
     done.longest_lock_seconds = locks.longest_seconds
     return done

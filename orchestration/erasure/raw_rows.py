@@ -17,7 +17,7 @@ from orchestration.loading.insert import HOUR, IS_RETRY, highest_load
 from orchestration.loading.people import People
 from orchestration.models.first_copy import place
 from orchestration.settings import Settings
-from orchestration.warehouse.catalog import DATABASE, columns_of, tables
+from orchestration.warehouse.catalog import DATABASE, columns_of, full_name, tables
 from orchestration.warehouse.raw_tables import WITH_TABLE
 from orchestration.warehouse.rewrite import write_anew
 
@@ -43,7 +43,7 @@ def erase_rows(
     keep_fields(con, people)
     _erase_from_final_tables(con, settings)
     for table in (*CALLS, REJECTED):
-        _erase_from(con, f'raw."{table}"', _GONE.format(table=table))
+        _erase_from(con, "raw", table, _GONE.format(table=table))
     write_others_anew(con, settings)
     _update_ledger(con, files)
     _update_counts(con)
@@ -84,7 +84,7 @@ def _erase_from_final_tables(con: duckdb.DuckDBPyConnection, settings: Settings)
             group by message_id
             """
         )
-        _erase_from(con, table, gone)
+        _erase_from(con, settings.schema_name, call, gone)
         if con.execute("from orphaned limit 1").fetchone():
             _insert_others(con, table, staged)
 
@@ -101,14 +101,14 @@ def _insert_others(con: duckdb.DuckDBPyConnection, table: str, staged: str) -> N
     )
 
 
-def _erase_from(con: duckdb.DuckDBPyConnection, table: str, gone: str) -> None:
+def _erase_from(con: duckdb.DuckDBPyConnection, schema: str, name: str, gone: str) -> None:
     """Write the files of a table anew that have rows which are to go, or have gone before."""
-    schema, _, name = table.partition(".")
+    table = full_name(schema, name)
     deleted = (
         "select data_file from ducklake_list_files($1, $2, schema => $3) "
         "where delete_file is not null"
     )
-    place = [DATABASE, name.strip('"'), schema]
+    place = [DATABASE, name, schema]
     if "filename" in columns_of(con, table):  # of a sender, and it hides the name of the file
         query = f"{deleted} union select 'some' from {table} where {gone}"
         if con.execute(query, place).fetchone():
@@ -124,7 +124,7 @@ def write_others_anew(con: duckdb.DuckDBPyConnection, settings: Settings) -> Non
     done = {("raw", table) for table in (*CALLS, REJECTED)}
     done |= {(settings.schema_name, call) for call in WITH_TABLE}
     for schema, name in sorted(tables(con) - done):
-        _erase_from(con, f'{schema}."{name}"', "false")
+        _erase_from(con, schema, name, "false")
 
 
 def _update_ledger(con: duckdb.DuckDBPyConnection, files: dict[str, Bytes]) -> None:

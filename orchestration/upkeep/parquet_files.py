@@ -14,7 +14,7 @@ import duckdb
 from orchestration.settings import Settings
 from orchestration.upkeep.short_locks import ShortLocks
 from orchestration.upkeep.snapshots import AUTHOR
-from orchestration.warehouse.catalog import CATALOG, DATABASE, tables
+from orchestration.warehouse.catalog import CATALOG, DATABASE, full_name, tables
 from orchestration.warehouse.connection import connect
 from orchestration.warehouse.rewrite import write_anew
 from orchestration.warehouse.transaction import transaction
@@ -137,13 +137,12 @@ def _at_most(files: list[File]) -> list[File]:
 
 
 def _rewrite(con: duckdb.DuckDBPyConnection, table: Table, files: list[File]) -> None:
-    name = f'{DATABASE}."{table.schema}"."{table.name}"'
     with transaction(con):
         con.execute(
             "call ducklake_set_commit_message($1, $2, 'small files written together')",
             [DATABASE, AUTHOR],
         )
-        write_anew(con, name, [file.path for file in files])
+        write_anew(con, full_name(table.schema, table.name), [file.path for file in files])
 
 
 def _tables(con: duckdb.DuckDBPyConnection) -> list[Table]:

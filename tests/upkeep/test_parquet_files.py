@@ -13,9 +13,18 @@ from filelock import FileLock
 from orchestration.settings import Settings
 from orchestration.upkeep import parquet_files, short_locks
 from orchestration.upkeep.parquet_files import MB, File, choose, rewrite_small_files
+from orchestration.warehouse.catalog import full_name
 from orchestration.warehouse.connection import connect
 from orchestration.warehouse.writer_lock import writer_lock
-from tests.support.small_files import all_hashes, files, load_events, past, snapshots, table_files
+from tests.support.small_files import (
+    LOADS,
+    all_hashes,
+    files,
+    load_events,
+    past,
+    snapshots,
+    table_files,
+)
 
 PAUSE_SECONDS = short_locks.PAUSE_SECONDS
 """As it is outside of these tests, which do without."""
@@ -79,6 +88,23 @@ def load_events_with_column(small_lake: Settings) -> None:
         con.execute(
             "insert into raw.track by name select * replace ('new' as added) from raw.track limit 3"
         )
+
+
+def test_a_table_of_a_users_may_have_any_name(small_lake: Settings) -> None:
+    schema, name = 'my "own"', 'notes "2026".a'
+    table = full_name(schema, name)
+    with writer_lock(small_lake), connect(small_lake) as con:
+        con.execute(f"create schema {full_name(schema)}")
+        con.execute(f"create table {table} as select 'x' as note from range(1000)")
+        for _ in range(LOADS):
+            con.execute(f"insert into {table} select 'y' from range(1000)")
+
+    rewrite_small_files(small_lake)
+
+    with connect(small_lake, read_only=True) as con:
+        listed = "select count(*) from ducklake_list_files('seamline', $1, schema => $2)"
+        assert con.execute(listed, [name, schema]).fetchall() == [(1,)]
+        assert con.execute(f"select count(*) from {table}").fetchall() == [(13_000,)]
 
 
 def test_deleted_rows_leave_their_files(small_lake: Settings) -> None:
