@@ -15,7 +15,15 @@ from orchestration.upkeep import parquet_files, short_locks
 from orchestration.upkeep.parquet_files import MB, File, choose, rewrite_small_files
 from orchestration.warehouse.connection import connect
 from orchestration.warehouse.writer_lock import writer_lock
-from tests.support.small_files import all_hashes, files, load_events, past, snapshots, table_files
+from tests.support.small_files import (
+    LOADS,
+    all_hashes,
+    files,
+    load_events,
+    past,
+    snapshots,
+    table_files,
+)
 
 PAUSE_SECONDS = short_locks.PAUSE_SECONDS
 """As it is outside of these tests, which do without."""
@@ -27,7 +35,7 @@ def _files(*sizes: int) -> list[File]:
 
 def test_the_files_of_many_loads_become_one_and_rows_stay(small_lake: Settings) -> None:
     before = all_hashes(small_lake)
-    assert len(table_files(small_lake, "raw", "track")) > 10
+    assert len(table_files(small_lake, "raw", "track")) == LOADS
 
     done = rewrite_small_files(small_lake)
 
