@@ -35,7 +35,7 @@ from orchestration.loading.insert import HOUR, UNKNOWN, highest_load, known_chec
 from orchestration.loading.kept_files import read_kept
 from orchestration.loading.landed_file import parse
 from orchestration.loading.waiting import Key, count_lines, waiting_files
-from orchestration.models.pending_models import modelled_loads
+from orchestration.models.pending_models import modelled_loads, with_rows_since
 from orchestration.settings import Settings
 from orchestration.warehouse.catalog import columns_in, tables, views
 from orchestration.warehouse.raw_tables import WITH_TABLE
@@ -106,12 +106,16 @@ def count_here(
     known = known_checksums(con, [path.name.removesuffix(".open") for path in paths])
     waiting = count_lines([path for path in paths if path.name not in known])
     seen = modelled_loads(con)
-    news = {call: _hours_of_copies(con, call, seen.get(call, 0)) for call in CALLS}
+    news = {
+        call: _hours_of_copies(con, call, seen.get(call, 0)) for call in with_rows_since(con, seen)
+    }
     hours = {*hours, *_hours_with_news(con, seen), *(hour for _, _, hour in waiting)}
     hours.update(*news.values())
     if not hours:
         return
-    behind = {call: seen.get(call, 0) for call in WITH_TABLE if news[call] and call not in modelled}
+    behind = {
+        call: seen.get(call, 0) for call in WITH_TABLE if call in news and call not in modelled
+    }
     filled = filled_tables(con, settings)
     columns = columns_in(con, settings.schema_name)
 

@@ -28,7 +28,8 @@ Name = tuple[str | None, tuple[str, ...]]
 
 def keep_fields(con: duckdb.DuckDBPyConnection, people: People) -> None:
     """Note the fields of the events in `erased`, in an open transaction, before they go."""
-    for call in CALLS:
+    erased = con.execute("select distinct table_name from erased order by all").fetchall()
+    for call in (table for (table,) in erased if table in CALLS):
         noted = _fields_of(
             con,
             call,

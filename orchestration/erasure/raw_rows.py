@@ -59,11 +59,17 @@ def _erase_from_final_tables(con: duckdb.DuckDBPyConnection, settings: Settings)
     and one row of a later load would hide all others of that load from them.
     """
     there = tables(con)
+    erased = {
+        table for (table,) in con.execute("select distinct table_name from erased").fetchall()
+    }
     for call in WITH_TABLE:
         if (settings.schema_name, call) not in there:
             continue
         table = f'{settings.schema_name}."{call}"'
         staged = f'{settings.schema_name}_staging."stg_segment__{call}"'
+        if call not in erased:  # but maybe rows that were deleted before
+            _erase_from(con, settings.schema_name, call, "false")
+            continue
         gone = f"""
             (_seamline_file, _seamline_line) in (
                 select (file, line) from erased where table_name = '{call}'

@@ -173,7 +173,7 @@ class People:
         """Those of whom a known id stands in some bytes, between no other letters and digits."""
         for first in self._beginning.finditer(text):
             begin = first.start()
-            for length in self._lengths.get(text[begin], ()):
+            for length in self._lengths[text[begin]]:
                 end = begin + length
                 if not text[end : end + 1].isalnum():
                     yield from self._spelled.get(text[begin:end], ())

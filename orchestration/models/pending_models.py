@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 import duckdb
 
+from landed.folders import CALLS
 from orchestration.loading.insert import highest_load
 from orchestration.loading.journal import last_load
 from orchestration.loading.load import is_half_restored
@@ -36,14 +37,17 @@ def modelled_loads(con: duckdb.DuckDBPyConnection) -> dict[str, int]:
 
 
 def calls_behind(con: duckdb.DuckDBPyConnection) -> list[str]:
-    """The calls with rows of later loads."""
-    modelled = modelled_loads(con)
+    """The calls with rows of later loads, and with a table that could show them."""
+    return sorted(call for call in with_rows_since(con, modelled_loads(con)) if call in WITH_TABLE)
+
+
+def with_rows_since(con: duckdb.DuckDBPyConnection, loads: Mapping[str, int]) -> list[str]:
+    """The calls with rows of later loads than these, call by call."""
     newer = " union all ".join(
-        f"select '{call}' where exists "
-        f'(from raw."{call}" where load_id > {modelled.get(call, 0)})'
-        for call in WITH_TABLE
+        f"select '{call}' where exists (from raw.\"{call}\" where load_id > {loads.get(call, 0)})"
+        for call in CALLS
     )
-    return sorted(call for (call,) in con.execute(newer).fetchall())
+    return [call for (call,) in con.execute(newer).fetchall()]
 
 
 class Pending(NamedTuple):

@@ -282,29 +282,29 @@ def test_an_hour_later_the_next_are_done(empty: House) -> None:
     assert users_left(empty) == []
 
 
-def test_the_command_lets_those_through_who_wait(
-    empty: House, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.fixture
+def one_an_hour(empty: House, monkeypatch: pytest.MonkeyPatch) -> House:
+    """A house to which the environment leads, and in which a source may order one erasure."""
     empty.put_into(monkeypatch)
     monkeypatch.setenv("SEAMLINE_DELETE_PEOPLE", "1")
-    crowd(empty, 3, "hooks")
-    forget_notified(with_setting(empty, delete_people=1))
+    return empty
+
+
+def test_the_command_lets_those_through_who_wait(one_an_hour: House) -> None:
+    crowd(one_an_hour, 2, "hooks")
+    forget_notified(with_setting(one_an_hour, delete_people=1))
 
     shown = CliRunner().invoke(cli, ["forget", "--notified", "--all"])
 
     assert shown.exit_code == 0, shown.output
-    assert users_left(empty) == []
+    assert users_left(one_an_hour) == []
 
 
-def test_checks_in_dagster_say_what_waits_and_what_was_refused(
-    empty: House, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    empty.put_into(monkeypatch)
-    monkeypatch.setenv("SEAMLINE_DELETE_PEOPLE", "1")
+def test_checks_in_dagster_say_what_waits_and_what_was_refused(one_an_hour: House) -> None:
     from orchestration.defs.erasure_asset import erasure  # noqa: PLC0415 - reads settings
 
-    crowd(empty, 2, "hooks")
-    land(empty, notification("7"))
+    crowd(one_an_hour, 2, "hooks")
+    land(one_an_hour, notification("7"))
 
     result = dg.materialize([erasure])
 

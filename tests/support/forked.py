@@ -220,7 +220,7 @@ def _warm_up() -> Any:
     outcome = dbtRunner().invoke([*parse, *where, *PROJECT])
     assert outcome.success, outcome.exception
     for macro in outcome.result.macros.values():
-        if macro.package_name in {"seamline", "dbt_duckdb"}:
+        if macro.package_name in {"seamline", "dbt_duckdb", "dbt"}:
             template_cache.get_node_template(macro)
     gc.collect()
     gc.disable()  # a fork ends before it has use for it

@@ -120,9 +120,14 @@ class House:
         Returns:
             What it printed.
         """
+        status, printed = self.try_run(*arguments)
+        assert status == 0, printed
+        return printed
+
+    def try_run(self, *arguments: str) -> tuple[int, str]:
+        """Run the same to its end; return status and output."""
         done = forked.run_command(arguments, plain_environment() | self.environment)
-        assert done.returncode == 0, done.stdout + done.stderr
-        return done.stdout + done.stderr
+        return done.returncode, done.stdout + done.stderr
 
     def command(self, *arguments: str, **popen: Any) -> subprocess.Popen[str]:
         """Start the same as a process, which may be killed."""

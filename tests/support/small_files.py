@@ -10,7 +10,7 @@ from orchestration.settings import Settings
 from tests.support import landed
 from tests.support.warehouse import reading
 
-LOADS = 12
+LOADS = 6
 
 Row = tuple[Any, ...]
 

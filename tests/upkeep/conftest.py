@@ -4,17 +4,19 @@ import pytest
 
 from orchestration.settings import Settings
 from orchestration.upkeep import short_locks
-from tests.support.house import House
+from tests.support.house import House, once
 from tests.support.small_files import LOADS, load_events
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def loaded(tmp_path_factory: pytest.TempPathFactory) -> House:
-    """A house of twelve small loads."""
-    house = House(tmp_path_factory.mktemp("loaded"))
-    for number in range(LOADS):
-        load_events(house.settings, 5 * number)
-    return house
+    """A house of some small loads."""
+
+    def make(house: House) -> None:
+        for number in range(LOADS):
+            load_events(house.settings, 5 * number)
+
+    return House(once(tmp_path_factory, "small-loads", make))
 
 
 @pytest.fixture

@@ -36,7 +36,7 @@ def _files(*sizes: int) -> list[File]:
 
 def test_the_files_of_many_loads_become_one_and_rows_stay(small_lake: Settings) -> None:
     before = all_hashes(small_lake)
-    assert len(table_files(small_lake, "raw", "track")) > 10
+    assert len(table_files(small_lake, "raw", "track")) == LOADS
 
     done = rewrite_small_files(small_lake)
 

@@ -136,17 +136,6 @@ def weighed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningReceive
     running.kill()
 
 
-def most_memory(running: RunningReceiver) -> int:
-    """Return the most memory the worker has ever held, in bytes."""
-    (worker,) = running.workers()
-    (line,) = (
-        line
-        for line in Path(f"/proc/{worker}/status").read_text().splitlines()
-        if line.startswith("VmHWM")
-    )
-    return int(line.split()[1]) * 1024
-
-
 def forget_most_memory(running: RunningReceiver) -> int:
     """Begin to measure anew; return what the worker holds now."""
     (worker,) = running.workers()
@@ -175,7 +164,7 @@ def test_a_gzip_bomb_costs_no_more_than_the_limit(weighed: RunningReceiver) -> N
     assert len(bomb) > 9 * MB
     assert (answer.status_code, answer.json()["code"]) == (413, "too_large")
     assert cost < 5 * cpu_seconds_of_unpacking(start + again * 127)  # 78 times would be all of it
-    assert most_memory(weighed) - before < 128 * MB + len(bomb) + 16 * MB
+    assert weighed.most_memory() - before < 128 * MB + len(bomb) + 16 * MB
 
 
 def large_batch(number: int) -> tuple[bytes, list[str]]:
@@ -202,7 +191,7 @@ def test_the_largest_batch_of_segments_lands_in_less_memory_than_three_of_it(
     answer = weighed.post("/webhooks/hooks", body, headers=KEY)
 
     assert answer.status_code == 200
-    assert most_memory(weighed) - before < 3 * len(body)
+    assert weighed.most_memory() - before < 3 * len(body)
     landed = [line[: line.index(b',"received_at"')] for line in weighed.lines("track")]
     found = {line.rpartition(b'"message_id":"')[2].strip(b'"').decode() for line in landed}
     assert set(ids) <= found
@@ -218,7 +207,7 @@ def test_millions_of_values_cost_no_objects(weighed: RunningReceiver) -> None:
     answer = weighed.post("/webhooks/hooks", body, headers=KEY)
 
     assert (answer.status_code, answer.json()["code"]) == (413, "too_many")
-    assert most_memory(weighed) - before < 3 * len(body)
+    assert weighed.most_memory() - before < 3 * len(body)
     assert waits_of_good_senders(weighed, 5)[-1] < SEGMENT_GIVES_UP
 
 

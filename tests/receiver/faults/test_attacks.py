@@ -3,7 +3,6 @@
 import statistics
 import time
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
@@ -41,17 +40,6 @@ def p99_of_a_good_sender(running: RunningReceiver) -> float:
     return statistics.quantiles(waits, n=100)[-1]
 
 
-def most_memory(running: RunningReceiver) -> int:
-    """Return the most memory that a worker has ever held."""
-    lines = [
-        line
-        for worker in running.workers()
-        for line in Path(f"/proc/{worker}/status").read_text().splitlines()
-        if line.startswith("VmHWM")
-    ]
-    return max(int(line.split()[1]) * 1024 for line in lines)
-
-
 @pytest.mark.long
 @pytest.mark.parametrize("name", NAMES)
 def test_under_attack_a_good_sender_is_answered_and_memory_stays_bounded(
@@ -62,7 +50,7 @@ def test_under_attack_a_good_sender_is_answered_and_memory_stays_bounded(
         p99_of_a_good_sender(attacked)
 
     assert attacked.workers() == workers
-    assert most_memory(attacked) <= MOST_MEMORY
+    assert attacked.most_memory() <= MOST_MEMORY
 
 
 @pytest.mark.chaos  # a matter of milliseconds: with nothing else on the machine
@@ -81,6 +69,6 @@ def test_under_attack_a_good_sender_waits_no_longer_than_three_times_as_long(
         p99_quiet=f"{quiet * 1000:.1f} ms",
         p99_attacked=f"{beside * 1000:.1f} ms",
         ratio=f"{beside / quiet:.1f}",
-        memory=f"{most_memory(attacked) / 1e6:.0f} MB",
+        memory=f"{attacked.most_memory() / 1e6:.0f} MB",
     )
     assert beside <= 3 * quiet

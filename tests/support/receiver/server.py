@@ -80,6 +80,16 @@ class RunningReceiver(Landing):
         """Return the process ids of the workers."""
         return [child.pid for child in psutil.Process(self.process.pid).children()]
 
+    def most_memory(self) -> int:
+        """Return the most bytes that a worker has ever held; only Linux tells it."""
+        lines = [
+            line
+            for worker in self.workers()
+            for line in Path(f"/proc/{worker}/status").read_text().splitlines()
+            if line.startswith("VmHWM")
+        ]
+        return max(int(line.split()[1]) * 1024 for line in lines)
+
     def stop(self, number: int = signal.SIGTERM) -> int:
         """Stop it gently; return its exit code."""
         self.process.send_signal(number)
