@@ -23,7 +23,7 @@ from receiver.events.json_text import (
     why_no_object,
 )
 from receiver.events.shared_fields import NAMES, NOTHING_SHARED, SharedFields
-from receiver.server.native_threads import run_native
+from receiver.server.native_threads import compute
 from receiver.state import note_damage
 
 _decode_elements = msgspec.json.Decoder(list[Raw]).decode
@@ -57,7 +57,7 @@ def read_fields(body: bytes) -> Fields:
     """Read the outermost object of a body; its members' values stay bytes, in the body."""
     text = body.strip(WHITESPACE)
     if text.count(b",") > _MANY_COMMAS:
-        return run_native(partial(_read_known_fields, text))
+        return compute(partial(_read_known_fields, text))
     try:
         found = JsonObject(text)
     except NOT_DECODABLE:
@@ -107,7 +107,7 @@ def _refuse_more_objects(text: bytes | Raw, most: int) -> None:
 
 def first_element(text: bytes) -> bytes | None:
     """Return the first element of an array, without a look at the others; None without one."""
-    found = run_native(partial(elements, text, 1))
+    found = compute(partial(elements, text, 1))
     return found[0] if found else None
 
 
@@ -190,11 +190,15 @@ def most_bytes(size: int, limit: int, ratio: int, unmeasured: int) -> int:
 
 def _counted(cut: Callable[[], _Cut]) -> _Cut:
     """Cut a damaged body, on the account of whoever sent it."""
-    started = time.process_time()
-    try:
-        return run_native(cut)
-    finally:
-        note_damage(time.process_time() - started)
+    cut_out, seconds = compute(partial(_timed, cut))
+    note_damage(seconds)
+    return cut_out
+
+
+def _timed(cut: Callable[[], _Cut]) -> tuple[_Cut, float]:
+    """Return what comes out, and the time that this thread has worked for it."""
+    started = time.thread_time()
+    return cut(), time.thread_time() - started
 
 
 def _too_many(most: int) -> RequestRefusedError:

@@ -5,10 +5,8 @@ from functools import partial
 
 from receiver.http.body import unpacked_whole
 from receiver.senders.sources import Credential
-from receiver.server.native_threads import run_native
+from receiver.server.native_threads import NATIVELY_FROM, compute
 from receiver.state import current_receiver
-
-_NATIVELY_FROM = 64 << 10
 
 
 def without_keys(body: bytes, credential: Credential, *, may_be_packed: bool = False) -> bytes:
@@ -31,9 +29,9 @@ def without_keys(body: bytes, credential: Credential, *, may_be_packed: bool = F
     masked = _masked(unpacked)
     if masked is unpacked:
         return body
-    return run_native(partial(gzip.compress, masked, mtime=0))
+    return compute(partial(gzip.compress, masked, mtime=0))
 
 
 def _masked(text: bytes) -> bytes:
     mask = current_receiver().sources.mask
-    return mask(text) if len(text) < _NATIVELY_FROM else run_native(partial(mask, text))
+    return mask(text) if len(text) < NATIVELY_FROM else compute(partial(mask, text))

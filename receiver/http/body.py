@@ -16,7 +16,7 @@ from receiver.events.batches import most_bytes
 from receiver.http.body_memory import hold
 from receiver.senders.sources import Source
 from receiver.server.connection import Connection
-from receiver.server.native_threads import deadline, let_others_run, run_native
+from receiver.server.native_threads import compute, deadline, let_others_run
 from receiver.state import current_receiver
 
 _PIECE = 64 * 1024
@@ -31,7 +31,7 @@ _GZIP_WINDOW = 31  # zlib's number for gzip with the largest window
 _GZIP_MEMBERS = 64  # more than any sender makes
 _UNPACKED_PIECE = 64 * 1024
 _UNMEASURED_BYTES = 64 * 1024  # to so many gzip may unpack, however small it is
-_UNPACK_NATIVELY_FROM = 64 * 1024
+_UNPACK_NATIVELY_FROM = 1 << 20  # of what it may unpack to: some milliseconds
 
 
 class Body(NamedTuple):
@@ -174,8 +174,7 @@ def _most_unpacked(data: bytes, limit: int) -> int:
 
 def _unpack(data: bytes, limit: int) -> tuple[list[bytes], str | None]:
     unpacking = partial(gunzip, data, limit)
-    # A small body that unpacks to a large one holds up others no longer than the limit lets it.
-    return run_native(unpacking) if len(data) >= _UNPACK_NATIVELY_FROM else unpacking()
+    return compute(unpacking) if limit > _UNPACK_NATIVELY_FROM else unpacking()
 
 
 def gunzip(data: bytes, limit: int) -> tuple[list[bytes], str | None]:
