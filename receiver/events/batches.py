@@ -23,7 +23,7 @@ from receiver.events.json_text import (
     why_no_object,
 )
 from receiver.events.shared_fields import NAMES, NOTHING_SHARED, SharedFields
-from receiver.server.native_threads import run_native
+from receiver.server.native_threads import compute
 from receiver.state import note_damage
 
 _decode_elements = msgspec.json.Decoder(list[Raw]).decode
@@ -31,7 +31,7 @@ _decode_elements = msgspec.json.Decoder(list[Raw]).decode
 # msgspec makes an object of every value it cuts out, and a body may hold tens of millions:
 # gigabytes. Up to this many commas it is 100 MB; with more, the values are counted first.
 _MANY_COMMAS = 1_000_000
-_Cut = TypeVar("_Cut")
+_Found = TypeVar("_Found")
 _MOST_FIELDS = 1000  # a batch has about six
 _Known = msgspec.defstruct("_Known", [(name, Raw, Raw()) for name in ("writeKey", "batch", *NAMES)])
 _decode_known = msgspec.json.Decoder(_Known).decode  # skips whatever has another name
@@ -57,11 +57,11 @@ def read_fields(body: bytes) -> Fields:
     """Read the outermost object of a body; its members' values stay bytes, in the body."""
     text = body.strip(WHITESPACE)
     if text.count(b",") > _MANY_COMMAS:
-        return run_native(partial(_read_known_fields, text))
+        return compute(partial(_read_known_fields, text))
     try:
         found = JsonObject(text)
     except NOT_DECODABLE:
-        return _counted(partial(_cut_fields, text))
+        return counted(partial(_cut_fields, text))
     return Fields(found.values, "duplicate_key" if found.repeats_a_key else None)
 
 
@@ -83,7 +83,7 @@ def read_array(text: bytes | Raw, most: int) -> Sequence[bytes | Raw] | None:
             _refuse_more_objects(text, most)
         return _decode_elements(text)
     except NOT_DECODABLE:
-        return _counted(partial(elements, bytes(text), most + 1))
+        return counted(partial(elements, bytes(text), most + 1))
 
 
 def _refuse_more_objects(text: bytes | Raw, most: int) -> None:
@@ -107,7 +107,7 @@ def _refuse_more_objects(text: bytes | Raw, most: int) -> None:
 
 def first_element(text: bytes) -> bytes | None:
     """Return the first element of an array, without a look at the others; None without one."""
-    found = run_native(partial(elements, text, 1))
+    found = compute(partial(elements, text, 1))
     return found[0] if found else None
 
 
@@ -188,13 +188,17 @@ def most_bytes(size: int, limit: int, ratio: int, unmeasured: int) -> int:
     return min(limit, max(unmeasured, ratio * size))
 
 
-def _counted(cut: Callable[[], _Cut]) -> _Cut:
-    """Cut a damaged body, on the account of whoever sent it."""
-    started = time.process_time()
-    try:
-        return run_native(cut)
-    finally:
-        note_damage(time.process_time() - started)
+def counted(look: Callable[[], _Found]) -> _Found:
+    """Look into a damaged body, on the account of whoever sent it."""
+    found, seconds = compute(partial(_timed, look))
+    note_damage(seconds)
+    return found
+
+
+def _timed(look: Callable[[], _Found]) -> tuple[_Found, float]:
+    """Return what comes out, and the time that this thread has worked for it."""
+    started = time.thread_time()
+    return look(), time.thread_time() - started
 
 
 def _too_many(most: int) -> RequestRefusedError:

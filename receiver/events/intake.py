@@ -24,8 +24,8 @@ from receiver.state import current_receiver
 UNMEASURED_BYTES = 1 << 20
 """To so many bytes a batch may grow with its shared fields, however small its body."""
 _TURN_BYTES = 256 << 10  # about a millisecond of work
+_EVENT_BYTES = 2500  # so many cost as much time as what an event costs beside its bytes
 _GROWTH = 8  # times a request's limit: what a batch says of all its events lands with each of them
-_ENVELOPE_BYTES = 220  # so that empty events count as well
 
 
 def let_in(source: Source) -> None:
@@ -100,7 +100,7 @@ def _in_turns(items: Iterable[bytes | Raw], shared_bytes: int) -> Iterator[bytes
     turn = 0
     for item in items:
         event = bytes(item)
-        turn += len(event) + shared_bytes + _ENVELOPE_BYTES
+        turn += len(event) + shared_bytes + _EVENT_BYTES
         if turn > _TURN_BYTES:
             let_others_run()
             turn = 0

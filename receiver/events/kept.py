@@ -1,15 +1,15 @@
 """Kept bodies: what of a body that cannot be used is landed: all of it but keys and secrets."""
 
 import gzip
-import time
 from functools import partial
 
-from receiver.http.body import GZIP_MAGIC, unpacked_whole
+from receiver.events.batches import counted
+from receiver.http.body import GZIP_MAGIC, beyond, gunzip, most_unpacked
+from receiver.http.body_memory import hold
+from receiver.senders.masking import Mask
 from receiver.senders.sources import Credential
-from receiver.server.native_threads import run_native
-from receiver.state import current_receiver, note_damage
-
-_NATIVELY_FROM = 64 << 10
+from receiver.server.native_threads import NATIVELY_FROM, compute
+from receiver.state import current_receiver
 
 
 def without_keys(body: bytes, credential: Credential) -> bytes:
@@ -28,21 +28,21 @@ def without_keys(body: bytes, credential: Credential) -> bytes:
             for its size.
         NotLandedError: too much is being received to unpack it now.
     """
+    receiver = current_receiver()
+    mask = receiver.sources.mask
     if not body.startswith(GZIP_MAGIC):
-        return _masked(body)
-    started = time.process_time()
-    try:
-        unpacked = unpacked_whole(body, current_receiver().body_limit(credential))
-        if not unpacked:
-            return _masked(body)
-        masked = _masked(unpacked)
-        if masked is unpacked:
-            return body
-        return run_native(partial(gzip.compress, masked, mtime=0))
-    finally:
-        note_damage(time.process_time() - started)
+        return mask(body) if len(body) < NATIVELY_FROM else compute(partial(mask, body))
+    limit = receiver.body_limit(credential)
+    most = most_unpacked(body, limit)
+    pieces, problem = counted(partial(gunzip, body, most))
+    if problem == "too_large":
+        raise beyond(most, limit)
+    hold(sum(map(len, pieces)))
+    return counted(partial(_packed_without_keys, body, b"".join(pieces), mask))
 
 
-def _masked(text: bytes) -> bytes:
-    mask = current_receiver().sources.mask
-    return mask(text) if len(text) < _NATIVELY_FROM else run_native(partial(mask, text))
+def _packed_without_keys(packed: bytes, text: bytes, mask: Mask) -> bytes:
+    if not text:
+        return mask(packed)
+    masked = mask(text)
+    return packed if masked is text else gzip.compress(masked, mtime=0)

@@ -7,6 +7,7 @@ times a second at most and only when a request comes. Nothing is looked at where
 import hmac
 import time
 from collections.abc import Collection, Iterable, Mapping
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import Annotated
@@ -19,6 +20,7 @@ from landed.folders import SUPPRESSED, SUPPRESSED_KEY, SUPPRESSED_LIST
 from landed.ids import IN_BYTES, KINDS, SHOWN_NUL, ids_among, text_of, written_ids
 from receiver.events.json_text import NOT_DECODABLE
 from receiver.files.disk import FileState, state_of
+from receiver.server.native_threads import NATIVELY_FROM, compute
 
 _LOOK_EVERY = 0.25
 _MOST_IDS = 10_000  # that are looked for in one body
@@ -80,6 +82,11 @@ class SuppressedPeople:
         Where they can be read as an event, its own ids say it. Else it is any id in them: they may
         be a batch, or broken.
         """
+        if len(body) < NATIVELY_FROM:
+            return self._is_in(body)
+        return compute(partial(self._is_in, body))
+
+    def _is_in(self, body: bytes) -> bool:
         try:
             own = set(written_ids(body).items())
         except NOT_DECODABLE:

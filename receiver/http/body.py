@@ -16,7 +16,7 @@ from receiver.events.batches import most_bytes
 from receiver.http.body_memory import hold
 from receiver.senders.sources import Source
 from receiver.server.connection import Connection
-from receiver.server.native_threads import deadline, let_others_run, run_native
+from receiver.server.native_threads import compute, deadline, let_others_run
 from receiver.state import current_receiver
 
 _PIECE = 64 * 1024
@@ -31,7 +31,7 @@ _GZIP_WINDOW = 31  # zlib's number for gzip with the largest window
 _GZIP_MEMBERS = 64  # more than any sender makes
 _UNPACKED_PIECE = 64 * 1024
 _UNMEASURED_BYTES = 64 * 1024  # to so many gzip may unpack, however small it is
-_UNPACK_NATIVELY_FROM = 64 * 1024
+_UNPACK_NATIVELY_FROM = 1 << 20  # of what it may unpack to: some milliseconds
 
 
 class Body(NamedTuple):
@@ -92,10 +92,10 @@ def unpack_body(request: Request, data: bytes, limit: int) -> Body:
     # Some senders say gzip and send plain text, or the other way round.
     body = Body(data)
     if codings and data.startswith(GZIP_MAGIC):
-        most = _most_unpacked(data, limit)
+        most = most_unpacked(data, limit)
         unpacked, problem = _unpack(data, most)
         if problem == "too_large":
-            raise _beyond(most, limit)
+            raise beyond(most, limit)
         hold(sum(map(len, unpacked)))
         whole = b"".join(unpacked)
         body = Body(data, problem, whole) if problem else Body(whole)
@@ -118,23 +118,7 @@ def unpacked_part(data: bytes, limit: int) -> bytes:
     """Return what gzip holds, as far as it is sound and within a limit; of other bytes nothing."""
     if not data.startswith(GZIP_MAGIC):
         return b""
-    pieces, _ = _unpack(data, _most_unpacked(data, limit))
-    hold(sum(map(len, pieces)))
-    return b"".join(pieces)
-
-
-def unpacked_whole(data: bytes, limit: int) -> bytes:
-    """Return what gzip holds, as far as it is sound; of other bytes nothing.
-
-    Raises:
-        RequestRefusedError: 413, it is larger than the limit, or than it may be for its size.
-    """
-    if not data.startswith(GZIP_MAGIC):
-        return b""
-    most = _most_unpacked(data, limit)
-    pieces, problem = _unpack(data, most)
-    if problem == "too_large":
-        raise _beyond(most, limit)
+    pieces, _ = _unpack(data, most_unpacked(data, limit))
     hold(sum(map(len, pieces)))
     return b"".join(pieces)
 
@@ -168,15 +152,15 @@ def _read_whole(request: Request, limit: int, source: Source | None, address: st
     return b"".join(pieces)
 
 
-def _most_unpacked(data: bytes, limit: int) -> int:
+def most_unpacked(data: bytes, limit: int) -> int:
+    """Return to how many bytes gzip may unpack, of a request that may have so many."""
     ratio = current_receiver().settings.expansion_ratio
     return most_bytes(len(data), limit, ratio, _UNMEASURED_BYTES)
 
 
 def _unpack(data: bytes, limit: int) -> tuple[list[bytes], str | None]:
     unpacking = partial(gunzip, data, limit)
-    # A small body that unpacks to a large one holds up others no longer than the limit lets it.
-    return run_native(unpacking) if len(data) >= _UNPACK_NATIVELY_FROM else unpacking()
+    return compute(unpacking) if limit > _UNPACK_NATIVELY_FROM else unpacking()
 
 
 def gunzip(data: bytes, limit: int) -> tuple[list[bytes], str | None]:
@@ -242,7 +226,7 @@ def _patience(request: Request, source: Source | None, address: str | None) -> I
         yield
 
 
-def _beyond(most: int, limit: int) -> RequestRefusedError:
+def beyond(most: int, limit: int) -> RequestRefusedError:
     """Return why a body may not unpack to more, given what it may in all."""
     return _too_large(limit) if most == limit else _too_packed()
 

@@ -22,8 +22,12 @@ _KEY_IN_BYTES = re.compile(
 )
 _MOST_KEYS = 1000
 _NAME_OF_KEY = re.compile(b"writeKey")
+_ESCAPE = re.compile(rb"\\{1,8}+u00([0-7][0-9A-Fa-f])")
+_ESCAPED_NAME = re.compile(
+    b"".join(rb"(?:%c|\\{1,8}+u00(?i:%02x))" % (sign, sign) for sign in b"writeKey")
+)
 _MOST_QUOTED = 100
-_QUOTED_BYTES = 2048  # a key of 512 signs, each as %xx
+_QUOTED_BYTES = 2048  # a key of 512 signs, each as %xx; or of 340, each as \u00xx
 _decode_text = msgspec.json.Decoder(str).decode
 
 
@@ -88,13 +92,28 @@ def credential_of_broken(sources: Sources, endpoint: Endpoint, text: bytes) -> C
         text: the bytes; whatever encoding they have, a key is ASCII. They may be a form.
     """
     credential = _first_known(sources, endpoint, text)
-    if credential is None and b"%" in text:  # to unquote all of it takes half a second for 1 MiB
-        places = islice(_NAME_OF_KEY.finditer(text), _MOST_QUOTED)
-        parts = (text[one.start() : one.start() + _QUOTED_BYTES] for one in places)
-        plain = (unquote_to_bytes(part.replace(b"+", b" ")) for part in parts)
-        found = filter(None, map(_KEY_IN_BYTES.match, plain))
-        credential = _known_in(sources, endpoint, found)
+    for sign, name, unquote in _QUOTINGS:
+        if credential is None and sign in text:  # to unquote all of 1 MiB takes half a second
+            places = islice(name.finditer(text), _MOST_QUOTED)
+            parts = (text[one.start() : one.start() + _QUOTED_BYTES] for one in places)
+            found = filter(None, (_KEY_IN_BYTES.match(unquote(part)) for part in parts))
+            credential = _known_in(sources, endpoint, found)
     return credential
+
+
+def _of_form(part: bytes) -> bytes:
+    return unquote_to_bytes(part.replace(b"+", b" "))
+
+
+def _of_json(part: bytes) -> bytes:
+    return _ESCAPE.sub(lambda one: bytes([int(one[1], 16)]), part)
+
+
+# How a key may be written, besides as it is: a byte that is in it then, its name, what undoes it.
+_QUOTINGS = (
+    (b"%", _NAME_OF_KEY, _of_form),
+    (b"\\u00", _ESCAPED_NAME, _of_json),
+)
 
 
 def written_key(text: bytes) -> Raw | None:

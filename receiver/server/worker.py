@@ -17,6 +17,7 @@ from gunicorn.http.errors import ParseException
 from gunicorn.workers.ggevent import GeventWorker
 
 from receiver.server.connection import Connection
+from receiver.server.native_threads import NEXT_LOOK
 from receiver.state import receiver_of
 
 _SPARE_FILES = 128  # for what lands, and for connections that are being closed
@@ -100,7 +101,7 @@ def _read_rest(body: Any) -> bool:
                 if not piece:
                     return True
                 left -= len(piece)
-                gevent.sleep(0)
+                gevent.sleep(NEXT_LOOK)
     except (OSError, ParseException):
         return False
     return False

@@ -113,7 +113,7 @@ def test_who_sends_damaged_bodies_again_and_again_has_a_tenth_of_the_time_for_th
     make_app: Callable[..., AppReceiver], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     app = make_app(vain_time_share=0.1)
-    monkeypatch.setattr(batches, "time", SimpleNamespace(process_time=count(0, 1).__next__))
+    monkeypatch.setattr(batches, "time", SimpleNamespace(thread_time=count(0, 1).__next__))
     damaged = '{"batch":[{"type":"page"},]'
 
     assert app.post("/v1/batch", damaged, headers=KEY).status_code == 200

@@ -21,7 +21,10 @@ MOST_MEMORY = 400_000_000
 def attacked(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningReceiver]:
     """A receiver with all defaults, and somebody who is suppressed."""
     running = RunningReceiver(
-        tmp_path_factory.mktemp("attacked"), workers=2, source_events_per_second=5000
+        tmp_path_factory.mktemp("attacked"),
+        workers=2,
+        source_events_per_second=5000,
+        vain_time_share=0.1,
     )
     begin(running.landing, [Id(USER, "erased")], suppressed=True)
     yield running

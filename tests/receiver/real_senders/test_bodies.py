@@ -28,6 +28,9 @@ BROKEN = {
     "a quote without an end": b'{"batch":[{"event":"x}],%b}' % KEY,
     "white space around the key": b'{"writeKey" :\n "web-key", "batch": [',
     "JSON in a string": b'"{\\"writeKey\\":\\"web-key\\"',
+    "an escape in the key": b'{"writeKey":"\\u0077eb-key","batch":[',
+    "escapes in the key's name": b'{"\\u0077rite\\u004Bey":"web-key","batch":[',
+    "JSON with escapes in a string": b'"{\\"write\\\\u004bey\\":\\"web\\\\u002dkey\\"',
     "single quotes": b"{'writeKey':'web-key'",
     "a wrong key before": b'{"writeKey":"other"}{%b}' % KEY,
     "UTF-16": ('{"writeKey":"web-key","batch":[]}').encode("utf-16"),
@@ -56,8 +59,10 @@ def unpacked(body: bytes) -> bytes:
 
 
 def without_key(body: bytes) -> bytes:
-    """Return a body with `*` for each letter of the key, as it is written or in UTF-16."""
+    """Return a body with `*` for each byte of the key, however it is written."""
     wide, wide_stars = ("web-key".encode("utf-16-le"), ("*" * 7).encode("utf-16-le"))
+    for escaped in (b"\\u0077eb-key", b"web\\\\u002dkey"):
+        body = body.replace(escaped, b"*" * len(escaped))
     return body.replace(b"web-key", b"*" * 7).replace(wide, wide_stars)
 
 
@@ -169,7 +174,17 @@ def test_a_pixel_with_no_known_key_beside_its_data_is_not_kept(
 
 @pytest.mark.parametrize(
     "text",
-    [b'writeKey"', b"writeKey ", b'writeKey:"', b"writeKey:\\", b"writeKey:x" * 2, b"%22%3A%%%%"],
+    [
+        b'writeKey"',
+        b"writeKey ",
+        b'writeKey:"',
+        b"writeKey:\\",
+        b"writeKey:x" * 2,
+        b"%22%3A%%%%",
+        b"\\u0077rite\\u004",
+        b"\\" * 9 + b"\\u0077",
+        b"writeKey:\\u0078\\u0078",
+    ],
 )
 def test_looking_for_a_key_costs_no_more_than_the_bodys_length(text: bytes) -> None:
     sources = Sources(SOURCES)
