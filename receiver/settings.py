@@ -116,8 +116,8 @@ class Settings(SharedSettings):
     """Bytes a second that a body has to bring, on average and after the first ten seconds."""
 
     expansion_ratio: Count = 200
-    """How many times its size a request may grow, by being unpacked and by its batch's shared
-    fields: Segment's batches of the most alike events are packed to a hundredth."""
+    """How many times its size a request may grow, by being unpacked and by what lands with each of
+    its events: Segment's batches of the most alike events are packed to a hundredth."""
 
     source_events_per_second: Count = 5000
     """Events a second that one source may send, on the average of ten; `sources.toml` says
@@ -131,8 +131,8 @@ class Settings(SharedSettings):
 
     vain_time_share: Share = 0.1
     """The share of a process's time that may go into one client's requests that are refused before
-    it is known who sends them, and into one source's damaged bodies; all such clients together
-    have two and a half times as much, and all of it at most."""
+    it is known who sends them, and into the damaged bodies of one kind of a source's keys; all such
+    clients together have two and a half times as much, and all of it at most."""
 
     event_bytes: Size = ByteSize(MB)
     """Largest event; Segment's own limit is 32 kB. A larger one goes to `rejected/`."""

@@ -59,9 +59,9 @@ def receiver_of(app: Flask) -> Receiver:
 
 
 def note_damage(seconds: float) -> None:
-    """Count the time that a damaged body took, if a request brought it and its source is known."""
-    if has_request_context() and (source := g.get("source")):
-        current_receiver().damage.spend(source, seconds)
+    """Count the time that a damaged body took, if a request brought it and its sender is known."""
+    if has_request_context() and (account := g.get("account")):
+        current_receiver().damage.spend(account, seconds)
 
 
 def current_receiver() -> Receiver:

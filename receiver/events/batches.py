@@ -4,6 +4,7 @@ A body that is valid is cut by msgspec, in about a microsecond per event. One th
 is cut by its brackets, so that one broken event does not cost its neighbours.
 """
 
+import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
@@ -31,6 +32,9 @@ _decode_elements = msgspec.json.Decoder(list[Raw]).decode
 # msgspec makes an object of every value it cuts out, and a body may hold tens of millions:
 # gigabytes. Up to this many commas it is 100 MB; with more, the values are counted first.
 _MANY_COMMAS = 1_000_000
+ENVELOPE_BYTES = 220
+"""About what lands beside an event, so that empty ones count as well."""
+
 _Found = TypeVar("_Found")
 _MOST_FIELDS = 1000  # a batch has about six
 _Known = msgspec.defstruct("_Known", [(name, Raw, Raw()) for name in ("writeKey", "batch", *NAMES)])
@@ -164,16 +168,28 @@ def batch_of(text: bytes, limits: Limits, most: int) -> Batch | str | None:
     return read_batch(fields, limits, most) if is_batch else None
 
 
-def refuse_oversized(batch: Batch, batch_events: int, body_bytes: int) -> None:
+def refuse_oversized(
+    batch: Batch, batch_events: int, body_bytes: int, growth: int = sys.maxsize
+) -> None:
     """Refuse what is over the caps of one request.
 
+    Args:
+        batch: its events.
+        batch_events: how many may come together.
+        body_bytes: what the shared fields may measure, once each event has them.
+        growth: what may be landed beside what the events measure.
+
     Raises:
-        RequestRefusedError: too many events, or too much once each has the shared fields.
+        RequestRefusedError: 413, it is too much.
     """
-    if len(batch.items) > batch_events:
+    events, shared = len(batch.items), batch.shared.size
+    if events > batch_events:
         raise _too_many(batch_events)
-    if len(batch.items) * batch.shared.size > body_bytes:
+    if events * shared > min(body_bytes, growth):
         raise RequestRefusedError(413, "too_large", "The batch's shared fields are too large.")
+    if events * (shared + ENVELOPE_BYTES) > growth:
+        message = "The batch's events would grow too much; send it plain, or in parts."
+        raise RequestRefusedError(413, "too_packed", message)
 
 
 def most_bytes(size: int, limit: int, ratio: int, unmeasured: int) -> int:

@@ -9,7 +9,7 @@ from msgspec import Raw
 
 from landed.folders import CALLS, REJECTED
 from receiver.errors import NotLandedError
-from receiver.events.batches import Batch, most_bytes, refuse_oversized
+from receiver.events.batches import Batch, refuse_oversized
 from receiver.events.check import Event, NotStored, Record, Rejected, check_event
 from receiver.events.direct import DirectSender
 from receiver.events.kept import without_keys
@@ -17,31 +17,29 @@ from receiver.events.made_up_ids import OfRequest, OfView
 from receiver.files.envelope import good_line, received_stamps, rejected_line
 from receiver.files.lines import Lines
 from receiver.senders.scopes import LANDED_AS
-from receiver.senders.sources import Credential, Source
+from receiver.senders.sources import Credential
 from receiver.server.native_threads import let_others_run
 from receiver.state import current_receiver
 
-UNMEASURED_BYTES = 1 << 20
-"""To so many bytes a batch may grow with its shared fields, however small its body."""
 _TURN_BYTES = 256 << 10  # about a millisecond of work
 _EVENT_BYTES = 2500  # so many cost as much time as what an event costs beside its bytes
 _GROWTH = 8  # times a request's limit: what a batch says of all its events lands with each of them
 
 
-def let_in(source: Source) -> None:
-    """Return if a source may send now.
+def let_in(credential: Credential) -> None:
+    """Return if somebody may send now with a credential.
 
     Raises:
-        ThrottledError: it has used up a quota.
+        ThrottledError: what it may cost, or a quota, is used up.
     """
-    current_receiver().damage.must_have_left(source.name)
-    g.source = source.name
-    _must_have_left(source)
+    current_receiver().damage.must_have_left(credential.account)
+    g.source, g.account = credential.source.name, credential.account
+    _must_have_left(credential)
 
 
-def _must_have_left(source: Source) -> None:
+def _must_have_left(credential: Credential) -> None:
     receiver = current_receiver()
-    receiver.quotas.must_have_left(source, is_alone=len(receiver.sources.names()) == 1)
+    receiver.quotas.must_have_left(credential, is_alone=len(receiver.sources.names()) == 1)
 
 
 def land(
@@ -70,18 +68,19 @@ def land(
     receiver = current_receiver()
     source = credential.source
     limits, suppressed = receiver.limits(credential), receiver.suppression.current()
-    _must_have_left(source)  # once more: others of its requests may have come first
+    _must_have_left(credential)  # once more: others of its requests may have come first
     if isinstance(events, str):
-        receiver.quotas.take_events(source, 1)
+        receiver.quotas.take_events(credential, 1)
         is_theirs = suppressed and suppressed.is_in(body)
         one = NotStored.SUPPRESSED if is_theirs else Rejected(events, body, path_call)
         _land(credential, [one])
         return
     settings = receiver.settings
     limit = min(settings.body_bytes, _GROWTH * receiver.body_limit(credential))
-    growth = most_bytes(len(body), limit, settings.expansion_ratio, UNMEASURED_BYTES)
-    refuse_oversized(events, settings.batch_events, growth)
-    receiver.quotas.take_events(source, len(events.items))
+    sent = g.get("bytes", len(body))  # what a body unpacked to is growth itself
+    growth = max(credential.scope.unmeasured_bytes, settings.expansion_ratio * sent)
+    refuse_oversized(events, settings.batch_events, limit, growth)
+    receiver.quotas.take_events(credential, len(events.items))
     shared = events.shared
     address = direct.address if direct else None
     ids = OfView() if is_view else OfRequest(source.name, address, time.time(), shared.sent_at)
@@ -133,11 +132,11 @@ def _land(
     g.source, g.events, g.rejected = source.name, lines.events, sum(reasons.values())
     g.shut_out, g.suppressed = others[NotStored.SHUT_OUT], others[NotStored.SUPPRESSED]
     receiver = current_receiver()
-    receiver.quotas.take_bytes(source, lines.size)
+    receiver.quotas.take_bytes(credential, lines.size)
     try:
         receiver.committer.land(lines)
     except NotLandedError:
-        receiver.quotas.take_bytes(source, -lines.size)
+        receiver.quotas.take_bytes(credential, -lines.size)
         raise
     by_call = {call: len(of_call) for call, of_call in lines.by_folder.items() if call in CALLS}
     others["made_up_ids"] = ids.made if ids else 0

@@ -14,7 +14,7 @@ from werkzeug.exceptions import ClientDisconnected
 from receiver.errors import RequestRefusedError
 from receiver.events.batches import most_bytes
 from receiver.http.body_memory import hold
-from receiver.senders.sources import Source
+from receiver.senders.sources import Credential
 from receiver.server.connection import Connection
 from receiver.server.native_threads import compute, deadline, let_others_run
 from receiver.state import current_receiver
@@ -43,30 +43,30 @@ class Body(NamedTuple):
     """With a flaw: what could be unpacked."""
 
 
-def read_body(request: Request, limit: int, source: Source) -> Body:
+def read_body(request: Request, limit: int, credential: Credential) -> Body:
     """Read and unpack a request's body.
 
     Args:
         request: whose body; its content type does not matter.
         limit: most bytes, as sent and unpacked.
-        source: who sends it.
+        credential: what its sender proved itself with.
 
     Raises:
         RequestRefusedError: 400 cut short or empty, 408 too slow, 413 too large, 415 an unknown
             encoding, 429 or 503 too much is being received.
     """
-    return unpack_body(request, receive_body(request, limit, source), limit)
+    return unpack_body(request, receive_body(request, limit, credential), limit)
 
 
 def receive_body(
-    request: Request, limit: int, source: Source | None = None, address: str | None = None
+    request: Request, limit: int, credential: Credential | None = None, address: str | None = None
 ) -> bytes:
     """Read a request's body, as it is sent.
 
     Args:
         request: whose body.
         limit: most bytes.
-        source: who sends it, if that is known.
+        credential: what its sender proved itself with, if it is known.
         address: the client's, if it is not.
 
     Raises:
@@ -77,7 +77,7 @@ def receive_body(
         raise RequestRefusedError(
             415, "unknown_encoding", "Content-Encoding may be gzip or left out."
         )
-    data = _read_whole(request, limit, source, address)
+    data = _read_whole(request, limit, credential, address)
     g.bytes = len(data)
     return data
 
@@ -128,7 +128,9 @@ def _codings(header: str) -> list[str]:
     return [name.removeprefix("x-") for name in names if name]
 
 
-def _read_whole(request: Request, limit: int, source: Source | None, address: str | None) -> bytes:
+def _read_whole(
+    request: Request, limit: int, credential: Credential | None, address: str | None
+) -> bytes:
     """Read to the end with a count of our own: servers pass a cut body off as a whole one."""
     announced = request.content_length
     if announced is not None and announced > limit:
@@ -136,7 +138,7 @@ def _read_whole(request: Request, limit: int, source: Source | None, address: st
     pieces = []
     size = 0
     try:
-        with _patience(request, source, address):
+        with _patience(request, credential, address):
             while piece := request.stream.read(_PIECE):
                 hold(len(piece))
                 pieces.append(piece)
@@ -207,16 +209,18 @@ def _pieces(data: bytes) -> Iterator[bytes]:
 
 
 @contextmanager
-def _patience(request: Request, source: Source | None, address: str | None) -> Iterator[None]:
+def _patience(
+    request: Request, credential: Credential | None, address: str | None
+) -> Iterator[None]:
     """Wait for a body: not for ever, not for one that drips, and not for very many at once."""
     receiver = current_receiver()
     settings = receiver.settings
     seconds = settings.body_seconds
-    if source is None:
+    if credential is None:
         # Those that began together do not end together: others would have to wait for it.
         share = random.uniform(0.5, 1)  # noqa: S311 - no secret
         seconds = min(seconds, share * settings.keyless_seconds)
-    sender = f"source {source.name}" if source else f"address {address}"
+    sender = credential.account if credential else f"address {address}"
     connection = request.environ.get("gunicorn.socket")
     with ExitStack() as limits:
         if isinstance(connection, Connection):

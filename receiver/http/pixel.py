@@ -62,7 +62,7 @@ def _land(call: str) -> None:
         fields = fields._replace(values={**fields.values, "writeKey": Raw(json.encode(key))})
     body = Body(request.query_string, flaw, text)
     credential = credential_of_fields(body, fields, Endpoint.PIXEL)
-    let_in(credential.source)
+    let_in(credential)
     kept = _without_keys(body.data) if flaw == "bad_base64" else body.data
     sender = direct_sender(is_device=True)
     land(credential, flaw or Batch([text]), kept, call, sender, is_view=True)

@@ -122,9 +122,9 @@ def _receive() -> tuple[Credential, Body]:
     header = request.headers.get("Authorization")
     credential = credential_of_header(receiver.sources, Endpoint.TRACKING, header)
     if credential:
-        let_in(credential.source)
+        let_in(credential)
         limit = receiver.body_limit(credential)
-        return credential, read_body(request, limit, credential.source)
+        return credential, read_body(request, limit, credential)
     # Whoever sends this may be anybody.
     address = client_address(request, receiver.settings.trusted_proxies)
     receiver.strangers.must_have_left(address)
@@ -151,7 +151,7 @@ def _credential_in(body: Body) -> Credential:
         known = next(filter(None, found), None)
     if known is None:
         raise unauthorized()
-    let_in(known.source)  # before it costs more
+    let_in(known)  # before it costs more
     credential = credential_of_fields(body, read_fields(body.data), Endpoint.TRACKING)
     size = max(len(body.data), len(body.readable))
     refuse_larger(size, current_receiver().body_limit(credential))

@@ -1,8 +1,11 @@
 """Segment's webhook destinations: one event, a bare array of them, or a batch."""
 
-from flask import Blueprint, Response, request
+from collections.abc import Iterator
+from contextlib import contextmanager
 
-from receiver.errors import unauthorized
+from flask import Blueprint, Response, g, request
+
+from receiver.errors import RequestRefusedError, unauthorized
 from receiver.events.batches import Batch, batch_of, first_element
 from receiver.events.intake import land, let_in
 from receiver.events.json_text import WHITESPACE
@@ -14,6 +17,8 @@ from receiver.senders.scopes import Endpoint, Kind
 from receiver.senders.sources import Credential, Source
 from receiver.state import current_receiver
 
+_LATER = (408, 429, 503)  # what is to be sent again
+
 bp = Blueprint("webhooks", __name__, url_prefix="/webhooks")
 
 
@@ -23,10 +28,10 @@ def webhook(name: str) -> Response:
     receiver = current_receiver()
     receiver.committer.refuse_early()
     source, key = _identify(name)
-    let_in(source)
+    let_in(key or Credential(source, Kind.SECRET))
     limit = receiver.settings.body_bytes
     if key and not source.shared_secrets:
-        credential, body = key, read_body(request, limit, source)
+        credential, body = key, read_body(request, limit, key)
     else:
         credential, body = _signed(source, key, limit)
     text = body.data.strip(WHITESPACE)
@@ -43,15 +48,33 @@ def _signed(source: Source, key: Credential | None, limit: int) -> tuple[Credent
         What vouches for all its events, and the body.
 
     Raises:
-        RequestRefusedError: 401, it is not signed by the source, or as `read_body`.
+        RequestRefusedError: 401, it is not signed by the source, or cannot be; 408, 429 or 503 as
+            `read_body`.
     """
     receiver = current_receiver()
     address = client_address(request, receiver.settings.trusted_proxies)
     receiver.strangers.must_have_left(address)
-    data = receive_body(request, limit, address=address)
+    with _as_unauthorized():
+        data = receive_body(request, limit, address=address)
     with receiver.strangers.at_work(address):
-        body = unpack_body(request, data, limit)
+        with _as_unauthorized():
+            body = unpack_body(request, data, limit)
         return _proven(source, key, body), body
+
+
+@contextmanager
+def _as_unauthorized() -> Iterator[None]:
+    """Refuse a body that nobody has signed yet with the answer of any that is not signed.
+
+    Another one would say that there is such a source. The log has the reason in `refused`.
+    """
+    try:
+        yield
+    except RequestRefusedError as error:
+        if error.status in _LATER:
+            raise
+        g.refused = error.code
+        raise unauthorized() from None
 
 
 def _identify(name: str) -> tuple[Source, Credential | None]:

@@ -33,6 +33,8 @@ class Scope(NamedTuple):
     """Whether it may order an erasure, if its source may."""
     event_bytes: int = sys.maxsize
     body_bytes: int = sys.maxsize
+    unmeasured_bytes: int = 1 << 20
+    """To so much a batch may grow, however small it was sent."""
 
 
 # Segment's own limits, in the numbers that its SDKs have them in.
@@ -46,6 +48,7 @@ SCOPES = {
         frozenset({Endpoint.TRACKING, Endpoint.PIXEL, Endpoint.SETTINGS}),
         event_bytes=_SEGMENTS_EVENT,
         body_bytes=_SEGMENTS_REQUEST,
+        unmeasured_bytes=64 << 10,
     ),
     # C#'s SDK, which runs on servers too, asks for the settings.
     Kind.SERVER: Scope(frozenset({Endpoint.TRACKING, Endpoint.SETTINGS})),

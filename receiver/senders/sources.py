@@ -56,6 +56,11 @@ class Credential(NamedTuple):
     kind: Kind
 
     @property
+    def account(self) -> str:
+        """Whose costs are counted together: a public key is never charged to the other kinds."""
+        return f"{self.kind} of source {self.source.name}"
+
+    @property
     def scope(self) -> Scope:
         """What its kind may do."""
         return SCOPES[self.kind]

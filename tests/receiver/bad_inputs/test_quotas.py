@@ -1,20 +1,23 @@
 """Bad inputs: more than is a sender's own, and what it may cost the others."""
 
 import gzip
+import hashlib
 import socket
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import AbstractContextManager, ExitStack, nullcontext
 from itertools import count
 from pathlib import Path
 from types import SimpleNamespace
 
+import msgspec
 import pytest
 
 from landed.settings import MB
 from receiver.errors import RequestRefusedError, ThrottledError, unauthorized
 from receiver.events import batches
 from receiver.http import strangers, tracking
+from receiver.http.slow_bodies import SlowBodies
 from receiver.http.strangers import TimeSpent
 from receiver.senders import counters, quotas
 from receiver.senders.auth import credential_of_broken
@@ -37,6 +40,20 @@ UNANNOUNCED = next(  # gzip that can stand among a batch's events: nothing in it
 )
 SHARED = b'"context":{"x":"%b"}' % (b"x" * 6000)
 
+
+def pages(number: int, beside: str = "") -> bytes:
+    """Return a batch of events with nothing in them."""
+    events = b",".join([b'{"type":"page"}'] * number)
+    return b'{"batch":[%b],"x":"%b"}' % (events, beside.encode())
+
+
+ALIKE = {
+    "that share a field of 32 kB": b'{"batch":[%b],"context":{"a":"%b"}}'
+    % (b",".join([b'{"type":"track"}'] * 120), b"a" * 32_000),
+    "of their type alone": pages(5000, hashlib.shake_128().hexdigest(150)),
+    "that are none": b'{"batch":[%b]}' % b",".join([b"[]"] * 5000),
+}
+
 CASES = [
     refused("B120", "1 kB of gzip without a key that unpacks to 1 MiB", 413, path="/v1/track",
             headers=PACKED, body=gzip.compress(ARRAYS)),
@@ -47,6 +64,10 @@ CASES = [
                 b'{"batch":[%b]}' % b",".join([b'{"x":"%b"}' % (b"x" * 32_000)] * 2000))),
     refused("B124", "10,000 events that share a field of 6 kB", 413, path="/v1/batch", headers=WEB,
             body=b'{"batch":[%b],%b}' % (b",".join([b'{"type":"page"}'] * 10_000), SHARED)),
+    *[refused("B163", f"hundreds of bytes of gzip with many events {what}, with {whose} key", 413,
+              path="/v1/batch", headers=basic(key) | PACKED, body=gzip.compress(body, 9))
+      for whose, key in (("a page's", "page-key"), ("a server's", "backend-key"))
+      for what, body in ALIKE.items()],
     refused("B170", "gzip among a batch's events that unpacks to a thousand times its size", 413,
             path="/v1/batch", headers=WEB, body=b'{"batch":[{"type":"page"},%b]}' % UNANNOUNCED),
     refused("B170", "gzip among a webhook's events that does", 413, headers=KEY,
@@ -125,7 +146,7 @@ def test_who_sends_damaged_bodies_again_and_again_has_a_tenth_of_the_time_for_th
 LIMITED = Source("limited", write_keys=("limited-key",), events_per_second=1)
 LIMITED_DAY = Source("daily", write_keys=("daily-key",), bytes_per_day=1000)
 OVER, DAILY = basic("limited-key"), basic("daily-key")
-MANY = b'{"batch":[%b]}' % b",".join([b'{"type":"page"}'] * 11)
+MANY = pages(11)
 
 
 @pytest.fixture
@@ -236,6 +257,137 @@ def test_a_source_over_its_quota_is_counted_each_time_and_logged_once_a_minute(
     monkeypatch.setattr(quotas, "time", later(61))
     must_be_over(limited, OVER)
     assert limited.logged("throttled")[-1]["requests"] == 3
+
+
+PAGE, BACKEND, HOOK = basic("both-page"), basic("both-backend"), basic("both-hook")
+BOTH = Source(
+    "both",
+    browser_keys=("both-page",),
+    server_keys=("both-backend",),
+    webhook_keys=("both-hook",),
+    events_per_second=2,
+    bytes_per_day=6000,
+)
+IN_THE_BODY = '{"writeKey":"both-page","batch":[{"type":"page"},]'
+
+
+@pytest.fixture
+def make_both(tmp_path: Path, make_app: Callable[..., AppReceiver]) -> Callable[..., AppReceiver]:
+    """Make a receiver with a source that has a page's key, a server's and a webhook's."""
+
+    def make(*others: Source, **more: object) -> AppReceiver:
+        write_sources(tmp_path / "sources.toml", [msgspec.structs.replace(BOTH, **more), *others])
+        return make_app(reserve_bytes=0, vain_time_share=0.1)
+
+    return make
+
+
+@bad_input("B160", "damaged bodies with a page's key, again and again", "429 for that kind of key, "
+           "the source's other keys unharmed")  # fmt: skip
+@pytest.mark.parametrize("headers", [PAGE, {}], ids=["in the header", "in the body"])
+def test_what_damaged_bodies_with_a_public_key_cost_is_not_charged_to_the_sources_other_keys(
+    make_both: Callable[..., AppReceiver],
+    monkeypatch: pytest.MonkeyPatch,
+    headers: dict[str, str],
+) -> None:
+    app = make_both()
+    monkeypatch.setattr(batches, "time", SimpleNamespace(process_time=count(0, 1).__next__))
+
+    assert app.post("/v1/batch", IN_THE_BODY, headers=headers).status_code == 200
+    assert app.post("/v1/batch", IN_THE_BODY, headers=headers).status_code == 429
+    assert app.post("/v1/track", "{}", headers=BACKEND).status_code == 200
+    assert app.post("/webhooks/both", "{}", headers=HOOK).status_code == 200
+
+
+FULL = "429 for that kind of key, the other half for the source's other keys"
+
+
+@bad_input("B161", "more than half of a source's events or bytes with a page's key", FULL)
+@pytest.mark.parametrize(
+    "quota", [{"bytes_per_day": None}, {"events_per_second": None}], ids=["events", "bytes"]
+)
+def test_a_public_key_uses_up_half_of_a_quota_and_no_more_though_a_batch_counts_in_full(
+    make_both: Callable[..., AppReceiver], quota: dict[str, None]
+) -> None:
+    app = make_both(SOURCES[0], **quota)
+    assert app.post("/v1/batch", pages(30), headers=PAGE).status_code == 200  # more than all of it
+
+    must_be_over(app, PAGE, longest=300)
+    assert app.post("/v1/batch", pages(4), headers=BACKEND).status_code == 200
+    assert app.post("/webhooks/both", pages(4), headers=HOOK).status_code == 200
+    assert app.post("/v1/batch", MANY, headers=BACKEND).status_code == 200
+    must_be_over(app, BACKEND, longest=300)
+    assert app.post("/v1/track", "{}").status_code == 200
+
+
+def test_what_servers_have_sent_is_no_more_there_for_pages(
+    make_both: Callable[..., AppReceiver],
+) -> None:
+    app = make_both()
+    assert app.post("/v1/batch", pages(30), headers=BACKEND).status_code == 200
+
+    must_be_over(app, PAGE, longest=300)
+
+
+def test_a_source_whose_keys_are_all_public_has_all_of_its_quotas(
+    make_both: Callable[..., AppReceiver],
+) -> None:
+    app = make_both(server_keys=(), webhook_keys=(), bytes_per_day=None)
+    assert app.post("/v1/batch", MANY, headers=PAGE).status_code == 200  # of 20
+
+    assert app.post("/v1/batch", MANY, headers=PAGE).status_code == 200
+    must_be_over(app, PAGE)
+
+
+@bad_input("B162", "more than half of a source's share of the disk with a page's key", FULL)
+@pytest.mark.parametrize("others", [SOURCES[:1], ()], ids=["beside others", "the only source"])
+def test_a_public_key_fills_half_of_its_sources_share_of_the_disk_and_no_more(
+    make_both: Callable[..., AppReceiver],
+    monkeypatch: pytest.MonkeyPatch,
+    others: tuple[Source, ...],
+) -> None:
+    monkeypatch.setattr("receiver.free_bytes", lambda _landing: 2000)
+    app = make_both(*others, events_per_second=None, bytes_per_day=None)
+    assert app.post("/v1/batch", pages(30), headers=PAGE).status_code == 200  # about 7,000 bytes
+
+    must_be_over(app, PAGE, longest=300)
+    assert app.post("/v1/batch", MANY, headers=BACKEND).status_code == 200
+    must_be_over(app, PAGE, longest=300)
+
+
+def test_slow_bodies_with_a_public_key_are_not_counted_to_the_sources_other_keys(
+    make_both: Callable[..., AppReceiver], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    waited_for: list[str] = []
+
+    def waiting(_self: SlowBodies, sender: str, _end: object) -> AbstractContextManager[None]:
+        waited_for.append(sender)
+        return nullcontext()
+
+    monkeypatch.setattr(SlowBodies, "waiting", waiting)
+    client = make_both().app.test_client()
+    here, there = socket.socketpair()
+    with here, there:
+        environ = {"gunicorn.socket": Connection(here)}
+        for headers in (PAGE, BACKEND):
+            client.post("/v1/track", data="{}", headers=headers, environ_overrides=environ)
+
+    assert len(set(waited_for)) == 2
+
+
+@pytest.mark.parametrize(
+    ("path", "headers", "events"),
+    [("/v1/batch", basic("page-key"), 250), ("/v1/batch", basic("backend-key"), 4000),
+     ("/webhooks/partner", basic("partner-key"), 4000)],
+    ids=["a page", "a server", "a webhook"],
+)  # fmt: skip
+def test_a_batch_of_ordinary_size_may_be_ever_so_alike(
+    app: AppReceiver, path: str, headers: dict[str, str], events: int
+) -> None:
+    body = pages(events)
+    packed = gzip.compress(body + b" " * (64_000 - len(body)))
+
+    assert app.post(path, packed, headers=headers | PACKED).status_code == 200
 
 
 def test_strangers_have_a_tenth_of_the_time_each_and_who_has_a_key_has_all_of_it(

@@ -1,5 +1,6 @@
 """Bad inputs: who sends this, and can he prove it?"""
 
+import gzip
 import hashlib
 import hmac
 from collections.abc import Callable
@@ -175,6 +176,34 @@ def test_every_401_reads_the_same(app: AppReceiver) -> None:
 
     assert len(wrong) > 10
     assert len(bodies) == 1
+
+
+GZIP = {"Content-Encoding": "gzip"}
+UNPROVEN = {
+    "none": ("", {}, "empty_body"),
+    "blanks": (" \n", {}, "empty_body"),
+    "announced too large": ("", {"Content-Length": str(10**12)}, "too_large"),
+    "cut short": ("{", {"Content-Length": "2"}, "cut_short"),
+    "packed too well": (gzip.compress(bytes(10**6)), GZIP, "too_packed"),
+    "packed otherwise": ("{}", {"Content-Encoding": "br"}, "unknown_encoding"),
+}
+
+
+@bad_input("B164", "a wrong signature over no body, one too large, cut or packed otherwise",
+           "the same 401, whether there is such a source or not")  # fmt: skip
+@pytest.mark.parametrize(("body", "headers", "why"), UNPROVEN.values(), ids=UNPROVEN)
+def test_who_cannot_sign_does_not_learn_which_sources_there_are(
+    app: AppReceiver, body: bytes | str, headers: dict[str, str], why: str
+) -> None:
+    signature = {"X-Signature": "0" * 40}
+    nobodys, somebodys = (
+        app.post(path, body, headers=headers | signature) for path in ("/webhooks/nobody", SIGNED)
+    )
+
+    assert nobodys.status_code == somebodys.status_code == 401
+    assert nobodys.content == somebodys.content
+    assert nobodys.headers == somebodys.headers
+    assert app.logged()[-1]["refused"] == why
 
 
 @bad_input("B11", "a secret or key that is empty or blank, no credential, no file", "no start")
