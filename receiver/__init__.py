@@ -26,7 +26,7 @@ from receiver.http.body_memory import limit_bodies
 from receiver.http.cors import open_to_browsers
 from receiver.http.paths import one_slash
 from receiver.http.slow_bodies import SlowBodies
-from receiver.http.strangers import TimeSpent
+from receiver.http.strangers import Strangers, TimeSpent
 from receiver.senders.advice import log_advice
 from receiver.senders.counters import SharedCounters
 from receiver.senders.live_sources import LiveSources
@@ -86,7 +86,7 @@ def create_app(settings: Settings | None = None, sources: Sources | None = None)
             counts,
             suppression,
             quotas,
-            TimeSpent(settings.vain_time_share, is_shared=True),
+            Strangers(settings.vain_time_share),
             TimeSpent(settings.vain_time_share),
             SlowBodies(),
         ),

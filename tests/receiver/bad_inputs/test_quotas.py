@@ -14,11 +14,9 @@ import msgspec
 import pytest
 
 from landed.settings import MB
-from receiver.errors import RequestRefusedError, ThrottledError, unauthorized
 from receiver.events import batches
 from receiver.http import strangers, tracking
 from receiver.http.slow_bodies import SlowBodies
-from receiver.http.strangers import TimeSpent
 from receiver.senders import counters, quotas
 from receiver.senders.auth import credential_of_broken
 from receiver.senders.scopes import Endpoint
@@ -405,19 +403,6 @@ def test_strangers_have_a_tenth_of_the_time_each_and_who_has_a_key_has_all_of_it
     assert refusal.headers["Retry-After"] == "10"
     assert app.post("/webhooks/signed", "{}", headers={"X-Signature": "0" * 40}).status_code == 429
     assert app.post("/v1/track", "{}").status_code == 200
-
-
-def test_of_many_strangers_all_together_have_a_quarter(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(strangers, "time", SimpleNamespace(process_time=count(0, 0.5).__next__))
-    budget = TimeSpent(is_shared=True)
-    for number in range(5):
-        address = f"192.0.2.{number}"
-        budget.must_have_left(address)
-        with pytest.raises(RequestRefusedError), budget.at_work(address):
-            raise unauthorized()
-
-    with pytest.raises(ThrottledError):
-        budget.must_have_left("192.0.2.99")
 
 
 FEW = "import resource; resource.setrlimit(resource.RLIMIT_NOFILE, (168, 168))"  # 40 connections
