@@ -17,7 +17,7 @@ from flask import Flask
 from receiver.events.suppression import LiveSuppression
 from receiver.files.backlog import free_bytes
 from receiver.files.committer import Commit, Committer
-from receiver.files.disk import prepare_landing
+from receiver.files.disk import log_landing_warnings, prepare_landing
 from receiver.files.open_files import OpenFiles
 from receiver.files.recovery import recover
 from receiver.http import description, health, pixel, projects, tracking, webhooks
@@ -58,6 +58,7 @@ def create_app(settings: Settings | None = None, sources: Sources | None = None)
     if sources is None:
         sources = load_sources(settings.sources)
         log_advice(sources.warnings)
+        log_landing_warnings(settings.landing)
     prepare_landing(settings.landing)
     _recover(settings.landing)
     threading.Thread(target=_keep_recovering, args=[settings.landing], daemon=True).start()

@@ -14,6 +14,9 @@ _WITH_PORT = re.compile(r"\[([^\]]*)\](?::[0-9]{1,5})?|([0-9.]+):[0-9]{1,5}")
 Address = IPv4Address | IPv6Address
 Networks = Sequence[IPv4Network | IPv6Network]
 
+# What proxies say of themselves and of the client; who comes through one is not on this machine.
+_OF_PROXIES = ("Forwarded", "Via", "X-Forwarded-For", "X-Real-IP")
+
 _OF_A_CLIENT = 64  # bits of an IPv6 address; each client has all the others to choose from
 
 
@@ -77,11 +80,12 @@ def is_on_this_machine(request: Request) -> bool:
         asked = urlsplit(request.host_url).hostname
     except ValueError:  # what stands in the header is no address
         return False
-    is_forwarded = "X-Forwarded-For" in request.headers
-    return not is_forwarded and _is_loopback(request.remote_addr) and _is_loopback(asked)
+    is_forwarded = any(name in request.headers for name in _OF_PROXIES)
+    return not is_forwarded and is_loopback(request.remote_addr) and is_loopback(asked)
 
 
-def _is_loopback(host: str | None) -> bool:
+def is_loopback(host: str | None) -> bool:
+    """Say whether an address, or a name, is of this machine alone."""
     if host == "localhost":
         return True
     try:

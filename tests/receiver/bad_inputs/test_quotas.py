@@ -473,6 +473,9 @@ def test_a_body_that_comes_slower_than_its_rate_is_ended_with_its_error() -> Non
 ELSEWHERE = [
     {"REMOTE_ADDR": "203.0.113.9"},
     {"HTTP_X_FORWARDED_FOR": "203.0.113.9"},
+    {"HTTP_FORWARDED": "for=203.0.113.9"},
+    {"HTTP_VIA": "1.1 proxy"},
+    {"HTTP_X_REAL_IP": "203.0.113.9"},
     {"HTTP_HOST": "events.example.com"},
 ]
 
@@ -489,7 +492,7 @@ def test_metrics_are_shown_to_this_machine_alone(app: AppReceiver, environ: dict
 def test_metrics_with_a_port_of_their_own_are_there_and_nowhere_else(
     make_app: Callable[..., AppReceiver],
 ) -> None:
-    app = make_app(metrics_port=9100)
+    app = make_app(metrics_port=9100, metrics_host="0.0.0.0")  # noqa: S104
     client = app.app.test_client()
     own = {"SERVER_PORT": "9100", "REMOTE_ADDR": "203.0.113.9"}
 
@@ -500,3 +503,17 @@ def test_metrics_with_a_port_of_their_own_are_there_and_nowhere_else(
     )
     assert app.get("/metrics").status_code == 404
     assert app.post("/v1/track", "{}").status_code == 200
+
+
+@bad_input("B169", "`/metrics` on a port of its own on loopback, asked by another name (DNS "
+           "rebinding) or through a proxy", "404")  # fmt: skip
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "::1"])
+def test_metrics_on_a_port_of_their_own_on_loopback_are_shown_to_this_machine_alone(
+    make_app: Callable[..., AppReceiver], host: str
+) -> None:
+    client = make_app(metrics_port=9100, metrics_host=host).app.test_client()
+    own = {"SERVER_PORT": "9100"}
+
+    assert client.get("/metrics", environ_overrides=own).status_code == 200
+    for environ in ELSEWHERE:
+        assert client.get("/metrics", environ_overrides=own | environ).status_code == 404
