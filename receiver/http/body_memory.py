@@ -1,8 +1,9 @@
 """Body memory: how much of what is being received one process holds at once, and whose it is.
 
 Whoever sends slowly, or holds back the last byte, keeps what came before in memory. So nobody has
-all of it: a source has half, its public keys half of that, and those without a key in the header an eighth, where they are known
-by what they sent lately, and another eighth where they are not; half of that from one address.
+all of it: a source has half, of which its public keys have half; those without a key in the header
+have an eighth where they are known by what they sent lately, and another eighth where they are
+not, half of it from one address.
 """
 
 import threading

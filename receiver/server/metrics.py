@@ -190,11 +190,10 @@ def keep_apart() -> None:
     """
     settings = current_receiver().settings
     is_metrics = request.endpoint == f"{bp.name}.{metrics.__name__}"
-    has_own = settings.metrics_port is not None
-    is_here = not has_own or is_metrics == (
-        request.environ["SERVER_PORT"] == str(settings.metrics_port)
-    )
-    if is_metrics and (not has_own or is_loopback(settings.metrics_host)):
+    is_here = True
+    if settings.metrics_port is not None:
+        is_here = is_metrics == (request.environ["SERVER_PORT"] == str(settings.metrics_port))
+    if is_metrics and (settings.metrics_port is None or is_loopback(settings.metrics_host)):
         is_here = is_here and is_on_this_machine(request)
     if not is_here:
         raise NotFound
