@@ -17,7 +17,7 @@ from flask import Flask
 from receiver.events.suppression import LiveSuppression
 from receiver.files.backlog import free_bytes
 from receiver.files.committer import Commit, Committer
-from receiver.files.disk import prepare_landing
+from receiver.files.disk import log_landing_warnings, prepare_landing
 from receiver.files.open_files import OpenFiles
 from receiver.files.recovery import recover
 from receiver.http import description, health, pixel, projects, tracking, webhooks
@@ -26,7 +26,7 @@ from receiver.http.body_memory import limit_bodies
 from receiver.http.cors import open_to_browsers
 from receiver.http.paths import one_slash
 from receiver.http.slow_bodies import SlowBodies
-from receiver.http.strangers import TimeSpent
+from receiver.http.strangers import Strangers, TimeSpent
 from receiver.senders.advice import log_advice
 from receiver.senders.counters import SharedCounters
 from receiver.senders.live_sources import LiveSources
@@ -58,6 +58,7 @@ def create_app(settings: Settings | None = None, sources: Sources | None = None)
     if sources is None:
         sources = load_sources(settings.sources)
         log_advice(sources.warnings)
+        log_landing_warnings(settings.landing)
     prepare_landing(settings.landing)
     _recover(settings.landing)
     threading.Thread(target=_keep_recovering, args=[settings.landing], daemon=True).start()
@@ -86,7 +87,7 @@ def create_app(settings: Settings | None = None, sources: Sources | None = None)
             counts,
             suppression,
             quotas,
-            TimeSpent(settings.vain_time_share, is_shared=True),
+            Strangers(settings.vain_time_share),
             TimeSpent(settings.vain_time_share),
             SlowBodies(),
         ),

@@ -103,11 +103,12 @@ class Settings(SharedSettings):
     """Longest time a request's body may take to arrive; a slower one is answered 408."""
 
     bodies_bytes: Size = ByteSize(512 * MB)
-    """Bytes of bodies one process holds at once before senders are told to come back."""
+    """Bytes of bodies one process holds at once before senders are told to come back; each has a
+    share of them."""
 
     keyless_bytes: Size = ByteSize(MB)
-    """Largest request whose write key stands in its body, unpacked: it is read before it is known
-    who sends it. Segment's own limit is 500 kB."""
+    """Largest request without a key in its header, unpacked: it is read before it is known who
+    sends it. Segment's own limit is 500 kB. Of what is signed, `event_bytes` if that is more."""
 
     keyless_seconds: Seconds = 20
     """Longest time the body of such a request may take to arrive; some are given half of it."""
@@ -132,7 +133,8 @@ class Settings(SharedSettings):
     vain_time_share: Share = 0.1
     """The share of a process's time that may go into one client's requests that are refused before
     it is known who sends them, and into the damaged bodies of one kind of a source's keys; all such
-    clients together have two and a half times as much, and all of it at most."""
+    clients together have two and a half times as much, those that were let in lately likewise; all
+    of it at most."""
 
     event_bytes: Size = ByteSize(MB)
     """Largest event; Segment's own limit is 32 kB. A larger one goes to `rejected/`."""

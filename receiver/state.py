@@ -8,7 +8,7 @@ from receiver.events.check import Limits
 from receiver.events.suppression import LiveSuppression
 from receiver.files.committer import Committer
 from receiver.http.slow_bodies import SlowBodies
-from receiver.http.strangers import TimeSpent
+from receiver.http.strangers import Strangers, TimeSpent
 from receiver.senders.live_sources import LiveSources
 from receiver.senders.quotas import Quotas
 from receiver.senders.sources import Credential, Sources
@@ -29,7 +29,7 @@ class Receiver(NamedTuple):
     metrics: "Metrics"
     suppression: LiveSuppression
     quotas: Quotas
-    strangers: TimeSpent
+    strangers: Strangers
     damage: TimeSpent
     slow_bodies: SlowBodies
 

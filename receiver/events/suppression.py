@@ -19,7 +19,7 @@ from msgspec import Raw
 from landed.folders import SUPPRESSED, SUPPRESSED_KEY, SUPPRESSED_LIST
 from landed.ids import IN_BYTES, KINDS, SHOWN_NUL, ids_among, text_of, written_ids
 from receiver.events.json_text import NOT_DECODABLE
-from receiver.files.disk import FileState, state_of
+from receiver.files.disk import FileState, read_own, state_of
 from receiver.server.native_threads import NATIVELY_FROM, compute
 
 _LOOK_EVERY = 0.25
@@ -154,7 +154,7 @@ class LiveSuppression:
         """Read the list; a line of it that is damaged is a problem, and the others hold."""
         people = set()
         by_command = set()
-        for line in self._list.read_bytes().splitlines():
+        for line in read_own(self._list).splitlines():
             try:
                 entry = _decode_entry(line)
             except msgspec.DecodeError as error:
@@ -166,5 +166,5 @@ class LiveSuppression:
                         by_command.add((entry.kind, entry.hash))
         if not people:
             return None
-        key = bytes.fromhex((self._folder / SUPPRESSED_KEY).read_text())
+        key = bytes.fromhex(read_own(self._folder / SUPPRESSED_KEY).decode())
         return SuppressedPeople(key, people, people - by_command)

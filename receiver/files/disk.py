@@ -4,15 +4,20 @@ import contextlib
 import errno
 import os
 import stat
+from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 from uuid import uuid4
 
+import structlog
+
 from landed.files import FILE_MODE, FOLDER_MODE, sync_data, sync_folder, write_all
-from landed.folders import FOLDERS, IMPORTS
+from landed.folders import FOLDERS, IMPORTS, SUPPRESSED
 from receiver.errors import StartError
 
 NEW_FILE = os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+
+log = structlog.get_logger()
 
 
 def make_folder(folder: Path) -> None:
@@ -111,18 +116,55 @@ def prepare_landing(folder: Path) -> None:
     try:
         make_folder(folder)
         _refuse_foreign(folder, folder.stat())
-        for name in (*FOLDERS, IMPORTS):
+        for name in (*FOLDERS, IMPORTS, SUPPRESSED):
             if os.path.lexists(folder / name):
                 _refuse_foreign(folder / name, (folder / name).lstat())
     except OSError as error:
         raise cannot_land(folder, error) from error
 
 
+def landing_warnings(folder: Path) -> Iterator[str]:
+    """Yield a sentence for each folder in landing, and itself, that its group can write to.
+
+    They are no reason not to start: a repository that was cloned with the umask 002 has such a
+    folder, and so has one that an ACL shares with the loader's user.
+    """
+    for one in (folder, *(folder / name for name in (*FOLDERS, IMPORTS, SUPPRESSED))):
+        with contextlib.suppress(OSError):  # not there
+            mode = stat.S_IMODE(one.stat().st_mode)
+            if mode & stat.S_IWGRP:
+                yield (
+                    f"{one} has mode {mode:04o}: its group can plant and exchange files in it; "
+                    f"chmod g-w {one}"
+                )
+
+
+def log_landing_warnings(folder: Path) -> None:
+    """Say each in a line of the log."""
+    for warning in landing_warnings(folder):
+        log.warning("landing_warning", warning=warning)
+
+
+def read_own(path: Path) -> bytes:
+    """Read a file of our own.
+
+    Raises:
+        OSError: it cannot be read, or is another user's.
+    """
+    # Not waiting: it may be a pipe that nobody writes to.
+    descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    with os.fdopen(descriptor, "rb") as file:
+        if os.fstat(descriptor).st_uid != os.geteuid():
+            raise PermissionError(errno.EACCES, "belongs to another user", str(path))
+        return file.read()
+
+
 def _refuse_foreign(folder: Path, found: os.stat_result) -> None:
     """Refuse a folder in which somebody else could plant or exchange files."""
     if not stat.S_ISDIR(found.st_mode):
         raise StartError(f"{folder} is not a folder. SEAMLINE_LANDING names the landing folder.")
-    if found.st_uid != os.geteuid():
+    # What is in `suppressed/` is the loader's, which may be another user: see `read_own`.
+    if found.st_uid != os.geteuid() and folder.name != SUPPRESSED:
         raise StartError(
             f"{folder} belongs to another user; give it to the one the receiver runs as (chown), "
             "or name another folder in SEAMLINE_LANDING."

@@ -13,7 +13,16 @@ from werkzeug.exceptions import ClientDisconnected
 
 from receiver.errors import RequestRefusedError
 from receiver.events.batches import most_bytes
-from receiver.http.body_memory import hold
+from receiver.http.body_memory import (
+    ADDRESS_SHARE,
+    PUBLIC_SHARE,
+    SOURCES_SHARE,
+    STRANGERS_SHARE,
+    Account,
+    hold,
+    hold_for,
+)
+from receiver.senders.scopes import Kind
 from receiver.senders.sources import Credential
 from receiver.server.connection import Connection
 from receiver.server.native_threads import compute, deadline, let_others_run
@@ -67,7 +76,7 @@ def receive_body(
         request: whose body.
         limit: most bytes.
         credential: what its sender proved itself with, if it is known.
-        address: the client's, if it is not.
+        address: the client's as it is counted, if it is not.
 
     Raises:
         RequestRefusedError: as `read_body`.
@@ -77,6 +86,7 @@ def receive_body(
         raise RequestRefusedError(
             415, "unknown_encoding", "Content-Encoding may be gzip or left out."
         )
+    hold_for(*_accounts(limit, credential, address))
     data = _read_whole(request, limit, credential, address)
     g.bytes = len(data)
     return data
@@ -126,6 +136,21 @@ def unpacked_part(data: bytes, limit: int) -> bytes:
 def _codings(header: str) -> list[str]:
     names = (name.partition(";")[0].strip(" \t\"'").lower() for name in header.split(","))
     return [name.removeprefix("x-") for name in names if name]
+
+
+def _accounts(limit: int, credential: Credential | None, address: str | None) -> Iterator[Account]:
+    """Yield where a body is counted. None is so small that one body does not fit."""
+    receiver = current_receiver()
+    memory = receiver.settings.bodies_bytes
+    if credential:
+        shares = {f"source {credential.source.name}": SOURCES_SHARE}
+        if credential.kind is Kind.BROWSER:
+            shares[credential.account] = PUBLIC_SHARE
+    else:
+        group = receiver.strangers.group(address)
+        shares = {f"address {address}": ADDRESS_SHARE, group: STRANGERS_SHARE}
+    for name, share in shares.items():
+        yield Account(name, max(int(share * memory), limit))
 
 
 def _read_whole(

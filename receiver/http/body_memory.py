@@ -1,6 +1,14 @@
-"""Body memory: how much of what is being received one process holds at once."""
+"""Body memory: how much of what is being received one process holds at once, and whose it is.
+
+Whoever sends slowly, or holds back the last byte, keeps what came before in memory. So nobody has
+all of it: a source has half, of which its public keys have half; those without a key in the header
+have an eighth where they are known by what they sent lately, and another eighth where they are
+not, half of it from one address.
+"""
 
 import threading
+from collections import Counter
+from typing import NamedTuple
 
 from flask import Flask, current_app, g
 
@@ -8,32 +16,55 @@ from receiver.errors import NotLandedError
 
 _KEY = "seamline-bodies"
 
+SOURCES_SHARE = 1 / 2
+PUBLIC_SHARE = 1 / 4
+STRANGERS_SHARE = 1 / 8
+ADDRESS_SHARE = 1 / 16
+
+
+class Account(NamedTuple):
+    """Whose bodies are counted together, and how many bytes of them there may be."""
+
+    name: str
+    most: int
+
 
 class BodyMemory:
     """Counts the bytes of all requests that are being received."""
 
     def __init__(self, limit: int) -> None:
         """Start with none."""
-        self._limit = limit
-        self._held = 0
+        self._all = Account("all", limit)
+        self._held: Counter[str] = Counter()
         self._lock = threading.Lock()
 
-    def hold(self, size: int, already: int) -> None:
+    def hold(self, size: int, already: int, accounts: tuple[Account, ...] = ()) -> None:
         """Count bytes of a request that has some already.
 
-        Raises:
-            NotLandedError: all together would be too many. One request alone never is.
-        """
-        with self._lock:
-            others = self._held - already
-            if others and self._held + size > self._limit:
-                raise NotLandedError("busy")
-            self._held += size
+        Args:
+            size: how many more.
+            already: how many it has.
+            accounts: where they are counted, besides among all; the same for all of a request.
 
-    def release(self, size: int) -> None:
+        Raises:
+            NotLandedError: an account's would be too many. One request alone never is.
+        """
+        counted = (self._all, *accounts)
+        with self._lock:
+            for name, most in counted:
+                held = self._held[name]
+                if held > already and held + size > most:
+                    raise NotLandedError("busy")
+            for name, _ in counted:
+                self._held[name] += size
+
+    def release(self, size: int, accounts: tuple[Account, ...] = ()) -> None:
         """Forget bytes of a request that has ended."""
         with self._lock:
-            self._held -= size
+            for name, _ in (self._all, *accounts):
+                self._held[name] -= size
+                if not self._held[name]:
+                    del self._held[name]
 
 
 def limit_bodies(app: Flask, limit: int) -> None:
@@ -42,15 +73,21 @@ def limit_bodies(app: Flask, limit: int) -> None:
 
     @app.teardown_request
     def release(_error: BaseException | None) -> None:
-        memory.release(g.pop("held", 0))
+        memory.release(g.pop("held", 0), g.pop("body_accounts", ()))
+
+
+def hold_for(*accounts: Account) -> None:
+    """Say whose the current request's body is, before any of it is held."""
+    g.body_accounts = accounts
 
 
 def hold(size: int) -> None:
     """Count bytes of the current request, until it has ended.
 
     Raises:
-        NotLandedError: the process holds too many; the request has to be sent again.
+        NotLandedError: the process, or its sender, holds too many; the request has to be sent
+            again.
     """
     already = g.get("held", 0)
-    current_app.extensions[_KEY].hold(size, already)
+    current_app.extensions[_KEY].hold(size, already, g.get("body_accounts", ()))
     g.held = already + size

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Sequence
-from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 from urllib.parse import urlsplit
 
 from flask import Request
@@ -11,9 +11,16 @@ from flask import Request
 _WITH_PORT = re.compile(r"\[([^\]]*)\](?::[0-9]{1,5})?|([0-9.]+):[0-9]{1,5}")
 
 
-def client_address(
-    request: Request, trusted: Sequence[IPv4Network | IPv6Network] | None
-) -> str | None:
+Address = IPv4Address | IPv6Address
+Networks = Sequence[IPv4Network | IPv6Network]
+
+# What proxies say of themselves and of the client; who comes through one is not on this machine.
+_OF_PROXIES = ("Forwarded", "Via", "X-Forwarded-For", "X-Real-IP")
+
+_OF_A_CLIENT = 64  # bits of an IPv6 address; each client has all the others to choose from
+
+
+def client_address(request: Request, trusted: Networks | None) -> str | None:
     """Return the address a request came from.
 
     X-Forwarded-For is read from its end, where our own proxy wrote, for as long as the one
@@ -27,16 +34,34 @@ def client_address(
     Returns:
         An address, or None if the last one trusted did not name one.
     """
+    address = _client(request, trusted)
+    return str(address) if address else None
+
+
+def counted_address(request: Request, trusted: Networks | None) -> str | None:
+    """Return what a client is counted by: its address, and of an IPv6 one the network.
+
+    Args:
+        request: the request.
+        trusted: as in `client_address`.
+    """
+    address = _client(request, trusted)
+    if isinstance(address, IPv6Address):
+        return str(ip_network((address, _OF_A_CLIENT), strict=False))
+    return str(address) if address else None
+
+
+def _client(request: Request, trusted: Networks | None) -> Address | None:
     address = _parsed(request.remote_addr or "")
     if not trusted:
-        return _shown(address)
+        return address
     hops = [hop for hop in request.headers.get("X-Forwarded-For", "").split(",") if hop.strip()]
     while address and hops and any(address in network for network in trusted):
         address = _parsed(hops.pop())
-    return _shown(address)
+    return address
 
 
-def _parsed(text: str) -> IPv4Address | IPv6Address | None:
+def _parsed(text: str) -> Address | None:
     """Read one address; a listening socket for both kinds writes IPv4 as a part of IPv6."""
     text = text.strip().strip('"')
     if found := _WITH_PORT.fullmatch(text):
@@ -49,21 +74,18 @@ def _parsed(text: str) -> IPv4Address | IPv6Address | None:
     return getattr(address, "ipv4_mapped", None) or address
 
 
-def _shown(address: IPv4Address | IPv6Address | None) -> str | None:
-    return str(address) if address else None
-
-
 def is_on_this_machine(request: Request) -> bool:
     """Say whether the client and the address it asked are here, with no proxy in between."""
     try:
         asked = urlsplit(request.host_url).hostname
     except ValueError:  # what stands in the header is no address
         return False
-    is_forwarded = "X-Forwarded-For" in request.headers
-    return not is_forwarded and _is_loopback(request.remote_addr) and _is_loopback(asked)
+    is_forwarded = any(name in request.headers for name in _OF_PROXIES)
+    return not is_forwarded and is_loopback(request.remote_addr) and is_loopback(asked)
 
 
-def _is_loopback(host: str | None) -> bool:
+def is_loopback(host: str | None) -> bool:
+    """Say whether an address, or a name, is of this machine alone."""
     if host == "localhost":
         return True
     try:

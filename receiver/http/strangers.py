@@ -2,8 +2,9 @@
 
 A write key may stand in the body, and a signature holds for it, so it has to be read, unpacked
 and searched for anybody. The time that goes into what turns out to be nobody's is counted, by
-address and of all: who has used up theirs is turned away before the next body is read. Whoever
-brings a write key in the header is no stranger, and is not held up by any of it.
+address and of all: who has used up theirs is turned away before the next body is read. Addresses
+that were let in lately are counted apart from all others: many that nobody knows do not hold them
+up. Whoever brings a write key in the header is no stranger, and is not held up by any of it.
 
 Damaged bodies of known sources are counted in the same way: they are cut by their brackets, a
 hundred times as slowly as those that are sound.
@@ -17,6 +18,7 @@ from limits import RateLimitItemPerSecond
 from limits.strategies import FixedWindowRateLimiter
 
 from receiver.errors import RequestRefusedError, ThrottledError
+from receiver.http.known_addresses import KnownAddresses
 from receiver.senders.counters import SharedCounters
 
 _WINDOW_SECONDS = 10
@@ -26,18 +28,15 @@ _WINDOW_MICROS = _WINDOW_SECONDS * 1_000_000
 class TimeSpent:
     """The processor's time that one process has spent on somebody's requests in vain."""
 
-    def __init__(self, share: float = 0.1, *, is_shared: bool = False) -> None:
+    def __init__(self, share: float) -> None:
         """Start with none.
 
         Args:
             share: what of its time it may spend on one of them.
-            is_shared: whether all together have no more than two and a half times as much.
         """
-        of_one, of_all = (round(part * _WINDOW_MICROS) for part in (share, min(2.5 * share, 1)))
-        self._of_one = RateLimitItemPerSecond(of_one, _WINDOW_SECONDS, "one")
-        self._of_all = RateLimitItemPerSecond(of_all, _WINDOW_SECONDS, "all")
+        micros = round(min(share, 1) * _WINDOW_MICROS)
+        self._most = RateLimitItemPerSecond(micros, _WINDOW_SECONDS)
         self._limiter = FixedWindowRateLimiter(SharedCounters())
-        self._is_shared = is_shared
 
     def must_have_left(self, who: str | None) -> None:
         """Return if a body may be read for somebody.
@@ -48,8 +47,7 @@ class TimeSpent:
         Raises:
             ThrottledError: too much time went into such bodies already.
         """
-        is_left = self._limiter.test(self._of_one, str(who))
-        if not is_left or (self._is_shared and not self._limiter.test(self._of_all)):
+        if not self._limiter.test(self._most, str(who)):
             raise ThrottledError(
                 _WINDOW_SECONDS,
                 "busy",
@@ -68,6 +66,50 @@ class TimeSpent:
 
     def spend(self, who: str | None, seconds: float) -> None:
         """Count time."""
-        micros = round(seconds * 1e6)
-        self._limiter.hit(self._of_one, str(who), cost=micros)
-        self._limiter.hit(self._of_all, cost=micros)
+        self._limiter.hit(self._most, str(who), cost=round(seconds * 1e6))
+
+
+class Strangers:
+    """The time that one process has spent on strangers in vain: on each, and on all."""
+
+    def __init__(self, share: float) -> None:
+        """Start with none.
+
+        Args:
+            share: what of its time it may spend on one address. All that are known have two and a
+                half times as much, and so have all others.
+        """
+        self._of_one = TimeSpent(share)
+        # In a table of its own: thousands of addresses push each other out of theirs.
+        self._of_all = TimeSpent(2.5 * share)
+        self._known = KnownAddresses()
+
+    def group(self, address: str | None) -> str:
+        """Return the name of those an address is counted with."""
+        return "known addresses" if address in self._known else "unknown addresses"
+
+    def must_have_left(self, address: str | None) -> None:
+        """Return if a body may be read for an address.
+
+        Args:
+            address: as it is counted.
+
+        Raises:
+            ThrottledError: too much time went into its bodies already, or into all such.
+        """
+        self._of_one.must_have_left(address)
+        self._of_all.must_have_left(self.group(address))
+
+    @contextmanager
+    def at_work(self, address: str | None) -> Iterator[None]:
+        """Count the time of a block, if it ends in a refusal; else the address is known."""
+        started = time.process_time()
+        try:
+            yield
+        except RequestRefusedError:
+            seconds = time.process_time() - started
+            self._of_one.spend(address, seconds)
+            self._of_all.spend(self.group(address), seconds)
+            raise
+        if address:
+            self._known.note(address)

@@ -18,7 +18,7 @@ from receiver.http.body import (
     unpack_body,
     unpacked_part,
 )
-from receiver.http.client_address import client_address
+from receiver.http.client_address import client_address, counted_address
 from receiver.senders.auth import (
     credential_of_body,
     credential_of_broken,
@@ -126,7 +126,7 @@ def _receive() -> tuple[Credential, Body]:
         limit = receiver.body_limit(credential)
         return credential, read_body(request, limit, credential)
     # Whoever sends this may be anybody.
-    address = client_address(request, receiver.settings.trusted_proxies)
+    address = counted_address(request, receiver.settings.trusted_proxies)
     receiver.strangers.must_have_left(address)
     limit = min(receiver.settings.body_bytes, receiver.settings.keyless_bytes)
     data = receive_body(request, limit, address=address)

@@ -11,7 +11,7 @@ from receiver.events.intake import land, let_in
 from receiver.events.json_text import WHITESPACE
 from receiver.http.answers import success
 from receiver.http.body import Body, read_body, receive_body, unpack_body
-from receiver.http.client_address import client_address
+from receiver.http.client_address import counted_address
 from receiver.senders.auth import credential_of_header, is_signed, may_be_signed
 from receiver.senders.scopes import Endpoint, Kind
 from receiver.senders.sources import Credential, Source
@@ -42,7 +42,9 @@ def webhook(name: str) -> Response:
 
 
 def _signed(source: Source, key: Credential | None, limit: int) -> tuple[Credential, Body]:
-    """Read a body that has to be signed. Until its signature was found right, it is anybody's.
+    """Read a body that has to be signed. Without a key it is anybody's until that was found right.
+
+    Such a body is one event, and no larger: what is longer is an array, which needs the key.
 
     Returns:
         What vouches for all its events, and the body.
@@ -52,11 +54,19 @@ def _signed(source: Source, key: Credential | None, limit: int) -> tuple[Credent
             `read_body`.
     """
     receiver = current_receiver()
-    address = client_address(request, receiver.settings.trusted_proxies)
-    receiver.strangers.must_have_left(address)
-    with _as_unauthorized():
-        data = receive_body(request, limit, address=address)
-    with receiver.strangers.at_work(address):
+    if key:
+        with _as_unauthorized():
+            data = receive_body(request, limit, key)
+        time_spent = receiver.damage.at_work(key.account)
+    else:
+        settings = receiver.settings
+        limit = min(limit, max(settings.keyless_bytes, settings.event_bytes))
+        address = counted_address(request, settings.trusted_proxies)
+        receiver.strangers.must_have_left(address)
+        with _as_unauthorized():
+            data = receive_body(request, limit, address=address)
+        time_spent = receiver.strangers.at_work(address)
+    with time_spent:
         with _as_unauthorized():
             body = unpack_body(request, data, limit)
         return _proven(source, key, body), body

@@ -17,7 +17,7 @@ from gunicorn.glogging import Logger
 
 from receiver import create_app
 from receiver.errors import StartError
-from receiver.files.disk import cannot_land, prepare_landing, probe
+from receiver.files.disk import cannot_land, log_landing_warnings, prepare_landing, probe
 from receiver.senders.advice import log_advice
 from receiver.senders.sources import Sources, load_sources
 from receiver.server.logs import configure_logs, server_logs
@@ -104,6 +104,7 @@ def serve(settings: Settings) -> None:
     prepare_metrics_folder()
     configure_logs()
     log_advice(sources.warnings)
+    log_landing_warnings(settings.landing)
     Server(settings, sources).run()
 
 

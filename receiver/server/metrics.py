@@ -28,7 +28,7 @@ from werkzeug.exceptions import NotFound
 
 from receiver.files.backlog import Standing, standing_of
 from receiver.files.committer import Commit
-from receiver.http.client_address import is_on_this_machine
+from receiver.http.client_address import is_loopback, is_on_this_machine
 from receiver.senders.quotas import QUOTAS
 from receiver.server.metrics_folder import FOLDER_VARIABLE
 from receiver.server.native_threads import run_native
@@ -183,15 +183,18 @@ def _families(standing: Standing, reserve_bytes: int) -> Iterator[Metric]:
 def keep_apart() -> None:
     """Show on an address of its own nothing but `/metrics`, and that nowhere else.
 
+    On loopback a page in a browser here could ask as well, by a name of its own that leads there.
+
     Raises:
         NotFound: something is asked for at the wrong address.
     """
     settings = current_receiver().settings
     is_metrics = request.endpoint == f"{bp.name}.{metrics.__name__}"
-    if settings.metrics_port is None:
-        is_here = not is_metrics or is_on_this_machine(request)
-    else:
+    is_here = True
+    if settings.metrics_port is not None:
         is_here = is_metrics == (request.environ["SERVER_PORT"] == str(settings.metrics_port))
+    if is_metrics and (settings.metrics_port is None or is_loopback(settings.metrics_host)):
+        is_here = is_here and is_on_this_machine(request)
     if not is_here:
         raise NotFound
 

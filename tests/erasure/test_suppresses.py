@@ -1,6 +1,7 @@
 """Who was erased and sends again is answered 200, and nothing of it is stored."""
 
 import json
+import os
 from collections.abc import Callable
 
 import pytest
@@ -10,6 +11,7 @@ from orchestration.loading import suppressed
 from orchestration.loading.load import load
 from orchestration.loading.people import ANONYMOUS, USER, Id
 from orchestration.loading.suppressed import DamagedListError, allow_again
+from receiver.events.suppression import LiveSuppression
 from tests.support import landed
 from tests.support.house import House
 from tests.support.person import found_in
@@ -133,3 +135,15 @@ def test_of_a_damaged_list_the_receiver_takes_what_it_can_read(
     )
     post(receiver, {"type": "track", "userId": ANNA})
     assert last_request(receiver)["suppressed"] == 1
+
+
+def test_a_list_that_another_user_has_made_suppresses_nobody(
+    empty: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    suppressed.begin(empty.landing, WHO, suppressed=True)
+    assert LiveSuppression(empty.landing).current()
+
+    other = os.geteuid() + 1
+    monkeypatch.setattr(os, "geteuid", lambda: other)
+
+    assert LiveSuppression(empty.landing).current() is None

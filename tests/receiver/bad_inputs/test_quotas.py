@@ -14,11 +14,9 @@ import msgspec
 import pytest
 
 from landed.settings import MB
-from receiver.errors import RequestRefusedError, ThrottledError, unauthorized
 from receiver.events import batches
 from receiver.http import strangers, tracking
 from receiver.http.slow_bodies import SlowBodies
-from receiver.http.strangers import TimeSpent
 from receiver.senders import counters, quotas
 from receiver.senders.auth import credential_of_broken
 from receiver.senders.scopes import Endpoint
@@ -407,19 +405,6 @@ def test_strangers_have_a_tenth_of_the_time_each_and_who_has_a_key_has_all_of_it
     assert app.post("/v1/track", "{}").status_code == 200
 
 
-def test_of_many_strangers_all_together_have_a_quarter(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(strangers, "time", SimpleNamespace(process_time=count(0, 0.5).__next__))
-    budget = TimeSpent(is_shared=True)
-    for number in range(5):
-        address = f"192.0.2.{number}"
-        budget.must_have_left(address)
-        with pytest.raises(RequestRefusedError), budget.at_work(address):
-            raise unauthorized()
-
-    with pytest.raises(ThrottledError):
-        budget.must_have_left("192.0.2.99")
-
-
 FEW = "import resource; resource.setrlimit(resource.RLIMIT_NOFILE, (168, 168))"  # 40 connections
 
 
@@ -488,6 +473,9 @@ def test_a_body_that_comes_slower_than_its_rate_is_ended_with_its_error() -> Non
 ELSEWHERE = [
     {"REMOTE_ADDR": "203.0.113.9"},
     {"HTTP_X_FORWARDED_FOR": "203.0.113.9"},
+    {"HTTP_FORWARDED": "for=203.0.113.9"},
+    {"HTTP_VIA": "1.1 proxy"},
+    {"HTTP_X_REAL_IP": "203.0.113.9"},
     {"HTTP_HOST": "events.example.com"},
 ]
 
@@ -504,7 +492,7 @@ def test_metrics_are_shown_to_this_machine_alone(app: AppReceiver, environ: dict
 def test_metrics_with_a_port_of_their_own_are_there_and_nowhere_else(
     make_app: Callable[..., AppReceiver],
 ) -> None:
-    app = make_app(metrics_port=9100)
+    app = make_app(metrics_port=9100, metrics_host="0.0.0.0")  # noqa: S104
     client = app.app.test_client()
     own = {"SERVER_PORT": "9100", "REMOTE_ADDR": "203.0.113.9"}
 
@@ -515,3 +503,17 @@ def test_metrics_with_a_port_of_their_own_are_there_and_nowhere_else(
     )
     assert app.get("/metrics").status_code == 404
     assert app.post("/v1/track", "{}").status_code == 200
+
+
+@bad_input("B169", "`/metrics` on a port of its own on loopback, asked by another name (DNS "
+           "rebinding) or through a proxy", "404")  # fmt: skip
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "::1"])
+def test_metrics_on_a_port_of_their_own_on_loopback_are_shown_to_this_machine_alone(
+    make_app: Callable[..., AppReceiver], host: str
+) -> None:
+    client = make_app(metrics_port=9100, metrics_host=host).app.test_client()
+    own = {"SERVER_PORT": "9100"}
+
+    assert client.get("/metrics", environ_overrides=own).status_code == 200
+    for environ in ELSEWHERE:
+        assert client.get("/metrics", environ_overrides=own | environ).status_code == 404

@@ -1,7 +1,6 @@
 """F35, F36: too few descriptors, too little memory, too little of the processor."""
 
 import contextlib
-import io
 import json
 import subprocess
 import sys
@@ -12,7 +11,6 @@ from contextvars import Context
 import gevent
 import psutil
 import pytest
-from typing_extensions import Buffer
 
 from receiver.events import intake
 from receiver.server import worker as server_worker
@@ -28,6 +26,7 @@ from tests.support.faults.driver import (
 )
 from tests.support.faults.report import Report
 from tests.support.receiver.app import AppReceiver
+from tests.support.receiver.held_bodies import HeldBody
 from tests.support.receiver.landing import landed_ids
 from tests.support.receiver.senders import WEB
 from tests.support.receiver.server import RunningReceiver
@@ -71,19 +70,6 @@ def test_without_a_free_descriptor_it_refuses_and_recovers(start_receiver: Start
     assert judge(running.landing, sent).faults == {}
 
 
-class Dripping(io.BytesIO):
-    """A body; behind its first piece it says that something is to happen, once."""
-
-    happens: Callable[[], object] | None = None
-
-    def readinto(self, buffer: Buffer, /) -> int:
-        """Read a piece."""
-        if self.tell() and self.happens:
-            happens, self.happens = self.happens, None
-            Context().run(happens)  # what is another request's is not this one's
-        return super().readinto(buffer)
-
-
 def batch(*message_ids: str, padding: int) -> bytes:
     events = [{"type": "track", "messageId": one, "x": "x" * padding} for one in message_ids]
     return json.dumps({"batch": events}).encode()
@@ -100,7 +86,7 @@ def test_of_bodies_that_are_too_much_together_the_last_is_refused_and_its_retry_
         statuses.append(app.post("/v1/batch", batch("small", padding=10)).status_code)
 
     large = batch("large-0", "large-1", padding=750_000)  # alone, one may be more than all
-    body = Dripping(large)
+    body = HeldBody(large)
     body.happens = post_another
     answer = app.app.test_client().post(
         "/v1/batch", input_stream=body, content_length=len(large), headers=WEB

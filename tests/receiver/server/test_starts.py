@@ -2,7 +2,7 @@
 
 import os
 import socket
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -75,6 +75,36 @@ def test_a_landing_folder_open_to_everybody_is_refused(folder: Path, refusal: Re
 
     assert "by everybody" in said
     assert "\n" not in said
+
+
+@pytest.mark.parametrize("name", ["track", "rejected", "imports", "suppressed"])
+def test_a_folder_in_landing_that_everybody_can_write_to_is_refused(
+    folder: Path, refusal: Refusal, name: str
+) -> None:
+    (folder / "landing" / name).mkdir(parents=True)
+    (folder / "landing" / name).chmod(0o777)
+
+    said = refusal()
+
+    assert said.startswith(f"{folder / 'landing' / name} can be written to by everybody;")
+    assert "\n" not in said
+
+
+@pytest.mark.parametrize("name", [".", "suppressed"])
+def test_a_landing_folder_that_its_group_can_write_to_is_warned_of(
+    tmp_path: Path, make_app: Callable[..., AppReceiver], name: str
+) -> None:
+    landing = tmp_path / "landing"
+    for one in (landing, landing / "suppressed"):
+        one.mkdir(mode=0o700)
+    (landing / name).chmod(0o775)
+
+    (line,) = make_app().logged("landing_warning")
+
+    assert line["warning"] == (
+        f"{landing / name} has mode 0775: its group can plant and exchange files in it; "
+        f"chmod g-w {landing / name}"
+    )
 
 
 def test_settings_out_of_range_are_named(refusal: Refusal) -> None:

@@ -5,7 +5,17 @@ from collections.abc import Iterator
 from pathlib import Path
 
 PAGE = Path(__file__).parents[3] / "docs" / "bad-inputs.md"
-MODULES = ("signatures", "http", "json", "events", "limits", "loading", "scopes", "quotas")
+MODULES = (
+    "signatures",
+    "http",
+    "json",
+    "events",
+    "limits",
+    "loading",
+    "scopes",
+    "quotas",
+    "strangers",
+)
 BESIDE_THE_RECEIVER = (
     "loading.test_load_fields",
     "columns.test_governed_columns",

@@ -1,0 +1,241 @@
+"""Bad inputs: what who has no key may take from who has one, and from other strangers."""
+
+import hashlib
+import hmac
+from collections.abc import Callable
+from itertools import count
+from types import SimpleNamespace
+
+import pytest
+
+from landed.settings import MB
+from receiver.errors import RequestRefusedError, ThrottledError, unauthorized
+from receiver.http import known_addresses, strangers
+from receiver.http.known_addresses import KnownAddresses
+from receiver.http.strangers import Strangers
+from tests.support.receiver.app import AppReceiver
+from tests.support.receiver.attack import KEY, Case, bad_input, each, must_come_of, refused
+from tests.support.receiver.held_bodies import post_from
+from tests.support.receiver.landing import Landing
+from tests.support.receiver.senders import WEB, basic
+
+LARGE = b'{"type":"track","writeKey":"web-key","x":"%b"}' % (b"x" * 999_900)
+SMALL = b'{"type":"track","writeKey":"web-key"}'
+NOBODYS = SMALL.replace(b"web-key", b"nobodys")
+WRONGLY_SIGNED = {"X-Signature": "0" * 40}
+SIGNED_KEY = basic("signed-key")
+
+
+def signed(text: bytes) -> dict[str, str]:
+    return {"X-Signature": hmac.new(b"new secret", text, hashlib.sha1).hexdigest()}
+
+
+CASES = [
+    refused("B167", "a body of more than 1 MiB with a wrong signature and no key", 413,
+            path="/webhooks/signed", headers=WRONGLY_SIGNED, body=lambda: b"x" * (MB + 1)),
+    refused("B167", "a body of more than 1 MiB with the right signature and no key", 413,
+            path="/webhooks/signed", headers=signed, body=lambda: b'{"x":"%b"}' % (b"x" * MB)),
+]  # fmt: skip
+
+
+@each(CASES)
+def test_what_is_only_signed_is_no_larger_than_an_event(case: Case, receiver: Landing) -> None:
+    must_come_of(case, receiver)
+
+
+def test_what_is_signed_and_has_the_key_may_be_as_large_as_any_other(app: AppReceiver) -> None:
+    batch = b"[%b]" % b",".join([b'{"type":"page","x":"%b"}' % (b"x" * 600_000)] * 2)
+
+    answer = app.post("/webhooks/signed", batch, headers=signed(batch) | SIGNED_KEY)
+
+    assert len(batch) > MB
+    assert answer.status_code == 200
+
+
+def wrongly_signed(
+    app: AppReceiver, address: str, meanwhile: Callable[[], object] | None = None
+) -> int:
+    return post_from(app, address, "/webhooks/signed", LARGE, WRONGLY_SIGNED, meanwhile)
+
+
+@bad_input("B165", "bodies without a key that are held back at their last byte", "503 for more of "
+           "them beyond an eighth of the memory for bodies, a sixteenth from one address; others "
+           "unharmed")  # fmt: skip
+def test_strangers_fill_their_own_share_of_the_memory_for_bodies_and_no_other(
+    make_app: Callable[..., AppReceiver],
+) -> None:
+    app = make_app(bodies_bytes="16MiB")  # of which 2 MiB are strangers', and 1 MiB for each
+    statuses: dict[str, int] = {}
+    assert post_from(app, "192.0.2.9", "/v1/track", SMALL) == 200
+
+    def others() -> None:
+        statuses["one more of the same"] = wrongly_signed(app, "192.0.2.2")
+        statuses["a third stranger"] = wrongly_signed(app, "192.0.2.3")
+        statuses["a third stranger's key"] = post_from(app, "192.0.2.3", "/v1/track", LARGE)
+        statuses["a known address"] = post_from(app, "192.0.2.9", "/v1/track", LARGE)
+        statuses["a key in the header"] = post_from(app, "192.0.2.3", "/v1/track", LARGE, WEB)
+        statuses["a signature and the key"] = post_from(
+            app, "192.0.2.3", "/webhooks/signed", LARGE, signed(LARGE) | SIGNED_KEY
+        )
+
+    def second() -> None:
+        statuses["one more of the first"] = wrongly_signed(app, "192.0.2.1")
+        statuses["the second"] = wrongly_signed(app, "192.0.2.2", others)
+
+    statuses["the first"] = wrongly_signed(app, "192.0.2.1", second)
+
+    assert statuses == {
+        "one more of the same": 503,
+        "a third stranger": 503,
+        "a third stranger's key": 503,
+        "a known address": 200,
+        "a key in the header": 200,
+        "a signature and the key": 200,
+        "one more of the first": 503,
+        "the second": 401,
+        "the first": 401,
+    }
+    assert post_from(app, "192.0.2.3", "/v1/track", LARGE) == 200
+
+
+@bad_input("B166", "one source's bodies that are held back at their last byte", "503 for more of "
+           "its own beyond half of the memory for bodies, others unharmed")  # fmt: skip
+def test_a_source_fills_half_of_the_memory_for_bodies(
+    make_app: Callable[..., AppReceiver],
+) -> None:
+    app = make_app(bodies_bytes="8MiB", body_bytes="3MiB")
+    statuses: dict[str, int] = {}
+
+    def others() -> None:
+        body = b"x" * 2_000_000
+        statuses["one more of its own"] = post_from(app, "192.0.2.1", "/v1/batch", body, WEB)
+        statuses["another source's"] = post_from(app, "192.0.2.1", "/v1/batch", body, KEY)
+
+    first = post_from(app, "192.0.2.1", "/v1/batch", b"x" * 3_000_000, WEB, others)
+
+    assert statuses == {"one more of its own": 503, "another source's": 200}
+    assert first == 200
+
+
+def test_one_body_alone_may_be_larger_than_its_senders_share(
+    make_app: Callable[..., AppReceiver],
+) -> None:
+    app = make_app(bodies_bytes="1MiB", body_bytes="3MiB")
+
+    assert post_from(app, "192.0.2.1", "/v1/batch", b"x" * 3_000_000, WEB) == 200
+    assert post_from(app, "192.0.2.1", "/v1/track", LARGE) == 200
+
+
+def spend(app: AppReceiver, *addresses: str) -> list[int]:
+    """Send from each address what is nobody's."""
+    return [post_from(app, address, "/v1/track", NOBODYS) for address in addresses]
+
+
+@pytest.fixture
+def hurried(make_app: Callable[..., AppReceiver], monkeypatch: pytest.MonkeyPatch) -> AppReceiver:
+    """A receiver for which each look at a stranger's body takes a second, of one that it has."""
+    app = make_app(vain_time_share=0.1)
+    monkeypatch.setattr(strangers, "time", SimpleNamespace(process_time=count(0, 1).__next__))
+    return app
+
+
+@bad_input("B168", "requests without a key from very many addresses", "429: an IPv6 client is "
+           "counted by its /64, all by a counter that they cannot push out; addresses that were "
+           "let in lately unharmed")  # fmt: skip
+@pytest.mark.parametrize(
+    ("first", "same", "other"),
+    [
+        ("2001:db8:0:1::1", "2001:db8:0:1:ffff:ffff:ffff:ffff", "2001:db8:0:2::1"),
+        ("::ffff:192.0.2.1", "192.0.2.1", "::ffff:192.0.2.2"),
+    ],
+)
+def test_an_ipv6_client_is_its_first_64_bits(
+    hurried: AppReceiver, first: str, same: str, other: str
+) -> None:
+    assert spend(hurried, first, same, other) == [401, 429, 401]
+
+
+def test_whoever_was_let_in_lately_does_not_wait_for_strangers_and_has_own_limits(
+    hurried: AppReceiver,
+) -> None:
+    for address in ("192.0.2.8", "192.0.2.9"):
+        assert post_from(hurried, address, "/v1/track", SMALL) == 200
+    assert post_from(hurried, "192.0.2.7", "/webhooks/signed", b"{}", signed(b"{}")) == 200
+
+    assert spend(hurried, *(f"192.0.2.{n}" for n in range(4))) == [401, 401, 401, 429]
+    assert post_from(hurried, "192.0.2.3", "/v1/track", SMALL) == 429
+    assert post_from(hurried, "192.0.2.3", "/webhooks/signed", b"{}", signed(b"{}")) == 429
+    assert post_from(hurried, "192.0.2.7", "/v1/track", SMALL) == 200
+    assert post_from(hurried, "192.0.2.9", "/webhooks/signed", b"{}", signed(b"{}")) == 200
+    assert spend(hurried, "192.0.2.8", "192.0.2.8") == [401, 429]
+    assert post_from(hurried, "192.0.2.9", "/v1/track", SMALL) == 200
+
+
+def test_who_has_the_key_of_a_signed_webhook_does_not_wait_for_strangers(
+    hurried: AppReceiver,
+) -> None:
+    headers = signed(b"{}") | SIGNED_KEY
+    spend(hurried, *(f"192.0.2.{n}" for n in range(3)))
+
+    assert post_from(hurried, "192.0.2.0", "/webhooks/signed", b"{}", headers) == 200
+    for status in (401, 429):  # a wrong signature costs its source
+        wrong = WRONGLY_SIGNED | SIGNED_KEY
+        assert post_from(hurried, "192.0.2.0", "/webhooks/signed", b"{}", wrong) == status
+    assert post_from(hurried, "192.0.2.0", "/v1/track", SMALL, WEB) == 200
+
+
+def refuse(of: Strangers, address: str) -> None:
+    with pytest.raises(RequestRefusedError), of.at_work(address):
+        raise unauthorized()
+
+
+def let_in(to: Strangers, address: str) -> None:
+    with to.at_work(address):
+        pass
+
+
+@pytest.mark.parametrize("known", [False, True])
+def test_of_many_strangers_all_together_have_a_quarter_and_so_have_those_who_are_known(
+    monkeypatch: pytest.MonkeyPatch, *, known: bool
+) -> None:
+    monkeypatch.setattr(strangers, "time", SimpleNamespace(process_time=count(0, 0.5).__next__))
+    budget = Strangers(0.1)
+    addresses = [f"192.0.2.{number}" for number in range(6)]
+    for address in addresses if known else []:
+        let_in(budget, address)
+    for address in addresses[:5]:
+        budget.must_have_left(address)
+        refuse(budget, address)
+
+    with pytest.raises(ThrottledError):
+        budget.must_have_left(addresses[5])
+
+
+def test_what_all_strangers_have_spent_is_not_forgotten_for_thousands_of_addresses(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    seconds = iter([0, 3])
+    clock = SimpleNamespace(process_time=lambda: next(seconds, 3))
+    monkeypatch.setattr(strangers, "time", clock)
+    budget = Strangers(0.1)
+    for number in range(8000):  # the table of addresses has room for half of them
+        refuse(budget, f"198.51.{number >> 8}.{number & 255}")
+
+    with pytest.raises(ThrottledError):
+        budget.must_have_left("192.0.2.1")
+
+
+def test_an_address_is_known_for_ten_minutes_and_the_last_thousands_are(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    now = 0.0
+    monkeypatch.setattr(known_addresses, "time", SimpleNamespace(monotonic=lambda: now))
+    known = KnownAddresses(most=2)
+    for address in ("one", "two", "one", "three"):
+        known.note(address)
+    assert [one in known for one in ("one", "two", "three", None)] == [True, False, True, False]
+
+    now = 599.0
+    known.note("three")
+    now = 601.0
+    assert [one in known for one in ("one", "three")] == [False, True]
