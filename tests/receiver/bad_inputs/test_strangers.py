@@ -4,6 +4,7 @@ import hashlib
 import hmac
 from collections.abc import Callable
 from itertools import count
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -13,6 +14,7 @@ from receiver.errors import RequestRefusedError, ThrottledError, unauthorized
 from receiver.http import known_addresses, strangers
 from receiver.http.known_addresses import KnownAddresses
 from receiver.http.strangers import Strangers
+from receiver.senders.sources import Source, write_sources
 from tests.support.receiver.app import AppReceiver
 from tests.support.receiver.attack import KEY, Case, bad_input, each, must_come_of, refused
 from tests.support.receiver.held_bodies import post_from
@@ -31,9 +33,9 @@ def signed(text: bytes) -> dict[str, str]:
 
 
 CASES = [
-    refused("B167", "a body of more than 1 MiB with a wrong signature and no key", 413,
+    refused("B167", "a body of more than 1 MiB with a wrong signature and no key", 401,
             path="/webhooks/signed", headers=WRONGLY_SIGNED, body=lambda: b"x" * (MB + 1)),
-    refused("B167", "a body of more than 1 MiB with the right signature and no key", 413,
+    refused("B167", "a body of more than 1 MiB with the right signature and no key", 401,
             path="/webhooks/signed", headers=signed, body=lambda: b'{"x":"%b"}' % (b"x" * MB)),
 ]  # fmt: skip
 
@@ -114,6 +116,26 @@ def test_a_source_fills_half_of_the_memory_for_bodies(
     first = post_from(app, "192.0.2.1", "/v1/batch", b"x" * 3_000_000, WEB, others)
 
     assert statuses == {"one more of its own": 503, "another source's": 200}
+    assert first == 200
+
+
+def test_a_public_key_fills_half_of_what_its_source_has(
+    tmp_path: Path, make_app: Callable[..., AppReceiver]
+) -> None:
+    both = Source("both", browser_keys=("its-page-key",), server_keys=("its-server-key",))
+    write_sources(tmp_path / "sources.toml", [both])
+    app = make_app(bodies_bytes="2MiB", body_bytes="1MiB")
+    page, server = basic("its-page-key"), basic("its-server-key")
+    body = b"x" * 450_000
+    statuses: dict[str, int] = {}
+
+    def others() -> None:
+        statuses["one more of its own"] = post_from(app, "192.0.2.1", "/v1/batch", body, page)
+        statuses["the server's"] = post_from(app, "192.0.2.1", "/v1/batch", body, server)
+
+    first = post_from(app, "192.0.2.1", "/v1/batch", body, page, others)
+
+    assert statuses == {"one more of its own": 503, "the server's": 200}
     assert first == 200
 
 
