@@ -17,8 +17,8 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 
 from landed.errors import ReportedError
 from orchestration.columns.documented import ENVELOPE, Documented, documented_fields
+from orchestration.loading.field_budget import MAX_EVENTS
 from orchestration.loading.field_paths import ITEM, Keys, keys_of, path_text
-from orchestration.loading.fields import MAX_EVENTS
 from orchestration.warehouse.transaction import transaction
 
 MAX_COLUMNS = 1_000

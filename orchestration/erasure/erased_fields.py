@@ -16,7 +16,8 @@ import pyarrow as pa
 
 from landed.folders import CALLS, SUPPRESSED
 from orchestration.durable_files import write_whole
-from orchestration.loading.fields import add_fields, note_fields
+from orchestration.loading.field_rows import add_fields
+from orchestration.loading.fields import note_fields
 from orchestration.loading.people import People
 from orchestration.warehouse.raw_tables import COLUMNS
 

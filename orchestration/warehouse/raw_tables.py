@@ -5,7 +5,7 @@ from collections.abc import Collection, Mapping
 import duckdb
 
 from landed.folders import CALLS
-from orchestration.loading.fields import bound_fields
+from orchestration.loading.field_rows import bound_fields
 from orchestration.recovery.nul_rows import replace_nuls
 from orchestration.warehouse.catalog import columns_in
 from orchestration.warehouse.transaction import transaction

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from orchestration.loading import fields
+from orchestration.loading import field_budget, field_rows
 from orchestration.loading.load import load
 from orchestration.settings import Settings
 from orchestration.warehouse.connection import connect
@@ -175,7 +175,7 @@ def test_properties_are_noted_event_by_event(settings: Settings) -> None:
 def test_names_of_events_without_end_are_listed_together(
     settings: Settings, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(fields, "MAX_EVENTS", 3)
+    monkeypatch.setattr(field_budget, "MAX_EVENTS", 3)
     for first in (0, 2):
         events = [{"event": f"Viewed {n}", "properties": {"p": 1}} for n in range(first, first + 4)]
         land(settings, *events)
@@ -194,7 +194,7 @@ def test_names_of_events_without_end_are_listed_together(
 def test_fields_without_end_are_listed_up_to_a_number_and_the_others_counted(
     settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(fields, "MAX_FIELDS", 10)
+    monkeypatch.setattr(field_budget, "MAX_FIELDS", 10)
     land(settings, *({"type": "track", f"p{n:03d}": n} for n in range(100)))
     load(settings)
     land(settings, {"type": "track", "a": 1, "p000": 1})
@@ -215,7 +215,7 @@ def test_fields_without_end_are_listed_up_to_a_number_and_the_others_counted(
 def test_a_source_without_end_of_fields_takes_no_room_of_anothers(
     settings: Settings, monkeypatch: pytest.MonkeyPatch, call: str
 ) -> None:
-    monkeypatch.setattr(fields, "MAX_FIELDS", 5)
+    monkeypatch.setattr(field_budget, "MAX_FIELDS", 5)
     junk = [{f"junk{n}": n} for n in range(20)]
     land(settings, *junk, source="junk", call=call)
     land(settings, {"a": 1}, source="web", call=call)
@@ -232,7 +232,7 @@ def test_a_source_without_end_of_fields_takes_no_room_of_anothers(
 def test_a_source_without_end_of_events_takes_no_name_of_anothers(
     settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(fields, "MAX_EVENTS", 3)
+    monkeypatch.setattr(field_budget, "MAX_EVENTS", 3)
     land(settings, *({"event": f"Junk {n}"} for n in range(9)), source="junk")
     load(settings)
     land(settings, {"event": "Bought"}, {"event": "Junk 7"}, source="web")
@@ -252,7 +252,7 @@ def test_a_source_without_end_of_events_takes_no_name_of_anothers(
 def test_events_times_properties_without_end_are_listed_together(
     settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(fields, "MAX_EVENT_FIELDS", 9)
+    monkeypatch.setattr(field_budget, "MAX_EVENT_FIELDS", 9)
     bag = {f"p{n}": n for n in range(4)}
     for _ in range(2):
         land(settings, *({"event": f"E{n}", "properties": bag} for n in range(5)), source="junk")
@@ -279,8 +279,8 @@ def test_events_times_properties_without_end_are_listed_together(
 def test_sources_without_end_share_one_room(
     settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(fields, "MAX_SOURCES", 2)
-    monkeypatch.setattr(fields, "MAX_FIELDS", 3)
+    monkeypatch.setattr(field_budget, "MAX_SOURCES", 2)
+    monkeypatch.setattr(field_budget, "MAX_FIELDS", 3)
     for number in range(6):
         land(settings, {f"a{number}": 1, f"b{number}": 1}, source=f"s{number}")
         load(settings)
@@ -296,9 +296,9 @@ def test_sources_without_end_share_one_room(
 def test_what_is_listed_does_not_depend_on_how_files_come_together(
     settings: Settings, tmp_path: Path, raw_house: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(fields, "MAX_FIELDS", 8)
-    monkeypatch.setattr(fields, "MAX_EVENTS", 3)
-    monkeypatch.setattr(fields, "MAX_EVENT_FIELDS", 9)
+    monkeypatch.setattr(field_budget, "MAX_FIELDS", 8)
+    monkeypatch.setattr(field_budget, "MAX_EVENTS", 3)
+    monkeypatch.setattr(field_budget, "MAX_EVENT_FIELDS", 9)
     another = House(tmp_path / "another").move_in(raw_house).settings
     files = [
         [{"event": f"E{(n * 7) % 5}", "properties": {f"p{(n * k) % 9}": n, f"q{n}": [1, "a"]}}
@@ -321,7 +321,7 @@ def test_what_is_listed_does_not_depend_on_how_files_come_together(
 def test_a_load_adds_rows_and_writes_those_there_are_anew_only_once_in_a_while(
     settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(fields, "ADDITIONS", 3)
+    monkeypatch.setattr(field_rows, "ADDITIONS", 3)
     files = "select data_file from ducklake_list_files('seamline', 'field', schema => 'raw')"
     known: list[set[tuple[str]]] = []
     for _ in range(5):
@@ -347,7 +347,7 @@ def test_what_an_earlier_version_listed_keeps_its_columns_and_is_bounded(
 ) -> None:
     land(settings, *({"event": f"E{n}", "properties": {"a": n, "b": n}} for n in range(3)))
     load(settings)
-    monkeypatch.setattr(fields, "MAX_EVENT_FIELDS", 5)
+    monkeypatch.setattr(field_budget, "MAX_EVENT_FIELDS", 5)
     with writer_lock(settings), connect(settings) as con:
         con.execute("alter table raw.field drop column source")
         create_raw_tables(con)
@@ -391,4 +391,6 @@ def test_after_48_mb_of_names_a_load_of_one_event_takes_what_it_took_before(
     assert min(seconds_of_one() for _ in range(5)) <= 1.5 * before
     with reading(settings) as con:
         ((count,),) = con.execute("select count(*) from raw.field").fetchall()
-    assert count <= fields.MAX_EVENT_FIELDS + fields.MAX_EVENTS + fields.MAX_FIELDS
+    assert (
+        count <= field_budget.MAX_EVENT_FIELDS + field_budget.MAX_EVENTS + field_budget.MAX_FIELDS
+    )

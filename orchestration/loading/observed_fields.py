@@ -1,0 +1,205 @@
+"""What the events of a load have in them: which fields, of which types, and where first."""
+
+from collections.abc import Iterable, Iterator
+from datetime import datetime
+from functools import lru_cache
+from typing import Any, NamedTuple
+
+import duckdb
+import msgspec
+import pyarrow as pa
+
+from orchestration.loading.field_paths import ITEM, Keys, is_id_like
+
+_LONG_PART = 4_096
+
+Structure = Any
+"""JSON in which each scalar is the name of its type; what DuckDB's `json_structure` gives."""
+
+_TYPES = {
+    "BOOLEAN": "boolean",
+    "UBIGINT": "bigint",
+    "BIGINT": "bigint",
+    "HUGEINT": "bigint",  # of an array with numbers above and below zero
+    "DOUBLE": "double",
+    "VARCHAR": "string",
+}
+_INT64 = range(-(2**63), 2**63)
+
+# A number that may not fit 64 bits: `json_structure` calls it an integer or a double, but what has
+# to be kept of it are its digits.
+_HAS_LONG_NUMBER = r"regexp_matches(payload, '[:\[,]\s*-?\d{19}')"
+
+# No name with a NUL in it: it could not stand in a query.
+_EVENT = (
+    "case when json_type(payload, '$.event') = 'VARCHAR' "
+    "and not contains(payload ->> '$.event', chr(0)) then payload ->> '$.event' end"
+)
+_OF_AN_EVENT = ("event", "properties")
+_SEEN = "count(*), min((load_id, file, line)), min(received_at), max(received_at), max(load_id)"
+
+_members = msgspec.json.Decoder(dict[str, msgspec.Raw])
+
+
+class _InexactError(Exception):
+    """Elements of an array have different types, and the structure does not say which."""
+
+
+class Seen(NamedTuple):
+    """How often something was seen, and when and where first."""
+
+    copies: int
+    first: tuple[int, str, int]
+    """Load, file and line."""
+    first_seen: datetime
+    last_seen: datetime
+    last_load_id: int
+
+    def plus(self, other: "Seen") -> "Seen":
+        """What was seen here and elsewhere."""
+        return Seen(
+            self.copies + other.copies,
+            min(self.first, other.first),
+            min(self.first_seen, other.first_seen),
+            max(self.last_seen, other.last_seen),
+            max(self.last_load_id, other.last_load_id),
+        )
+
+
+class Part(NamedTuple):
+    """What events of one source have under one key of theirs."""
+
+    source: str | None
+    event: str | None
+    key: str
+    text: bytes
+    """Its structure; or the JSON itself, where that does not say all."""
+    is_exact: bool
+
+    def fields(self) -> frozenset[tuple[Keys, str]]:
+        """The fields from there on."""
+        if self.is_exact:
+            return _fields_of(self.key, self.text)
+        return frozenset(_walk((self.key,), shape(msgspec.json.decode(self.text))))
+
+
+Observed = list[tuple[Part, Seen]]
+"""What was seen, those first seen first."""
+
+
+def observed_in(con: duckdb.DuckDBPyConnection, *, is_named: bool) -> Observed:
+    """What the events have in them.
+
+    Events of one structure are one row of the query; what many structures share, such as the same
+    `context`, is one part. The few events whose structure does not say all are read one by one.
+    """
+    event = _EVENT if is_named else "null"
+    groups = con.execute(
+        f"select json_structure(payload), source, {event}, {_SEEN} from usable_events "  # noqa: S608
+        f"where not {_HAS_LONG_NUMBER} group by 1, 2, 3"
+    ).fetchall()
+    inexact = set()
+    parts: dict[Part, Seen] = {}
+    for text, source, name, *times in groups:
+        try:
+            members = [
+                Part(source, name if key in _OF_AN_EVENT else None, key, bytes(value), True)
+                for key, value in _members_of(text)
+            ]
+            for part in members:
+                part.fields()
+        except _InexactError:
+            inexact.add(text)
+            continue
+        _add_parts(parts, members, Seen(*times))
+    _observe_one_by_one(con, event, inexact, parts)
+    return sorted(parts.items(), key=lambda item: (item[1].first, item[0].key))
+
+
+def _add_parts(parts: dict[Part, Seen], members: Iterable[Part], seen: Seen) -> None:
+    for part in members:
+        parts[part] = parts[part].plus(seen) if part in parts else seen
+
+
+def _observe_one_by_one(
+    con: duckdb.DuckDBPyConnection, event: str, structures: set[str], parts: dict[Part, Seen]
+) -> None:
+    con.register("inexact", pa.table({"structure": pa.array(structures, pa.large_string())}))
+    rows = con.execute(
+        f"select payload, source, {event}, {_SEEN} from usable_events "  # noqa: S608
+        f"where {_HAS_LONG_NUMBER} or json_structure(payload) in (from inexact) group by 1, 2, 3"
+    ).fetchall()
+    con.unregister("inexact")
+    for payload, source, name, *times in rows:
+        members = (
+            Part(source, name if key in _OF_AN_EVENT else None, key, bytes(value), False)
+            for key, value in _members_of(payload.lstrip())
+        )
+        _add_parts(parts, members, Seen(*times))
+
+
+def _members_of(structure: str) -> Iterable[tuple[str, msgspec.Raw]]:
+    """The top level of a structure; none if the event is no object."""
+    return _members.decode(structure).items() if structure.startswith("{") else ()
+
+
+def _fields_of(key: str, part: bytes) -> frozenset[tuple[Keys, str]]:
+    # many kilobytes of names, many times kept, would take the memory
+    of = _kept_fields_of if len(part) < _LONG_PART else _kept_fields_of.__wrapped__
+    return of(key, part)
+
+
+@lru_cache(maxsize=500)
+def _kept_fields_of(key: str, part: bytes) -> frozenset[tuple[Keys, str]]:
+    return frozenset(_walk((key,), msgspec.json.decode(part)))
+
+
+def shape(value: Any) -> Structure:
+    """The structure of a JSON value, like `json_structure`'s but exact.
+
+    An integer that does not fit 64 bits is a VARCHAR, and an array has the shape of every element.
+    """
+    if isinstance(value, dict):
+        return {key: shape(part) for key, part in value.items()}
+    if isinstance(value, list):
+        return [shape(part) for part in value]
+    if value is None:
+        return "NULL"
+    if isinstance(value, bool):
+        return "BOOLEAN"
+    if isinstance(value, int):
+        return "BIGINT" if value in _INT64 else "VARCHAR"
+    return "DOUBLE" if isinstance(value, float) else "VARCHAR"
+
+
+def _walk(keys: Keys, structure: Structure) -> Iterator[tuple[Keys, str]]:
+    """Every field of a structure, itself included, as path and type; nulls are nothing.
+
+    Types are boolean, bigint, double, string, array, object, and map for an object with ids in the
+    place of keys, which are not fields.
+    """
+    if is_id_like(keys[0]):
+        return
+    if isinstance(structure, dict):
+        yield from _walk_object(keys, structure)
+    elif isinstance(structure, list):
+        yield keys, "array"
+        for part in structure:
+            yield from _walk((*keys, ITEM), part)
+    elif structure == "JSON":
+        if ITEM in keys:
+            raise _InexactError
+        yield keys, "object"  # an empty one
+    elif structure != "NULL":
+        if structure not in _TYPES:
+            raise _InexactError
+        yield keys, _TYPES[structure]
+
+
+def _walk_object(keys: Keys, members: dict[str, Structure]) -> Iterator[tuple[Keys, str]]:
+    yield keys, "object"
+    if any(map(is_id_like, members)):
+        yield keys, "map"
+    for key, part in members.items():
+        if not is_id_like(key):
+            yield from _walk((*keys, key), part)
