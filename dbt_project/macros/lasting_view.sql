@@ -30,29 +30,27 @@
 {% endmacro %}
 
 {% macro duckdb__view_is_unchanged(view, sql) %}
-    {# DuckDB keeps a view's text as it has understood it, so it is shown the new one to compare. #}
-    {% set new = make_temp_relation(view) %}
-    {% set text = without_database(sql, view.database) %}
-    {% set own = run_query('select current_database()').rows[0][0] %}
-    {# a temporary view is in no lake: it finds its tables where the session looks for them #}
-    {% do run_query('use ' ~ adapter.quote(view.database)) %}
-    {% do run_query('create temporary view ' ~ new ~ ' as (' ~ text ~ ')') %}
-    {% do run_query('use ' ~ adapter.quote(own)) %}
+    {#
+        The lake keeps a view's text in DuckDB's own words, so the new one is put into them. From
+        the lake's own tables: duckdb_views() loads every view there is, of which events have many.
+    #}
+    {% set lake = '__ducklake_metadata_' ~ view.database %}
+    {% set text = sql_string(without_database(sql, view.database)) %}
     {% set texts %}
-        {#- the names before it differ on purpose #}
-        select substr(sql, strpos(sql, ' AS ')), comment
-        from duckdb_views()
+        select
+            {{ as_understood('known.sql', view.database) }} = {{ as_understood(text, view.database) }},
+            tag.value
+        from {{ lake }}.ducklake_view as known
+        inner join {{ lake }}.ducklake_schema as owner on known.schema_id = owner.schema_id
+        left join {{ lake }}.ducklake_tag as tag
+            on known.view_id = tag.object_id and tag.key = 'comment' and tag.end_snapshot is null
         where
-            (database_name = 'temp' and view_name = '{{ new.identifier }}')
-            or (
-                database_name = '{{ view.database }}'
-                and schema_name = '{{ view.schema }}'
-                and view_name = '{{ view.identifier }}'
-            )
-        order by database_name = 'temp'
+            known.end_snapshot is null
+            and owner.end_snapshot is null
+            and owner.schema_name = '{{ view.schema }}'
+            and known.view_name = '{{ view.identifier }}'
     {% endset %}
     {% set rows = run_query(texts).rows %}
-    {% do run_query('drop view ' ~ new) %}
     {% set description = model.description if config.persist_relation_docs() else none %}
-    {% do return(rows[0][0] == rows[1][0] and rows[0][1] == description) %}
+    {% do return(rows and rows[0][0] and rows[0][1] == description) %}
 {% endmacro %}

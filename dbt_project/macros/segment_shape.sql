@@ -108,49 +108,63 @@ select * from renamed
 
 
 {% macro event_relations() %}
-    {# [name, description, definition] of a view per event name: its rows, its properties. #}
-    {% set events = {} %}
-    {% if execute %}
-        {% set query %}
-            select relation, event, slug from {{ columns_table('event_name') }} order by event
-        {% endset %}
-        {% for row in run_query(query).rows %}
-            {# `Signed Up` and `signed_up` are one relation #}
-            {% do events.setdefault(row[0], {'slug': row[2], 'names': []}) %}
-            {% do events[row[0]]['names'].append(row[1]) %}
-        {% endfor %}
-        {% set columns = {} %}
-        {% set query %}
-            select relation, column_name, name from {{ columns_table('shown_column') }}
-            where relation in (select relation from {{ columns_table('event_name') }})
-            order by place
-        {% endset %}
-        {% for row in run_query(query).rows %}
-            {% do columns.setdefault(row[0], []).append(
-                adapter.quote(row[1]) ~ ' as ' ~ adapter.quote(row[2])
-            ) %}
-        {% endfor %}
-    {% endif %}
-    {% set views = [] %}
-    {% for relation, event in events.items() %}
-        {% set names = [] %}
-        {% for name in event.names %}
-            {% do names.append(sql_string(name)) %}
-        {% endfor %}
-        {% set definition %}
-select
-    {{ columns[relation] | join(', ') }},
-    {{ sql_string(event.slug) }} as event,
+    {#
+        The query of a view set: a view per event name, with its rows and its properties. The
+        warehouse puts it together, as there may be a thousand, each with a hundred columns.
+    #}
+    {% set column = quoted_name('column_name') ~ " || ' as ' || " ~ quoted_name('name') %}
+    {% set rest %} as event,
     event as event_text,
     _sdc_batched_at as uuid_ts,
     _sdc_batched_at as loaded_at
 {#- without the database, as in create_view_as.sql, which dbt does not call for these #}
 from {{ ref('track').include(database=false) }}
-where event in ({{ names | join(', ') }})
-        {% endset %}
-        {% do views.append([
-            relation, 'Events ' ~ event.names | join(', ') ~ '. One row per event.', definition | trim
-        ]) %}
-    {% endfor %}
-    {% do return(views) %}
+where event in ({% endset %}
+with
+
+shown as (
+
+    select
+        relation,
+        {{ dbt.listagg(column, "', '", 'order by place') }} as expressions
+    from {{ source('columns', 'shown_column') }}
+    group by relation
+
+),
+
+named as (
+
+    {#- `Signed Up` and `signed_up` are one relation #}
+    select
+        relation,
+        min(slug) as slug,
+        min(event) as first_event,
+        {{ dbt.listagg('event', "', '", 'order by event') }} as events,
+        {{ dbt.listagg(quoted_text('event'), "', '", 'order by event') }} as texts
+    from {{ source('columns', 'event_name') }}
+    group by relation
+
+)
+
+select
+    named.relation as name,
+    'Events ' || named.events || '. One row per event.' as description,
+    {{ sql_string('select\n    ') }} || shown.expressions || {{ sql_string(',\n    ') }}
+    || {{ quoted_text('named.slug') }} || {{ sql_string(rest) }}
+    || named.texts || ')' as definition
+from named
+inner join shown on named.relation = shown.relation
+order by named.first_event
+{% endmacro %}
+
+
+{% macro quoted_text(column) %}
+    {# What a column says, as a string in SQL that a query makes. #}
+    {% do return("'''' || replace(" ~ column ~ ", '''', '''''') || ''''") %}
+{% endmacro %}
+
+
+{% macro quoted_name(column) %}
+    {# Likewise, as a name. #}
+    {% do return("'\"' || replace(" ~ column ~ ", '\"', '\"\"') || '\"'") %}
 {% endmacro %}

@@ -10,6 +10,51 @@
     #}
     {%- set target = this.incorporate(type='table') -%}
     {%- set existing = load_cached_relation(this) -%}
+    {#- asked first: there may be a thousand views, and most runs change none #}
+    {%- if existing and view_set_is_unchanged(target, sql) -%}
+        {%- set statements = [] -%}
+    {%- else -%}
+        {%- set statements = view_set_statements(target, existing, sql) -%}
+    {%- endif -%}
+    {%- if statements -%}
+        {%- call statement('main') -%} {{ statements | join(';\n') }} {%- endcall -%}
+    {%- else -%}
+        {%- call noop_statement('main', 'UNCHANGED') -%} {%- endcall -%}
+    {%- endif -%}
+    {%- do persist_docs(target, model) -%}
+    {{- run_hooks(post_hooks, inside_transaction=True) -}}
+    {%- do adapter.commit() -%}
+    {{ return({'relations': [target]}) }}
+{% endmaterialization %}
+
+
+{% macro view_set_is_unchanged(target, sql) %}
+    {# Whether the model's table has the rows that its query gives, and each has its view. #}
+    {% set query %}
+        with wanted as ({{ sql }}
+        )
+
+        select name from (
+            (select name, description, definition from wanted
+            except select name, description, definition from {{ target }})
+            union all
+            (select name, description, definition from {{ target }}
+            except select name, description, definition from wanted)
+        ) as changed
+        limit 1
+    {% endset %}
+    {% if run_query(query).rows %} {% do return(false) %} {% endif %}
+    {% set there = {} %}
+    {% for name in names_in(target) %} {% do there.update({name: true}) %} {% endfor %}
+    {% for row in run_query('select lower(name) from ' ~ target).rows if row[0] not in there %}
+        {% do return(false) %}
+    {% endfor %}
+    {% do return(true) %}
+{% endmacro %}
+
+
+{% macro view_set_statements(target, existing, sql) %}
+    {# What makes the views and the table as the query says. #}
     {%- set old = {} -%}
     {%- if existing -%}
         {%- for row in run_query('select name, definition from ' ~ target).rows -%}
@@ -72,16 +117,8 @@
         {%- do statements.append('delete from ' ~ target) -%}
         {%- do statements.append('insert into ' ~ target ~ ' ' ~ rows) -%}
     {%- endif -%}
-    {%- if statements -%}
-        {%- call statement('main') -%} {{ statements | join(';\n') }} {%- endcall -%}
-    {%- else -%}
-        {%- call noop_statement('main', 'UNCHANGED') -%} {%- endcall -%}
-    {%- endif -%}
-    {%- do persist_docs(target, model) -%}
-    {{- run_hooks(post_hooks, inside_transaction=True) -}}
-    {%- do adapter.commit() -%}
-    {{ return({'relations': [target]}) }}
-{% endmaterialization %}
+    {%- do return(statements) -%}
+{% endmacro %}
 
 
 {% macro view_set_rows(views) %}

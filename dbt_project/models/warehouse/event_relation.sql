@@ -4,4 +4,4 @@
 -- depends_on: {{ source('columns', 'event_name') }}
 -- depends_on: {{ source('columns', 'shown_column') }}
 
-{{ view_set_rows(event_relations()) }}
+{{ event_relations() }}
