@@ -56,7 +56,7 @@ SEALED_SECONDS = 60.0
 MOST_SOUGHT = 20
 """Ids that are looked for in what others say, and in logs; with more it would take hours."""
 
-PART_ROWS = 50_000
+PART_ROWS = 25_000
 """Rows that go while the writer's lock is held once; loads go in between."""
 
 TURN_SECONDS = 2.0

@@ -36,7 +36,7 @@ class Column:
         type(self).asked += 1
         return self._name
 
-    def can_expand_to(self, *, other_column: "Column") -> bool:
+    def can_expand_to(self, other_column: "Column") -> bool:
         """Whether it fits another."""
         return other_column is not self and self.expanded_data_type == "double"
 
