@@ -35,6 +35,7 @@ SUFFIXES = {
     "_days": DURATION | NO_NUMBER,
     "port": WHOLE | NO_NUMBER | {"65535": 65535, "65536": None},
 }
+SWITCH = {"true": True, "0": False, "64MiB": None, "nan": None, "-1": None}
 SHARE = {"0.5": 0.5, "1": 1, "1.1": None, "half": None} | NO_NUMBER
 OTHERS: dict[str, dict[str, Any]] = {
     "landing": FOLDER,
@@ -74,7 +75,8 @@ OTHERS: dict[str, dict[str, Any]] = {
     "queue_events": WHOLE | NO_NUMBER,
     "depth": WHOLE | NO_NUMBER | {"129": None},
     "reserve_bytes": SIZE | NO_NUMBER | {"0": 0},
-    "delete_suppresses": {"true": True, "0": False, "64MiB": None, "nan": None, "-1": None},
+    "delete_suppresses": SWITCH,
+    "store_shut_out": SWITCH,
 }
 
 
