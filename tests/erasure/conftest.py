@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from orchestration.erasure import erase
+from orchestration.upkeep import short_locks
 from orchestration.upkeep.archives import REST, pack_loaded_files
 from tests.support.house import House, once
 from tests.support.person import land_everywhere, land_later, quick_house
@@ -39,7 +40,8 @@ def empty(tmp_path: Path) -> House:
 
 
 @pytest.fixture(autouse=True)
-def _no_receiver_to_tell(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Do not wait until every receiver knows who is suppressed, where none runs."""
+def _nobody_waits(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Do not wait for receivers to know who is suppressed, where none runs, nor for loads."""
+    monkeypatch.setattr(short_locks, "PAUSE_SECONDS", 0)
     if "start_receiver" not in request.fixturenames:
         monkeypatch.setattr(erase, "SEEN_SECONDS", 0)

@@ -25,7 +25,6 @@ OTHER = "gone-91e3"
 def crowded(empty: House, monkeypatch: pytest.MonkeyPatch) -> House:
     """A house with two files of six lines each, of which eight rows go, three at a time."""
     monkeypatch.setattr(erase, "PART_ROWS", 3)
-    monkeypatch.setattr(short_locks, "PAUSE_SECONDS", 0)
     for number in range(2):
         users = (GONE, "stays", OTHER, GONE, "stays", GONE)
         lines = [

@@ -153,10 +153,24 @@ def test_what_cannot_be_read_is_searched_once_for_any_number_of_ids() -> None:
     assert seconds_for(5_000, body) < 100 * seconds_for(5, body)  # 1,000 times, if once for each
 
 
+OTHERS = [Id(USER, f"z-other-{number}") for number in range(200)]
+
+
+@pytest.mark.parametrize("before", [b"", b'"', b"x", b"7", b"\xff", b"zo"])
+@pytest.mark.parametrize("behind", [b"", b'"', b"x", b"7", b"\xff", b"Zo"])
+def test_an_id_is_found_alike_beside_few_and_beside_many(before: bytes, behind: bytes) -> None:
+    text = b"zoe" + before + ZOE.text.encode() + behind
+    few, many = PEOPLE.knowing([ZOE]), PEOPLE.knowing([ZOE, *OTHERS])
+
+    stands = not before[-1:].isalnum() and not behind[:1].isalnum() and before != b""
+    assert few.stand_in(text) == many.stand_in(text) == stands
+    assert set(few.named_in(text)) == set(many.named_in(text))
+
+
 @pytest.mark.parametrize("filler", [b"\1", b'"', b'{"a":1},'])
 def test_what_begins_no_id_that_is_sought_is_not_looked_at_one_by_one(filler: bytes) -> None:
     """Kept bodies are packed, and unpack to two hundred times what they took to send."""
-    known = PEOPLE.knowing([ZOE, DEVICE])
+    known = PEOPLE.knowing([ZOE, DEVICE, *OTHERS])
 
     def seconds(text: bytes) -> float:
         body = (text * MB)[:MB]
