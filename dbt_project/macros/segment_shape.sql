@@ -137,7 +137,6 @@ named as (
     {#- `Signed Up` and `signed_up` are one relation #}
     select
         relation,
-        min(slug) as slug,
         min(event) as first_event,
         {{ dbt.listagg('event', "', '", 'order by event') }} as events,
         {{ dbt.listagg(quoted_text('event'), "', '", 'order by event') }} as texts
@@ -150,7 +149,7 @@ select
     named.relation as name,
     'Events ' || named.events || '. One row per event.' as description,
     {{ sql_string('select\n    ') }} || shown.expressions || {{ sql_string(',\n    ') }}
-    || {{ quoted_text('named.slug') }} || {{ sql_string(rest) }}
+    || {{ quoted_text('named.relation') }} || {{ sql_string(rest) }}
     || named.texts || ')' as definition
 from named
 inner join shown on named.relation = shown.relation

@@ -46,10 +46,9 @@ _TAKEN = {*RELATIONS.values(), "users", "accounts", "event_relation"}
 
 
 class EventName(NamedTuple):
-    """An event's name as sent, as a slug, and the relation that shows it."""
+    """An event's name as sent, and the relation that shows it."""
 
     event: str
-    slug: str
     relation: str
 
 
@@ -63,7 +62,7 @@ class Shown(NamedTuple):
 
 
 def event_names(events: Iterable[str]) -> list[EventName]:
-    """Slugs and relations of events: `Order Completed` → `order_completed`."""
+    """The relations of events: `Order Completed` → `order_completed`."""
     named = []
     slug_of: dict[str, str] = {}
     # Sorted, so that a rebuild gives the same `_` to the same one of two names that collide.
@@ -72,7 +71,7 @@ def event_names(events: Iterable[str]) -> list[EventName]:
         relation = "_" + slug if slug[0].isdigit() else slug
         while relation in _TAKEN or slug_of.setdefault(relation, slug) != slug:
             relation += "_"
-        named.append(EventName(event, slug, relation))
+        named.append(EventName(event, relation))
     return named
 
 

@@ -29,7 +29,7 @@ TABLES = {
         is_hashed boolean, array_table varchar, array_column varchar, since_load bigint,
         sibling_since_load bigint
     """,
-    "event_name": "event varchar, slug varchar, relation varchar",
+    "event_name": "event varchar, relation varchar",
     "shown_column": """
         place bigint, relation varchar, call varchar, column_name varchar, name varchar
     """,

@@ -32,7 +32,7 @@ _HAS_LONG_NUMBER = r"regexp_matches(payload, '[:\[,]\s*-?\d{19}')"
 
 # No name with a NUL in it: it could not stand in a query.
 _EVENT = (
-    "case when json_type(payload, '$.event') = 'VARCHAR' "
+    "case when json_type(payload, '$.event') not in ('NULL', 'ARRAY', 'OBJECT') "
     "and not contains(payload ->> '$.event', chr(0)) then payload ->> '$.event' end"
 )
 _OF_AN_EVENT = ("event", "properties")

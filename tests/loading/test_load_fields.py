@@ -156,6 +156,7 @@ def test_properties_are_noted_event_by_event(settings: Settings) -> None:
         {"event": "Bought", "properties": {"price": 1}, "context": {"ip": "x"}},
         {"event": "Sold", "properties": {"price": 2}, "context": {"ip": "x"}},
         {"event": 5, "properties": {"price": 3}},
+        {"event": ["no name"], "properties": {"price": 4}},
     )
     load(settings)
 
@@ -165,6 +166,7 @@ def test_properties_are_noted_event_by_event(settings: Settings) -> None:
             "where path in ('properties.price', 'context.ip') order by all"
         ).fetchall()
     assert rows == [
+        ("5", "properties.price", 1),
         ("Bought", "properties.price", 1),
         ("Sold", "properties.price", 1),
         (None, "context.ip", 2),

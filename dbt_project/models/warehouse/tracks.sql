@@ -16,8 +16,8 @@ renamed as (
 
     select
         {{ shown_columns('tracks', 'events') }},
-        {#- names beyond the first thousand have no slug, and stand as they were sent #}
-        coalesce(names.slug, events.event) as event,
+        {#- names beyond a source's budget have no relation, and stand as they were sent #}
+        coalesce(names.relation, events.event) as event,
         events.event as event_text,
         events._sdc_batched_at as uuid_ts,
         events._sdc_batched_at as loaded_at
