@@ -86,14 +86,52 @@ select * from renamed
 {% endmacro %}
 
 
-{% macro latest_columns(relation) %}
-    {# The latest known value of each trait and context field: what a later call leaves out stays. #}
+{% macro latest_columns(call, relation) %}
+    {#
+        The latest known value of each trait and context field: what a later call leaves out stays.
+        A trait that came in several types has one column, as only that tells which came last.
+    #}
+    {% set names = dict(shown(relation)) %}
+    {% set types = columns_of_several_types(call) %}
     {% set expressions = [] %}
-    {% for column, name in shown(relation) if column.startswith(('traits__', 'context__')) %}
-        {% set quoted = adapter.quote(name) %}
-        {% do expressions.append(latest_value(quoted) ~ ' as ' ~ quoted) %}
+    {% for column, name in names.items() if column.startswith(('traits__', 'context__')) %}
+        {% set value = adapter.quote(name) %}
+        {% set others = types[column] | default({}) %}
+        {% if others %}
+            {% set type = 'double' if others.values() | reject('in', ['bigint', 'double']) | list == []
+                else 'varchar' %}
+            {% set values = [] %}
+            {% for other in others if other in names %}
+                {% do values.append('cast(' ~ adapter.quote(names[other]) ~ ' as ' ~ type ~ ')') %}
+            {% endfor %}
+            {% set value = 'coalesce(' ~ values | join(', ') ~ ')' %}
+        {% endif %}
+        {% if column not in types or others %}
+            {% do expressions.append(latest_value(value) ~ ' as ' ~ adapter.quote(name)) %}
+        {% endif %}
     {% endfor %}
     {% do return(expressions | join(',\n        ')) %}
+{% endmacro %}
+
+
+{% macro columns_of_several_types(call) %}
+    {#
+        Column → type of the columns of each field that came in several types: with the first of
+        them all, with the others none. A field whose type is declared has its column and another
+        for what that cannot read, and stays as it is.
+    #}
+    {% set fields = {} %}
+    {% for field in placements(call)
+        if field.table_name == call and field.status == 'column' and not field.is_declared %}
+        {% do fields.setdefault(field.path, {}).update({field.column_name: field.column_type}) %}
+    {% endfor %}
+    {% set found = {} %}
+    {% for columns in fields.values() if columns | length > 1 %}
+        {% for column in columns %}
+            {% do found.update({column: columns if loop.first else {}}) %}
+        {% endfor %}
+    {% endfor %}
+    {% do return(found) %}
 {% endmacro %}
 
 
