@@ -150,7 +150,8 @@ select * from renamed
         The query of a view set: a view per event name, with its rows and its properties. The
         warehouse puts it together, as there may be a thousand, each with a hundred columns.
     #}
-    {% set column = quoted_name('column_name') ~ " || ' as ' || " ~ quoted_name('name') %}
+    {% set column = quoted_name('column_name') %}
+    {% set as_type = "'cast(' || " ~ column ~ " || ' as ' || type || ')'" %}
     {% set rest %} as event,
     event as event_text,
     _sdc_batched_at as uuid_ts,
@@ -160,12 +161,31 @@ from {{ ref('track').include(database=false) }}
 where event in ({% endset %}
 with
 
-shown as (
+columns as (
 
+    {#- a property that came in several types has several columns, and is one here #}
     select
         relation,
-        {{ dbt.listagg(column, "', '", 'order by place') }} as expressions
+        name,
+        min(place) as place,
+        case
+            when count(*) = 1 then min({{ column }})
+            else 'coalesce(' || {{ dbt.listagg(as_type, "', '", 'order by place') }} || ')'
+        end as expression
     from {{ source('columns', 'shown_column') }}
+    group by relation, name
+
+),
+
+shown as (
+
+    {#- the columns of `track`, of which each event has its own #}
+    select
+        relation,
+        {{ dbt.listagg(
+            "expression || ' as ' || " ~ quoted_name('name'), "', '", 'order by place'
+        ) }} as expressions
+    from columns
     group by relation
 
 ),

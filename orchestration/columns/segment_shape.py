@@ -6,6 +6,7 @@ schema; a property whose name is taken gets an underscore before it, as on Redsh
 """
 
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from orchestration.columns.documented import CALLS
@@ -53,12 +54,21 @@ class EventName(NamedTuple):
 
 
 class Shown(NamedTuple):
-    """A column of a relation: where it comes from, and its name there."""
+    """A column of a relation: where it comes from, and its name there.
+
+    Of a property that an event sent in several types there is one for each of its columns, all of
+    one name; `type` is what holds them all.
+    """
 
     relation: str
     call: str
     column_name: str
     name: str
+    type: str | None = None
+
+
+Seen = dict[str, set[str]]
+"""Path of a property → the types of its values."""
 
 
 def event_names(events: Iterable[str]) -> list[EventName]:
@@ -76,47 +86,92 @@ def event_names(events: Iterable[str]) -> list[EventName]:
 
 
 def shown_columns(
-    placements: dict[str, list[Placement]], seen_in: dict[str, set[str]]
+    placements: dict[str, list[Placement]], seen_in: dict[str, Seen]
 ) -> Iterator[Shown]:
-    """The columns of every relation, in order.
+    """The columns of every relation, in order: an event's own, its bag's, its context's.
 
     Args:
         placements: all placements of each call.
-        seen_in: relation of an event → paths of the properties it was seen with.
+        seen_in: relation of an event → the properties it was seen with.
     """
     for call in CALLS:
         of_call = [one for one in placements[call] if one.table_name == call and one.column_name]
         # As at Segment: `tracks` has what all events share, an event's own relation its properties.
         without_properties = call == "track"
-        yield from _shown(RELATIONS[call], call, of_call, set() if without_properties else None)
+        yield from _shown(RELATIONS[call], call, of_call, {} if without_properties else None)
         if call == "track":
-            for relation, paths in sorted(seen_in.items()):
-                yield from _shown(relation, call, of_call, paths)
+            for relation, seen in sorted(seen_in.items()):
+                yield from _shown(relation, call, of_call, seen)
 
 
 def _shown(
-    relation: str, call: str, placements: list[Placement], paths: set[str] | None
+    relation: str, call: str, placements: list[Placement], seen: Seen | None
 ) -> Iterator[Shown]:
-    """The columns of one relation; of properties those at some paths, if that is said."""
+    """The columns of one relation; of properties those that were seen, if that is said."""
     taken = set(_ALWAYS)
-    done = set()
-    columns = [("message_id", "")]
     taken |= {_OWN[one.column_name] for one in placements if one.column_name in _OWN}
-    for one in placements:
-        if one.status == "column" or one.type is None:
-            columns.append((one.column_name or "", one.path))
-            if one.sibling_name:
-                columns.append((one.sibling_name, one.path))
-    for column, path in columns:
-        if column in done or (
-            paths is not None and column.startswith("properties__") and path not in paths
-        ):
-            continue
-        name = _name(column, taken)
+    named = []
+    for group in _groups(placements, seen):
+        name = _name(group.base or group.columns[0], taken)
         if name:
-            done.add(column)
             taken.add(name)
-            yield Shown(relation, call, column, name)
+            named.append((name, group))
+    for name, group in sorted(named, key=lambda one: _rank(one[1].columns[0])):
+        for column in group.columns:
+            yield Shown(relation, call, column, name, group.type)
+
+
+def _groups(placements: list[Placement], seen: Seen | None) -> list["_Group"]:
+    """The columns of a table that a relation has, and of each property those that are one there."""
+    groups: dict[str, _Group] = {"message_id": _Group(["message_id"])}
+    for one in placements:
+        column = one.column_name or ""
+        if one.status != "column" and one.type is not None:
+            continue
+        if seen is None or not column.startswith("properties__"):
+            types = None
+        elif one.path in seen:
+            types = seen[one.path]
+        else:
+            continue
+        if types is None or one.is_declared:
+            for name in filter(None, (column, one.sibling_name)):
+                groups.setdefault(name, _Group([name]))
+        else:
+            group = groups.setdefault(one.path, _Group([], column))
+            if one.type in types:
+                group.add(column, one.column_type)
+    return [group for group in groups.values() if group.columns]
+
+
+@dataclass
+class _Group:
+    """The columns of a table that are one in a relation."""
+
+    columns: list[str]
+    base: str | None = None
+    """The one that has the field's plain name."""
+    types: set[str | None] = field(default_factory=set)
+
+    def add(self, column: str, kind: str | None) -> None:
+        """Take one more, if it is not there yet."""
+        if column not in self.columns:
+            self.columns.append(column)
+            self.types.add(kind)
+
+    @property
+    def type(self) -> str | None:
+        """What holds the values of all of them; None of one alone, which has its own."""
+        if len(self.columns) == 1:
+            return None
+        return "double" if self.types <= {"bigint", "double"} else "varchar"
+
+
+def _rank(column: str) -> int:
+    """What people look for comes first, and last what is the same for all events."""
+    if column.startswith("context__"):
+        return 2
+    return 1 if column.startswith(_PREFIXES) else 0
 
 
 def _name(column: str, taken: set[str]) -> str | None:

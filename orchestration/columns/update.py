@@ -14,7 +14,7 @@ from orchestration.columns.documented import CALLS
 from orchestration.columns.names import SUFFIXES, VIRTUAL
 from orchestration.columns.placement import Fact, place
 from orchestration.columns.rules import ColumnRules
-from orchestration.columns.segment_shape import EventName, event_names, shown_columns
+from orchestration.columns.segment_shape import EventName, Seen, event_names, shown_columns
 from orchestration.models.project_vars import PROJECT_FILE
 from orchestration.warehouse.catalog import columns_in, full_name, tables
 from orchestration.warehouse.transaction import transaction
@@ -31,7 +31,8 @@ TABLES = {
     """,
     "event_name": "event varchar, relation varchar",
     "shown_column": """
-        place bigint, relation varchar, call varchar, column_name varchar, name varchar
+        place bigint, relation varchar, call varchar, column_name varchar, name varchar,
+        type varchar
     """,
     "rules": "rules varchar",
     "placed": "digest varchar",
@@ -164,15 +165,15 @@ def _events(con: duckdb.DuckDBPyConnection, rules: ColumnRules) -> set[str]:
     return named
 
 
-def _seen_in(con: duckdb.DuckDBPyConnection, names: list[EventName]) -> dict[str, set[str]]:
+def _seen_in(con: duckdb.DuckDBPyConnection, names: list[EventName]) -> dict[str, Seen]:
     relation_of = {name.event: name.relation for name in names}
-    seen: dict[str, set[str]] = {relation: set() for relation in relation_of.values()}
+    seen: dict[str, Seen] = {relation: {} for relation in relation_of.values()}
     rows = con.execute(
-        "select distinct event, path from raw.field where event is not null"
+        "select distinct event, path, type from raw.field where event is not null"
     ).fetchall()
-    for event, path in rows:
+    for event, path, kind in rows:
         if event in relation_of:
-            seen[relation_of[event]].add(path)
+            seen[relation_of[event]].setdefault(path, set()).add(kind)
     return seen
 
 

@@ -114,8 +114,8 @@ def test_built_in_increments_or_in_one_go_the_rows_are_the_same(history: History
 
 def test_a_column_keeps_its_type_and_its_rows_when_others_come(history: History) -> None:
     first, second = history.steps[FIRST], history.steps[SECOND]
-    latest = {f'segment_warehouse."{name}"' for name in ("users", "accounts")}  # these widen
-    for table in first.types.keys() - latest:
+    widen = ("users", "event_0", "event_1", "event_2")
+    for table in first.types.keys() - {f'segment_warehouse."{name}"' for name in widen}:
         assert first.types[table].items() <= second.types[table].items()
     for table in TABLES:
         before = {row["message_id"]: row for row in first.rows[f'segment."{table}"']}
