@@ -18,13 +18,13 @@ import msgspec
 from msgspec import Raw
 
 from landed.ids import landed_message_id
+from landed.packed import gunzip
 from receiver.errors import RequestRefusedError
 from receiver.events.batches import Batch, first_element, read_array, read_batch, read_fields
 from receiver.events.check import Event, Limits, NotStored, check_event
 from receiver.events.json_text import WHITESPACE, deeper_than, elements, members
 from receiver.events.shared_fields import NAMES, NOTHING_SHARED, SharedFields
 from receiver.files.envelope import good_line, is_whole, rejected_line
-from receiver.http.body import gunzip
 from receiver.senders.auth import (
     credential_of_body,
     credential_of_header,
@@ -79,7 +79,7 @@ def an_event(data: bytes) -> None:
         assert checked.reason in REASONS
         return
     _must_be_as_it_came(checked, item)
-    _must_be_one_identity(checked, checked.payload)
+    _must_be_one_identity(checked, item)
     _must_be_read_back(checked)
 
 

@@ -38,6 +38,7 @@ _INVISIBLE = (
 _BLANK = re.compile(f"{_INVISIBLE}*")
 _BLANKS = re.compile(f"{_INVISIBLE}+")
 
+_HALF = re.compile("[\ud800-\udfff]")
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d{1,4})?", re.ASCII)
 _LONGEST_NUMBER = 400
 _EXACT = Context(prec=1_000)
@@ -99,11 +100,16 @@ def landed_message_id(text: str) -> str:
     return msgspec.json.encode(text).decode() if in_quotes or "\0" in text else text
 
 
+def without_halves(text: str) -> str:
+    """A text as it lands: with U+FFFD for each half of a character."""
+    return _HALF.sub(SHOWN_NUL, text)
+
+
 def text_of(token: bytes) -> str:
     """What an id says: a string as it reads, a number as it is written, digit for digit."""
     if not token.startswith(b'"'):
         return token.decode()
     try:
-        return str(json.loads(token))
+        return without_halves(str(json.loads(token)))
     except ValueError:
         return token[1:-1].decode(errors="replace")

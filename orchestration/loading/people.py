@@ -8,11 +8,9 @@ count as a person's if one of these keys stands in them with the id, or the id i
 import hmac
 import json
 import re
-import zlib
 from base64 import b64decode
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
-from contextlib import suppress
 from functools import cached_property
 from typing import Any, NamedTuple
 from urllib.parse import quote
@@ -27,9 +25,11 @@ from landed.ids import (
     USER,
     folded,
     text_of,
+    without_halves,
     written_ids,
 )
 from landed.line import PAYLOAD
+from landed.packed import GZIP_MAGIC, gunzip
 
 __all__ = ["ANONYMOUS", "USER", "Id", "People", "Person", "hash_of"]
 
@@ -256,7 +256,7 @@ def _ids_of_value(value: Any) -> Iterator[Id]:
     if isinstance(value, _Pairs):
         for name, member in value:
             if name in KINDS and isinstance(member, str):
-                yield from (Id(kind, str(member)) for kind in KINDS[name])
+                yield from (Id(kind, without_halves(member)) for kind in KINDS[name])
             elif name == "batch":
                 yield from _ids_of_value(member)
     elif isinstance(value, list):
@@ -267,9 +267,9 @@ def _ids_of_value(value: Any) -> Iterator[Id]:
 def _texts(body: bytes) -> Iterator[bytes]:
     """A body, and what it is when it is unpacked, or not in UTF-8."""
     yield body
-    if body.startswith(b"\x1f\x8b"):
-        with suppress(zlib.error):
-            yield zlib.decompressobj(wbits=31).decompress(body, _UNPACKED_BYTES)
+    if body.startswith(GZIP_MAGIC):
+        pieces, _ = gunzip(body, _UNPACKED_BYTES)
+        yield b"".join(pieces)
     if b"\0" in body[:200]:
         for encoding in ("utf-16-le", "utf-16-be"):
             yield body.decode(encoding, "replace").encode("utf-8", "replace")

@@ -96,7 +96,7 @@ def check_event(
         event, written = read_event(item, limits)
         call = _call_of(event, path_call)
         _refuse_order(call, limits)
-        message_id = _message_id_of(event, written.text, ids, is_mended=written.text is not item)
+        message_id = _message_id_of(event, item, ids, is_mended=written.text is not item)
     except UnusableError as error:
         if suppressed and suppressed.is_in(item):
             return NotStored.SUPPRESSED
@@ -167,11 +167,11 @@ def _refuse_order(call: str, limits: Limits) -> None:
 
 
 def _message_id_of(
-    event: Mapping[str, Any], text: bytes, ids: ByContent, *, is_mended: bool
+    event: Mapping[str, Any], item: bytes, ids: ByContent, *, is_mended: bool
 ) -> str:
     message_id = event.get("messageId")
     if message_id is None:
-        return ids.made_up(event, text)
+        return ids.made_up(event, item)
     if type(message_id) is not str or len(message_id) > MESSAGE_ID_CHARACTERS:
         raise UnusableError("bad_message_id")
     # without their halves, two ids would be one

@@ -3,8 +3,9 @@
 import gzip
 from functools import partial
 
+from landed.packed import GZIP_MAGIC, gunzip
 from receiver.events.batches import counted
-from receiver.http.body import GZIP_MAGIC, beyond, gunzip, most_unpacked
+from receiver.http.body import beyond, most_unpacked
 from receiver.http.body_memory import hold
 from receiver.senders.masking import Mask
 from receiver.senders.sources import Credential
@@ -42,7 +43,6 @@ def without_keys(body: bytes, credential: Credential) -> bytes:
 
 
 def _packed_without_keys(packed: bytes, text: bytes, mask: Mask) -> bytes:
-    if not text:
-        return mask(packed)
     masked = mask(text)
-    return packed if masked is text else gzip.compress(masked, mtime=0)
+    # as it is written, too: a key may stand in a member's name, or behind them all
+    return mask(packed) if masked is text else gzip.compress(masked, mtime=0)

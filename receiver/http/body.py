@@ -1,7 +1,6 @@
 """Bodies: read whole, counted, and unpacked, or refused."""
 
 import random
-import zlib
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from functools import partial
@@ -11,6 +10,7 @@ from flask import Request, g
 from gunicorn.http.errors import ParseException
 from werkzeug.exceptions import ClientDisconnected
 
+from landed.packed import GZIP_MAGIC, gunzip
 from receiver.errors import RequestRefusedError
 from receiver.events.batches import most_bytes
 from receiver.http.body_memory import (
@@ -35,10 +35,6 @@ _OTHER_PACKINGS = frozenset(
     "aes128gcm br compress dcb dcz deflate exi pack200-gzip zstd "  # noqa: SIM905 - two lines
     "brotli bzip bzip2 bz2 lz4 lzma sdch snappy xz zip zlib zst".split()
 )
-GZIP_MAGIC = b"\x1f\x8b"
-_GZIP_WINDOW = 31  # zlib's number for gzip with the largest window
-_GZIP_MEMBERS = 64  # more than any sender makes
-_UNPACKED_PIECE = 64 * 1024
 _UNMEASURED_BYTES = 64 * 1024  # to so many gzip may unpack, however small it is
 _UNPACK_NATIVELY_FROM = 1 << 20  # of what it may unpack to: some milliseconds
 
@@ -188,49 +184,6 @@ def most_unpacked(data: bytes, limit: int) -> int:
 def _unpack(data: bytes, limit: int) -> tuple[list[bytes], str | None]:
     unpacking = partial(gunzip, data, limit)
     return compute(unpacking) if limit > _UNPACK_NATIVELY_FROM else unpacking()
-
-
-def gunzip(data: bytes, limit: int) -> tuple[list[bytes], str | None]:
-    """Unpack gzip.
-
-    Returns:
-        What is sound of it, in pieces, up to a limit; and `bad_gzip` or `too_large`, if that is
-        not all.
-    """
-    pieces = []
-    left = limit
-    try:
-        for piece in _pieces(data):
-            pieces.append(piece[:left])
-            left -= len(piece)
-            if left < 0:
-                return pieces, "too_large"
-    except zlib.error:
-        return pieces, "bad_gzip"
-    return pieces, None
-
-
-def _pieces(data: bytes) -> Iterator[bytes]:
-    """Unpack gzip members piece by piece, so that what is too large never stands in memory whole.
-
-    Raises:
-        zlib.error: they are damaged, cut short, or too many.
-    """
-    member = zlib.decompressobj(_GZIP_WINDOW)
-    members = 1
-    for start in range(0, len(data), _PIECE):
-        rest = data[start : start + _PIECE]
-        while rest:
-            if member.eof:
-                member = zlib.decompressobj(_GZIP_WINDOW)
-                members += 1
-            yield member.decompress(rest, _UNPACKED_PIECE)
-            rest = member.unused_data if member.eof else member.unconsumed_tail
-            if members > _GZIP_MEMBERS:
-                raise zlib.error("too many members")
-    yield member.flush()
-    if not member.eof:
-        raise zlib.error("cut short")
 
 
 @contextmanager

@@ -153,6 +153,31 @@ def test_what_cannot_be_read_is_searched_once_for_any_number_of_ids() -> None:
     assert seconds_for(5_000, body) < 100 * seconds_for(5, body)  # 1,000 times, if once for each
 
 
+@pytest.mark.parametrize(
+    "packed",
+    [
+        gzip.compress(b'{"userId":"u-55aa"} ', mtime=0)[:-8] + bytes(8),
+        gzip.compress(b"x", mtime=0) + gzip.compress(b'{"userId":"u-55aa"', mtime=0),
+        gzip.compress(b'{"userId":"u-55aa"', mtime=0) + b"junk",
+    ],
+    ids=["a wrong checksum", "a second member", "something behind it"],
+)
+def test_a_packed_body_is_searched_as_far_as_it_is_sound(packed: bytes) -> None:
+    one = Id(USER, "u-55aa")
+    people = People(KEY, [PEOPLE.person(one)], [one])
+
+    assert people.of_body(packed) == {PEOPLE.person(one)}
+    assert people.of_line(landed.rejected_line(packed)[:-1]) == {PEOPLE.person(one)}
+
+
+def test_half_a_character_in_a_rejected_body_is_what_it_lands_as() -> None:
+    one = Id(USER, "x\ufffd")
+    people = People(KEY, [PEOPLE.person(one)], [one])
+
+    assert people.of_body(b'{"userId":"x\\ud83d","type":"?"}') == {PEOPLE.person(one)}
+    assert SuppressedPeople(KEY, [PEOPLE.person(one)]).is_in(b'{"userId":"x\\ud83d"')
+
+
 OTHERS = [Id(USER, f"z-other-{number}") for number in range(200)]
 
 

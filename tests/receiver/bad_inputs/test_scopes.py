@@ -309,6 +309,19 @@ def test_no_key_is_in_gzip_among_events(app: AppReceiver) -> None:
     assert zlib.decompressobj(wbits=31).decompress(kept).startswith(b"******** ")
 
 
+NAMED = b"\x1f\x8b\x08\x08" + bytes(6) + b"page-key\0" + gzip.compress(b"no event")[10:]
+
+
+@pytest.mark.parametrize("packed", [gzip.compress(b"no event") + b" page-key.", NAMED])
+def test_no_key_is_beside_gzip_that_is_kept(app: AppReceiver, packed: bytes) -> None:
+    before = len(app.lines("rejected"))
+
+    assert app.post("/v1/batch", packed, headers=PAGE).status_code == 200
+
+    kept = base64.b64decode(json.loads(app.lines("rejected")[before])["body"])
+    assert kept == packed.replace(b"page-key", b"********")
+
+
 @bad_input("B118", "a key in a pixel that is damaged", "an image, likewise")
 @pytest.mark.parametrize("damage", ["{}!", "{}!x", "!{}", "x!{}", "xx!{}x", "xxx!{}", "%%%{}"])
 @pytest.mark.parametrize("extra", ["", " ", "  "])

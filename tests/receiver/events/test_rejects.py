@@ -184,3 +184,12 @@ def test_a_rejected_event_knows_the_call_of_its_path(app: AppReceiver) -> None:
     app.post("/v1/identify", b'{"x":"%b",}' % marker)
 
     assert [line["call"] for line in app.rejected(marker)] == ["identify"]
+
+
+def test_two_events_that_differ_in_half_a_character_are_two() -> None:
+    sent = (event_with(b'"\\ud83%c"' % end) for end in b"de")
+    checked = [check_event(item, NOTHING_SHARED, None, LIMITS) for item in sent]
+
+    one, other = (event for event in checked if isinstance(event, Event))
+    assert one.payload == other.payload
+    assert one.message_id != other.message_id
