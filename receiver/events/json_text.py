@@ -107,10 +107,9 @@ class JsonObject:
     Attributes:
         text: its bytes.
         values: key → value as it is written; of a key that stands twice, the last one.
-        repeats_a_key: whether one does.
     """
 
-    __slots__ = ("_gap", "_scanned", "repeats_a_key", "text", "values")
+    __slots__ = ("_gap", "_places", "text", "values")
 
     def __init__(self, text: bytes) -> None:
         """Read an object, without white space around it.
@@ -121,15 +120,19 @@ class JsonObject:
         self.text = text
         self.values: dict[str, Raw] = _decode_members(text)
         self._gap = _gap_in(text, self.values)
-        self.repeats_a_key = False
-        if self._gap is None:
-            self._scanned = members(text) or ()
-            self.repeats_a_key = len(self._scanned) != len(self.values)
+        self._places: Sequence[Member] | None = None
+
+    @property
+    def repeats_a_key(self) -> bool:
+        """Whether a key stands twice."""
+        if self._gap is None and self._places is None:
+            self._places = _places_of(self.text, self.values)
+        return self._gap is None and self._places is None
 
     def places(self) -> Sequence[Member]:
         """Return the members and where their values stand, in their order."""
         if self._gap is None:
-            return self._scanned
+            return members(self.text) or () if self.repeats_a_key else self._places or ()
         before, behind = 3 + self._gap, 1 + self._gap  # the key's quotes and the colon; the comma
         found = []
         at = 1
@@ -196,6 +199,28 @@ def _gap_in(text: bytes, values: Mapping[str, Raw]) -> int | None:
             return None
         at += len(name) + len(value)
     return 1
+
+
+def _places_of(text: bytes, values: Mapping[str, Raw]) -> list[Member] | None:
+    """Return where the values of a valid object stand; None if a key stands twice.
+
+    What stands behind a key is its value, or the key has another one further on. Nothing within a
+    value is looked at: it may hold a million brackets.
+    """
+    found: list[Member] = []
+    at = 1
+    while key := _KEY.match(text, at):
+        name = _decode_key(key[1])
+        start = key.end()
+        if not text.startswith(values[name], start):
+            return None
+        end = start + len(values[name])
+        found.append((name, start, end))
+        at = _end_of_blank(text, end)
+        if text[at] not in b",}":  # of a longer number
+            return None
+        at += 1
+    return found if len(found) == len(values) else None
 
 
 def without_lone_surrogates(text: bytes) -> bytes:
