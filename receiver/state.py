@@ -12,6 +12,7 @@ from receiver.http.strangers import Strangers, TimeSpent
 from receiver.senders.live_sources import LiveSources
 from receiver.senders.quotas import Quotas
 from receiver.senders.sources import Credential, Sources
+from receiver.server.native_threads import Turn, work_seconds
 from receiver.settings import Settings
 
 if TYPE_CHECKING:
@@ -58,10 +59,25 @@ def receiver_of(app: Flask) -> Receiver:
     return cast("Receiver", app.extensions[_KEY])
 
 
+def charge_to(account: str) -> None:
+    """Count on an account what the request being handled costs in vain from now on."""
+    damage = current_receiver().damage
+    g.account = account
+    # Not by what it has cost itself: what has been begun is ended, or it never would be.
+    g.turn = Turn(account, lambda: damage.must_have_left(account, but=g.get("damage", 0)))
+
+
 def note_damage(seconds: float) -> None:
     """Count the time that a damaged body took, if a request brought it and its sender is known."""
     if has_request_context() and (account := g.get("account")):
+        g.damage = g.get("damage", 0.0) + seconds
         current_receiver().damage.spend(account, seconds)
+
+
+def uncharged_seconds() -> float:
+    """Return a clock of the work for the request being handled, without what is counted already."""
+    charged: float = g.get("damage", 0.0)
+    return work_seconds() - charged
 
 
 def current_receiver() -> Receiver:

@@ -5,7 +5,6 @@ is cut by its brackets, so that one broken event does not cost its neighbours.
 """
 
 import sys
-import time
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import NamedTuple, TypeVar
@@ -24,7 +23,7 @@ from receiver.events.json_text import (
     why_no_object,
 )
 from receiver.events.shared_fields import NAMES, NOTHING_SHARED, SharedFields
-from receiver.server.native_threads import compute
+from receiver.server.native_threads import NATIVELY_FROM, compute, work_seconds
 from receiver.state import note_damage
 
 _decode_elements = msgspec.json.Decoder(list[Raw]).decode
@@ -61,12 +60,14 @@ def read_fields(body: bytes) -> Fields:
     """Read the outermost object of a body; its members' values stay bytes, in the body."""
     text = body.strip(WHITESPACE)
     if text.count(b",") > _MANY_COMMAS:
-        return compute(partial(_read_known_fields, text))
+        return _read_known_fields(text)
     try:
         found = JsonObject(text)
     except NOT_DECODABLE:
         return counted(partial(_cut_fields, text))
-    return Fields(found.values, "duplicate_key" if found.repeats_a_key else None)
+    has_many = len(found.values) > _MOST_FIELDS
+    repeats = counted(lambda: found.repeats_a_key) if has_many else found.repeats_a_key
+    return Fields(found.values, "duplicate_key" if repeats else None)
 
 
 def read_array(text: bytes | Raw, most: int) -> Sequence[bytes | Raw] | None:
@@ -206,15 +207,10 @@ def most_bytes(size: int, limit: int, ratio: int, unmeasured: int) -> int:
 
 def counted(look: Callable[[], _Found]) -> _Found:
     """Look into a damaged body, on the account of whoever sent it."""
-    found, seconds = compute(partial(_timed, look))
-    note_damage(seconds)
+    started = work_seconds()
+    found = compute(look)
+    note_damage(work_seconds() - started)
     return found
-
-
-def _timed(look: Callable[[], _Found]) -> tuple[_Found, float]:
-    """Return what comes out, and the time that this thread has worked for it."""
-    started = time.thread_time()
-    return look(), time.thread_time() - started
 
 
 def _too_many(most: int) -> RequestRefusedError:
@@ -224,14 +220,15 @@ def _too_many(most: int) -> RequestRefusedError:
 def _read_known_fields(text: bytes) -> Fields:
     """Read a body with very many values: only those with a name of ours become objects."""
     try:
-        known = _decode_known(text)
+        known = compute(partial(_decode_known, text))
     except NOT_DECODABLE:
-        return Fields({}, why_no_object(text), is_json=False)
+        return Fields({}, counted(partial(why_no_object, text)), is_json=False)
     values = {name: getattr(known, name) for name in known.__struct_fields__}
     # The rest, with the events left out of it, has to be as small as in any other body.
     array = bytes(values["batch"])
     rest = text.replace(array, b"0", 1) if array else text
-    found = _cut_fields(rest)
+    look = partial(_cut_fields, rest)
+    found = look() if len(rest) < NATIVELY_FROM else counted(look)
     return Fields({name: values[name] for name in found.values if name in values}, found.flaw)
 
 

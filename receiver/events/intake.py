@@ -2,13 +2,14 @@
 
 import time
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 
 from flask import g
 from msgspec import Raw
 
 from landed.folders import CALLS, REJECTED
-from receiver.errors import NotLandedError
+from receiver.errors import NotLandedError, RequestRefusedError, ThrottledError
 from receiver.events.batches import Batch, refuse_oversized
 from receiver.events.check import Event, NotStored, Record, Rejected, check_event
 from receiver.events.direct import DirectSender
@@ -19,7 +20,7 @@ from receiver.files.lines import Lines
 from receiver.senders.scopes import LANDED_AS
 from receiver.senders.sources import Credential
 from receiver.server.native_threads import let_others_run
-from receiver.state import current_receiver
+from receiver.state import charge_to, current_receiver, note_damage, uncharged_seconds
 
 _TURN_BYTES = 256 << 10  # about a millisecond of work
 _EVENT_BYTES = 2500  # so many cost as much time as what an event costs beside its bytes
@@ -33,7 +34,8 @@ def let_in(credential: Credential) -> None:
         ThrottledError: what it may cost, or a quota, is used up.
     """
     current_receiver().damage.must_have_left(credential.account)
-    g.source, g.account = credential.source.name, credential.account
+    g.source = credential.source.name
+    charge_to(credential.account)
     _must_have_left(credential)
 
 
@@ -44,7 +46,7 @@ def _must_have_left(credential: Credential) -> None:
 
 def land(
     credential: Credential,
-    events: Batch | str,
+    read_events: Callable[[], Batch | str],
     body: bytes,
     path_call: str | None = None,
     direct: DirectSender | None = None,
@@ -55,7 +57,7 @@ def land(
 
     Args:
         credential: what its sender proved itself with.
-        events: its events, or the reason why its body could not be cut into any.
+        read_events: cuts the body into its events, or says why it cannot be.
         body: the body, which then lands whole.
         path_call: the call the request's path names.
         direct: the SDK they came from, if they did not come by way of Segment.
@@ -65,6 +67,34 @@ def land(
         NotLandedError, ThrottledError: it has to be sent again.
         RequestRefusedError: it is too large for one request.
     """
+    with _refusal_charged():
+        _land_all(credential, read_events, body, path_call, direct, is_view=is_view)
+
+
+@contextmanager
+def _refusal_charged() -> Iterator[None]:
+    """Charge a request that is too much to its sender; what has to be sent again is not."""
+    started = uncharged_seconds()
+    try:
+        yield
+    except (NotLandedError, ThrottledError):
+        raise
+    except RequestRefusedError:
+        note_damage(uncharged_seconds() - started)
+        raise
+
+
+def _land_all(
+    credential: Credential,
+    read_events: Callable[[], Batch | str],
+    body: bytes,
+    path_call: str | None,
+    direct: DirectSender | None,
+    *,
+    is_view: bool,
+) -> None:
+    started = uncharged_seconds()
+    events = read_events()
     receiver = current_receiver()
     source = credential.source
     limits, suppressed = receiver.limits(credential), receiver.suppression.current()
@@ -73,6 +103,7 @@ def land(
         receiver.quotas.take_events(credential, 1)
         is_theirs = suppressed and suppressed.is_in(body)
         one = NotStored.SUPPRESSED if is_theirs else Rejected(events, body, path_call)
+        note_damage(uncharged_seconds() - started)
         _land(credential, [one])
         return
     settings = receiver.settings
@@ -116,6 +147,7 @@ def _land(
     others: dict[str, int] = dict.fromkeys(NotStored, 0)
     reasons: dict[str, int] = defaultdict(int)
     stamps = received_stamps(time.time_ns() // 1000)
+    damage, started = 0.0, uncharged_seconds()
     for one, received_at in zip(checked, stamps, strict=False):
         if isinstance(one, Event):
             call, message_id, sent_at, payload = one
@@ -128,6 +160,11 @@ def _land(
             lines.add(REJECTED, line)
         else:
             others[one] += 1
+        now = uncharged_seconds()
+        if isinstance(one, Rejected) or one is NotStored.SUPPRESSED:
+            damage += now - started
+        started = now
+    note_damage(damage)
     g.credential = str(credential.kind)
     g.source, g.events, g.rejected = source.name, lines.events, sum(reasons.values())
     g.shut_out, g.suppressed = others[NotStored.SHUT_OUT], others[NotStored.SUPPRESSED]

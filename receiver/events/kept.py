@@ -9,8 +9,9 @@ from receiver.http.body import beyond, most_unpacked
 from receiver.http.body_memory import hold
 from receiver.senders.masking import Mask
 from receiver.senders.sources import Credential
-from receiver.server.native_threads import NATIVELY_FROM, compute
 from receiver.state import current_receiver
+
+_MASKED_NATIVELY_FROM = 8 << 10  # five milliseconds, if all of it is in two encodings
 
 
 def without_keys(body: bytes, credential: Credential) -> bytes:
@@ -32,7 +33,7 @@ def without_keys(body: bytes, credential: Credential) -> bytes:
     receiver = current_receiver()
     mask = receiver.sources.mask
     if not body.startswith(GZIP_MAGIC):
-        return mask(body) if len(body) < NATIVELY_FROM else compute(partial(mask, body))
+        return mask(body) if len(body) < _MASKED_NATIVELY_FROM else counted(partial(mask, body))
     limit = receiver.body_limit(credential)
     most = most_unpacked(body, limit)
     pieces, problem = counted(partial(gunzip, body, most))

@@ -25,7 +25,7 @@ from receiver.http.body_memory import (
 from receiver.senders.scopes import Kind
 from receiver.senders.sources import Credential
 from receiver.server.connection import Connection
-from receiver.server.native_threads import compute, deadline, let_others_run
+from receiver.server.native_threads import Turn, compute, deadline, let_others_run
 from receiver.state import current_receiver
 
 _PIECE = 64 * 1024
@@ -60,7 +60,11 @@ def read_body(request: Request, limit: int, credential: Credential) -> Body:
         RequestRefusedError: 400 cut short or empty, 408 too slow, 413 too large, 415 an unknown
             encoding, 429 or 503 too much is being received.
     """
-    return unpack_body(request, receive_body(request, limit, credential), limit)
+    data = receive_body(request, limit, credential)
+    damage = current_receiver().damage
+    damage.must_have_left(credential.account)  # others of its requests may have come first
+    with damage.at_work(credential.account):
+        return unpack_body(request, data, limit)
 
 
 def receive_body(
@@ -83,6 +87,9 @@ def receive_body(
             415, "unknown_encoding", "Content-Encoding may be gzip or left out."
         )
     hold_for(*_accounts(limit, credential, address))
+    if credential is None:
+        strangers = current_receiver().strangers
+        g.turn = Turn(f"address {address}", partial(strangers.must_have_left, address))
     data = _read_whole(request, limit, credential, address)
     g.bytes = len(data)
     return data

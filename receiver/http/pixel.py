@@ -65,7 +65,7 @@ def _land(call: str) -> None:
     let_in(credential)
     kept = _without_keys(body.data) if flaw == "bad_base64" else body.data
     sender = direct_sender(is_device=True)
-    land(credential, flaw or Batch([text]), kept, call, sender, is_view=True)
+    land(credential, lambda: flaw or Batch([text]), kept, call, sender, is_view=True)
 
 
 def _event_of(query: MultiDict[str, str]) -> tuple[bytes, str | None]:

@@ -10,16 +10,16 @@ Damaged bodies of known sources are counted in the same way: they are cut by the
 hundred times as slowly as those that are sound.
 """
 
-import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from limits import RateLimitItemPerSecond
 from limits.strategies import FixedWindowRateLimiter
 
-from receiver.errors import RequestRefusedError, ThrottledError
+from receiver.errors import NotLandedError, RequestRefusedError, ThrottledError
 from receiver.http.known_addresses import KnownAddresses
 from receiver.senders.counters import SharedCounters
+from receiver.server.native_threads import work_seconds
 
 _WINDOW_SECONDS = 10
 _WINDOW_MICROS = _WINDOW_SECONDS * 1_000_000
@@ -38,16 +38,17 @@ class TimeSpent:
         self._most = RateLimitItemPerSecond(micros, _WINDOW_SECONDS)
         self._limiter = FixedWindowRateLimiter(SharedCounters())
 
-    def must_have_left(self, who: str | None) -> None:
+    def must_have_left(self, who: str | None, but: float = 0) -> None:
         """Return if a body may be read for somebody.
 
         Args:
             who: the client's address, or the source.
+            but: seconds that were counted, and are not to be looked at.
 
         Raises:
             ThrottledError: too much time went into such bodies already.
         """
-        if not self._limiter.test(self._most, str(who)):
+        if not self._limiter.test(self._most, str(who), cost=1 - round(but * 1e6)):
             raise ThrottledError(
                 _WINDOW_SECONDS,
                 "busy",
@@ -57,12 +58,8 @@ class TimeSpent:
     @contextmanager
     def at_work(self, who: str | None) -> Iterator[None]:
         """Count the time of a block, if it ends in a refusal."""
-        started = time.process_time()
-        try:
+        with _if_in_vain(lambda seconds: self.spend(who, seconds)):
             yield
-        except RequestRefusedError:
-            self.spend(who, time.process_time() - started)
-            raise
 
     def spend(self, who: str | None, seconds: float) -> None:
         """Count time."""
@@ -103,13 +100,24 @@ class Strangers:
     @contextmanager
     def at_work(self, address: str | None) -> Iterator[None]:
         """Count the time of a block, if it ends in a refusal; else the address is known."""
-        started = time.process_time()
-        try:
+        with _if_in_vain(lambda seconds: self._spend(address, seconds)):
             yield
-        except RequestRefusedError:
-            seconds = time.process_time() - started
-            self._of_one.spend(address, seconds)
-            self._of_all.spend(self.group(address), seconds)
-            raise
         if address:
             self._known.note(address)
+
+    def _spend(self, address: str | None, seconds: float) -> None:
+        self._of_one.spend(address, seconds)
+        self._of_all.spend(self.group(address), seconds)
+
+
+@contextmanager
+def _if_in_vain(spend: Callable[[float], None]) -> Iterator[None]:
+    """Count the time of a block that ends in a refusal, unless it is to come again."""
+    started = work_seconds()
+    try:
+        yield
+    except (NotLandedError, ThrottledError):
+        raise
+    except RequestRefusedError:
+        spend(work_seconds() - started)
+        raise

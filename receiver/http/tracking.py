@@ -41,7 +41,10 @@ def event(name: str) -> Response:
     """Take one event, whose path says which call it is unless it says so itself."""
     call = CALLS_BY_NAME[name]
     credential, body = _receive()
-    events = body.flaw or Batch([body.data.strip(WHITESPACE)])
+
+    def events() -> Batch | str:
+        return body.flaw or Batch([body.data.strip(WHITESPACE)])
+
     land(credential, events, body.data, call, direct_sender())
     return success()
 
@@ -53,10 +56,12 @@ def event(name: str) -> Response:
 def batch() -> Response:
     """Take a batch: `{"batch": [...]}`, with fields that hold for all its events."""
     credential, body = _receive()
-    fields = read_fields(body.data)
     receiver = current_receiver()
-    limits = receiver.limits(credential)
-    events = body.flaw or read_batch(fields, limits, receiver.settings.batch_events)
+    limits, most = receiver.limits(credential), receiver.settings.batch_events
+
+    def events() -> Batch | str:
+        return body.flaw or read_batch(read_fields(body.data), limits, most)
+
     land(credential, events, body.data, direct=direct_sender())
     return success()
 
@@ -130,6 +135,7 @@ def _receive() -> tuple[Credential, Body]:
     receiver.strangers.must_have_left(address)
     limit = min(receiver.settings.body_bytes, receiver.settings.keyless_bytes)
     data = receive_body(request, limit, address=address)
+    receiver.strangers.must_have_left(address)  # others may have come first
     with receiver.strangers.at_work(address):
         body = unpack_body(request, data, limit)
         return _credential_in(body), body

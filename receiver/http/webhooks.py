@@ -15,7 +15,7 @@ from receiver.http.client_address import counted_address
 from receiver.senders.auth import credential_of_header, is_signed, may_be_signed
 from receiver.senders.scopes import Endpoint, Kind
 from receiver.senders.sources import Credential, Source
-from receiver.state import current_receiver
+from receiver.state import charge_to, current_receiver
 
 _LATER = (408, 429, 503)  # what is to be sent again
 
@@ -36,8 +36,12 @@ def webhook(name: str) -> Response:
         credential, body = _signed(source, key, limit)
     text = body.data.strip(WHITESPACE)
     limits = receiver.limits(credential)
-    batch = body.flaw or batch_of(text, limits, receiver.settings.batch_events)
-    land(credential, batch or Batch([text]), body.data)
+
+    def events() -> Batch | str:
+        batch = body.flaw or batch_of(text, limits, receiver.settings.batch_events)
+        return batch or Batch([text])
+
+    land(credential, events, body.data)
     return success()
 
 
@@ -65,11 +69,14 @@ def _signed(source: Source, key: Credential | None, limit: int) -> tuple[Credent
         receiver.strangers.must_have_left(address)
         with _as_unauthorized():
             data = receive_body(request, limit, address=address)
+        receiver.strangers.must_have_left(address)  # others may have come first
         time_spent = receiver.strangers.at_work(address)
     with time_spent:
         with _as_unauthorized():
             body = unpack_body(request, data, limit)
-        return _proven(source, key, body), body
+        credential = _proven(source, key, body)
+    charge_to(credential.account)
+    return credential, body
 
 
 @contextmanager

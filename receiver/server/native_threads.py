@@ -5,11 +5,15 @@ disk holds up every other one. There the work goes to a real thread; elsewhere t
 thread is one already.
 """
 
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import TypeVar
+from contextvars import ContextVar
+from typing import NamedTuple, TypeVar
+from weakref import WeakValueDictionary
 
 import gevent
+from flask import g, has_request_context
 from gevent import monkey
 from gevent.lock import BoundedSemaphore
 
@@ -22,8 +26,29 @@ fifty such turns, and a request that comes meanwhile waits for all of them."""
 
 _one_turn = BoundedSemaphore(1)
 _one_computation = BoundedSemaphore(1)
+_one_of_each: WeakValueDictionary[str, BoundedSemaphore] = WeakValueDictionary()
+_elsewhere: ContextVar[float] = ContextVar("elsewhere", default=0.0)
 
 Result = TypeVar("Result")
+
+
+class Turn(NamedTuple):
+    """In whose turn a request computes: it stands in `g.turn`, once it is known."""
+
+    sender: str
+    must_have_left: Callable[[], None] = lambda: None
+    """Raises where meanwhile the sender has used up what it may cost."""
+
+
+_NOBODYS = Turn("")
+
+
+def work_seconds() -> float:
+    """Return a clock of the processor's time that goes into the request being handled.
+
+    It counts what native threads do for it, and stands still while this thread serves others.
+    """
+    return time.thread_time() + _elsewhere.get()
 
 
 def run_native(work: Callable[[], Result]) -> Result:
@@ -37,24 +62,47 @@ def run_native(work: Callable[[], Result]) -> Result:
     """
     if not monkey.is_module_patched("threading"):
         return work()
-    result: Result = gevent.get_hub().threadpool.apply(work)
+    seconds = 0.0
+
+    def timed() -> Result:
+        nonlocal seconds
+        started = time.thread_time()
+        try:
+            return work()
+        finally:
+            seconds = time.thread_time() - started
+
+    try:
+        with _others_served():
+            result: Result = gevent.get_hub().threadpool.apply(timed)
+    finally:
+        _elsewhere.set(_elsewhere.get() + seconds)
     return result
 
 
 def compute(work: Callable[[], Result]) -> Result:
     """Run work that computes for long: in a native thread, one at a time.
 
-    Of several at once each would take the interpreter's lock from those who answer in time.
+    Of several at once each would take the interpreter's lock from those who answer in time. Of
+    each sender's one waits for its turn, and its others for that one: whoever sends many holds up
+    nobody for longer than with one.
 
     Args:
         work: as of `run_native`.
 
     Returns:
         What the work returns.
+
+    Raises:
+        ThrottledError: when the turn has come, its sender has used up what it may cost.
     """
+    turn: Turn = g.get("turn", _NOBODYS) if has_request_context() else _NOBODYS
     if not monkey.is_module_patched("threading"):
+        turn.must_have_left()
         return work()
-    with _one_computation:
+    of_sender = _one_of_each.setdefault(turn.sender, BoundedSemaphore(1))
+    with _in_turn(of_sender), _in_turn(_one_computation):
+        turn.must_have_left()
         return run_native(work)
 
 
@@ -65,7 +113,7 @@ def let_others_run() -> None:
     one turn of a long one, however many long ones there are.
     """
     if monkey.is_module_patched("threading"):
-        with _one_turn:
+        with _others_served(), _one_turn:
             gevent.sleep(NEXT_LOOK)
 
 
@@ -77,3 +125,23 @@ def deadline(seconds: float, error: Exception) -> Iterator[None]:
         return
     with gevent.Timeout(seconds, error):
         yield
+
+
+@contextmanager
+def _in_turn(one: BoundedSemaphore) -> Iterator[None]:
+    with _others_served():
+        one.acquire()
+    try:
+        yield
+    finally:
+        one.release()
+
+
+@contextmanager
+def _others_served() -> Iterator[None]:
+    """Leave out of the clock what this thread does for others in a block that waits."""
+    before = work_seconds()
+    try:
+        yield
+    finally:
+        _elsewhere.set(_elsewhere.get() - (work_seconds() - before))

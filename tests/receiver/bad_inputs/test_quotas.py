@@ -14,13 +14,13 @@ import msgspec
 import pytest
 
 from landed.settings import MB
-from receiver.events import batches
-from receiver.http import strangers, tracking
+from receiver.http import tracking
 from receiver.http.slow_bodies import SlowBodies
 from receiver.senders import counters, quotas
 from receiver.senders.auth import credential_of_broken
 from receiver.senders.scopes import Endpoint
 from receiver.senders.sources import Source, Sources, write_sources
+from receiver.server import native_threads
 from receiver.server.connection import Connection
 from tests.support.processor_time import least_processor_seconds
 from tests.support.receiver.app import AppReceiver
@@ -132,7 +132,7 @@ def test_who_sends_damaged_bodies_again_and_again_has_a_tenth_of_the_time_for_th
     make_app: Callable[..., AppReceiver], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     app = make_app(vain_time_share=0.1)
-    monkeypatch.setattr(batches, "time", SimpleNamespace(thread_time=count(0, 1).__next__))
+    monkeypatch.setattr(native_threads, "time", SimpleNamespace(thread_time=count(0, 1).__next__))
     damaged = '{"batch":[{"type":"page"},]'
 
     assert app.post("/v1/batch", damaged, headers=KEY).status_code == 200
@@ -289,7 +289,7 @@ def test_what_damaged_bodies_with_a_public_key_cost_is_not_charged_to_the_source
     headers: dict[str, str],
 ) -> None:
     app = make_both()
-    monkeypatch.setattr(batches, "time", SimpleNamespace(thread_time=count(0, 1).__next__))
+    monkeypatch.setattr(native_threads, "time", SimpleNamespace(thread_time=count(0, 1).__next__))
 
     assert app.post("/v1/batch", IN_THE_BODY, headers=headers).status_code == 200
     assert app.post("/v1/batch", IN_THE_BODY, headers=headers).status_code == 429
@@ -392,7 +392,7 @@ def test_strangers_have_a_tenth_of_the_time_each_and_who_has_a_key_has_all_of_it
     make_app: Callable[..., AppReceiver], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     app = make_app(vain_time_share=0.1)
-    monkeypatch.setattr(strangers, "time", SimpleNamespace(process_time=count(0, 1).__next__))
+    monkeypatch.setattr(native_threads, "time", SimpleNamespace(thread_time=count(0, 1).__next__))
     with_key = '{"type":"track","writeKey":"web-key"}'
     assert app.post("/v1/track", with_key, headers={}).status_code == 200  # it costs them nothing
 

@@ -11,10 +11,11 @@ import pytest
 
 from landed.settings import MB
 from receiver.errors import RequestRefusedError, ThrottledError, unauthorized
-from receiver.http import known_addresses, strangers
+from receiver.http import known_addresses
 from receiver.http.known_addresses import KnownAddresses
 from receiver.http.strangers import Strangers
 from receiver.senders.sources import Source, write_sources
+from receiver.server import native_threads
 from tests.support.receiver.app import AppReceiver
 from tests.support.receiver.attack import KEY, Case, bad_input, each, must_come_of, refused
 from tests.support.receiver.held_bodies import post_from
@@ -23,6 +24,7 @@ from tests.support.receiver.senders import WEB, basic
 
 LARGE = b'{"type":"track","writeKey":"web-key","x":"%b"}' % (b"x" * 999_900)
 SMALL = b'{"type":"track","writeKey":"web-key"}'
+PAGE = b'{"type":"page"}'
 NOBODYS = SMALL.replace(b"web-key", b"nobodys")
 WRONGLY_SIGNED = {"X-Signature": "0" * 40}
 SIGNED_KEY = basic("signed-key")
@@ -157,7 +159,7 @@ def spend(app: AppReceiver, *addresses: str) -> list[int]:
 def hurried(make_app: Callable[..., AppReceiver], monkeypatch: pytest.MonkeyPatch) -> AppReceiver:
     """A receiver for which each look at a stranger's body takes a second, of one that it has."""
     app = make_app(vain_time_share=0.1)
-    monkeypatch.setattr(strangers, "time", SimpleNamespace(process_time=count(0, 1).__next__))
+    monkeypatch.setattr(native_threads, "time", SimpleNamespace(thread_time=count(0, 1).__next__))
     return app
 
 
@@ -182,13 +184,13 @@ def test_whoever_was_let_in_lately_does_not_wait_for_strangers_and_has_own_limit
 ) -> None:
     for address in ("192.0.2.8", "192.0.2.9"):
         assert post_from(hurried, address, "/v1/track", SMALL) == 200
-    assert post_from(hurried, "192.0.2.7", "/webhooks/signed", b"{}", signed(b"{}")) == 200
+    assert post_from(hurried, "192.0.2.7", "/webhooks/signed", PAGE, signed(PAGE)) == 200
 
     assert spend(hurried, *(f"192.0.2.{n}" for n in range(4))) == [401, 401, 401, 429]
     assert post_from(hurried, "192.0.2.3", "/v1/track", SMALL) == 429
-    assert post_from(hurried, "192.0.2.3", "/webhooks/signed", b"{}", signed(b"{}")) == 429
+    assert post_from(hurried, "192.0.2.3", "/webhooks/signed", PAGE, signed(PAGE)) == 429
     assert post_from(hurried, "192.0.2.7", "/v1/track", SMALL) == 200
-    assert post_from(hurried, "192.0.2.9", "/webhooks/signed", b"{}", signed(b"{}")) == 200
+    assert post_from(hurried, "192.0.2.9", "/webhooks/signed", PAGE, signed(PAGE)) == 200
     assert spend(hurried, "192.0.2.8", "192.0.2.8") == [401, 429]
     assert post_from(hurried, "192.0.2.9", "/v1/track", SMALL) == 200
 
@@ -196,10 +198,10 @@ def test_whoever_was_let_in_lately_does_not_wait_for_strangers_and_has_own_limit
 def test_who_has_the_key_of_a_signed_webhook_does_not_wait_for_strangers(
     hurried: AppReceiver,
 ) -> None:
-    headers = signed(b"{}") | SIGNED_KEY
+    headers = signed(PAGE) | SIGNED_KEY
     spend(hurried, *(f"192.0.2.{n}" for n in range(3)))
 
-    assert post_from(hurried, "192.0.2.0", "/webhooks/signed", b"{}", headers) == 200
+    assert post_from(hurried, "192.0.2.0", "/webhooks/signed", PAGE, headers) == 200
     for status in (401, 429):  # a wrong signature costs its source
         wrong = WRONGLY_SIGNED | SIGNED_KEY
         assert post_from(hurried, "192.0.2.0", "/webhooks/signed", b"{}", wrong) == status
@@ -220,7 +222,7 @@ def let_in(to: Strangers, address: str) -> None:
 def test_of_many_strangers_all_together_have_a_quarter_and_so_have_those_who_are_known(
     monkeypatch: pytest.MonkeyPatch, *, known: bool
 ) -> None:
-    monkeypatch.setattr(strangers, "time", SimpleNamespace(process_time=count(0, 0.5).__next__))
+    monkeypatch.setattr(native_threads, "time", SimpleNamespace(thread_time=count(0, 0.5).__next__))
     budget = Strangers(0.1)
     addresses = [f"192.0.2.{number}" for number in range(6)]
     for address in addresses if known else []:
@@ -237,8 +239,8 @@ def test_what_all_strangers_have_spent_is_not_forgotten_for_thousands_of_address
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     seconds = iter([0, 3])
-    clock = SimpleNamespace(process_time=lambda: next(seconds, 3))
-    monkeypatch.setattr(strangers, "time", clock)
+    clock = SimpleNamespace(thread_time=lambda: next(seconds, 3))
+    monkeypatch.setattr(native_threads, "time", clock)
     budget = Strangers(0.1)
     for number in range(8000):  # the table of addresses has room for half of them
         refuse(budget, f"198.51.{number >> 8}.{number & 255}")
