@@ -26,10 +26,12 @@ fifty such turns, and a request that comes meanwhile waits for all of them."""
 
 _one_turn = BoundedSemaphore(1)
 _one_computation = BoundedSemaphore(1)
-_one_of_each: WeakValueDictionary[str, BoundedSemaphore] = WeakValueDictionary()
 _elsewhere: ContextVar[float] = ContextVar("elsewhere", default=0.0)
 
 Result = TypeVar("Result")
+
+turns: WeakValueDictionary[str, BoundedSemaphore] = WeakValueDictionary()
+"""Of each sender who computes, or waits for it, the turn of its own."""
 
 
 class Turn(NamedTuple):
@@ -100,7 +102,7 @@ def compute(work: Callable[[], Result]) -> Result:
     if not monkey.is_module_patched("threading"):
         turn.must_have_left()
         return work()
-    of_sender = _one_of_each.setdefault(turn.sender, BoundedSemaphore(1))
+    of_sender = turns.setdefault(turn.sender, BoundedSemaphore(1))
     with _in_turn(of_sender), _in_turn(_one_computation):
         turn.must_have_left()
         return run_native(work)

@@ -4,9 +4,11 @@ import json
 from typing import Any
 
 import msgspec
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from receiver.events import json_text
 from receiver.events.check import Event, Limits, check_event
 from receiver.events.json_text import JsonObject, deeper_than, elements, members
 from receiver.events.shared_fields import NOTHING_SHARED, SharedFields
@@ -100,6 +102,24 @@ def test_a_key_that_stands_twice_is_noticed(value: dict[str, Any], style: dict[s
         member = dump({key: other}, style)[1:-1]
         twice = text[:-1] + b"," + member + b"}"
         assert JsonObject(twice).repeats_a_key
+
+
+def test_what_stands_in_the_values_of_a_valid_object_is_not_looked_at(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    looked_at: list[bytes] = []
+    monkeypatch.setattr(json_text, "members", looked_at.append)
+    text = b'{ "a":[%b] ,\n"\\u0062" : 12 }' % b",".join([b"[]"] * 1000)
+    once = JsonObject(text)
+
+    assert not once.repeats_a_key
+    assert [(key, text[start:end]) for key, start, end in once.places()] == [
+        ("a", bytes(once.values["a"])),
+        ("b", b"12"),
+    ]
+    for other in (b"1", b"12", b"[]"):
+        assert JsonObject(b'%b,"b":%b}' % (text[:-1], other)).repeats_a_key
+    assert looked_at == []
 
 
 @given(OBJECTS, OBJECTS, STYLES)

@@ -4,10 +4,12 @@ from collections.abc import Callable
 
 import gevent
 import pytest
+from flask import Flask, g
 from gevent import monkey, socket
 
+from receiver.errors import ThrottledError
 from receiver.server import native_threads
-from receiver.server.native_threads import compute, let_others_run
+from receiver.server.native_threads import Turn, compute, let_others_run, run_native, work_seconds
 
 LONG_REQUESTS = 10
 
@@ -57,3 +59,84 @@ def test_of_long_computations_one_runs_at_a_time(monkeypatch: pytest.MonkeyPatch
 
     assert [one.value for one in computing] == ["done"] * 3
     assert most == 1
+
+
+def compute_as(turn: Turn, done: list[str]) -> None:
+    """Compute for a request of somebody's; at once, but others run beside it."""
+    with Flask("receiver").test_request_context():
+        g.turn = turn
+        compute(lambda: done.append(turn.sender))
+
+
+@pytest.fixture
+def _at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    def run_native(work: Callable[[], None]) -> None:
+        gevent.sleep(0)
+        work()
+
+    monkeypatch.setattr(native_threads, "run_native", run_native)
+
+
+@pytest.mark.usefixtures("_at_once")
+def test_whoever_computes_once_waits_for_one_computation_of_each_other_not_for_all() -> None:
+    done: list[str] = []
+    senders = [*["first"] * 50, *["second"] * 50, "third"]
+    gevent.joinall([gevent.spawn(compute_as, Turn(one), done) for one in senders], raise_error=True)
+
+    assert len(done) == len(senders)
+    assert done.index("third") <= 4  # one of each was running or before it; in a queue, 100
+
+
+@pytest.mark.usefixtures("_at_once")
+def test_nothing_is_computed_for_whoever_has_used_up_everything_when_the_turn_comes() -> None:
+    done: list[str] = []
+
+    def must_have_left() -> None:
+        if done:
+            raise ThrottledError(1)
+
+    of_one = Turn("one", must_have_left)
+    computing = [gevent.spawn(compute_as, of_one, done) for _ in range(10)]
+    gevent.joinall(computing)
+
+    assert done == ["one"]
+    assert [type(one.exception) for one in computing[1:]] == [ThrottledError] * 9
+
+
+def test_turns_are_forgotten_once_nobody_waits_for_them() -> None:
+    done: list[str] = []
+    for number in range(10):
+        compute_as(Turn(str(number)), done)
+
+    assert len(done) == 10
+    assert not native_threads.turns
+
+
+def test_the_clock_of_a_request_has_what_is_computed_for_it_and_nothing_of_others(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    here, in_thread = [0.0], [0.0]
+    hub = gevent.get_hub()
+
+    class Clock:
+        @staticmethod
+        def thread_time() -> float:
+            return (here if gevent.get_hub() is hub else in_thread)[0]
+
+    monkeypatch.setattr(native_threads, "time", Clock)
+
+    def work() -> None:
+        in_thread[0] += 5
+
+    def others() -> None:
+        here[0] += 100
+
+    started = work_seconds()
+    here[0] += 1
+    gevent.spawn(others)
+    run_native(work)
+    gevent.spawn(others)
+    let_others_run()
+
+    assert here[0] == 201
+    assert work_seconds() - started == pytest.approx(6)

@@ -15,6 +15,7 @@ MODULES = (
     "scopes",
     "quotas",
     "strangers",
+    "work_in_vain",
 )
 BESIDE_THE_RECEIVER = (
     "loading.test_load_fields",
