@@ -64,20 +64,25 @@ def charge_to(account: str) -> None:
     damage = current_receiver().damage
     g.account = account
     # Not by what it has cost itself: what has been begun is ended, or it never would be.
-    g.turn = Turn(account, lambda: damage.must_have_left(account, but=g.get("damage", 0)))
+    g.turn = Turn(account, lambda: damage.must_have_left(account, but=charged_seconds()))
 
 
 def note_damage(seconds: float) -> None:
     """Count the time that a damaged body took, if a request brought it and its sender is known."""
-    if has_request_context() and (account := g.get("account")):
-        g.damage = g.get("damage", 0.0) + seconds
+    if seconds and has_request_context() and (account := g.get("account")):
+        g.damage = charged_seconds() + seconds
         current_receiver().damage.spend(account, seconds)
+
+
+def charged_seconds() -> float:
+    """Return what the request being handled has cost its sender so far."""
+    seconds: float = g.get("damage", 0.0)
+    return seconds
 
 
 def uncharged_seconds() -> float:
     """Return a clock of the work for the request being handled, without what is counted already."""
-    charged: float = g.get("damage", 0.0)
-    return work_seconds() - charged
+    return work_seconds() - charged_seconds()
 
 
 def current_receiver() -> Receiver:

@@ -19,8 +19,14 @@ from receiver.files.envelope import good_line, received_stamps, rejected_line
 from receiver.files.lines import Lines
 from receiver.senders.scopes import LANDED_AS
 from receiver.senders.sources import Credential
-from receiver.server.native_threads import let_others_run
-from receiver.state import charge_to, current_receiver, note_damage, uncharged_seconds
+from receiver.server.native_threads import let_others_run, work_seconds
+from receiver.state import (
+    charge_to,
+    charged_seconds,
+    current_receiver,
+    note_damage,
+    uncharged_seconds,
+)
 
 _TURN_BYTES = 256 << 10  # about a millisecond of work
 _EVENT_BYTES = 2500  # so many cost as much time as what an event costs beside its bytes
@@ -147,7 +153,8 @@ def _land(
     others: dict[str, int] = dict.fromkeys(NotStored, 0)
     reasons: dict[str, int] = defaultdict(int)
     stamps = received_stamps(time.time_ns() // 1000)
-    damage, started = 0.0, uncharged_seconds()
+    in_vain, charged = 0.0, charged_seconds()
+    started = work_seconds()
     for one, received_at in zip(checked, stamps, strict=False):
         if isinstance(one, Event):
             call, message_id, sent_at, payload = one
@@ -160,11 +167,11 @@ def _land(
             lines.add(REJECTED, line)
         else:
             others[one] += 1
-        now = uncharged_seconds()
+        now = work_seconds()
         if isinstance(one, Rejected) or one is NotStored.SUPPRESSED:
-            damage += now - started
+            in_vain += now - started
         started = now
-    note_damage(damage)
+    note_damage(in_vain - (charged_seconds() - charged))
     g.credential = str(credential.kind)
     g.source, g.events, g.rejected = source.name, lines.events, sum(reasons.values())
     g.shut_out, g.suppressed = others[NotStored.SHUT_OUT], others[NotStored.SUPPRESSED]

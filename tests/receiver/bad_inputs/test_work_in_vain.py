@@ -12,6 +12,7 @@ from types import SimpleNamespace
 import pytest
 
 from receiver.errors import NotLandedError, RequestRefusedError, ThrottledError, unauthorized
+from receiver.http import body as body_module
 from receiver.http.strangers import Strangers, TimeSpent
 from receiver.server import native_threads
 from tests.support.receiver.app import AppReceiver
@@ -159,3 +160,16 @@ def test_what_is_to_come_again_is_charged_to_nobody(
             raise unauthorized()
         with pytest.raises(ThrottledError):
             budget.must_have_left("192.0.2.1")
+
+
+def test_others_run_before_gzip_is_unpacked_that_takes_long(
+    app: AppReceiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    turns: list[None] = []
+    monkeypatch.setattr(body_module, "let_others_run", lambda: turns.append(None))
+    small, large = (gzip.compress(b'{"type":"page","x":"%b"}' % (b"%d" % 7**n)) for n in (1, 1500))
+
+    assert app.post("/v1/track", small, headers=WEB | PACKED).status_code == 200
+    assert turns == []
+    assert app.post("/v1/track", large, headers=WEB | PACKED).status_code == 200
+    assert len(turns) == 1
