@@ -30,8 +30,9 @@ _elsewhere: ContextVar[float] = ContextVar("elsewhere", default=0.0)
 
 Result = TypeVar("Result")
 
-turns: WeakValueDictionary[str, BoundedSemaphore] = WeakValueDictionary()
-"""Of each sender who computes, or waits for it, the turn of its own."""
+_Turns = WeakValueDictionary[str, BoundedSemaphore]
+_computations: _Turns = WeakValueDictionary()  # of each sender who waits for its turn, its own
+_turns: _Turns = WeakValueDictionary()
 
 
 class Turn(NamedTuple):
@@ -98,12 +99,11 @@ def compute(work: Callable[[], Result]) -> Result:
     Raises:
         ThrottledError: when the turn has come, its sender has used up what it may cost.
     """
-    turn: Turn = g.get("turn", _NOBODYS) if has_request_context() else _NOBODYS
+    turn = _turn()
     if not monkey.is_module_patched("threading"):
         turn.must_have_left()
         return work()
-    of_sender = turns.setdefault(turn.sender, BoundedSemaphore(1))
-    with _in_turn(of_sender), _in_turn(_one_computation):
+    with _in_turn(_of_sender(turn, _computations)), _in_turn(_one_computation):
         turn.must_have_left()
         return run_native(work)
 
@@ -112,10 +112,10 @@ def let_others_run() -> None:
     """Give other requests a turn: a greenlet that always has something to do takes them all.
 
     Of those who ask, one goes on after each look at what has arrived: a small request waits for
-    one turn of a long one, however many long ones there are.
+    one turn of a long one, however many long ones there are. Of each sender's requests one asks.
     """
     if monkey.is_module_patched("threading"):
-        with _others_served(), _one_turn:
+        with _others_served(), _of_sender(_turn(), _turns), _one_turn:
             gevent.sleep(NEXT_LOOK)
 
 
@@ -127,6 +127,15 @@ def deadline(seconds: float, error: Exception) -> Iterator[None]:
         return
     with gevent.Timeout(seconds, error):
         yield
+
+
+def _turn() -> Turn:
+    turn: Turn = g.get("turn", _NOBODYS) if has_request_context() else _NOBODYS
+    return turn
+
+
+def _of_sender(turn: Turn, among: _Turns) -> BoundedSemaphore:
+    return among.setdefault(turn.sender, BoundedSemaphore(1))
 
 
 @contextmanager

@@ -103,13 +103,20 @@ def test_nothing_is_computed_for_whoever_has_used_up_everything_when_the_turn_co
     assert [type(one.exception) for one in computing[1:]] == [ThrottledError] * 9
 
 
-def test_turns_are_forgotten_once_nobody_waits_for_them() -> None:
+def test_of_one_senders_requests_one_asks_for_a_turn() -> None:
     done: list[str] = []
-    for number in range(10):
-        compute_as(Turn(str(number)), done)
 
-    assert len(done) == 10
-    assert not native_threads.turns
+    def run_as(sender: str) -> None:
+        with Flask("receiver").test_request_context():
+            g.turn = Turn(sender)
+            let_others_run()
+        done.append(sender)
+
+    senders = [*["first"] * 50, "second"]
+    gevent.joinall([gevent.spawn(run_as, one) for one in senders], raise_error=True)
+
+    assert len(done) == len(senders)
+    assert done.index("second") <= 2
 
 
 def test_the_clock_of_a_request_has_what_is_computed_for_it_and_nothing_of_others(
