@@ -132,7 +132,7 @@ class Settings(SharedSettings):
 
     vain_time_share: Share = 0.1
     """The share of a process's time that may go into one client's requests that are refused before
-    it is known who sends them, and into the damaged bodies of one kind of a source's keys; all such
+    it is known who sends them, and into what is damaged or refused with one kind of a source's keys; all such
     clients together have two and a half times as much, those that were let in lately likewise; all
     of it at most."""
 
