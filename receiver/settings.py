@@ -132,9 +132,9 @@ class Settings(SharedSettings):
 
     vain_time_share: Share = 0.1
     """The share of a process's time that may go into one client's requests that are refused before
-    it is known who sends them, and into what is damaged or refused with one kind of a source's keys; all such
-    clients together have two and a half times as much, those that were let in lately likewise; all
-    of it at most."""
+    it is known who sends them, and into what is damaged or refused with one kind of a source's
+    keys; all such clients together have two and a half times as much, those that were let in lately
+    likewise; all of it at most."""
 
     event_bytes: Size = ByteSize(MB)
     """Largest event; Segment's own limit is 32 kB. A larger one goes to `rejected/`."""
