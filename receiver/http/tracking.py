@@ -132,7 +132,9 @@ def _receive() -> tuple[Credential, Body]:
     data = receive_body(request, limit, address=address)
     with receiver.strangers.at_work(address):
         body = unpack_body(request, data, limit)
-        return _credential_in(body), body
+        credential = _credential_in(body)
+    receiver.strangers.let_in(address, credential)
+    return credential, body
 
 
 def _credential_in(body: Body) -> Credential:

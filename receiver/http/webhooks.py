@@ -54,6 +54,7 @@ def _signed(source: Source, key: Credential | None, limit: int) -> tuple[Credent
             `read_body`.
     """
     receiver = current_receiver()
+    address = None
     if key:
         with _as_unauthorized():
             data = receive_body(request, limit, key)
@@ -69,7 +70,9 @@ def _signed(source: Source, key: Credential | None, limit: int) -> tuple[Credent
     with time_spent:
         with _as_unauthorized():
             body = unpack_body(request, data, limit)
-        return _proven(source, key, body), body
+        credential = _proven(source, key, body)
+    receiver.strangers.let_in(address, credential)
+    return credential, body
 
 
 @contextmanager
