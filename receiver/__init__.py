@@ -87,7 +87,7 @@ def create_app(settings: Settings | None = None, sources: Sources | None = None)
             counts,
             suppression,
             quotas,
-            Strangers(settings.vain_time_share),
+            Strangers(settings.vain_time_share, lambda: live_sources.current().with_public_keys()),
             TimeSpent(settings.vain_time_share),
             SlowBodies(),
         ),

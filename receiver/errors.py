@@ -33,6 +33,7 @@ class NotLandedError(RequestRefusedError):
         "busy": "More events are waiting for the disk than may wait; send again later.",
         "closing": "The receiver is stopping; send again later.",
         "disk_full": "The disk is full; send again later.",
+        "suppressed_not_read": "Who is suppressed cannot be read; send again later.",
         "slow_disk": "The disk takes too long; send again later.",
     }
 

@@ -5,6 +5,7 @@ times a second at most and only when a request comes. Nothing is looked at where
 """
 
 import hmac
+import os
 import time
 from collections.abc import Collection, Iterable, Mapping
 from functools import partial
@@ -18,11 +19,13 @@ from msgspec import Raw
 
 from landed.folders import SUPPRESSED, SUPPRESSED_KEY, SUPPRESSED_LIST
 from landed.ids import IN_BYTES, KINDS, SHOWN_NUL, ids_among, text_of, written_ids
+from receiver.errors import NotLandedError, StartError
 from receiver.events.json_text import NOT_DECODABLE
-from receiver.files.disk import FileState, read_own, state_of
+from receiver.files.disk import FileState, read_own
 from receiver.server.native_threads import NATIVELY_FROM, compute
 
 _LOOK_EVERY = 0.25
+_RETRY_AFTER = 5.0  # what cannot be read: its key may be mended alone
 _MOST_IDS = 10_000  # that are looked for in one body
 
 log = structlog.get_logger()
@@ -123,48 +126,101 @@ class LiveSuppression:
         """Look at a landing folder's list from now on."""
         self._folder = landing / SUPPRESSED
         self._list = self._folder / SUPPRESSED_LIST
-        self._read = FileState()
+        self._read: FileState | None = None
         self._people: SuppressedPeople | None = None
+        self._has_list = False
+        self._problem: Exception | None = None
         self._look_again = 0.0
 
+    def refuse_unreadable(self) -> None:
+        """Return if there is no list, or it can be read.
+
+        Raises:
+            StartError: it cannot, and its people would be stored again.
+        """
+        try:
+            if _state_of(self._list):
+                self._load([])
+        except (OSError, ValueError) as error:
+            raise StartError(
+                f"{self._folder} cannot be used ({error}), and those whom it suppresses would be "
+                f"stored again. chown -R {os.geteuid()} {self._folder} gives it to the user that "
+                "the receiver runs as; what is damaged or gone, put back from a backup."
+            ) from error
+
     def current(self) -> SuppressedPeople | None:
-        """Return who is suppressed; None if nobody is."""
+        """Return who is suppressed; None if nobody is.
+
+        Raises:
+            NotLandedError: there is a list, and none could be read yet.
+        """
         now = time.monotonic()
         if now >= self._look_again:
-            self._look_again = now + _LOOK_EVERY
-            self._look()
+            self._look_again = now + (_LOOK_EVERY if self._look() else _RETRY_AFTER)
+        if self._problem and not self._has_list:
+            raise NotLandedError("suppressed_not_read")
         return self._people
 
-    def _look(self) -> None:
-        state = state_of(self._list)
-        if state == self._read:
-            return
-        self._read = state
+    def _look(self) -> bool:
+        """Read the list if it has changed; say whether that was possible."""
         problem: list[object] = []
         try:
-            self._people = self._load(problem) if state != FileState() else None
-        except (OSError, ValueError) as error:  # the key; those who were suppressed still are
-            problem.append(error)
+            state = _state_of(self._list)
+            if state == self._read and not self._problem:
+                return True
+            people = self._load(problem) if state else None
+        except (OSError, ValueError) as error:
+            self._keep(error)
+            return False
+        self._people, self._read, self._problem = people, state, None
+        self._has_list = bool(state)
         if problem:
             log.error("suppressed_not_read", problem=str(problem[0]), damaged=len(problem))
         else:
-            log.info("suppressed_read", people=len(self._people or ()))
+            log.info("suppressed_read", people=len(people or ()))
+        return True
+
+    def _keep(self, problem: Exception) -> None:
+        """Leave those suppressed who were, and say why, once."""
+        if str(problem) != str(self._problem):
+            log.error("suppressed_not_read", problem=str(problem), damaged=1)
+        self._problem, self._read = problem, None
 
     def _load(self, problem: list[object]) -> SuppressedPeople | None:
-        """Read the list; a line of it that is damaged is a problem, and the others hold."""
+        """Read the list; a line of it that is damaged is a problem, and the others hold.
+
+        Raises:
+            OSError, ValueError: nothing of it can be read, or not the key.
+        """
         people = set()
         by_command = set()
+        is_whole = False
         for line in read_own(self._list).splitlines():
             try:
                 entry = _decode_entry(line)
             except msgspec.DecodeError as error:
                 problem.append(error)
             else:
+                is_whole = True
                 if entry.suppressed:
                     people.add((entry.kind, entry.hash))
                     if entry.ordered_by != "notification":
                         by_command.add((entry.kind, entry.hash))
         if not people:
+            if problem and not is_whole:
+                raise ValueError(f"no line of {self._list} can be read: {problem[0]}")
             return None
         key = bytes.fromhex(read_own(self._folder / SUPPRESSED_KEY).decode())
         return SuppressedPeople(key, people, people - by_command)
+
+
+def _state_of(path: Path) -> FileState | None:
+    """Return the state of a file, or None where there is none; what leads nowhere is one.
+
+    Raises:
+        OSError: that cannot be told.
+    """
+    try:
+        return FileState.of(path.lstat())
+    except FileNotFoundError:
+        return None

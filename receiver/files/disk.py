@@ -54,14 +54,18 @@ class FileState(NamedTuple):
     modified: int = 0
     changed: int = 0
 
+    @classmethod
+    def of(cls, found: os.stat_result) -> "FileState":
+        """Return the state that a look has found."""
+        return cls(found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns)
+
 
 def state_of(path: Path) -> FileState:
     """Return the state of a file that others may write to, and we read again once it changes."""
     try:
-        state = path.stat()
+        return FileState.of(path.stat())
     except OSError:
         return FileState()
-    return FileState(state.st_ino, state.st_size, state.st_mtime_ns, state.st_ctime_ns)
 
 
 def has_space(folder: Path, needed: int) -> bool:
@@ -163,8 +167,7 @@ def _refuse_foreign(folder: Path, found: os.stat_result) -> None:
     """Refuse a folder in which somebody else could plant or exchange files."""
     if not stat.S_ISDIR(found.st_mode):
         raise StartError(f"{folder} is not a folder. SEAMLINE_LANDING names the landing folder.")
-    # What is in `suppressed/` is the loader's, which may be another user: see `read_own`.
-    if found.st_uid != os.geteuid() and folder.name != SUPPRESSED:
+    if found.st_uid != os.geteuid():
         raise StartError(
             f"{folder} belongs to another user; give it to the one the receiver runs as (chown), "
             "or name another folder in SEAMLINE_LANDING."

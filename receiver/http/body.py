@@ -19,6 +19,7 @@ from receiver.http.body_memory import (
     SOURCES_SHARE,
     STRANGERS_SHARE,
     Account,
+    held_for,
     hold,
     hold_for,
 )
@@ -152,8 +153,11 @@ def _accounts(limit: int, credential: Credential | None, address: str | None) ->
         if credential.kind is Kind.BROWSER:
             shares[credential.account] = PUBLIC_SHARE
     else:
-        group = receiver.strangers.group(address)
-        shares = {f"address {address}": ADDRESS_SHARE, group: STRANGERS_SHARE}
+        # Who is known by two sources' keys does not wait for the one of which many are here.
+        groups = receiver.strangers.groups(address)
+        group = min(groups, key=lambda one: held_for(one.name) * one.parts)
+        share = STRANGERS_SHARE / group.parts
+        shares = {f"address {address}": ADDRESS_SHARE * share, group.name: share}
     for name, share in shares.items():
         yield Account(name, max(int(share * memory), limit))
 

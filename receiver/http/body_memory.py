@@ -2,8 +2,8 @@
 
 Whoever sends slowly, or holds back the last byte, keeps what came before in memory. So nobody has
 all of it: a source has half, of which its public keys have half; those without a key in the header
-have an eighth where they are known by what they sent lately, and another eighth where they are
-not, half of it from one address.
+have an eighth where nobody knows them, an eighth where they brought a secret lately, and an eighth
+where they brought a public key, divided among the sources; one address has half of its group's.
 """
 
 import threading
@@ -19,7 +19,7 @@ _KEY = "seamline-bodies"
 SOURCES_SHARE = 1 / 2
 PUBLIC_SHARE = 1 / 4
 STRANGERS_SHARE = 1 / 8
-ADDRESS_SHARE = 1 / 16
+ADDRESS_SHARE = 1 / 2  # of its group's
 
 
 class Account(NamedTuple):
@@ -58,6 +58,11 @@ class BodyMemory:
             for name, _ in counted:
                 self._held[name] += size
 
+    def held(self, account: str) -> int:
+        """Return how many bytes are counted there."""
+        with self._lock:
+            return self._held[account]
+
     def release(self, size: int, accounts: tuple[Account, ...] = ()) -> None:
         """Forget bytes of a request that has ended."""
         with self._lock:
@@ -79,6 +84,12 @@ def limit_bodies(app: Flask, limit: int) -> None:
 def hold_for(*accounts: Account) -> None:
     """Say whose the current request's body is, before any of it is held."""
     g.body_accounts = accounts
+
+
+def held_for(account: str) -> int:
+    """Return how many bytes an account has now."""
+    memory: BodyMemory = current_app.extensions[_KEY]
+    return memory.held(account)
 
 
 def hold(size: int) -> None:

@@ -3,14 +3,14 @@
 import time
 from collections import OrderedDict
 
-_MOST = 16_384  # some megabytes; who has a page's key may have very many addresses
+MOST = 16_384  # some megabytes; who has a page's key may have very many addresses
 _SECONDS = 600.0
 
 
 class KnownAddresses:
     """The addresses that one process has let in lately, no more than it has room for."""
 
-    def __init__(self, most: int = _MOST) -> None:
+    def __init__(self, most: int = MOST) -> None:
         """Start with none.
 
         Args:

@@ -3,8 +3,10 @@
 A write key may stand in the body, and a signature holds for it, so it has to be read, unpacked
 and searched for anybody. The time that goes into what turns out to be nobody's is counted, by
 address and of all: who has used up theirs is turned away before the next body is read. Addresses
-that were let in lately are counted apart from all others: many that nobody knows do not hold them
-up. Whoever brings a write key in the header is no stranger, and is not held up by any of it.
+that were let in lately are counted apart from all others, and by what they proved: anybody may have
+a public key, so those who sent one are counted with that source's, and neither another source's
+visitors nor who brought a secret wait for them. Whoever brings a write key in the header is no
+stranger, and is not held up by any of it.
 
 Damaged bodies of known sources are counted in the same way: they are cut by their brackets, a
 hundred times as slowly as those that are sound.
@@ -12,13 +14,15 @@ hundred times as slowly as those that are sound.
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import NamedTuple
 
 from limits import RateLimitItemPerSecond
 from limits.strategies import FixedWindowRateLimiter
 
 from receiver.errors import NotLandedError, RequestRefusedError, ThrottledError
-from receiver.http.known_addresses import KnownAddresses
+from receiver.http.known_addresses import MOST, KnownAddresses
 from receiver.senders.counters import SharedCounters
+from receiver.senders.sources import Credential
 from receiver.server.native_threads import work_seconds
 
 _WINDOW_SECONDS = 10
@@ -38,6 +42,10 @@ class TimeSpent:
         self._most = RateLimitItemPerSecond(micros, _WINDOW_SECONDS)
         self._limiter = FixedWindowRateLimiter(SharedCounters())
 
+    def has_left(self, who: str | None, but: float = 0) -> bool:
+        """Say whether a body may be read for somebody, as `must_have_left`."""
+        return self._limiter.test(self._most, str(who), cost=1 - round(but * 1e6))
+
     def must_have_left(self, who: str | None, but: float = 0) -> None:
         """Return if a body may be read for somebody.
 
@@ -48,7 +56,7 @@ class TimeSpent:
         Raises:
             ThrottledError: too much time went into such bodies already.
         """
-        if not self._limiter.test(self._most, str(who), cost=1 - round(but * 1e6)):
+        if not self.has_left(who, but):
             raise ThrottledError(
                 _WINDOW_SECONDS,
                 "busy",
@@ -66,24 +74,48 @@ class TimeSpent:
         self._limiter.hit(self._most, str(who), cost=round(seconds * 1e6))
 
 
-class Strangers:
-    """The time that one process has spent on strangers in vain: on each, and on all."""
+class Group(NamedTuple):
+    """Those that an address is counted with."""
 
-    def __init__(self, share: float) -> None:
+    name: str
+    parts: int = 1
+    """Into how many parts what such a group has is divided, of which it has one."""
+
+
+_UNKNOWN = Group("unknown addresses")
+_TRUSTED = Group("addresses with a secret")
+
+
+class Strangers:
+    """The time that one process has spent on strangers in vain: on each, and on all of a group."""
+
+    def __init__(self, share: float, public_sources: Callable[[], int] = lambda: 1) -> None:
         """Start with none.
 
         Args:
-            share: what of its time it may spend on one address. All that are known have two and a
-                half times as much, and so have all others.
+            share: what of its time it may spend on one address. All that are unknown have two and
+                a half times as much, so have all that brought a secret, and so have all that
+                brought a public key: each source's a part of it, and one address as small a part.
+            public_sources: says how many sources have public keys.
         """
         self._of_one = TimeSpent(share)
         # In a table of its own: thousands of addresses push each other out of theirs.
         self._of_all = TimeSpent(2.5 * share)
-        self._known = KnownAddresses()
+        self._public_sources = public_sources
+        self._trusted = KnownAddresses()
+        self._public: dict[str, KnownAddresses] = {}
 
-    def group(self, address: str | None) -> str:
-        """Return the name of those an address is counted with."""
-        return "known addresses" if address in self._known else "unknown addresses"
+    def groups(self, address: str | None) -> list[Group]:
+        """Return the groups an address may be counted with: those with time left, or one."""
+        parts = max(1, self._public_sources())
+        known = [_TRUSTED] if address in self._trusted else []
+        known += [
+            Group(f"addresses with a public key of source {name}", parts)
+            for name, addresses in list(self._public.items())
+            if address in addresses
+        ]
+        known = known or [_UNKNOWN]
+        return [group for group in known if self._of_all.has_left(group.name)] or known[:1]
 
     def must_have_left(self, address: str | None) -> None:
         """Return if a body may be read for an address.
@@ -95,19 +127,28 @@ class Strangers:
             ThrottledError: too much time went into its bodies already, or into all such.
         """
         self._of_one.must_have_left(address)
-        self._of_all.must_have_left(self.group(address))
+        self._of_all.must_have_left(self.groups(address)[0].name)
 
     @contextmanager
     def at_work(self, address: str | None) -> Iterator[None]:
-        """Count the time of a block, if it ends in a refusal; else the address is known."""
+        """Count the time of a block, if it ends in a refusal."""
         with _if_in_vain(lambda seconds: self._spend(address, seconds)):
             yield
-        if address:
-            self._known.note(address)
 
     def _spend(self, address: str | None, seconds: float) -> None:
-        self._of_one.spend(address, seconds)
-        self._of_all.spend(self.group(address), seconds)
+        group = self.groups(address)[0]
+        self._of_one.spend(address, seconds * group.parts)
+        self._of_all.spend(group.name, seconds * group.parts)
+
+    def let_in(self, address: str | None, credential: Credential) -> None:
+        """Count an address as known, from now on, by what was brought from it."""
+        if not address:
+            return
+        addresses = self._trusted
+        if credential.is_public:
+            most = MOST // max(1, self._public_sources())
+            addresses = self._public.setdefault(credential.source.name, KnownAddresses(most))
+        addresses.note(address)
 
 
 @contextmanager

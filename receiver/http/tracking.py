@@ -138,7 +138,9 @@ def _receive() -> tuple[Credential, Body]:
     receiver.strangers.must_have_left(address)  # others may have come first
     with receiver.strangers.at_work(address):
         body = unpack_body(request, data, limit)
-        return _credential_in(body), body
+        credential = _credential_in(body)
+    receiver.strangers.let_in(address, credential)
+    return credential, body
 
 
 def _credential_in(body: Body) -> Credential:

@@ -58,9 +58,11 @@ def _signed(source: Source, key: Credential | None, limit: int) -> tuple[Credent
             `read_body`.
     """
     receiver = current_receiver()
+    address = None
     if key:
         with _as_unauthorized():
             data = receive_body(request, limit, key)
+        receiver.damage.must_have_left(key.account)  # others may have come first
         time_spent = receiver.damage.at_work(key.account)
     else:
         settings = receiver.settings
@@ -75,6 +77,7 @@ def _signed(source: Source, key: Credential | None, limit: int) -> tuple[Credent
         with _as_unauthorized():
             body = unpack_body(request, data, limit)
         credential = _proven(source, key, body)
+    receiver.strangers.let_in(address, credential)
     charge_to(credential.account)
     return credential, body
 

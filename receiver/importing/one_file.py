@@ -143,6 +143,7 @@ def _chunks(
     """Gather landed lines; each chunk comes with the place in the file where the next begins."""
     limits = Limits(settings.event_bytes, settings.depth)
     suppression = LiveSuppression(settings.landing)
+    suppression.refuse_unreadable()
     mask = load_sources(settings.sources).mask if settings.sources.exists() else Mask(())
     stamps = received_stamps(journal.started + journal.records)
     chunk, begin, end = Lines(), journal.offset, journal.offset

@@ -16,6 +16,10 @@ class Kind(StrEnum):
     """Of files from before there were kinds: such a key may be anywhere, also in a page."""
 
 
+PUBLIC = (Kind.BROWSER, Kind.OLD)
+"""The kinds that may stand in a page."""
+
+
 class Endpoint(StrEnum):
     """The ways in that ask for a credential."""
 

@@ -13,7 +13,7 @@ from msgspec import Meta, Struct
 from receiver.errors import StartError
 from receiver.senders.advice import advice_on
 from receiver.senders.masking import Mask
-from receiver.senders.scopes import SCOPES, Endpoint, Kind, Scope
+from receiver.senders.scopes import PUBLIC, SCOPES, Endpoint, Kind, Scope
 
 # A write key is the user part of Basic authentication: visible ASCII without a colon.
 WriteKey = Annotated[str, Meta(pattern=r"^[!-9;-~]+$")]
@@ -59,6 +59,11 @@ class Credential(NamedTuple):
     def account(self) -> str:
         """Whose costs are counted together: a public key is never charged to the other kinds."""
         return f"{self.kind} of source {self.source.name}"
+
+    @property
+    def is_public(self) -> bool:
+        """Whether it may stand in a page, where anybody finds it."""
+        return self.kind in PUBLIC
 
     @property
     def scope(self) -> Scope:
@@ -128,6 +133,10 @@ class Sources:
     def names(self) -> list[str]:
         """Return the sources' names, in their order in the file."""
         return list(self._by_name)
+
+    def with_public_keys(self) -> int:
+        """Return how many sources have a key that may stand in a page."""
+        return sum(any(map(source.of_kind, PUBLIC)) for source in self._by_name.values())
 
     def named(self, name: str) -> Source | None:
         """Return the source of that name, if there is one."""

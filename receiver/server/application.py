@@ -17,6 +17,7 @@ from gunicorn.glogging import Logger
 
 from receiver import create_app
 from receiver.errors import StartError
+from receiver.events.suppression import LiveSuppression
 from receiver.files.disk import cannot_land, log_landing_warnings, prepare_landing, probe
 from receiver.senders.advice import log_advice
 from receiver.senders.sources import Sources, load_sources
@@ -95,6 +96,7 @@ def serve(settings: Settings) -> None:
     os.umask(0o077)
     sources = load_sources(settings.sources)
     prepare_landing(settings.landing)
+    LiveSuppression(settings.landing).refuse_unreadable()
     try:
         probe(settings.landing)
     except OSError as error:

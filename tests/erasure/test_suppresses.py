@@ -3,6 +3,7 @@
 import json
 import os
 from collections.abc import Callable
+from types import SimpleNamespace
 
 import pytest
 
@@ -11,6 +12,8 @@ from orchestration.loading import suppressed
 from orchestration.loading.load import load
 from orchestration.loading.people import ANONYMOUS, USER, Id
 from orchestration.loading.suppressed import DamagedListError, allow_again
+from receiver.errors import NotLandedError, StartError
+from receiver.events import suppression
 from receiver.events.suppression import LiveSuppression
 from tests.support import landed
 from tests.support.house import House
@@ -137,13 +140,42 @@ def test_of_a_damaged_list_the_receiver_takes_what_it_can_read(
     assert last_request(receiver)["suppressed"] == 1
 
 
-def test_a_list_that_another_user_has_made_suppresses_nobody(
+def test_a_list_that_another_user_has_made_is_not_believed_and_nobody_taken_for_free(
     empty: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     suppressed.begin(empty.landing, WHO, suppressed=True)
-    assert LiveSuppression(empty.landing).current()
-
     other = os.geteuid() + 1
     monkeypatch.setattr(os, "geteuid", lambda: other)
+    live = LiveSuppression(empty.landing)
 
-    assert LiveSuppression(empty.landing).current() is None
+    with pytest.raises(NotLandedError):
+        live.current()
+    with pytest.raises(StartError, match=f"another user.*chown -R {other} "):
+        live.refuse_unreadable()
+
+
+def test_the_last_list_that_could_be_read_holds_until_there_is_another(
+    empty: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = 0.0
+    monkeypatch.setattr(suppression, "time", SimpleNamespace(monotonic=lambda: now))
+    live = LiveSuppression(empty.landing)
+    assert live.current() is None
+    suppressed.begin(empty.landing, WHO, suppressed=True)
+    key = empty.landing / "suppressed" / "key"
+    kept = key.rename(key.with_name("kept"))
+
+    now = 10.0
+    with pytest.raises(NotLandedError):
+        live.current()
+    kept.rename(key)
+    now = 20.0
+    people = live.current()
+    assert people is not None
+    assert len(people) == len(WHO)
+    (empty.landing / "suppressed" / "list.ndjson").write_bytes(b"half a li")
+    now = 30.0
+    assert live.current() is people
+    (empty.landing / "suppressed" / "list.ndjson").unlink()
+    now = 40.0
+    assert live.current() is None

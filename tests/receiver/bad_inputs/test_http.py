@@ -299,6 +299,18 @@ def another_user(_: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "geteuid", lambda: own)
 
 
+def another_user_in_a_folder(landing: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (landing / "suppressed").mkdir(mode=0o700)
+    look = Path.lstat
+
+    def lstat(path: Path) -> os.stat_result:
+        found = look(path)
+        uid = found.st_uid + (path.name == "suppressed")
+        return os.stat_result((*found[:4], uid, *found[5:]))
+
+    monkeypatch.setattr(Path, "lstat", lstat)
+
+
 @bad_input("B86", "a landing folder that others can write to, or that belongs to another user",
            "no start, and one line that says why")  # fmt: skip
 @pytest.mark.parametrize(("spoil", "said"), [
@@ -306,6 +318,7 @@ def another_user(_: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (everybody_in_a_folder, "track can be written to by everybody"),
     (linked_folder, "track is not a folder"),
     (another_user, "landing belongs to another user"),
+    (another_user_in_a_folder, "suppressed belongs to another user"),
 ])  # fmt: skip
 def test_a_landing_folder_that_is_not_ours_alone_is_refused(
     tmp_path: Path,
@@ -323,3 +336,57 @@ def test_a_landing_folder_that_is_not_ours_alone_is_refused(
     assert said in message
     assert "SEAMLINE_LANDING" in message
     assert "\n" not in message
+
+
+ANNA = b'{"kind":"user","hash":"%b","suppressed":true}\n' % (b"a" * 64)
+
+
+def no_key(folder: Path) -> None:
+    (folder / "list.ndjson").write_bytes(ANNA)
+
+
+def no_line(folder: Path) -> None:
+    (folder / "list.ndjson").write_bytes(ANNA[9:])
+
+
+def no_file(folder: Path) -> None:
+    (folder / "list.ndjson").symlink_to(folder / "nowhere")
+
+
+UNREADABLE = pytest.mark.parametrize(
+    ("spoil", "said"),
+    [(no_key, "No such file"), (no_line, "no line of"), (no_file, "symbolic links")],
+)
+
+
+@bad_input("B177", "a list of suppressed people that cannot be read, or is another user's",
+           "no start, and one line that says why; 503 while none was read yet")  # fmt: skip
+@UNREADABLE
+def test_a_list_of_suppressed_people_that_cannot_be_read_is_refused(
+    tmp_path: Path, refusal: Refusal, spoil: Callable[[Path], None], said: str
+) -> None:
+    write_sources(tmp_path / "sources.toml", SOURCES)
+    folder = tmp_path / "landing" / "suppressed"
+    folder.mkdir(parents=True, mode=0o700)
+    spoil(folder)
+
+    message = refusal()
+
+    assert said in message
+    assert f"chown -R {os.geteuid()} {folder}" in message
+    assert "\n" not in message
+
+
+@UNREADABLE
+def test_nothing_lands_while_nobody_knows_who_is_suppressed(
+    make_app: Callable[..., AppReceiver], spoil: Callable[[Path], None], said: str
+) -> None:
+    app = make_app()
+    folder = app.landing / "suppressed"
+    folder.mkdir(mode=0o700)
+    spoil(folder)
+
+    answer = app.post("/v1/track", b'{"userId":"anna"}')
+
+    assert (answer.status_code, answer.json()["code"]) == (503, "suppressed_not_read")
+    assert said in app.log.read_text()

@@ -14,7 +14,8 @@ from receiver.errors import RequestRefusedError, ThrottledError, unauthorized
 from receiver.http import known_addresses
 from receiver.http.known_addresses import KnownAddresses
 from receiver.http.strangers import Strangers
-from receiver.senders.sources import Source, write_sources
+from receiver.senders.scopes import Kind
+from receiver.senders.sources import Credential, Source, write_sources
 from receiver.server import native_threads
 from tests.support.receiver.app import AppReceiver
 from tests.support.receiver.attack import KEY, Case, bad_input, each, must_come_of, refused
@@ -25,6 +26,7 @@ from tests.support.receiver.senders import WEB, basic
 LARGE = b'{"type":"track","writeKey":"web-key","x":"%b"}' % (b"x" * 999_900)
 SMALL = b'{"type":"track","writeKey":"web-key"}'
 PAGE = b'{"type":"page"}'
+PAGES = SMALL.replace(b"web-key", b"page-key")
 NOBODYS = SMALL.replace(b"web-key", b"nobodys")
 WRONGLY_SIGNED = {"X-Signature": "0" * 40}
 SIGNED_KEY = basic("signed-key")
@@ -182,8 +184,8 @@ def test_an_ipv6_client_is_its_first_64_bits(
 def test_whoever_was_let_in_lately_does_not_wait_for_strangers_and_has_own_limits(
     hurried: AppReceiver,
 ) -> None:
-    for address in ("192.0.2.8", "192.0.2.9"):
-        assert post_from(hurried, address, "/v1/track", SMALL) == 200
+    assert post_from(hurried, "192.0.2.8", "/v1/track", SMALL) == 200
+    assert post_from(hurried, "192.0.2.9", "/v1/track", PAGES) == 200
     assert post_from(hurried, "192.0.2.7", "/webhooks/signed", PAGE, signed(PAGE)) == 200
 
     assert spend(hurried, *(f"192.0.2.{n}" for n in range(4))) == [401, 401, 401, 429]
@@ -192,7 +194,69 @@ def test_whoever_was_let_in_lately_does_not_wait_for_strangers_and_has_own_limit
     assert post_from(hurried, "192.0.2.7", "/v1/track", SMALL) == 200
     assert post_from(hurried, "192.0.2.9", "/webhooks/signed", PAGE, signed(PAGE)) == 200
     assert spend(hurried, "192.0.2.8", "192.0.2.8") == [401, 429]
-    assert post_from(hurried, "192.0.2.9", "/v1/track", SMALL) == 200
+    assert post_from(hurried, "192.0.2.9", "/v1/track", PAGES) == 200
+
+
+def let_in_three_kinds(app: AppReceiver) -> None:
+    """Make addresses known: three by a source's public key, one by another's, one by a secret."""
+    for address in ("192.0.2.1", "192.0.2.2", "192.0.2.3"):
+        assert post_from(app, address, "/v1/track", SMALL) == 200
+    assert post_from(app, "192.0.2.8", "/v1/track", PAGES) == 200
+    assert post_from(app, "192.0.2.9", "/webhooks/signed", LARGE, signed(LARGE)) == 200
+
+
+def from_each_kind(app: AppReceiver) -> dict[str, int]:
+    return {
+        "that source's visitors": post_from(app, "192.0.2.3", "/v1/track", LARGE),
+        "another's visitors": post_from(app, "192.0.2.8", "/v1/track", PAGES + b" " * 400_000),
+        "a signed webhook": post_from(app, "192.0.2.9", "/webhooks/signed", LARGE, signed(LARGE)),
+    }
+
+
+UNHARMED = {"that source's visitors": 200, "another's visitors": 200, "a signed webhook": 200}
+
+
+@bad_input("B175", "requests without a key in the header from addresses that a page's key made "
+           "known", "429 for that source's visitors; those of other sources and who brought a "
+           "secret unharmed, and still known")  # fmt: skip
+def test_the_visitors_of_one_source_take_the_time_of_no_others(hurried: AppReceiver) -> None:
+    let_in_three_kinds(hurried)
+
+    spend(hurried, "192.0.2.1", "192.0.2.2", "192.0.2.3")
+
+    assert from_each_kind(hurried) == UNHARMED | {"that source's visitors": 429}
+
+
+@bad_input("B176", "bodies that are held back at their last byte, from addresses that a page's key "
+           "made known", "503 for more of that source's visitors beyond their part of an eighth of "
+           "the memory; those of other sources and signed webhooks unharmed")  # fmt: skip
+def test_the_visitors_of_one_source_fill_the_memory_of_no_others(
+    make_app: Callable[..., AppReceiver],
+) -> None:
+    app = make_app(bodies_bytes="16MiB")
+    let_in_three_kinds(app)
+    statuses: dict[str, int] = {}
+
+    def others() -> None:
+        statuses.update(from_each_kind(app))
+
+    def second() -> None:
+        if post_from(app, "192.0.2.2", "/v1/track", LARGE, meanwhile=others) == 503:
+            others()
+
+    assert post_from(app, "192.0.2.1", "/v1/track", LARGE, meanwhile=second) == 200
+    assert statuses == UNHARMED | {"that source's visitors": 503}
+    assert from_each_kind(app) == UNHARMED
+
+
+def test_who_visits_two_sources_does_not_wait_for_the_one_that_is_held_up(
+    hurried: AppReceiver,
+) -> None:
+    let_in_three_kinds(hurried)
+    assert post_from(hurried, "192.0.2.3", "/v1/track", PAGES) == 200
+    spend(hurried, "192.0.2.1", "192.0.2.2")
+
+    assert post_from(hurried, "192.0.2.3", "/v1/track", PAGES) == 200
 
 
 def test_who_has_the_key_of_a_signed_webhook_does_not_wait_for_strangers(
@@ -213,9 +277,8 @@ def refuse(of: Strangers, address: str) -> None:
         raise unauthorized()
 
 
-def let_in(to: Strangers, address: str) -> None:
-    with to.at_work(address):
-        pass
+def let_in(to: Strangers, address: str, source: str = "web") -> None:
+    to.let_in(address, Credential(Source(source), Kind.BROWSER))
 
 
 @pytest.mark.parametrize("known", [False, True])
@@ -233,6 +296,36 @@ def test_of_many_strangers_all_together_have_a_quarter_and_so_have_those_who_are
 
     with pytest.raises(ThrottledError):
         budget.must_have_left(addresses[5])
+
+
+def test_the_sources_with_public_keys_divide_what_their_visitors_have(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(native_threads, "time", SimpleNamespace(thread_time=count(0, 0.5).__next__))
+    budget = Strangers(0.1, lambda: 4)
+    for address, source in (("one", "web"), ("two", "web"), ("three", "web"), ("four", "page")):
+        let_in(budget, address, source)
+    for address in ("one", "two"):
+        budget.must_have_left(address)
+        refuse(budget, address)
+
+    with pytest.raises(ThrottledError):
+        budget.must_have_left("three")
+    budget.must_have_left("four")
+
+
+def test_very_many_addresses_with_one_sources_key_push_out_their_own_alone() -> None:
+    budget = Strangers(0.1, lambda: 2)
+    budget.let_in("signed", Credential(Source("hooks"), Kind.SECRET))
+    let_in(budget, "another's", "page")
+    let_in(budget, "its own")
+    before = [budget.groups(address) for address in ("signed", "another's")]
+    for number in range(known_addresses.MOST):
+        let_in(budget, str(number))
+
+    assert [budget.groups(address) for address in ("signed", "another's")] == before
+    assert budget.groups("its own") == budget.groups("nobody")
+    assert len({group.name for (group,) in (*before, budget.groups("nobody"))}) == 3
 
 
 def test_what_all_strangers_have_spent_is_not_forgotten_for_thousands_of_addresses(
