@@ -10,6 +10,7 @@ LOCK := uv pip compile --universal --python-version 3.11 --generate-hashes \
 CHECK := $(CURDIR)/$(VENV)/check
 check: export SEAMLINE_WAREHOUSE := ducklake:sqlite:$(CHECK)/catalog.sqlite
 check: export SEAMLINE_WAREHOUSE_DATA := $(CHECK)/data
+check: export SEAMLINE_LANDING := $(CHECK)/landing
 check: export DAGSTER_HOME := $(CHECK)/dagster
 
 # Python may keep what it compiles, whatever the shell says: the tests take twice as long without.
