@@ -15,7 +15,7 @@ from orchestration.upkeep.keep_small import keep_small
 from orchestration.upkeep.parquet_files import File, Table
 from orchestration.warehouse.connection import connect
 from orchestration.warehouse.writer_lock import writer_lock
-from tests.support.small_files import load_events
+from tests.support.small_files import LOADS, load_events
 
 ROUNDS = 4
 
@@ -107,4 +107,4 @@ def test_a_reader_in_a_loop_sees_whole_loads_and_no_error(
     for reader in readers:
         said, complaint = reader.communicate("stop\n", timeout=60)
         assert reader.returncode == 0, complaint
-        assert int(said) == 12 + ROUNDS
+        assert int(said) == LOADS + ROUNDS
