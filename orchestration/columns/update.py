@@ -51,6 +51,8 @@ def create_column_tables(con: duckdb.DuckDBPyConnection) -> None:
             for column in columns.split(","):
                 if column.split()[0] not in has:
                     con.execute(f"alter table columns.{table} add column {column}")
+    if "slug" in known.get("event_name", ()):  # of an earlier version; a rebuild would ask whose
+        con.execute("alter table columns.event_name drop column slug")
 
 
 def update_placement(con: duckdb.DuckDBPyConnection, rules: ColumnRules) -> None:
