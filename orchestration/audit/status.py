@@ -8,6 +8,7 @@ import duckdb
 
 from landed.folders import CALLS, REJECTED
 from orchestration.audit import completeness
+from orchestration.audit.problems import problems
 from orchestration.erasure import near_ids, notified
 from orchestration.loading.waiting import waiting_files
 from orchestration.models import back_off, pending_models
@@ -43,7 +44,7 @@ def status(settings: Settings) -> Status:
         _say_last_load(con, found)
         _say_tables(con, settings, found)
         _say_rejected(con, found)
-        found.problems += map(str, completeness.problems(con, settings))
+        found.problems += map(str, problems(con, settings))
         if is_current(con):  # else nobody has written to it since an earlier version
             _say_conflicts(con, settings, found)
             _say_notified(con, settings, found)

@@ -16,6 +16,7 @@ import duckdb
 from landed.folders import CALLS, FOLDERS
 from orchestration.audit import completeness
 from orchestration.audit.landed_lines import WrongLine, wrong_lines
+from orchestration.audit.problems import problems
 from orchestration.loading import journal, landed_file
 from orchestration.loading.archive import FOLDER as ARCHIVE
 from orchestration.loading.archive import (
@@ -112,7 +113,7 @@ def _verify(settings: Settings, done: Verified, progress: Progress | None) -> No
             done.copies[folder] = number(con, f'select count(*) from raw."{folder}"')
         for call in sorted(completeness.filled_tables(con, settings)):
             _verify_table(con, settings, call, done)
-        done.problems += map(str, completeness.problems(con, settings))
+        done.problems += map(str, problems(con, settings))
         con.execute("rollback")
 
 

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import dagster as dg
 
-from orchestration.audit.completeness import problems
+from orchestration.audit.problems import problems
 from orchestration.defs.dbt_assets import models
 from orchestration.defs.raw_assets import raw_tables
 from orchestration.settings import Settings

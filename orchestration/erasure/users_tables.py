@@ -47,7 +47,7 @@ def _count(con: duckdb.DuckDBPyConnection, table: str, ids: list[str]) -> int:
     if not conditions:
         return 0
     query = f"select count(*) from {table} where {conditions}"
-    ((rows,),) = con.execute(query, {"ids": ids} if "$ids" in query else None).fetchall()
+    ((rows,),) = con.execute(query, {"ids": ids}).fetchall()
     return int(rows)
 
 

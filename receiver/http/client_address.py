@@ -14,8 +14,18 @@ _WITH_PORT = re.compile(r"\[([^\]]*)\](?::[0-9]{1,5})?|([0-9.]+):[0-9]{1,5}")
 Address = IPv4Address | IPv6Address
 Networks = Sequence[IPv4Network | IPv6Network]
 
-# What proxies say of themselves and of the client; who comes through one is not on this machine.
-_OF_PROXIES = ("Forwarded", "Via", "X-Forwarded-For", "X-Real-IP")
+# How the names begin of what proxies say of themselves and of the client: who comes through one is
+# not on this machine.
+_OF_PROXIES = (
+    "forwarded",
+    "via",
+    "x-forwarded-",
+    "x-real-ip",
+    "x-client-ip",
+    "x-envoy-",
+    "true-client-ip",
+    "cf-",
+)
 
 _OF_A_CLIENT = 64  # bits of an IPv6 address; each client has all the others to choose from
 
@@ -80,7 +90,7 @@ def is_on_this_machine(request: Request) -> bool:
         asked = urlsplit(request.host_url).hostname
     except ValueError:  # what stands in the header is no address
         return False
-    is_forwarded = any(name in request.headers for name in _OF_PROXIES)
+    is_forwarded = any(name.lower().startswith(_OF_PROXIES) for name, _ in request.headers)
     return not is_forwarded and is_loopback(request.remote_addr) and is_loopback(asked)
 
 

@@ -7,7 +7,8 @@ from typing import Any
 import dagster as dg
 import pytest
 
-from orchestration.audit.completeness import count, count_all, problems
+from orchestration.audit.completeness import count, count_all
+from orchestration.audit.problems import problems
 from orchestration.defs.completeness_asset import completeness
 from orchestration.loading.load import load
 from orchestration.recovery.reload import reload_rejected

@@ -2,7 +2,8 @@
 
 import pytest
 
-from orchestration.audit.completeness import count, problems
+from orchestration.audit.completeness import count
+from orchestration.audit.problems import problems
 from orchestration.columns.update import create_column_tables
 from orchestration.loading.load import load
 from orchestration.models.pending_models import calls_behind

@@ -3,7 +3,7 @@
 import re
 
 from landed.settings import ROOT
-from tests.support.pages import BY_NAME
+from tests.support.docs.pages import BY_NAME
 
 PAGE = BY_NAME["docs/architecture.md"]
 WALK = [

@@ -11,7 +11,7 @@ from collections.abc import Callable
 import pytest
 import yaml
 
-from tests.support.pages import PAGES, Block
+from tests.support.docs.pages import PAGES, Block
 
 SHOWN = [
     pytest.param(block, id=f"{page.name}: {block.text.strip().splitlines()[0]}")

@@ -2,8 +2,8 @@
 
 import pytest
 
-from tests.support.documented_commands import Shown, WrongCommandError, commands_in, prove
-from tests.support.pages import PAGES
+from tests.support.docs.documented_commands import Shown, WrongCommandError, commands_in, prove
+from tests.support.docs.pages import PAGES
 
 SHOWN = [
     pytest.param(shown, id=f"{page.name}: {shown.line}")

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from landed.settings import ROOT
-from tests.support.pages import PAGES, YOURS, Page
+from tests.support.docs.pages import PAGES, YOURS, Page
 
 PATH = re.compile(
     r"(?:\.ci|benchmarks|dbt_project|dbt_seamline|demo|docs|fuzz|landed|orchestration|receiver"

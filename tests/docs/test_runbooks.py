@@ -16,9 +16,9 @@ from landed.settings import ROOT
 from orchestration.warehouse.connection import connect
 from orchestration.warehouse.writer_lock import writer_lock
 from tests.support import landed
-from tests.support.documented_commands import prove
+from tests.support.docs.documented_commands import prove
+from tests.support.docs.pages import BY_NAME, PAGES, Page
 from tests.support.house import House
-from tests.support.pages import BY_NAME, PAGES, Page
 
 RUNBOOKS = [page for page in PAGES if page.path.parent == ROOT / "docs" / "runbooks"]
 FOLDERS = ("landing", "warehouse", ".dagster")

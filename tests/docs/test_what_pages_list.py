@@ -8,7 +8,7 @@ from landed.settings import ROOT, SharedSettings
 from orchestration.settings import Settings as OrchestrationSettings
 from receiver.settings import Settings as ReceiverSettings
 from seamline import commands
-from tests.support.pages import PAGES
+from tests.support.docs.pages import PAGES
 
 PARTS = (ReceiverSettings, OrchestrationSettings)
 SETTINGS = (ROOT / "docs" / "settings.md").read_text()

@@ -11,8 +11,8 @@ import pytest
 from orchestration.warehouse.catalog import DATABASE
 from orchestration.warehouse.connection import CONFIG, load_extensions
 from tests.support import landed
+from tests.support.docs.pages import PAGES, Page
 from tests.support.house import TABLES, House
-from tests.support.pages import PAGES, Page
 from tests.support.real_events import EVENTS, RECEIVED_AT, WEB_ROW, at
 from tests.support.warehouse import reading
 

@@ -12,7 +12,7 @@ import pytest
 from click.testing import CliRunner
 
 from stack.__main__ import cli
-from tests.support.stand_ins import ROOT
+from tests.support.stack.stand_ins import ROOT
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.running_stack import Reader, RunningHouse
+from tests.support.stack.running_stack import Reader, RunningHouse
 
 pytestmark = [pytest.mark.long, pytest.mark.timeout(900)]
 

@@ -10,7 +10,7 @@ import psutil
 import pytest
 
 from tests.support.processes import eventually
-from tests.support.running_stack import VICTIMS, RunningHouse
+from tests.support.stack.running_stack import VICTIMS, RunningHouse
 
 pytestmark = pytest.mark.timeout(900)
 

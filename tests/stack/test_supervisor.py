@@ -14,7 +14,7 @@ import pytest
 from stack.errors import ServiceEndedError
 from stack.output import nothing
 from stack.supervisor import Supervisor
-from tests.support.stand_ins import DEAF, FAMILY, PATIENCE, TIDY, Held, all_gone, eventually
+from tests.support.stack.stand_ins import DEAF, FAMILY, PATIENCE, TIDY, Held, all_gone, eventually
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -16,7 +16,7 @@ from dagster._core.scheduler.instigation import (
 from orchestration.defs.sensor import SILENT_SECONDS, sealed_files
 from tests.support.faults.killed_loads import sleep_at_random
 from tests.support.faults.report import Report
-from tests.support.running_dagster import PATIENCE, LoadingHouse
+from tests.support.stack.running_dagster import PATIENCE, LoadingHouse
 
 pytestmark = pytest.mark.timeout(900)
 

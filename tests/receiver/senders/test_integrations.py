@@ -74,17 +74,21 @@ def test_an_event_that_shuts_us_out_is_counted_and_not_stored(
     assert (logged["events"], logged["shut_out"], logged["source"]) == (0, 1, "web")
 
 
+def must_store(receiver: AppReceiver, integrations: object) -> None:
+    message_id = new_id()
+    body = {"messageId": message_id, "integrations": integrations}
+
+    receiver.post("/v1/track", json.dumps(body))
+
+    assert receiver.landed(message_id)[0]["payload"] == body
+    assert receiver.logged()[-1]["shut_out"] == 0
+
+
 @pytest.mark.parametrize("integrations", FOR_US, ids=json.dumps)
 def test_an_event_that_does_not_is_stored_as_it_is(
     stitch: AppReceiver, integrations: object
 ) -> None:
-    message_id = new_id()
-    body = {"messageId": message_id, "integrations": integrations}
-
-    stitch.post("/v1/track", json.dumps(body))
-
-    assert stitch.landed(message_id)[0]["payload"] == body
-    assert stitch.logged()[-1]["shut_out"] == 0
+    must_store(stitch, integrations)
 
 
 def test_what_the_batch_says_is_merged_in_first(stitch: AppReceiver) -> None:
@@ -130,13 +134,7 @@ def test_for_a_webhook_segment_has_filtered_already(stitch: AppReceiver) -> None
 def test_all_of_them_are_stored_where_that_is_set(
     stores_all: AppReceiver, integrations: object
 ) -> None:
-    message_id = new_id()
-    body = {"messageId": message_id, "integrations": integrations}
-
-    stores_all.post("/v1/track", json.dumps(body))
-
-    assert stores_all.landed(message_id)[0]["payload"] == body
-    assert stores_all.logged()[-1]["shut_out"] == 0
+    must_store(stores_all, integrations)
 
 
 def test_our_name_is_segment_unless_it_is_set(app: AppReceiver) -> None:

@@ -6,7 +6,7 @@ import pytest
 from segment import analytics
 from segment.analytics.client import Client
 
-from tests.support.pages import BY_NAME
+from tests.support.docs.pages import BY_NAME
 from tests.support.receiver.senders import new_id
 from tests.support.receiver.server import RunningReceiver
 

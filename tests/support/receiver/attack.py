@@ -82,6 +82,12 @@ def event(members: bytes = b"", call: bytes = b"track") -> bytes:
     return b'{"type":"%b","messageId":"%%ID%%"%b}' % (call, b"," + members if members else b"")
 
 
+def pages(number: int, beside: str = "") -> bytes:
+    """Return a batch of events with nothing in them."""
+    events = b",".join([b'{"type":"page"}'] * number)
+    return b'{"batch":[%b],"x":"%b"}' % (events, beside.encode())
+
+
 def lands(number: str, what: str, body: bytes, folder: str = "track", **more: object) -> Case:
     """A body that is one event and lands as it came."""
     return Case(number, what, 200, (Line(folder),), body, **more)  # type: ignore[arg-type]

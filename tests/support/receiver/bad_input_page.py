@@ -13,7 +13,10 @@ MODULES = (
     "limits",
     "loading",
     "scopes",
+    "growth",
     "quotas",
+    "slow_bodies",
+    "metrics",
     "strangers",
     "work_in_vain",
 )

@@ -9,7 +9,7 @@ from orchestration import durable_files
 from orchestration.erasure.erase import forget
 from orchestration.loading.load import load
 from orchestration.loading.people import USER, Id
-from tests.erasure.test_kills import OPTIONS, is_as_if_it_had_not_died
+from tests.erasure.faults.test_kills import OPTIONS, is_as_if_it_had_not_died
 from tests.support import landed
 from tests.support.faults.killed_loads import forms
 from tests.support.faults.power_cut import JournalledHouse

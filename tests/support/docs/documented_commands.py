@@ -22,7 +22,7 @@ from typing import NamedTuple
 import click
 
 from landed.settings import ROOT
-from tests.support.pages import PAGES, YOURS, Block, Page
+from tests.support.docs.pages import PAGES, YOURS, Block, Page
 
 SHELL = ("sh", "")
 """The languages of blocks that may hold command lines; those without one may hold other text."""

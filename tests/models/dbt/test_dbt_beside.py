@@ -11,8 +11,8 @@ import pytest
 from landed.settings import ROOT
 from orchestration.warehouse.writer_lock import is_held, writer_lock
 from tests.support import landed
+from tests.support.docs.pages import BY_NAME
 from tests.support.house import House
-from tests.support.pages import BY_NAME
 
 PAGE = BY_NAME["docs/dbt.md"]
 COMMANDS = [

@@ -16,7 +16,7 @@ from stack.up import SCRIPTS
 from tests.support.faults.killed_loads import Sent, ledger_faults
 from tests.support.house import TABLES
 from tests.support.processes import plain_environment
-from tests.support.running_stack import RunningHouse
+from tests.support.stack.running_stack import RunningHouse
 
 PATIENCE = 240
 """Seconds for what takes ten on a machine that is not busy, and two minutes after a run's death."""
