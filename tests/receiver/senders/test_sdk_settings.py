@@ -38,6 +38,7 @@ def test_a_browser_on_this_machine_is_sent_here(app: AppReceiver, path: str) -> 
         {"Host": "[::1"},
         {"Host": ""},
         {"X-Forwarded-For": "203.0.113.7"},
+        {"X-Forwarded-Host": "evil.example", "X-Forwarded-Proto": "https"},
     ],
 )
 def test_a_host_header_is_not_repeated(app: AppReceiver, headers: dict[str, str]) -> None:
@@ -47,20 +48,12 @@ def test_a_host_header_is_not_repeated(app: AppReceiver, headers: dict[str, str]
     assert "evil" not in answer.text
 
 
-def test_a_forwarded_host_is_not_believed(app: AppReceiver) -> None:
-    headers = {"X-Forwarded-Host": "evil.example", "X-Forwarded-Proto": "https"}
-
-    answer = app.http.get(PATHS[0], headers=headers)
-
-    assert segment_io(answer)["apiHost"] == f"127.0.0.1:{app.port}/v1"
-
-
 def test_a_public_url_is_what_everybody_is_told(
     make_app: Callable[..., AppReceiver],
 ) -> None:
     told_url = make_app(public_url="https://example.com:8443/segment/")
 
-    for headers in ({}, {"Host": "evil.example"}, {"X-Forwarded-For": "203.0.113.7"}):
+    for headers in ({}, {"Host": "evil.example"}, {"X-Forwarded-Host": "evil.example"}):
         told = segment_io(told_url.http.get(PATHS[0], headers=headers))
         assert told["apiHost"] == "example.com:8443/segment/v1"
         assert told["protocol"] == "https"
