@@ -50,14 +50,15 @@ def pytest_configure(config: pytest.Config) -> None:
         config.add_cleanup(folder.cleanup)
 
 
-ORDER = ("receiver", "erasure", "models", "upkeep", "recovery", "loading")
+ORDER = ("receiver", "stack", "erasure", "models", "upkeep", "recovery", "loading")
 LAST = ("demo", "docs", "landed", "seamline")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Begin with the receiver, then what takes long; what takes no time fills up the end.
 
-    The receiver wants no house, and meanwhile one is prepared for all others.
+    The receiver wants no house, and meanwhile one is prepared for all others. The stack mostly
+    waits for what it has started, so others work beside it.
     """
 
     def place(item: pytest.Item) -> int:

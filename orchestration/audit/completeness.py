@@ -95,6 +95,7 @@ def count_here(
     }
     filled = filled_tables(con, settings)
     columns = columns_in(con, settings.schema_name)
+    # Of what is in neither, no row was ever loaded: its empty tables are not looked through.
 
     def loaded(call: str) -> str:
         if call not in filled:
@@ -113,7 +114,7 @@ def count_here(
             union all by name select call, source, hour, lines as received, lines as waiting
             from waiting
             union all by name {_rejected()}
-            {"".join(loaded(call) for call in CALLS)}
+            {"".join(loaded(call) for call in CALLS if call in news or call in seen)}
             {"".join(_waiting(call, hours, behind[call]) for call in behind.keys() & filled)}
         )
         select
@@ -225,7 +226,7 @@ def _hours_of_copies(con: duckdb.DuckDBPyConnection, call: str, seen: int) -> se
 
 def _received() -> str:
     # where no table is there to count them
-    names = ("rows", "duplicate", "folded", "unread_times", "conflicting")
+    names = ("loaded", "rows", "duplicate", "folded", "unread_times", "conflicting")
     unknown = ", ".join(f"null::int as {name}" for name in names)
     return f"select call, source, hour, lines as received, {unknown} from raw.landed_count"
 
