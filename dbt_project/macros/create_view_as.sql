@@ -9,7 +9,7 @@
     {{ get_assert_columns_equivalent(sql) }}
     {% endif %}
     {{ config.get('sql_header') or '' }}
-    create view {{ relation }} as (
+    create or replace view {{ relation }} as (
         {{ without_database(sql, relation.database) }}
     );
 {% endmacro %}

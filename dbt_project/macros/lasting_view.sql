@@ -3,6 +3,9 @@
         A view that is left alone while it is the same. dbt's own view is replaced on each run:
         for our six views that is twelve snapshots of the lake, each with their text once more.
 
+        One that has changed is replaced in one statement: dbt's own keeps the old one under another
+        name and drops it behind the commit, where a kill leaves it there.
+
         A view of this name is the model's, whoever made it. A table is not, and may have rows that
         are nowhere else: dbt's own would drop it.
     #}
@@ -13,11 +16,17 @@
             ~ 'It was left as it is: rename it, or drop it, to have the view.'
         ) -%}
     {%- endif -%}
-    {%- if view is none or not view_is_unchanged(view, sql) -%}
-        {{ return(materialization_view_default()) }}
+    {%- if view is not none and view_is_unchanged(view, sql) -%}
+        {%- call noop_statement('main', 'UNCHANGED') -%} {%- endcall -%}
+        {{ return({'relations': [view]}) }}
     {%- endif -%}
-    {%- call noop_statement('main', 'UNCHANGED') -%} {%- endcall -%}
-    {{ return({'relations': [view]}) }}
+    {%- set wanted = this.incorporate(type='view') -%}
+    {{ run_hooks(pre_hooks) }}
+    {%- call statement('main') -%} {{ get_create_view_as_sql(wanted, sql) }} {%- endcall -%}
+    {%- do persist_docs(wanted, model) -%}
+    {{ run_hooks(post_hooks) }}
+    {%- do adapter.commit() -%}
+    {{ return({'relations': [wanted]}) }}
 {% endmaterialization %}
 
 

@@ -131,3 +131,13 @@ def test_a_table_under_the_name_of_a_view_of_ours_stays_and_is_named(built_house
     assert "segment_warehouse.aliases is a table, where a view is to be" in printed
     assert "OK created sql lasting_view model segment_warehouse.groups" in printed
     assert built_house.rows("from segment_warehouse.aliases") == [(1,)]
+
+
+def test_a_view_that_changes_is_replaced_at_once(built_house: House) -> None:
+    make(built_house, "create or replace view segment_warehouse.groups as select 1 as old")
+    before = built_house.snapshots()
+
+    built_house.dbt("run", "--select", "groups")
+
+    assert built_house.snapshots() == before + 1  # a kill finds the old one or the new one
+    assert built_house.rows("select count(group_id) from segment_warehouse.groups")
