@@ -4,15 +4,15 @@
 #}
 
 {% macro shown(relation) %}
-    {# [column, name there] of a relation. #}
+    {# [column, name there, type] of a relation. #}
     {% set columns = [] %}
     {% if execute %}
         {% set query %}
-            select column_name, name from {{ columns_table('shown_column') }}
+            select column_name, name, type from {{ columns_table('shown_column') }}
             where relation = {{ sql_string(relation) }} order by place
         {% endset %}
         {% for row in run_query(query).rows %}
-            {% do columns.append([row[0], row[1]]) %}
+            {% do columns.append([row[0], row[1], row[2]]) %}
         {% endfor %}
     {% endif %}
     {% do return(columns) %}
@@ -27,7 +27,7 @@
     #}
     {% set elsewhere = in_properties(call) if call in ['page', 'screen'] else {} %}
     {% set expressions = [] %}
-    {% for column, name in shown(relation) %}
+    {% for column, name, _ in shown(relation) %}
         {% set value = (table ~ '.' if table else '') ~ adapter.quote(column) %}
         {% if elsewhere[column] %}
             {% set value = 'coalesce(' ~ ([value] + elsewhere[column]) | join(', ') ~ ')' %}
@@ -86,52 +86,31 @@ select * from renamed
 {% endmacro %}
 
 
-{% macro latest_columns(call, relation) %}
+{% macro latest_columns(relation, calls) %}
     {#
         The latest known value of each trait and context field: what a later call leaves out stays.
-        A trait that came in several types has one column, as only that tells which came last.
+        A trait that came in several types has several columns in the relation of the calls, and is
+        one here, as only that tells which came last.
     #}
-    {% set names = dict(shown(relation)) %}
-    {% set types = columns_of_several_types(call) %}
+    {% set names = {} %}
+    {% for column, name, _ in shown(calls) %} {% do names.update({column: name}) %} {% endfor %}
+    {% set values = {} %}
+    {% for column, name, type in shown(relation) %}
+        {% do values.setdefault(name, []).append([adapter.quote(names[column]), type]) %}
+    {% endfor %}
     {% set expressions = [] %}
-    {% for column, name in names.items() if column.startswith(('traits__', 'context__')) %}
-        {% set value = adapter.quote(name) %}
-        {% set others = types[column] | default({}) %}
-        {% if others %}
-            {% set type = 'double' if others.values() | reject('in', ['bigint', 'double']) | list == []
-                else 'varchar' %}
-            {% set values = [] %}
-            {% for other in others if other in names %}
-                {% do values.append('cast(' ~ adapter.quote(names[other]) ~ ' as ' ~ type ~ ')') %}
+    {% for name, of_name in values.items() %}
+        {% set value = of_name[0][0] %}
+        {% if of_name | length > 1 %}
+            {% set casts = [] %}
+            {% for column, type in of_name %}
+                {% do casts.append('cast(' ~ column ~ ' as ' ~ type ~ ')') %}
             {% endfor %}
-            {% set value = 'coalesce(' ~ values | join(', ') ~ ')' %}
+            {% set value = 'coalesce(' ~ casts | join(', ') ~ ')' %}
         {% endif %}
-        {% if column not in types or others %}
-            {% do expressions.append(latest_value(value) ~ ' as ' ~ adapter.quote(name)) %}
-        {% endif %}
+        {% do expressions.append(latest_value(value) ~ ' as ' ~ adapter.quote(name)) %}
     {% endfor %}
     {% do return(expressions | join(',\n        ')) %}
-{% endmacro %}
-
-
-{% macro columns_of_several_types(call) %}
-    {#
-        Column → type of the columns of each field that came in several types: with the first of
-        them all, with the others none. A field whose type is declared has its column and another
-        for what that cannot read, and stays as it is.
-    #}
-    {% set fields = {} %}
-    {% for field in placements(call)
-        if field.table_name == call and field.status == 'column' and not field.is_declared %}
-        {% do fields.setdefault(field.path, {}).update({field.column_name: field.column_type}) %}
-    {% endfor %}
-    {% set found = {} %}
-    {% for columns in fields.values() if columns | length > 1 %}
-        {% for column in columns %}
-            {% do found.update({column: columns if loop.first else {}}) %}
-        {% endfor %}
-    {% endfor %}
-    {% do return(found) %}
 {% endmacro %}
 
 

@@ -13,7 +13,7 @@ latest as (
     select
         group_id as id,
         {#- per column: a later call that leaves a trait out does not take it away #}
-        {{ latest_columns('group', 'groups') }},
+        {{ latest_columns('accounts', 'groups') }},
         max(received_at) as received_at,
         max(uuid_ts) as uuid_ts,
         max(loaded_at) as loaded_at
