@@ -23,6 +23,7 @@
     {#
         The columns of a relation as select expressions, `_` and not `__` between levels.
 
+        table: what the relation selects from, if that is to be said; `names` stands beside it then
         call: whose name and category are looked for among the properties too
     #}
     {% set elsewhere = in_properties(call) if call in ['page', 'screen'] else {} %}
@@ -31,6 +32,10 @@
         {% set value = (table ~ '.' if table else '') ~ adapter.quote(column) %}
         {% if elsewhere[column] %}
             {% set value = 'coalesce(' ~ ([value] + elsewhere[column]) | join(', ') ~ ')' %}
+        {% endif %}
+        {#- names beyond a source's budget have no relation, and stand as they were sent #}
+        {% if name == 'event_text' %}
+            {% do expressions.append('coalesce(names.relation, ' ~ value ~ ') as event') %}
         {% endif %}
         {% do expressions.append(value ~ ' as ' ~ adapter.quote(name)) %}
     {% endfor %}
@@ -108,9 +113,10 @@ select * from renamed
             {% endfor %}
             {% set value = 'coalesce(' ~ casts | join(', ') ~ ')' %}
         {% endif %}
-        {% do expressions.append(latest_value(value) ~ ' as ' ~ adapter.quote(name)) %}
+        {#- a comma behind each, as there may be none #}
+        {% do expressions.append(latest_value(value) ~ ' as ' ~ adapter.quote(name) ~ ',') %}
     {% endfor %}
-    {% do return(expressions | join(',\n        ')) %}
+    {% do return(expressions | join('\n        ')) %}
 {% endmacro %}
 
 
@@ -120,7 +126,7 @@ select * from renamed
 
 {% macro duckdb__latest_value(column) %}
     {# by receipt, as Segment's; nulls do not count #}
-    {% do return('arg_max(' ~ column ~ ', (received_at, uuid_ts, calls.id))') %}
+    {% do return('arg_max(' ~ column ~ ', (calls.received_at, calls.uuid_ts, calls.id))') %}
 {% endmacro %}
 
 
@@ -131,8 +137,7 @@ select * from renamed
     #}
     {% set column = quoted_name('column_name') %}
     {% set as_type = "'cast(' || " ~ column ~ " || ' as ' || type || ')'" %}
-    {% set rest %} as event,
-    event as event_text,
+    {% set rest %},
     _sdc_batched_at as uuid_ts,
     _sdc_batched_at as loaded_at
 {#- without the database, as in create_view_as.sql, which dbt does not call for these #}
@@ -162,7 +167,9 @@ shown as (
     select
         relation,
         {{ dbt.listagg(
-            "expression || ' as ' || " ~ quoted_name('name'), "', '", 'order by place'
+            "case when name = 'event_text' then " ~ quoted_text('relation') ~ " || ' as event, '"
+            ~ " else '' end || expression || ' as ' || " ~ quoted_name('name'),
+            "', '", 'order by place'
         ) }} as expressions
     from columns
     group by relation
@@ -185,8 +192,7 @@ named as (
 select
     named.relation as name,
     'Events ' || named.events || '. One row per event.' as description,
-    {{ sql_string('select\n    ') }} || shown.expressions || {{ sql_string(',\n    ') }}
-    || {{ quoted_text('named.relation') }} || {{ sql_string(rest) }}
+    {{ sql_string('select\n    ') }} || shown.expressions || {{ sql_string(rest) }}
     || named.texts || ')' as definition
 from named
 inner join shown on named.relation = shown.relation

@@ -7,7 +7,7 @@ schema; a property whose name is taken gets an underscore before it, as on Redsh
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from orchestration.columns.documented import CALLS, ENVELOPE
 from orchestration.columns.names import shortened, snake_case
@@ -37,6 +37,9 @@ _OWN = {
     "category": "category",
 }
 """Column → its name there."""
+
+_OWN_OF_TRACK = _OWN | {"event": "event_text"}
+"""Before it the models put `event`, the relation's name."""
 
 _ALWAYS = {"event", "event_text", "uuid_ts", "loaded_at"}
 """Columns that the models add; no property takes their names."""
@@ -92,16 +95,27 @@ def event_names(events: Iterable[str]) -> list[EventName]:
 
 
 def shown_columns(
-    placements: dict[str, list[Placement]], seen_in: dict[str, Seen]
+    placements: dict[str, list[Placement]],
+    seen_in: dict[str, Seen],
+    context: Literal["all", "seen", "none"] = "all",
 ) -> Iterator[Shown]:
     """The columns of every relation, in order: an event's own, its bag's, its context's.
 
     Args:
         placements: all placements of each call.
         seen_in: relation of an event → the properties it was seen with.
+        context: which columns of `context` there are.
     """
     for call in CALLS:
         of_call = [one for one in placements[call] if one.table_name == call and one.column_name]
+        seen = {one.path for one in of_call if one.type}
+        of_call = [
+            one
+            for one in of_call
+            if context == "all"
+            or _rank(str(one.column_name)) < _CONTEXT
+            or (context == "seen" and one.path in seen)
+        ]
         # As at Segment: `tracks` has what all events share, an event's own relation its properties.
         without_properties = call == "track"
         own = list(_shown(RELATIONS[call], call, of_call, {} if without_properties else None))
@@ -109,8 +123,8 @@ def shown_columns(
         if call in LATEST:
             yield from _latest(call, of_call, {one.column_name: one.name for one in own})
         if call == "track":
-            for relation, seen in sorted(seen_in.items()):
-                yield from _shown(relation, call, of_call, seen)
+            for relation, seen_there in sorted(seen_in.items()):
+                yield from _shown(relation, call, of_call, seen_there)
 
 
 def _shown(
@@ -118,10 +132,11 @@ def _shown(
 ) -> Iterator[Shown]:
     """The columns of one relation; of properties those that were seen, if that is said."""
     taken = set(_ALWAYS)
-    taken |= {_OWN[one.column_name] for one in placements if one.column_name in _OWN}
+    own = _OWN_OF_TRACK if call == "track" else _OWN
+    taken |= {own[one.column_name] for one in placements if one.column_name in own}
     named = []
     for group in _groups(placements, "properties__", seen):
-        name = _name(group.base, taken)
+        name = own.get(group.base) or _name(group.base, taken)
         if name:
             taken.add(name)
             named.append((name, group))
@@ -199,17 +214,18 @@ class _Group:
         return "double" if types <= {"bigint", "double"} else "varchar"
 
 
+_CONTEXT = 2
+
+
 def _rank(column: str) -> int:
     """What people look for comes first, and last what is the same for all events."""
     if column.startswith("context__"):
-        return 2
+        return _CONTEXT
     return 1 if column.startswith(_PREFIXES) else 0
 
 
 def _name(column: str, taken: set[str]) -> str | None:
-    """A column's name there, or None if it is not shown."""
-    if column in _OWN:
-        return _OWN[column]
+    """The name there of a column that is no own one, or None if it is not shown."""
     prefix = next((prefix for prefix in _PREFIXES if column.startswith(prefix)), None)
     if prefix is None and not column.startswith("context__"):
         return None

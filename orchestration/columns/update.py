@@ -77,7 +77,7 @@ def update_placement(con: duckdb.DuckDBPyConnection, rules: ColumnRules) -> None
                 *(len(without), call, call),
             )
     names = event_names(_events(con, rules))
-    shown = shown_columns(placements, _seen_in(con, names))
+    shown = shown_columns(placements, _seen_in(con, names), rules.context_columns)
     placed = [
         {"call": call, "place": number} | vars(placement)
         for call, of_call in placements.items()
