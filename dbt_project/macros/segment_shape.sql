@@ -4,15 +4,15 @@
 #}
 
 {% macro shown(relation) %}
-    {# [column, name there] of a relation. #}
+    {# [column, name there, type] of a relation. #}
     {% set columns = [] %}
     {% if execute %}
         {% set query %}
-            select column_name, name from {{ columns_table('shown_column') }}
+            select column_name, name, type from {{ columns_table('shown_column') }}
             where relation = {{ sql_string(relation) }} order by place
         {% endset %}
         {% for row in run_query(query).rows %}
-            {% do columns.append([row[0], row[1]]) %}
+            {% do columns.append([row[0], row[1], row[2]]) %}
         {% endfor %}
     {% endif %}
     {% do return(columns) %}
@@ -23,14 +23,19 @@
     {#
         The columns of a relation as select expressions, `_` and not `__` between levels.
 
+        table: what the relation selects from, if that is to be said; `names` stands beside it then
         call: whose name and category are looked for among the properties too
     #}
     {% set elsewhere = in_properties(call) if call in ['page', 'screen'] else {} %}
     {% set expressions = [] %}
-    {% for column, name in shown(relation) %}
+    {% for column, name, _ in shown(relation) %}
         {% set value = (table ~ '.' if table else '') ~ adapter.quote(column) %}
         {% if elsewhere[column] %}
             {% set value = 'coalesce(' ~ ([value] + elsewhere[column]) | join(', ') ~ ')' %}
+        {% endif %}
+        {#- names beyond a source's budget have no relation, and stand as they were sent #}
+        {% if name == 'event_text' %}
+            {% do expressions.append('coalesce(names.relation, ' ~ value ~ ') as event') %}
         {% endif %}
         {% do expressions.append(value ~ ' as ' ~ adapter.quote(name)) %}
     {% endfor %}
@@ -86,52 +91,32 @@ select * from renamed
 {% endmacro %}
 
 
-{% macro latest_columns(call, relation) %}
+{% macro latest_columns(relation, calls) %}
     {#
         The latest known value of each trait and context field: what a later call leaves out stays.
-        A trait that came in several types has one column, as only that tells which came last.
+        A trait that came in several types has several columns in the relation of the calls, and is
+        one here, as only that tells which came last.
     #}
-    {% set names = dict(shown(relation)) %}
-    {% set types = columns_of_several_types(call) %}
+    {% set names = {} %}
+    {% for column, name, _ in shown(calls) %} {% do names.update({column: name}) %} {% endfor %}
+    {% set values = {} %}
+    {% for column, name, type in shown(relation) %}
+        {% do values.setdefault(name, []).append([adapter.quote(names[column]), type]) %}
+    {% endfor %}
     {% set expressions = [] %}
-    {% for column, name in names.items() if column.startswith(('traits__', 'context__')) %}
-        {% set value = adapter.quote(name) %}
-        {% set others = types[column] | default({}) %}
-        {% if others %}
-            {% set type = 'double' if others.values() | reject('in', ['bigint', 'double']) | list == []
-                else 'varchar' %}
-            {% set values = [] %}
-            {% for other in others if other in names %}
-                {% do values.append('cast(' ~ adapter.quote(names[other]) ~ ' as ' ~ type ~ ')') %}
+    {% for name, of_name in values.items() %}
+        {% set value = of_name[0][0] %}
+        {% if of_name | length > 1 %}
+            {% set casts = [] %}
+            {% for column, type in of_name %}
+                {% do casts.append('cast(' ~ column ~ ' as ' ~ type ~ ')') %}
             {% endfor %}
-            {% set value = 'coalesce(' ~ values | join(', ') ~ ')' %}
+            {% set value = 'coalesce(' ~ casts | join(', ') ~ ')' %}
         {% endif %}
-        {% if column not in types or others %}
-            {% do expressions.append(latest_value(value) ~ ' as ' ~ adapter.quote(name)) %}
-        {% endif %}
+        {#- a comma behind each, as there may be none #}
+        {% do expressions.append(latest_value(value) ~ ' as ' ~ adapter.quote(name) ~ ',') %}
     {% endfor %}
-    {% do return(expressions | join(',\n        ')) %}
-{% endmacro %}
-
-
-{% macro columns_of_several_types(call) %}
-    {#
-        Column → type of the columns of each field that came in several types: with the first of
-        them all, with the others none. A field whose type is declared has its column and another
-        for what that cannot read, and stays as it is.
-    #}
-    {% set fields = {} %}
-    {% for field in placements(call)
-        if field.table_name == call and field.status == 'column' and not field.is_declared %}
-        {% do fields.setdefault(field.path, {}).update({field.column_name: field.column_type}) %}
-    {% endfor %}
-    {% set found = {} %}
-    {% for columns in fields.values() if columns | length > 1 %}
-        {% for column in columns %}
-            {% do found.update({column: columns if loop.first else {}}) %}
-        {% endfor %}
-    {% endfor %}
-    {% do return(found) %}
+    {% do return(expressions | join('\n        ')) %}
 {% endmacro %}
 
 
@@ -141,7 +126,7 @@ select * from renamed
 
 {% macro duckdb__latest_value(column) %}
     {# by receipt, as Segment's; nulls do not count #}
-    {% do return('arg_max(' ~ column ~ ', (received_at, uuid_ts, calls.id))') %}
+    {% do return('arg_max(' ~ column ~ ', (calls.received_at, calls.uuid_ts, calls.id))') %}
 {% endmacro %}
 
 
@@ -152,8 +137,7 @@ select * from renamed
     #}
     {% set column = quoted_name('column_name') %}
     {% set as_type = "'cast(' || " ~ column ~ " || ' as ' || type || ')'" %}
-    {% set rest %} as event,
-    event as event_text,
+    {% set rest %},
     _sdc_batched_at as uuid_ts,
     _sdc_batched_at as loaded_at
 {#- without the database, as in create_view_as.sql, which dbt does not call for these #}
@@ -183,7 +167,9 @@ shown as (
     select
         relation,
         {{ dbt.listagg(
-            "expression || ' as ' || " ~ quoted_name('name'), "', '", 'order by place'
+            "case when name = 'event_text' then " ~ quoted_text('relation') ~ " || ' as event, '"
+            ~ " else '' end || expression || ' as ' || " ~ quoted_name('name'),
+            "', '", 'order by place'
         ) }} as expressions
     from columns
     group by relation
@@ -206,8 +192,7 @@ named as (
 select
     named.relation as name,
     'Events ' || named.events || '. One row per event.' as description,
-    {{ sql_string('select\n    ') }} || shown.expressions || {{ sql_string(',\n    ') }}
-    || {{ quoted_text('named.relation') }} || {{ sql_string(rest) }}
+    {{ sql_string('select\n    ') }} || shown.expressions || {{ sql_string(rest) }}
     || named.texts || ')' as definition
 from named
 inner join shown on named.relation = shown.relation

@@ -175,6 +175,9 @@ class ColumnRules(Patterns):
     leave_out_tables: tuple[Call, ...] = ()
     """Tables that stay empty."""
 
+    context_columns: Literal["all", "seen", "none"] = "all"
+    """Which columns of `context` the relations for Segment Warehouses' users have."""
+
     hash_salt: str = ""
     """Goes before each value that is hashed."""
 

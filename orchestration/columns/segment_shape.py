@@ -7,9 +7,9 @@ schema; a property whose name is taken gets an underscore before it, as on Redsh
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
-from orchestration.columns.documented import CALLS
+from orchestration.columns.documented import CALLS, ENVELOPE
 from orchestration.columns.names import shortened, snake_case
 from orchestration.columns.placement import Placement
 
@@ -38,12 +38,21 @@ _OWN = {
 }
 """Column → its name there."""
 
+_OWN_OF_TRACK = _OWN | {"event": "event_text"}
+"""Before it the models put `event`, the relation's name."""
+
 _ALWAYS = {"event", "event_text", "uuid_ts", "loaded_at"}
 """Columns that the models add; no property takes their names."""
 
 _PREFIXES = ("properties__", "traits__")
 
-_TAKEN = {*RELATIONS.values(), "users", "accounts", "event_relation"}
+LATEST = {"identify": "users", "group": "accounts"}
+"""Call → the relation with the latest known values of its traits and context."""
+
+_TAKEN = {*RELATIONS.values(), *LATEST.values(), "event_relation"}
+
+_READ_APART = {"time": "timestamp", ENVELOPE: "varchar"}
+"""Placement's words for what is not read like a field → the type of its column."""
 
 
 class EventName(NamedTuple):
@@ -64,7 +73,7 @@ class Shown(NamedTuple):
     call: str
     column_name: str
     name: str
-    type: str | None = None
+    type: str
 
 
 Seen = dict[str, set[str]]
@@ -86,22 +95,36 @@ def event_names(events: Iterable[str]) -> list[EventName]:
 
 
 def shown_columns(
-    placements: dict[str, list[Placement]], seen_in: dict[str, Seen]
+    placements: dict[str, list[Placement]],
+    seen_in: dict[str, Seen],
+    context: Literal["all", "seen", "none"] = "all",
 ) -> Iterator[Shown]:
     """The columns of every relation, in order: an event's own, its bag's, its context's.
 
     Args:
         placements: all placements of each call.
         seen_in: relation of an event → the properties it was seen with.
+        context: which columns of `context` there are.
     """
     for call in CALLS:
         of_call = [one for one in placements[call] if one.table_name == call and one.column_name]
+        seen = {one.path for one in of_call if one.type}
+        of_call = [
+            one
+            for one in of_call
+            if context == "all"
+            or _rank(str(one.column_name)) < _CONTEXT
+            or (context == "seen" and one.path in seen)
+        ]
         # As at Segment: `tracks` has what all events share, an event's own relation its properties.
         without_properties = call == "track"
-        yield from _shown(RELATIONS[call], call, of_call, {} if without_properties else None)
+        own = list(_shown(RELATIONS[call], call, of_call, {} if without_properties else None))
+        yield from own
+        if call in LATEST:
+            yield from _latest(call, of_call, {one.column_name: one.name for one in own})
         if call == "track":
-            for relation, seen in sorted(seen_in.items()):
-                yield from _shown(relation, call, of_call, seen)
+            for relation, seen_there in sorted(seen_in.items()):
+                yield from _shown(relation, call, of_call, seen_there)
 
 
 def _shown(
@@ -109,36 +132,61 @@ def _shown(
 ) -> Iterator[Shown]:
     """The columns of one relation; of properties those that were seen, if that is said."""
     taken = set(_ALWAYS)
-    taken |= {_OWN[one.column_name] for one in placements if one.column_name in _OWN}
+    own = _OWN_OF_TRACK if call == "track" else _OWN
+    taken |= {own[one.column_name] for one in placements if one.column_name in own}
     named = []
-    for group in _groups(placements, seen):
-        name = _name(group.base or group.columns[0], taken)
+    for group in _groups(placements, "properties__", seen):
+        name = own.get(group.base) or _name(group.base, taken)
         if name:
             taken.add(name)
             named.append((name, group))
-    for name, group in sorted(named, key=lambda one: _rank(one[1].columns[0])):
+    for name, group in sorted(named, key=lambda one: _rank(one[1].base)):
         for column in group.columns:
             yield Shown(relation, call, column, name, group.type)
 
 
-def _groups(placements: list[Placement], seen: Seen | None) -> list["_Group"]:
-    """The columns of a table that a relation has, and of each property those that are one there."""
-    groups: dict[str, _Group] = {"message_id": _Group(["message_id"])}
+def _latest(call: str, placements: list[Placement], names: dict[str, str]) -> Iterator[Shown]:
+    """The traits and context fields of a user or an account, under the names of their calls.
+
+    A trait has one column, whatever types it came in: only that tells which value came last.
+    """
+    seen: Seen = {}
+    for one in placements:
+        seen.setdefault(one.path, set()).add(str(one.type))
+    done: set[str] = set()
+    for group in sorted(_groups(placements, "traits__", seen), key=lambda one: _rank(one.base)):
+        columns = [one for one in group.columns if one not in done] if _rank(group.base) else []
+        done.update(columns)  # two keys that fold to one name share a column
+        for column in columns:
+            yield Shown(LATEST[call], call, column, names[columns[0]], group.type)
+
+
+def _groups(placements: list[Placement], prefix: str, seen: Seen | None) -> list["_Group"]:
+    """The columns of a table that a relation has.
+
+    Args:
+        placements: those of the table.
+        prefix: that of the columns of which those of one field are one here.
+        seen: which of these fields, and with which types; None for each column by itself.
+    """
+    groups = {"message_id": _Group("message_id", {"message_id": "varchar"})}
     for one in placements:
         column = one.column_name or ""
         if one.status != "column" and one.type is not None:
             continue
-        if seen is None or not column.startswith("properties__"):
+        if seen is None or not column.startswith(prefix):
             types = None
         elif one.path in seen:
             types = seen[one.path]
         else:
             continue
         if types is None or one.is_declared:
-            for name in filter(None, (column, one.sibling_name)):
-                groups.setdefault(name, _Group([name]))
+            groups.setdefault(column, _Group(column)).add(column, one.column_type)
+            if one.sibling_name:
+                sibling = groups.setdefault(one.sibling_name, _Group(one.sibling_name))
+                sibling.add(one.sibling_name, one.sibling_type)
         else:
-            group = groups.setdefault(one.path, _Group([], column))
+            group = groups.setdefault(one.path, _Group(column))
             if one.type in types:
                 group.add(column, one.column_type)
     return [group for group in groups.values() if group.columns]
@@ -148,36 +196,36 @@ def _groups(placements: list[Placement], seen: Seen | None) -> list["_Group"]:
 class _Group:
     """The columns of a table that are one in a relation."""
 
-    columns: list[str]
-    base: str | None = None
+    base: str
     """The one that has the field's plain name."""
-    types: set[str | None] = field(default_factory=set)
+    columns: dict[str, str] = field(default_factory=dict)
+    """Each with its type."""
 
     def add(self, column: str, kind: str | None) -> None:
         """Take one more, if it is not there yet."""
-        if column not in self.columns:
-            self.columns.append(column)
-            self.types.add(kind)
+        self.columns.setdefault(column, _READ_APART.get(kind or "", kind or ""))
 
     @property
-    def type(self) -> str | None:
-        """What holds the values of all of them; None of one alone, which has its own."""
+    def type(self) -> str:
+        """What holds the values of all of them."""
+        types = set(self.columns.values())
         if len(self.columns) == 1:
-            return None
-        return "double" if self.types <= {"bigint", "double"} else "varchar"
+            return types.pop()
+        return "double" if types <= {"bigint", "double"} else "varchar"
+
+
+_CONTEXT = 2
 
 
 def _rank(column: str) -> int:
     """What people look for comes first, and last what is the same for all events."""
     if column.startswith("context__"):
-        return 2
+        return _CONTEXT
     return 1 if column.startswith(_PREFIXES) else 0
 
 
 def _name(column: str, taken: set[str]) -> str | None:
-    """A column's name there, or None if it is not shown."""
-    if column in _OWN:
-        return _OWN[column]
+    """The name there of a column that is no own one, or None if it is not shown."""
     prefix = next((prefix for prefix in _PREFIXES if column.startswith(prefix)), None)
     if prefix is None and not column.startswith("context__"):
         return None

@@ -10,6 +10,7 @@ from typing import Any
 import duckdb
 import pyarrow as pa
 
+from orchestration.columns.changes import listed_changes
 from orchestration.columns.documented import CALLS
 from orchestration.columns.names import SUFFIXES, VIRTUAL
 from orchestration.columns.placement import Fact, place
@@ -33,6 +34,10 @@ TABLES = {
     "shown_column": """
         place bigint, relation varchar, call varchar, column_name varchar, name varchar,
         type varchar
+    """,
+    "column_change": """
+        changed_at timestamp, table_name varchar, relation varchar, column_name varchar,
+        old_name varchar, old_type varchar, new_type varchar
     """,
     "rules": "rules varchar",
     "placed": "digest varchar",
@@ -72,17 +77,44 @@ def update_placement(con: duckdb.DuckDBPyConnection, rules: ColumnRules) -> None
                 *(len(without), call, call),
             )
     names = event_names(_events(con, rules))
-    shown = shown_columns(placements, _seen_in(con, names))
+    shown = shown_columns(placements, _seen_in(con, names), rules.context_columns)
     placed = [
         {"call": call, "place": number} | vars(placement)
         for call, of_call in placements.items()
         for number, placement in enumerate(of_call)
     ]
-    _replace(con, "placement", placed)
-    _replace(con, "event_name", [name._asdict() for name in names])
     columns = [{"place": number} | column._asdict() for number, column in enumerate(shown)]
-    _replace(con, "shown_column", columns)
-    _replace(con, "placed", [{"digest": digest}])
+    wanted = {
+        table: _rows_of(con, table, rows)
+        for table, rows in {
+            "placement": placed,
+            "event_name": [name._asdict() for name in names],
+            "shown_column": columns,
+            "placed": [{"digest": digest}],
+        }.items()
+    }
+    changes = listed_changes(con, wanted["placement"], wanted["shown_column"])
+    wanted["column_change"] = _rows_of(con, "column_change", changes)
+    with transaction(con):
+        for table, rows in wanted.items():
+            _replace(con, table, rows)
+
+
+def changes_of(con: duckdb.DuckDBPyConnection) -> list[dict[str, Any]]:
+    """The changes of columns that a warehouse lists, none if it is of before there were any."""
+    if "column_change" not in columns_in(con, "columns"):
+        return []
+    rows: list[dict[str, Any]] = (
+        con.execute("from columns.column_change").to_arrow_table().to_pylist()
+    )
+    return rows
+
+
+def take_over_changes(con: duckdb.DuckDBPyConnection, changes: list[dict[str, Any]]) -> None:
+    """Let a warehouse that is made anew list what the one before it did."""
+    create_column_tables(con)
+    with transaction(con):
+        _replace(con, "column_change", _rows_of(con, "column_change", changes))
 
 
 def _digest(con: duckdb.DuckDBPyConnection, rules: ColumnRules) -> str:
@@ -179,11 +211,15 @@ def _seen_in(con: duckdb.DuckDBPyConnection, names: list[EventName]) -> dict[str
     return seen
 
 
-def _replace(con: duckdb.DuckDBPyConnection, table: str, rows: list[dict[str, Any]]) -> None:
-    """Let a table have these rows; one that has them is not written."""
+def _rows_of(con: duckdb.DuckDBPyConnection, table: str, rows: list[dict[str, Any]]) -> pa.Table:
     schema = con.execute(f"from columns.{table} limit 0").to_arrow_table().schema
-    con.register("wanted", pa.Table.from_pylist(rows, schema))
-    names = ", ".join(schema.names)
+    return pa.Table.from_pylist(rows, schema)
+
+
+def _replace(con: duckdb.DuckDBPyConnection, table: str, rows: pa.Table) -> None:
+    """Let a table have these rows; one that has them is not written."""
+    con.register("wanted", rows)
+    names = ", ".join(rows.schema.names)
     changed = con.execute(
         f"""
         (from wanted except select {names} from columns.{table})
@@ -193,7 +229,6 @@ def _replace(con: duckdb.DuckDBPyConnection, table: str, rows: list[dict[str, An
         """  # noqa: S608 - names of our own
     ).fetchone()
     if changed:
-        with transaction(con):
-            con.execute(f"delete from columns.{table}")  # noqa: S608 - as above
-            con.execute(f"insert into columns.{table} by name from wanted")
+        con.execute(f"delete from columns.{table}")  # noqa: S608 - as above
+        con.execute(f"insert into columns.{table} by name from wanted")
     con.unregister("wanted")

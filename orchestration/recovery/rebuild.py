@@ -14,10 +14,12 @@ from contextlib import ExitStack, closing, suppress
 from datetime import UTC, datetime
 from multiprocessing import get_context
 from pathlib import Path
+from typing import Any
 
 import duckdb
 
 from landed.folders import FOLDERS
+from orchestration.columns.update import changes_of, take_over_changes
 from orchestration.durable_files import sync_folder
 from orchestration.errors import RebuildRefusedError
 from orchestration.loading import journal
@@ -66,10 +68,11 @@ def rebuild(
         shutil.rmtree(beside.catalog.parent, ignore_errors=True)
         unfinished.callback(shutil.rmtree, beside.catalog.parent, ignore_errors=True)
         _complete_journal(settings)
-        notes = _refuse_to_lose_others(settings)
+        notes, changes = _refuse_to_lose_others(settings)
         with writer_lock(beside), connect(beside) as con:
             create_raw_tables(con)
             restored = restore(con, beside, progress)
+            take_over_changes(con, changes)
             strays = list(_not_loaded(con, settings))
         if (restored.missing or restored.expired or strays) and not without:
             raise RebuildRefusedError(
@@ -99,19 +102,19 @@ def _complete_journal(settings: Settings) -> None:
         log.warning("The old warehouse cannot be read, and is not asked: %s", error)
 
 
-def _refuse_to_lose_others(settings: Settings) -> Notes | None:
+def _refuse_to_lose_others(settings: Settings) -> tuple[Notes | None, list[dict[str, Any]]]:
     """Refuse while the old warehouse, if it can be read, has what no file and no model has.
 
     Returns:
-        What the new one is told of it.
+        What the new one is told of it: a user's notes, and the changes of columns it lists.
     """
     try:
         with connect(settings, read_only=True) as con:
             refuse_another_name(con, settings)
             others = users_things(con, settings)
-            notes = notes_of(con)
+            notes, changes = notes_of(con), changes_of(con)
     except (duckdb.Error, WarehouseMissingError, WarehouseUnusableError):
-        return None
+        return None, []
     if others:
         raise RebuildRefusedError(
             f"The warehouse has {len(others)} tables, views, macros and columns that are not "
@@ -119,7 +122,7 @@ def _refuse_to_lose_others(settings: Settings) -> Notes | None:
             "changed. Copy what you need to files of your own (`copy … to 'x.parquet'`), drop "
             "them, and run it again; then create them from the files."
         )
-    return notes
+    return notes, changes
 
 
 def _not_loaded(con: duckdb.DuckDBPyConnection, settings: Settings) -> Iterator[str]:

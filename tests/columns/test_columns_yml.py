@@ -39,6 +39,7 @@ def test_without_a_file_nothing_is_said(tmp_path: Path) -> None:
             "in the JSON column of traits.a",
         ),
         ("max_columns: 5", "max_columns"),
+        ("context_columns: some", "context_columns"),
         ("max_collumns: 500", "max_collumns"),
         ("- a list", "the file"),
         ("fields: [", "expected"),
@@ -85,6 +86,7 @@ def test_a_key_with_a_dot_is_written_as_a_list(tmp_path: Path) -> None:
 RULES = """
 hash_salt: pepper
 leave_out_tables: [alias]
+context_columns: seen
 fields:
   - {path: properties.revenue, type: double}
   - {path: properties.at, type: timestamp}
@@ -186,3 +188,17 @@ def test_what_is_left_out_or_hashed_is_listed(outputs: list[str], house: House) 
         ("properties.email", "column", "varchar"),
         ("properties.secret", "left out", None),
     ]
+
+
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize(
+    ("relation", "context"), [("paid", ["context_ip"]), ("pages", []), ("users", [])]
+)
+def test_context_is_in_relations_as_far_as_it_was_seen(
+    outputs: list[str], house: House, relation: str, context: list[str]
+) -> None:
+    assert outputs
+    names = [name for name, *_ in house.rows(f"describe segment_warehouse.{relation}")]
+
+    assert [name for name in names if name.startswith("context_")] == context
+    assert "context__ip" in columns(house)

@@ -1,11 +1,13 @@
 """The names under which Segment Warehouses shows things."""
 
+from typing import Literal
+
 import pytest
 
 from landed.settings import WrongSettingsError
 from orchestration.columns.placement import Fact, place
 from orchestration.columns.rules import ColumnRules
-from orchestration.columns.segment_shape import event_names, shown_columns
+from orchestration.columns.segment_shape import RELATIONS, event_names, shown_columns
 from orchestration.settings import Settings
 
 
@@ -47,6 +49,69 @@ def test_no_two_columns_of_a_relation_have_one_name() -> None:
         "traits__user_id": "_user_id",
         "traits__2fa": "_2fa",
     }
+
+
+FACTS = {
+    "track": [("context", "ip"), ("context", "app", "name"), ("properties", "price")],
+    "identify": [("traits", "plan"), ("context", "app", "name"), ("context", "beta")],
+}
+
+
+def shown(relation: str, context: Literal["all", "seen", "none"]) -> list[str]:
+    """The names of a relation's columns, where events were seen with some fields."""
+    placements = {
+        call: place(
+            call,
+            [Fact(keys, "string", (1, "f", n)) for n, keys in enumerate(FACTS.get(call, []))],
+            ColumnRules(context_columns=context),
+        )
+        for call in RELATIONS
+    }
+    seen_in = {"bought": {"properties.price": {"string"}}}
+    found = shown_columns(placements, seen_in, context)
+    return [one.name for one in found if one.relation == relation]
+
+
+@pytest.mark.parametrize(
+    ("relation", "own", "bag"),
+    [
+        ("bought", {"id", "user_id", "received_at", "event_text"}, {"price"}),
+        ("tracks", {"id", "user_id", "received_at", "event_text"}, set()),
+        ("identifies", {"id", "user_id", "timestamp"}, {"plan"}),
+        ("pages", {"id", "user_id", "name", "category"}, {"url", "path", "title"}),
+        ("users", set(), {"plan"}),
+    ],
+)
+def test_a_relation_begins_with_its_own_columns_and_ends_with_its_context(
+    relation: str, own: set[str], bag: set[str]
+) -> None:
+    names = shown(relation, "all")
+
+    of_context = [one for one in names if one.startswith("context_")]
+    assert names[-len(of_context) :] == of_context
+    first = names[: -len(of_context)]
+    assert own | bag <= set(first)
+    own_last, bag_first = (
+        max(map(first.index, own), default=-1),
+        min(map(first.index, bag), default=99),
+    )
+    assert own_last < bag_first
+    assert "context_library_name" in of_context
+
+
+@pytest.mark.parametrize("relation", ["bought", "tracks", "identifies", "pages", "users"])
+def test_context_may_be_left_out_of_relations_or_be_there_once_it_is_seen(relation: str) -> None:
+    full = shown(relation, "all")
+    seen = {
+        "bought": ["context_ip", "context_app_name"],
+        "tracks": ["context_ip", "context_app_name"],
+        "identifies": ["context_app_name", "context_beta"],
+        "users": ["context_app_name", "context_beta"],
+    }
+    without = [name for name in full if not name.startswith("context_")]
+
+    assert shown(relation, "none") == without
+    assert sorted(shown(relation, "seen")) == sorted(without + seen.get(relation, []))
 
 
 @pytest.mark.parametrize("name", ["Raw", "columns", "Segment Warehouse", "my_staging", "main"])

@@ -12,7 +12,7 @@ from tests.support.warehouse import reading
 pytestmark = pytest.mark.timeout(600)
 
 TABLES = ("track", "identify")
-MODELS = ("stg_segment__track+", "stg_segment__identify+", "field")
+MODELS = ("stg_segment__track+", "stg_segment__identify+", "field", "column_change")
 SCHEMAS = ("segment", "segment_warehouse")
 
 
@@ -122,6 +122,28 @@ def test_a_column_keeps_its_type_and_its_rows_when_others_come(history: History)
         after = {row["message_id"]: row for row in second.rows[f'segment."{table}"']}
         for key in set(before) - {f"{table}-0"}:
             assert before[key].items() <= after[key].items()
+
+
+def test_a_column_of_a_relation_that_became_another_type_is_listed_and_no_other(
+    history: History,
+) -> None:
+    name = 'segment."column_change"'
+    first, second = (history.steps[step] for step in (FIRST, SECOND))
+
+    assert first.rows[name] == []
+    listed = {
+        (f'{row["schema_name"]}."{row["table_name"]}"', row["column_name"]): row
+        for row in second.rows[name]
+    }
+    changed = {
+        (table, column): (kind.lower(), second.types[table][column].lower())
+        for table in first.types.keys() & second.types.keys()
+        for column, kind in first.types[table].items()
+        if column in second.types[table] and kind != second.types[table][column]
+    }
+    assert {key: (row["old_type"], row["new_type"]) for key, row in listed.items()} == changed
+    assert ('segment_warehouse."users"', "size") in changed
+    assert ('segment_warehouse."event_0"', "size") in changed
 
 
 @pytest.mark.parametrize(("table", "bag"), [("track", "properties"), ("identify", "traits")])

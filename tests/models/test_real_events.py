@@ -128,6 +128,31 @@ def test_every_field_that_was_seen_is_listed_with_its_column(loaded: House) -> N
     ]
 
 
+def test_every_field_is_listed_with_the_relation_and_column_that_shows_it(loaded: House) -> None:
+    """With the type that column has, which a relation lists likewise."""
+    shown = loaded.rows(
+        "select distinct relation, relation_column, lower(relation_type) from segment.field "
+        "where relation is not null"
+    )
+    listed = loaded.rows(
+        "select table_name, column_name, lower(data_type) from duckdb_columns() "
+        "where schema_name = 'segment_warehouse'"
+    )
+    assert set(shown) - set(listed) == set()
+
+    revenue = loaded.rows(
+        "select distinct relation, relation_column, relation_type from segment.field "
+        "where event = 'Order Completed' and path = 'properties.revenue'"
+    )
+    assert revenue == [("order_completed", "revenue", "varchar")]
+    lacking = loaded.rows(
+        "select call, path from segment.field where status = 'column' and relation is null "
+        "and regexp_matches(path, '^(context|properties|traits)[.]') "
+        "and table_name = call and (call <> 'track' or event is not null)"
+    )
+    assert lacking == []
+
+
 STITCH = {
     "page": """
         _sdc_batched_at _sdc_received_at _sdc_sequence _sdc_table_version anonymous_id channel

@@ -25,6 +25,30 @@ placements as (
 
 ),
 
+names as (
+
+    select * from {{ source('columns', 'event_name') }}
+
+),
+
+shown as (
+
+    {#- an event's own fields are in its relation, and all others in that of the call #}
+    select
+        shown_as.call,
+        shown_as.column_name,
+        names.event,
+        shown_as.relation,
+        {#- of two keys that fold to one name both may show the column #}
+        min(shown_as.name) as name,
+        min(shown_as.type) as type
+    from {{ source('columns', 'shown_column') }} as shown_as
+    left join names on shown_as.relation = names.relation
+    where shown_as.relation not in ('users', 'accounts')
+    group by shown_as.call, shown_as.column_name, names.event, shown_as.relation
+
+),
+
 placed as (
 
     select
@@ -49,13 +73,21 @@ placed as (
         fields.first_seen,
         fields.last_seen,
         fields.count,
-        fields.source
+        fields.source,
+        shown.relation,
+        shown.name as relation_column,
+        shown.type as relation_type
     from fields
     left join placements
         on
             fields.call = placements.call
             and fields.path = placements.path
             and fields.type = placements.type
+    left join shown
+        on
+            placements.table_name = shown.call
+            and placements.column_name = shown.column_name
+            and fields.event is not distinct from shown.event
 
 )
 

@@ -12,9 +12,9 @@ latest as (
 
     select
         group_id as id,
-        {#- per column: a later call that leaves a trait out does not take it away #}
-        {{ latest_columns('group', 'groups') }},
         max(received_at) as received_at,
+        {#- per column: a later call that leaves a trait out does not take it away #}
+        {{ latest_columns('accounts', 'groups') }}
         max(uuid_ts) as uuid_ts,
         max(loaded_at) as loaded_at
     from calls

@@ -16,9 +16,6 @@ renamed as (
 
     select
         {{ shown_columns('tracks', 'events') }},
-        {#- names beyond a source's budget have no relation, and stand as they were sent #}
-        coalesce(names.relation, events.event) as event,
-        events.event as event_text,
         events._sdc_batched_at as uuid_ts,
         events._sdc_batched_at as loaded_at
     from events

@@ -12,9 +12,9 @@ latest as (
 
     select
         user_id as id,
-        {#- per column: a later call that leaves a trait out does not take it away #}
-        {{ latest_columns('identify', 'identifies') }},
         max(received_at) as received_at,
+        {#- per column: a later call that leaves a trait out does not take it away #}
+        {{ latest_columns('users', 'identifies') }}
         max(uuid_ts) as uuid_ts,
         max(loaded_at) as loaded_at
     from calls

@@ -25,6 +25,11 @@ def test_the_event_of_a_track_is_the_name_of_its_relation(built_house: House) ->
     for message_id, relation in of.items():
         found = f"select event from segment_warehouse.\"{relation}\" where id = '{message_id}'"
         assert built_house.rows(found) == [(relation,)]
+        named = f'(describe segment_warehouse."{relation}")'
+        names = [name for (name,) in built_house.rows(f"select column_name from {named}")]
+        at = names.index("event")
+        assert names[at : at + 2] == ["event", "event_text"]
+        assert {"id", "user_id", "received_at", "timestamp"} <= set(names[:at])
     assert [of[f"m{n}"] for n in range(4)] == ["order_completed", "_1st_order", "users_", "tracks_"]
 
 
