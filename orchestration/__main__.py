@@ -150,6 +150,7 @@ def replay(settings: Settings, *, day: datetime | None, table: str | None, rejec
 @cli.command(help="List the fields that were seen, with their columns; drop columns of fields.")
 @click.option("--table", type=click.Choice(WITH_TABLE), help="Fields of one table.")
 @click.option("--source", help="Fields of one source.")
+@click.option("--event", metavar="NAME", help="Properties of one event, or of those that fit.")
 @click.option("--without-column", is_flag=True, help="Those that could have a column and do not.")
 @click.option("--drop", metavar="PATTERN", help="Take the columns of such fields away.")
 @click.option("--take-back", metavar="PATTERN", help="Let dropped fields have columns again.")
@@ -159,6 +160,7 @@ def columns(
     *,
     table: str | None,
     source: str | None,
+    event: str | None,
     without_column: bool,
     drop: str | None,
     take_back: str | None,
@@ -168,18 +170,28 @@ def columns(
 
     if drop or take_back:
         if (drop and take_back) or table or without_column:
-            raise click.UsageError("Say --drop or --take-back, with or without --source.")
+            raise click.UsageError(
+                "Say --drop or --take-back, with or without --source and --event."
+            )
         from orchestration.columns import drop as dropping  # noqa: PLC0415 - brings dbt: seconds
 
         if drop:
-            click.echo(dropping.drop(settings, drop, source).report("dropped"))
+            click.echo(dropping.drop(settings, drop, source, event).report("dropped"))
         elif take_back:
-            click.echo(dropping.take_back(settings, take_back, source).report("taken back"))
+            changed = dropping.take_back(settings, take_back, source, event)
+            click.echo(changed.report("taken back"))
         return
-    fields = [one for one in listing.listed_fields(settings, table) if source in {None, one.source}]
+    fields = [
+        one for one in listing.listed_fields(settings, table, event) if source in {None, one.source}
+    ]
+    brought = [
+        one
+        for one in listing.columns_brought(settings, table)
+        if source in {None, one.source} and listing.is_of(event, one)
+    ]
     if without_column:
         fields = [one for one in fields if one.status in listing.HELD_BACK or not one.path]
-    for line in listing.lines_of(fields):
+    for line in listing.lines_of(fields, brought):
         click.echo(line)
 
 

@@ -6,11 +6,9 @@ from the files has the same columns.
 
 from dataclasses import dataclass, field
 
-import yaml
-
 from landed.errors import ReportedError
 from orchestration.columns.listing import Listed, listed_fields
-from orchestration.columns.rules import dropped_file, read_dropped, read_rules
+from orchestration.columns.rules import Whose, dropped_file, dropped_text, read_dropped, read_rules
 from orchestration.durable_files import write_whole
 from orchestration.models import run
 from orchestration.settings import Settings
@@ -36,43 +34,60 @@ class Changed:
         return f"Columns {done}: {counts or 'none'}"
 
 
-def drop(settings: Settings, pattern: str, source: str | None) -> Changed:
+def drop(settings: Settings, pattern: str, source: str | None, event: str | None = None) -> Changed:
     """Take the columns of some fields away; the payload in raw keeps their values.
 
     Their places are free, and all tables are built anew: fields that had none may have them then.
+
+    Args:
+        settings: Where the warehouse is.
+        pattern: Which fields.
+        source: Of this source only.
+        event: Of events of this name, or that fit this pattern, only: what others send stays.
 
     Raises:
         NothingFitsError: no field with a column fits; nothing was changed.
         DbtFailedError: a model failed; the columns of those that were built are gone.
     """
     read_rules(settings.columns)  # what is wrong there is said before anything is written
-    fields = listed_fields(settings)
+    fields = listed_fields(settings, event=event)
     if not any(one.fits(pattern, source) for one in fields if one.path):
         raise NothingFitsError(
             f"No field fits {pattern}. `seamline columns` lists them; nothing was changed."
         )
     dropped = read_dropped(settings.columns)
-    patterns = dropped.setdefault(source, [])
+    patterns = dropped.setdefault(Whose(source, event), [])
     if pattern not in patterns:
         patterns.append(pattern)
+    before = _columns(listed_fields(settings))
     _write(settings, dropped)
-    return _build(settings, _columns(fields))
+    return _build(settings, before)
 
 
-def take_back(settings: Settings, pattern: str, source: str | None) -> Changed:
+def take_back(
+    settings: Settings, pattern: str, source: str | None, event: str | None = None
+) -> Changed:
     """Let fields that were dropped have columns again, as far as there is room.
+
+    Args:
+        settings: Where the warehouse is.
+        pattern: As they were dropped by; source and event likewise.
+        source: Likewise.
+        event: Likewise.
 
     Raises:
         NothingFitsError: no such pattern was dropped; nothing was changed.
         DbtFailedError: as `drop`.
     """
     dropped = read_dropped(settings.columns)
-    if pattern not in dropped.get(source, []):
+    whose = Whose(source, event)
+    if pattern not in dropped.get(whose, []):
+        of = "".join(f" of {name}" for name in (event, source) if name)
         raise NothingFitsError(
-            f"{pattern} was not dropped{f' of {source}' if source else ''}: "
-            f"{dropped_file(settings.columns)} has what was. Nothing was changed."
+            f"{pattern} was not dropped{of}: {dropped_file(settings.columns)} has what was. "
+            "Nothing was changed."
         )
-    dropped[source].remove(pattern)
+    dropped[whose].remove(pattern)
     before = _columns(listed_fields(settings))
     _write(settings, dropped)
     return _build(settings, before, is_back=True)
@@ -94,12 +109,5 @@ def _columns(fields: list[Listed]) -> dict[str, set[str]]:
     return found
 
 
-def _write(settings: Settings, dropped: dict[str | None, list[str]]) -> None:
-    of_all = {"refuse_fields": dropped.get(None, [])}
-    sources = {
-        source: {"refuse_fields": patterns}
-        for source, patterns in dropped.items()
-        if source is not None and patterns
-    }
-    text = yaml.safe_dump(of_all | ({"sources": sources} if sources else {}), allow_unicode=True)
-    write_whole(dropped_file(settings.columns), (_HEAD + text).encode())
+def _write(settings: Settings, dropped: dict[Whose, list[str]]) -> None:
+    write_whole(dropped_file(settings.columns), (_HEAD + dropped_text(dropped)).encode())

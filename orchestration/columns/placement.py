@@ -8,8 +8,9 @@
 - An array is a JSON column and a table of its own; an object with ids for keys is a JSON column.
 - What `columns.yml` says of a field goes before.
 - The columns of a table are those first seen. Each is counted to the source that it was seen from
-  first, and a source has `max_columns` of a table: what it has no room for gets its column by
-  another that sends it and has, from then on.
+  first, and of its events to the one it came with. A source has `max_columns` of a table, and of
+  those an event has as many as it leaves free to the others: what there is no room for gets its
+  column by another source or event that sends it and has room, from then on.
 
 Fields are placed in the order in which they were first seen, and what came later never moves what
 came before: a column keeps its name, its type and its values.
@@ -29,7 +30,7 @@ from orchestration.columns.documented import (
     documented_fields,
 )
 from orchestration.columns.names import VIRTUAL, column_name, table_name
-from orchestration.columns.rules import ColumnRules, Said
+from orchestration.columns.rules import MOST_COLUMNS, ColumnRules, Said
 from orchestration.loading.field_paths import ITEM, Keys, path_text
 
 SCALARS = {"string": "varchar", "bigint": "bigint", "double": "double", "boolean": "boolean"}
@@ -60,8 +61,8 @@ _READABLE = {
 _RECEIPT_COLUMNS = 8  # those of the first day: by one more, a full table would lose a column
 _HASHED = "hashed"
 
-MOST_COLUMNS = 10_000
-"""Columns of one table, of all sources together."""
+WITH_EVENTS = "track"
+"""The call whose columns are counted event by event."""
 
 _HELD_BACK = {"too many columns", "refused", "in json"}
 """Why a field has no column, which may be otherwise where another source sends it."""
@@ -76,6 +77,8 @@ class Fact(NamedTuple):
     """Load, file, line."""
     source: str | None = None
     """From whom."""
+    event: str | None = None
+    """With which event of that source; None for what is not listed for one."""
 
 
 @dataclass(frozen=True)
@@ -125,24 +128,56 @@ class _Array(NamedTuple):
     child_table: str
 
 
+class Bringer(NamedTuple):
+    """To whom a column is counted."""
+
+    source: str | None
+    event: str | None
+
+
+class Placed(NamedTuple):
+    """All fields of a call, and what their columns are counted to."""
+
+    placements: list[Placement]
+    bringers: dict[tuple[str, str], Bringer]
+    """Table and column → who brought it; not for those that are there from the first day."""
+    held_back: set[tuple[Keys, str]]
+    """Fields that had no column when they were first seen, and may have one by another event of the
+    same source. What has its column keeps it, whoever sends it."""
+
+
 @dataclass
 class _Table:
     own_columns: int
     """Those it has from the first day, which are counted off what each source may bring."""
     rules: ColumnRules
+    has_events: bool
+    """Whether what a source brings is counted event by event."""
     types: dict[str, str] = field(default_factory=dict)
+    bringers: dict[str, Bringer] = field(default_factory=dict)
     brought: Counter[str | None] = field(default_factory=Counter)
+    brought_with: Counter[Bringer] = field(default_factory=Counter)
 
-    def has_or_takes(self, name: str, kind: str, source: str | None) -> bool:
-        """Whether the table has such a column, or takes one more from a source."""
+    def has_or_takes(self, name: str, kind: str, fact: Fact) -> bool:
+        """Whether the table has such a column, or takes one more from who sends it."""
         if name not in self.types:
-            most = self.rules.columns_of(source, self.own_columns)
-            is_full = len(self.types) + self.own_columns >= MOST_COLUMNS
-            if is_full or self.brought[source] >= most:
+            bringer = Bringer(fact.source, fact.event)
+            if not self._has_room(bringer):
                 return False
             self.types[name] = kind
-            self.brought[source] += 1
+            self.bringers[name] = bringer
+            self.brought[fact.source] += 1
+            self.brought_with[bringer] += 1
         return True
+
+    def _has_room(self, bringer: Bringer) -> bool:
+        most = self.rules.columns_of(bringer.source, self.own_columns)
+        left = most - self.brought[bringer.source]
+        if left <= 0 or len(self.types) + self.own_columns >= MOST_COLUMNS:
+            return False
+        return not self.has_events or (
+            self.brought_with[bringer] < self.rules.columns_of_event(*bringer, left)
+        )
 
 
 def place(
@@ -151,17 +186,27 @@ def place(
     rules: ColumnRules,
     unlisted_since: Mapping[str | None, int] = MappingProxyType({}),
 ) -> list[Placement]:
+    """Place all fields of a call, as `place_and_count` does; return where each is."""
+    return place_and_count(call, facts, rules, unlisted_since).placements
+
+
+def place_and_count(
+    call: str,
+    facts: Iterable[Fact],
+    rules: ColumnRules,
+    unlisted_since: Mapping[str | None, int] = MappingProxyType({}),
+) -> Placed:
     """Place all fields of a call: the documented ones, seen or not, and those that were seen.
 
     Args:
         call: The call.
-        facts: What was seen, once for each source.
+        facts: What was seen, once for each source; of what is held back for each of its events.
         rules: What columns.yml says.
         unlisted_since: Source → the first load in which it had more fields than are listed.
     """
     documented = documented_fields(call)
     if call in rules.leave_out_tables:
-        return _all_left_out(call, documented, facts)
+        return Placed(_all_left_out(call, documented, facts), {}, set())
     # As they were first loaded: whichever type came first has the column, in any rebuild too.
     ordered = sorted(facts, key=lambda fact: (fact.first, path_text(fact.keys), fact.type))
     placed = [
@@ -170,15 +215,18 @@ def place(
     ]
     placer = _Placer(call, documented, rules)
     found: dict[tuple[Keys, str], Placement] = {}
+    held_back = set()
     for fact in ordered:
         field = fact.keys, fact.type
         before = found.get(field)
         if before is None or before.status in _HELD_BACK or before.lacks_sibling:
             now = placer.place(fact)
+            if placer.may_have_more(now):
+                held_back.add(field)
             if before is None or now.status != before.status or now.sibling_name:
                 found.pop(field, None)  # its place is behind all that came before it
                 found[field] = _since(fact, before, now, unlisted_since)
-    return list(_with_reading([*placed, *found.values()]))
+    return Placed(list(_with_reading([*placed, *found.values()])), placer.bringers(), held_back)
 
 
 def _since(
@@ -192,9 +240,8 @@ def _since(
     Loads before have been modelled without it. A table that is built anew has to be the same.
     """
     load = fact.first[0]
-    was_unlisted = any(
-        since < load for source, since in unlisted_since.items() if source != fact.source
-    )
+    # what is listed of no event of a source any more may be of another
+    was_unlisted = any(since < load for since in unlisted_since.values())
     if ITEM in fact.keys or not (before or was_unlisted) or now.status != "column":
         return now
     had_column = before is not None and before.status == "column"
@@ -258,13 +305,30 @@ class _Placer:
         self._array_of_table: dict[str, tuple[str, str]] = {}
         self._tables: dict[str, _Table] = {}
 
+    def bringers(self) -> dict[tuple[str, str], Bringer]:
+        """Who brought each column, by table and column."""
+        return {
+            (table, column): bringer
+            for table, of_table in self._tables.items()
+            for column, bringer in of_table.bringers.items()
+        }
+
+    def may_have_more(self, placed: Placement) -> bool:
+        """Whether a field may have a column that it lacks where another event has it."""
+        return (
+            placed.lacks_sibling
+            or placed.status == "too many columns"
+            or (placed.status == "refused" and self._rules.refuses_by_event)
+            or (placed.status == "in json" and ITEM in placed.path)
+        )
+
     def place(self, fact: Fact) -> Placement:
         """Place one field."""
         said = self._rules.of(self._call, fact.keys)
         to = self._documented.get(fact.keys)
         status = self._no_column(fact, to, said)
         if to is None and status in {None, "nested"}:
-            is_allowed = self._rules.allows_field(fact.source, fact.keys)
+            is_allowed = self._rules.allows_field(fact.source, fact.keys, fact.event)
             status = status if is_allowed else "refused"
         if status:
             return self._placement(fact, status)
@@ -341,7 +405,9 @@ class _Placer:
         name = self._placement(fact, "").table_name
         if name not in self._tables:
             own = len(self._documented) if name == self._call else 0
-            self._tables[name] = _Table(own + _RECEIPT_COLUMNS, self._rules)
+            self._tables[name] = _Table(
+                own + _RECEIPT_COLUMNS, self._rules, has_events=self._call == WITH_EVENTS
+            )
         return self._tables[name]
 
     def _to_declared(self, fact: Fact, name: str, kind: str, said: Said) -> Placement:
@@ -351,7 +417,7 @@ class _Placer:
         held = _HASHED if said.is_hashed else kind
         while not is_documented and table.types.get(name, held) != held:
             name += "_"  # another key of that name, of which something else is said
-        if not is_documented and not table.has_or_takes(name, held, fact.source):
+        if not is_documented and not table.has_or_takes(name, held, fact):
             return self._placement(fact, "too many columns")
         column = {"column_name": name, "column_type": kind, "is_declared": True}
         if kind == ENVELOPE or said.is_hashed or fact.type in _FITS[kind]:
@@ -359,7 +425,7 @@ class _Placer:
         # The value does not fit the column that was said: it goes beside it, and none is lost.
         own = SCALARS.get(fact.type, "json")
         sibling = f"{name}__{_SUFFIXES[own]}"
-        has_sibling = table.has_or_takes(sibling, own, fact.source)
+        has_sibling = table.has_or_takes(sibling, own, fact)
         if fact.type in _READABLE.get(kind, ()):
             if has_sibling:
                 column |= {"sibling_name": sibling, "sibling_type": own}
@@ -379,7 +445,7 @@ class _Placer:
         base = table.types.get(name, own)
         if own != base and (own, base) != ("bigint", "double"):
             name, base = f"{name}__{_SUFFIXES[own]}", own
-        if not table.has_or_takes(name, base, fact.source):
+        if not table.has_or_takes(name, base, fact):
             return self._placement(fact, "too many columns")
         return self._placement(fact, "column", column_name=name, column_type=base)
 

@@ -6,10 +6,10 @@ with a full refresh of all tables, from its beginning: one that did not end has 
 
 import json
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from functools import cache
 from pathlib import Path
-from typing import Annotated, Literal, NamedTuple, Self, TypeVar, get_args
+from typing import Annotated, Any, Literal, NamedTuple, Self, TypeVar, get_args
 
 import duckdb
 import yaml
@@ -22,6 +22,9 @@ from orchestration.loading.field_paths import ITEM, Keys, keys_of, path_text
 from orchestration.warehouse.transaction import transaction
 
 MAX_COLUMNS = 1_000
+
+MOST_COLUMNS = 10_000
+"""Columns of one table, of all sources together."""
 
 
 class ColumnRulesError(ReportedError):
@@ -148,11 +151,33 @@ def _expression(pattern: str) -> re.Pattern[str]:
     return re.compile("".join(parts), re.DOTALL)
 
 
+class EventRules(BaseModel):
+    """What is said of the properties of some events."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    max_columns: Annotated[int, Field(ge=0, le=MOST_COLUMNS)] | None = None
+    """Columns that each of them may bring a table; as for all events if not given."""
+
+    refuse_fields: tuple[Pattern, ...] = ()
+    """Fields that have no column because of these events."""
+
+
+Events = dict[Pattern, EventRules]
+"""What is said of events, by their names or by patterns; of several that fit the first counts."""
+
+
 class SourceRules(Patterns):
     """What is said of one source."""
 
-    max_columns: Annotated[int, Field(ge=0, le=10_000)] | None = None
+    max_columns: Annotated[int, Field(ge=0, le=MOST_COLUMNS)] | None = None
     """Columns it may bring a table beside the documented ones; as for all if not given."""
+
+    max_columns_of_event: Annotated[int, Field(ge=0, le=MOST_COLUMNS)] | None = None
+    """Columns that each of its events may bring a table; as for all if not given."""
+
+    events: Events = {}
+    """What is said of some of its events."""
 
     max_events: Annotated[int, Field(ge=0, le=MAX_EVENTS)] | None = None
     """Relations it may bring; as for all if not given."""
@@ -163,8 +188,15 @@ class ColumnRules(Patterns):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    max_columns: Annotated[int, Field(ge=200, le=10_000)] = MAX_COLUMNS
+    max_columns: Annotated[int, Field(ge=200, le=MOST_COLUMNS)] = MAX_COLUMNS
     """Columns of one table that one source may bring, the documented ones among them."""
+
+    max_columns_of_event: Annotated[int, Field(ge=0, le=MOST_COLUMNS)] | None = None
+    """Columns of one table that one event of a source may bring; if not given, as many as it leaves
+    free to the others."""
+
+    events: Events = {}
+    """What is said of some events, of all sources."""
 
     max_events: Annotated[int, Field(ge=0, le=MAX_EVENTS)] = MAX_EVENTS
     """Events of one source that have a relation of their own."""
@@ -202,22 +234,61 @@ class ColumnRules(Patterns):
             return self.max_columns - there
         return own.max_columns
 
+    def columns_of_event(self, source: str | None, event: str | None, left: int) -> int:
+        """How many columns an event of a source may bring a table.
+
+        Args:
+            source: The source.
+            event: The event; None is all that is not listed for one, and counts as one.
+            left: How many the source may still bring.
+        """
+        source_rules = self.sources.get(source or "", SourceRules())
+        said = [
+            *(one.max_columns for one in self._rules_for_event(source, event)),
+            source_rules.max_columns_of_event,
+            self.max_columns_of_event,
+        ]
+        number = next((one for one in said if one is not None), left)
+        return max(number, left) if event is None else number
+
     def events_of(self, source: str | None) -> int:
         """How many relations of events a source may bring."""
         own = self.sources.get(source or "")
         return self.max_events if own is None or own.max_events is None else own.max_events
 
-    def allows_field(self, source: str | None, keys: Keys) -> bool:
-        """Whether a field may have a column because a source sends it."""
+    def allows_field(self, source: str | None, keys: Keys, event: str | None = None) -> bool:
+        """Whether a field may have a column because a source sends it, with an event."""
         rules = [
             one
             for one in self._rules_for(source)
             if one.allow_fields is not None or one.refuse_fields
         ]
-        if not rules:
+        refused = [
+            pattern for one in self._rules_for_event(source, event) for pattern in one.refuse_fields
+        ]
+        if not rules and not refused:
             return True
         starts = [path_text(keys[:length]) for length in range(1, len(keys) + 1)]
-        return all(one.allows_path(starts) for one in rules)
+        return all(one.allows_path(starts) for one in rules) and _is_allowed(
+            starts, None, tuple(refused)
+        )
+
+    @property
+    def refuses_by_event(self) -> bool:
+        """Whether some event may not have a column that another event of its source may have."""
+        by_event = [self.events, *(one.events for one in self.sources.values())]
+        return any(one.refuse_fields for events in by_event for one in events.values())
+
+    def _rules_for_event(self, source: str | None, event: str | None) -> list[EventRules]:
+        """What is said of an event: of the source's first, then of all sources'."""
+        own = self.sources.get(source or "")
+        by_event = [self.events] if own is None else [own.events, self.events]
+        return [
+            one
+            for events in by_event
+            for pattern, one in events.items()
+            if event is not None and fits(pattern, event)
+        ]
 
     def allows_event(self, source: str | None, event: str) -> bool:
         """Whether an event may have a relation because a source sends it."""
@@ -267,15 +338,25 @@ def read_rules(path: Path) -> ColumnRules:
         ColumnRulesError: one is no such file, or says something it cannot.
     """
     rules = _read(path, ColumnRules)
-    refused = {source: tuple(patterns) for source, patterns in read_dropped(path).items()}
+    dropped = _read(dropped_file(path), _Dropped)
     sources = dict(rules.sources)
-    for source in sorted(refused.keys() - {None}, key=str):
-        own = sources.get(str(source), SourceRules())
-        sources[str(source)] = own.model_copy(
-            update={"refuse_fields": own.refuse_fields + refused[source]}
-        )
-    of_all = rules.refuse_fields + refused.get(None, ())
-    return rules.model_copy(update={"refuse_fields": of_all, "sources": sources})
+    for source, own in dropped.sources.items():
+        sources[source] = _refusing(sources.get(source, SourceRules()), own)
+    return _refusing(rules, dropped).model_copy(update={"sources": sources})
+
+
+Refusing = TypeVar("Refusing", ColumnRules, SourceRules)
+
+
+def _refusing(rules: Refusing, dropped: "_DroppedOfSource") -> Refusing:
+    """The rules, and beside them what was dropped."""
+    events = dict(rules.events)
+    for event, one in dropped.events.items():
+        own = events.get(event, EventRules())
+        refused = own.refuse_fields + one.refuse_fields
+        events[event] = own.model_copy(update={"refuse_fields": refused})
+    refused = rules.refuse_fields + dropped.refuse_fields
+    return rules.model_copy(update={"refuse_fields": refused, "events": events})
 
 
 def dropped_file(path: Path) -> Path:
@@ -283,8 +364,15 @@ def dropped_file(path: Path) -> Path:
     return path.with_name(f"{path.stem}.dropped{path.suffix}")
 
 
-def read_dropped(path: Path) -> dict[str | None, list[str]]:
-    """Patterns of dropped fields, by the source they are dropped of; `None` is all of them.
+class Whose(NamedTuple):
+    """Of which source and event a field is dropped; None is all of them."""
+
+    source: str | None = None
+    event: str | None = None
+
+
+def read_dropped(path: Path) -> dict[Whose, list[str]]:
+    """Patterns of dropped fields, by whose they are.
 
     Args:
         path: That of `columns.yml`.
@@ -293,14 +381,36 @@ def read_dropped(path: Path) -> dict[str | None, list[str]]:
         ColumnRulesError: the file beside it says something it cannot.
     """
     dropped = _read(dropped_file(path), _Dropped)
-    of_sources = {name: list(own.refuse_fields) for name, own in dropped.sources.items()}
-    return {None: list(dropped.refuse_fields)} | of_sources
+    found: dict[Whose, list[str]] = {}
+    for source, own in [(None, dropped), *dropped.sources.items()]:
+        for event, one in [(None, own), *own.events.items()]:
+            found[Whose(source, event)] = list(one.refuse_fields)
+    return found
 
 
-class _DroppedOfSource(BaseModel):
+def dropped_text(dropped: Mapping[Whose, list[str]]) -> str:
+    """What the file says of dropped fields."""
+    said: dict[str, Any] = {}
+    for whose, patterns in dropped.items():
+        if patterns:
+            of_source = said
+            if whose.source is not None:
+                of_source = said.setdefault("sources", {}).setdefault(whose.source, {})
+            of_event = of_source
+            if whose.event is not None:
+                of_event = of_source.setdefault("events", {}).setdefault(whose.event, {})
+            of_event["refuse_fields"] = patterns
+    return yaml.safe_dump(said, allow_unicode=True)
+
+
+class _DroppedOfEvent(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     refuse_fields: tuple[Pattern, ...] = ()
+
+
+class _DroppedOfSource(_DroppedOfEvent):
+    events: dict[Pattern, _DroppedOfEvent] = {}
 
 
 class _Dropped(_DroppedOfSource):
@@ -352,7 +462,9 @@ def _line(node: yaml.Node | None, place: Iterable[int | str]) -> int:
 def rules_in_force(con: duckdb.DuckDBPyConnection) -> ColumnRules:
     """The rules that the tables were built with."""
     row = con.execute("select rules from columns.rules").fetchone()
-    return ColumnRules.model_validate(json.loads(row[0])) if row else ColumnRules()
+    # an earlier version kept none where nothing was said, and knew no limit for an event
+    earlier = {"max_columns_of_event": MOST_COLUMNS}
+    return ColumnRules.model_validate(earlier | (json.loads(row[0]) if row else {}))
 
 
 def put_in_force(con: duckdb.DuckDBPyConnection, rules: ColumnRules) -> None:

@@ -12,10 +12,17 @@ import pyarrow as pa
 
 from orchestration.columns.changes import listed_changes
 from orchestration.columns.documented import CALLS
-from orchestration.columns.names import SUFFIXES, VIRTUAL
-from orchestration.columns.placement import Fact, place
+from orchestration.columns.names import SUFFIXES, VIRTUAL, shortened
+from orchestration.columns.placement import (
+    WITH_EVENTS,
+    Bringer,
+    Fact,
+    Placed,
+    place_and_count,
+)
 from orchestration.columns.rules import ColumnRules
 from orchestration.columns.segment_shape import EventName, Seen, event_names, shown_columns
+from orchestration.loading.field_paths import Keys
 from orchestration.models.project_vars import PROJECT_FILE
 from orchestration.warehouse.catalog import columns_in, full_name, tables
 from orchestration.warehouse.transaction import transaction
@@ -38,6 +45,9 @@ TABLES = {
     "column_change": """
         changed_at timestamp, table_name varchar, relation varchar, column_name varchar,
         old_name varchar, old_type varchar, new_type varchar
+    """,
+    "brought": """
+        call varchar, table_name varchar, column_name varchar, source varchar, event varchar
     """,
     "rules": "rules varchar",
     "placed": "digest varchar",
@@ -65,17 +75,10 @@ def update_placement(con: duckdb.DuckDBPyConnection, rules: ColumnRules) -> None
     digest = _digest(con, rules)
     if con.execute("from columns.placed where digest = $1", [digest]).fetchone():
         return  # most loads bring nothing new, and what there is may be much
-    facts, unlisted = _facts(con), _unlisted_since(con)
-    placements = {call: place(call, facts[call], rules, unlisted[call]) for call in CALLS}
-    for call, of_call in placements.items():
-        without = {one.path for one in of_call if one.status == "too many columns"}
-        if without:
-            log.warning(
-                "%d fields of %s have no column, as their source has brought the table as many as "
-                "it may. `seamline columns` lists them, raw.%s has their values, and max_columns "
-                "in columns.yml sets another number.",
-                *(len(without), call, call),
-            )
+    counted = _place_all(con, rules)
+    placements = {call: of_call.placements for call, of_call in counted.items()}
+    for call, of_call in counted.items():
+        _warn(call, of_call)
     names = event_names(_events(con, rules))
     shown = shown_columns(placements, _seen_in(con, names), rules.context_columns)
     placed = [
@@ -83,12 +86,18 @@ def update_placement(con: duckdb.DuckDBPyConnection, rules: ColumnRules) -> None
         for call, of_call in placements.items()
         for number, placement in enumerate(of_call)
     ]
+    brought = [
+        {"call": call, "table_name": table, "column_name": column} | bringer._asdict()
+        for call, of_call in counted.items()
+        for (table, column), bringer in of_call.bringers.items()
+    ]
     columns = [{"place": number} | column._asdict() for number, column in enumerate(shown)]
     wanted = {
         table: _rows_of(con, table, rows)
         for table, rows in {
             "placement": placed,
             "event_name": [name._asdict() for name in names],
+            "brought": brought,
             "shown_column": columns,
             "placed": [{"digest": digest}],
         }.items()
@@ -115,6 +124,48 @@ def take_over_changes(con: duckdb.DuckDBPyConnection, changes: list[dict[str, An
     create_column_tables(con)
     with transaction(con):
         _replace(con, "column_change", _rows_of(con, "column_change", changes))
+
+
+def _place_all(con: duckdb.DuckDBPyConnection, rules: ColumnRules) -> dict[str, Placed]:
+    facts, unlisted = _facts(con), _unlisted_since(con)
+
+    def placed(call: str) -> Placed:
+        return place_and_count(call, facts[call], rules, unlisted[call])
+
+    counted = {call: placed(call) for call in CALLS if call != WITH_EVENTS}
+    # With whom else a field came is asked only of the few that have no column by their first event:
+    # events times properties are many. First of those that had none last time.
+    asked: set[tuple[Keys, str]] = set()
+    held_back = _held_back_before(con)
+    while True:
+        more = _facts_with_events(con, held_back - asked, facts[WITH_EVENTS])
+        if more or WITH_EVENTS not in counted:
+            facts[WITH_EVENTS] += more
+            counted[WITH_EVENTS] = placed(WITH_EVENTS)
+        asked |= held_back
+        held_back = counted[WITH_EVENTS].held_back
+        if held_back <= asked:
+            return {call: counted[call] for call in CALLS}
+
+
+def _warn(call: str, placed: Placed) -> None:
+    """Say which fields have no column for want of room, and who has used it."""
+    without = {one.path for one in placed.placements if one.status == "too many columns"}
+    if not without:
+        return
+    most = Counter(placed.bringers.values()).most_common(1)
+    used = "".join(f" Most were brought by {_whose(who)}: {count}." for who, count in most)
+    log.warning(
+        "%d fields of %s have no column, as their source, or their event, has brought the table as "
+        "many as it may.%s `seamline columns` lists them, and who brought how many; raw.%s has "
+        "their values; docs/tables/columns-yml.md says how to free columns or to allow more.",
+        *(len(without), call, used, call),
+    )
+
+
+def _whose(bringer: Bringer) -> str:
+    """Names that were sent, for a line of a log."""
+    return " of ".join(repr(shortened(name)) for name in reversed(bringer) if name is not None)
 
 
 def _digest(con: duckdb.DuckDBPyConnection, rules: ColumnRules) -> str:
@@ -161,15 +212,53 @@ def has_tables(con: duckdb.DuckDBPyConnection, schema: str) -> bool:
 
 
 def _facts(con: duckdb.DuckDBPyConnection) -> dict[str, list[Fact]]:
+    """What was seen of each call, once for each source, with the event it came with first."""
     found = defaultdict(list)
     # Over all events of a track: a property's column is the table's, whichever event has it.
     rows = con.execute(
-        "select call, keys, type, source, min((first_load_id, first_file, first_line)) "
+        "select call, keys, type, source, min((first_load_id, first_file, first_line, event)) "
         "from raw.field where path <> '' group by call, keys, type, source"
     ).fetchall()
-    for call, keys, kind, source, first in rows:
-        found[call].append(Fact(tuple(keys), kind, tuple(first), source))
+    for call, keys, kind, source, (*first, event) in rows:
+        found[call].append(Fact(tuple(keys), kind, tuple(first), source, event))
     return found
+
+
+def _held_back_before(con: duckdb.DuckDBPyConnection) -> set[tuple[Keys, str]]:
+    """The fields that had no column when they were placed last, or had none at first."""
+    rows = con.execute(
+        """
+        select distinct field.keys, field.type from columns.placement
+        join raw.field using (call, path, type)
+        where call = $1 and (status = 'too many columns' or sibling_since_load is not null)
+        """,
+        [WITH_EVENTS],
+    ).fetchall()
+    return {(tuple(keys), kind) for keys, kind in rows}
+
+
+def _facts_with_events(
+    con: duckdb.DuckDBPyConnection, fields: set[tuple[Keys, str]], known: list[Fact]
+) -> list[Fact]:
+    """What else was seen of some fields: once for each source and event."""
+    if not fields:
+        return []
+    keys, types = zip(*fields, strict=True)
+    con.register(
+        "asked", pa.table({"keys": pa.array(keys, pa.list_(pa.large_string())), "type": types})
+    )
+    rows = con.execute(
+        """
+        select keys, type, min((first_load_id, first_file, first_line)), source, event
+        from raw.field semi join asked using (keys, type)
+        where call = $1 group by keys, type, source, event
+        """,
+        [WITH_EVENTS],
+    ).fetchall()
+    con.unregister("asked")
+    there = set(known)
+    facts = (Fact(tuple(keys), kind, tuple(first), *whose) for keys, kind, first, *whose in rows)
+    return [fact for fact in facts if fact not in there]
 
 
 def _unlisted_since(con: duckdb.DuckDBPyConnection) -> dict[str, dict[str | None, int]]:

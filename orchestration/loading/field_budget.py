@@ -1,4 +1,7 @@
-"""How much is listed of the fields that events have: so much of each source, and no more."""
+"""How much is listed of the fields that events have: so much of each source, and no more.
+
+Of what a source may have listed of `track`, one event may have as much as it leaves to the others.
+"""
 
 import logging
 from collections import defaultdict
@@ -50,7 +53,10 @@ class _Budget:
 
     source: str | None
     lists_new: bool
+    has_events: bool
     keys: set[Keys] = field(default_factory=set)
+    without_event: int = 0
+    """How many of `keys` were first listed for no event."""
     events: set[str] = field(default_factory=set)
     of_event: defaultdict[str, set[Keys]] = field(default_factory=lambda: defaultdict(set))
     event_fields: int = 0
@@ -64,46 +70,56 @@ class _Budget:
         if part.event is None:
             return False
         has_some = len(self.of_event[part.event]) > 1  # more than the name
-        return has_some or part.key == "event" or self._has_event_budget()
+        return has_some or part.key == "event" or self._has_event_budget(part.event)
 
-    def _has_budget(self) -> bool:
-        return self.lists_new and len(self.keys) < MAX_FIELDS
+    def _has_event_budget(self, event: str) -> bool:
+        left = MAX_EVENT_FIELDS - self.event_fields
+        return self.lists_new and len(self.of_event[event]) < left
 
-    def _has_event_budget(self) -> bool:
-        return self.lists_new and self.event_fields < MAX_EVENT_FIELDS
+    def note(self, part: Part, seen: Seen, noted: Noted) -> bool:
+        """Note the fields of a part, as far as they are listed, and count the others.
 
-    def note(self, part: Part, seen: Seen, noted: Noted) -> None:
-        """Note the fields of a part, as far as they are listed, and count the others."""
+        Returns:
+            Whether what is listed of them is so whoever sends them.
+        """
         fields: Iterable[tuple[Keys, str]] = part.fields()
-        if self._has_budget() or self._has_event_budget():
+        if self.lists_new:
             fields = sorted(fields)
         beyond = 0
         for keys, kind in fields:
-            if keys not in self.keys and not self._takes(keys):
+            event = self._listed_for(part.event, keys)
+            if keys not in self.keys and not self._takes(event, keys):
                 beyond += 1
                 continue
-            event = part.event
-            if event is not None and not self._takes_of_event(event, keys):
-                event = None
+            if event is not None and keys not in self.of_event[event]:
+                self.of_event[event].add(keys)
+                self.event_fields += 1
             _count(noted, Field(self.source, event, keys, kind), seen)
         if beyond:
             counted = seen._replace(copies=seen.copies * beyond)
             _count(noted, Field(self.source, None, NOT_LISTED, "not listed"), counted)
+        return not beyond or not self._left()
 
-    def _takes(self, keys: Keys) -> bool:
+    def _listed_for(self, event: str | None, keys: Keys) -> str | None:
+        """For which event a field is listed if it is."""
+        if event is None:
+            return None
+        is_own = keys in self.of_event[event] or keys == _NAME or self._has_event_budget(event)
+        return event if is_own else None
+
+    def _left(self) -> int:
+        return MAX_FIELDS - len(self.keys) if self.lists_new else 0
+
+    def _takes(self, event: str | None, keys: Keys) -> bool:
+        """Whether one more is listed, for an event or for none, which has as much as an event."""
+        left = self._left()
+        listed = self.without_event if event is None else len(self.of_event[event])
+        has_room = left > 0 and (not self.has_events or listed < left)
         # without its name no event would be listed
-        if not self._has_budget() and not (self.lists_new and keys == _NAME):
+        if not has_room and not (self.lists_new and keys == _NAME):
             return False
         self.keys.add(keys)
-        return True
-
-    def _takes_of_event(self, event: str, keys: Keys) -> bool:
-        listed = self.of_event[event]
-        if keys not in listed:
-            if not self._has_event_budget() and keys != _NAME:
-                return False
-            listed.add(keys)
-            self.event_fields += 1
+        self.without_event += event is None
         return True
 
 
@@ -127,13 +143,14 @@ class Budgets:
         free = MAX_SOURCES - len(known - {None})
         own = (known & seen.keys()) | set(new[: max(0, free)])
         self._budgets = {
-            source: _Budget(source, lists_new)
+            source: _Budget(source, lists_new, has_events=call == "track")
             for source in (source if source in own else None for source in seen)
         }
         asked = pa.array(self._budgets, pa.large_string())
         con.register("asked", pa.table({"source": asked}))
-        for source, keys in self._listed("keys", "call = $1", call):
+        for source, keys, event in self._first_listed(call):
             self._budgets[source].keys.add(tuple(keys))
+            self._budgets[source].without_event += event is None
         if call == "track":
             self._read_events(observed)
         con.unregister("asked")
@@ -142,14 +159,19 @@ class Budgets:
         """The budget of a source."""
         return self._budgets[source if source in self._budgets else None]
 
-    def _listed(self, columns: str, where: str, *parameters: object) -> list[tuple[Any, ...]]:
+    def _first_listed(self, call: str) -> list[tuple[Any, ...]]:
+        """What is listed, each field once, with the event for which it was listed first."""
         return self._con.execute(
-            f"""
-            select distinct field.source, {columns} from raw.field
-            join asked on field.source is not distinct from asked.source
-            where {where}
-            """,  # noqa: S608 - our own words
-            parameters,
+            """
+            select source, keys, first.event from (
+                select field.source, keys, min(struct_pack(
+                    load := first_load_id, file := first_file, line := first_line, event := event
+                )) as first
+                from raw.field join asked on field.source is not distinct from asked.source
+                where call = $1 and path <> '' group by all
+            )
+            """,
+            [call],
         ).fetchall()
 
     def _read_events(self, observed: Observed) -> None:
@@ -181,6 +203,12 @@ class Budgets:
             )
         names = pa.array({event for _, event in named}, pa.large_string())
         self._con.register("named", pa.table({"event": names}))
-        for source, event, keys in self._listed("event, keys", "event in (from named)"):
+        for source, event, keys in self._con.execute(
+            """
+            select distinct field.source, event, keys from raw.field
+            join asked on field.source is not distinct from asked.source
+            where event in (from named)
+            """
+        ).fetchall():
             self._budgets[source].of_event[event].add(tuple(keys))
         self._con.unregister("named")

@@ -33,7 +33,8 @@ class FieldNotes:
 def note_fields(con: duckdb.DuckDBPyConnection, call: str, *, lists_new: bool = True) -> pa.Table:
     """Note the fields of the events of one call, in a load's open transaction.
 
-    Each source has a budget of names, and none uses up another's. Listed are those first seen, by
+    Each source has a budget of names, and none uses up another's; no event of one uses up what the
+    others may have of it. Listed are those first seen, by
     load, file, line and path, however the loads are put together in transactions.
 
     Args:
@@ -58,8 +59,9 @@ def note_fields(con: duckdb.DuckDBPyConnection, call: str, *, lists_new: bool = 
         if of_all in decided and not budget.lists_fields_of(part):
             together[of_all] = together[of_all].plus(seen) if of_all in together else seen
         else:
-            decided.add(of_all)
-            budget.note(part, seen, noted)
+            is_decided = budget.note(part, seen, noted)
+            if is_decided:
+                decided.add(of_all)
     for part, seen in together.items():
         budgets.of(part.source).note(part, seen, noted)
     return field_rows(call, noted)

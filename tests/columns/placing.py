@@ -1,5 +1,7 @@
 """Fields as they are placed: what the tests of placement ask for and look at."""
 
+from collections.abc import Container
+
 from orchestration.columns.placement import Fact, Placement, place
 from orchestration.columns.rules import ColumnRules
 from orchestration.loading.field_paths import ITEM
@@ -13,7 +15,7 @@ def placed(
 ) -> dict[tuple[str, str], Placement]:
     """Place fields seen in this order, each a path and a type."""
     numbered = [
-        Fact(tuple(path.replace("[]", f".{ITEM}").split(".")), kind, (1, "file", number))
+        Fact(_keys(path), kind, (1, "file", number), event=f"E{number}")
         for number, (path, kind) in enumerate(facts)
     ]
     return {(one.path, one.type): one for one in place(call, numbered, rules) if one.type}
@@ -27,13 +29,36 @@ def columns(found: dict[tuple[str, str], Placement]) -> list[tuple[str | None, s
 def placed_of(
     *facts: tuple[str, str, str], rules: ColumnRules = NO_RULES, **unlisted: int
 ) -> dict[tuple[str, str], Placement]:
-    """Place fields of several sources, each a source, a path and a type, and each of a load."""
+    """Place fields of several sources, each a source, a path and a type, and each of a load.
+
+    Each comes with an event of its own.
+    """
     numbered = [
-        Fact(tuple(path.replace("[]", f".{ITEM}").split(".")), kind, (number, "f", 1), source)
+        Fact(_keys(path), kind, (number, "f", 1), source, f"E{number}")
         for number, (source, path, kind) in enumerate(facts, 1)
     ]
     found = place("track", numbered, rules, unlisted)
     return {(one.path, one.type): one for one in found if one.type}
+
+
+def placed_with(
+    *facts: tuple[str, str | None, str],
+    rules: ColumnRules = NO_RULES,
+    arrays: Container[str] = (),
+) -> dict[str, Placement]:
+    """Place numbers and arrays of several events, each a source, an event and a path.
+
+    Each is of a load of its own.
+    """
+    numbered = [
+        Fact(_keys(path), "array" if path in arrays else "bigint", (number, "f", 1), source, event)
+        for number, (source, event, path) in enumerate(facts, 1)
+    ]
+    return {one.path: one for one in place("track", numbered, rules) if one.type}
+
+
+def _keys(path: str) -> tuple[str, ...]:
+    return tuple(path.replace("[]", f".{ITEM}").split("."))
 
 
 def rules(*fields: dict[str, object], **others: object) -> ColumnRules:

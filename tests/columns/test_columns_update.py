@@ -109,8 +109,8 @@ def test_columns_are_placed_again_only_when_something_is_new(
     def placed(rules: ColumnRules) -> bool:
         with writer_lock(settings), connect(settings) as con, monkeypatch.context() as patched:
             asked = []
-            own = update.place
-            patched.setattr(update, "place", lambda *a: asked.append(a) or own(*a))
+            own = update.place_and_count
+            patched.setattr(update, "place_and_count", lambda *a: asked.append(a) or own(*a))
             create_column_tables(con)
             update_placement(con, rules)
         return bool(asked)

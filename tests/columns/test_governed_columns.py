@@ -7,7 +7,7 @@ import pytest
 
 from orchestration.columns import drop as dropping
 from orchestration.columns.drop import NothingFitsError, drop, take_back
-from orchestration.columns.listing import lines_of, listed_fields
+from orchestration.columns.listing import columns_brought, lines_of, listed_fields
 from orchestration.columns.rules import dropped_file, read_rules
 from orchestration.columns.update import create_column_tables, update_placement
 from orchestration.loading.load import load
@@ -20,15 +20,16 @@ from tests.support.receiver.attack import bad_input
 
 pytestmark = pytest.mark.timeout(600)
 
-FEW = "sources: {junk: {max_columns: 2}}\n"
+FEW = "sources: {junk: {max_columns: 2, max_columns_of_event: 2}, shop: {max_columns: 6}}\n"
 JUNK = {f"junk{number}": number for number in range(6)}
+DUMP = {f"dump{number}": number for number in range(6)}
 TRACK = ("stg_segment__track", "track", "field")
 
 
-def send(settings: Settings, name: str, source: str, **properties: Any) -> None:
-    event = {"type": "track", "messageId": name, "event": "E", "properties": properties}
+def send(settings: Settings, name: str, source: str, event: str = "E", **properties: Any) -> None:
+    sent = {"type": "track", "messageId": name, "event": event, "properties": properties}
     landed.land(
-        settings.landing, "track", landed.line(json.dumps(event), message_id=name, source=source)
+        settings.landing, "track", landed.line(json.dumps(sent), message_id=name, source=source)
     )
     load(settings)
 
@@ -42,11 +43,13 @@ def properties_of(house: House) -> list[str]:
 
 @pytest.fixture(scope="module")
 def junk_house(house: House) -> House:
-    """One in which a source used up its columns, and others go on, load by load."""
+    """One in which a source and an event used up their columns, and others go on, load by load."""
     house.settings.columns.write_text(FEW)
     send(house.settings, "j", "junk", **JUNK)
+    send(house.settings, "d", "shop", "Debug Dump", **DUMP)
     house.dbt("run", "--select", *TRACK)
     send(house.settings, "w1", "web", honest=1)
+    send(house.settings, "b", "shop", "Bought", price=39, dump4=44)
     house.dbt("run", "--select", *TRACK)
     send(house.settings, "w2", "web", junk4="x", junk5=5)
     house.dbt("run", "--select", *TRACK)
@@ -56,12 +59,29 @@ def junk_house(house: House) -> House:
 @bad_input("B134", "junk properties without end", "another's new property has its column")
 def test_an_honest_sources_new_field_has_its_column_with_the_next_load(junk_house: House) -> None:
     assert properties_of(junk_house) == [
-        *("properties__junk0", "properties__junk1", "properties__honest"),
+        *("properties__junk0", "properties__junk1"),
+        *("properties__dump0", "properties__dump1", "properties__dump2"),
+        *("properties__honest", "properties__dump4", "properties__price"),
         *("properties__junk4", "properties__junk5"),
     ]
     assert junk_house.rows(
         "select properties__honest from segment.track where message_id = 'w1'"
     ) == [(1,)]
+
+
+@bad_input(
+    "B191",
+    "one event with a thousand properties",
+    "it has half the room, a later new property of the source's other events a column",
+)
+def test_an_honest_events_new_field_has_its_column_with_the_next_load(junk_house: House) -> None:
+    values = "select properties__dump2, properties__dump4, properties__price from segment.track "
+
+    assert junk_house.rows(values + "where message_id = 'd'") == [(2, None, None)]
+    assert junk_house.rows(values + "where message_id = 'b'") == [(None, 44, 39)]
+    assert junk_house.rows(
+        "select event, status from segment.field where path = 'properties.dump3'"
+    ) == [("Debug Dump", "too many columns")]
 
 
 def test_what_was_held_back_is_listed_by_source_with_counts(junk_house: House) -> None:
@@ -83,7 +103,7 @@ def test_a_table_made_load_by_load_is_the_one_that_is_made_at_once(junk_house: H
     rows = "select * from segment.track order by message_id"
     by_load = junk_house.rows(rows), properties_of(junk_house)
     values = "select message_id, properties__junk5 from segment.track order by message_id"
-    assert junk_house.rows(values) == [("j", None), ("w1", None), ("w2", 5)]
+    assert dict(junk_house.rows(values)) == dict.fromkeys(("b", "d", "j", "w1")) | {"w2": 5}
 
     junk_house.dbt("run", "--full-refresh", "--select", *TRACK)
 
@@ -103,7 +123,7 @@ def placed(made_warehouse: Settings, monkeypatch: pytest.MonkeyPatch) -> Setting
     settings = made_warehouse
     settings.columns.write_text(FEW)
     send(settings, "j", "junk", **JUNK)
-    send(settings, "w", "web", honest=1, junk_mail="x")
+    send(settings, "w", "web", "Bought", honest=1, junk_mail="x")
     place(settings)
     monkeypatch.setattr(dropping.run, "run_models", place)
     return settings
@@ -122,8 +142,23 @@ def test_the_list_says_of_each_field_which_column_it_has_or_why_none(placed: Set
 
     assert "track  properties.junk1  bigint  junk: 1  track.properties__junk1" in lines
     assert "track  properties.junk2  bigint  junk: 1  too many columns" in lines
-    assert lines[-2].endswith("4 fields without one, 0 values of fields that are not listed")
-    assert lines[-2].startswith("track of junk: ")
+    (of_junk,) = (line for line in lines if line.startswith("track of junk: "))
+    assert of_junk.endswith("4 fields without one, 0 values of fields that are not listed")
+    assert list(lines_of([], columns_brought(placed))) == [
+        "track: 'E' of junk has brought 2 columns",
+        "track: 'Bought' of web has brought 2 columns",
+    ]
+
+
+def test_the_warning_names_the_event_that_used_up_most(
+    placed: Settings, caplog: pytest.LogCaptureFixture
+) -> None:
+    send(placed, "d", "shop", "Debug\nDump" + "!" * 500, **DUMP)
+    dropping.run.run_models(placed)
+
+    assert "Most were brought by 'Debug\\nDump!!!" in caplog.text
+    assert "' of 'shop': 3. " in caplog.text
+    assert "!" * 110 not in caplog.text
 
 
 def test_dropped_fields_give_their_places_back(placed: Settings) -> None:
@@ -160,9 +195,32 @@ def test_dropped_fields_can_be_taken_back(placed: Settings) -> None:
         take_back(placed, "properties.honest", None)
 
 
+def test_what_one_event_has_brought_can_be_freed_and_taken_back(placed: Settings) -> None:
+    send(placed, "d", "shop", "Debug Dump", **DUMP)
+    send(placed, "b", "shop", "Bought", price=39, dump1=1)
+    dropping.run.run_models(placed)
+    before = {"honest", "junk_mail", "junk0", "junk1", "price"}
+    assert columns(placed) == before | {"dump0", "dump1", "dump2"}
+
+    said = drop(placed, "*", "shop", "Debug *").report("dropped")
+
+    assert said == "Columns dropped: 2 of track"
+    assert columns(placed) == before | {"dump1"}  # as another event has it too
+    brought = [one for one in columns_brought(placed) if one.source == "shop"]
+    assert brought == [("track", "shop", "Bought", 2)]
+    with pytest.raises(NothingFitsError, match="was not dropped of Debug Dump of shop"):
+        take_back(placed, "*", "shop", "Debug Dump")
+    assert take_back(placed, "*", "shop", "Debug *").columns == {
+        "track": {"track.properties__dump0", "track.properties__dump2"}
+    }
+    assert columns(placed) == before | {"dump0", "dump1", "dump2"}
+
+
 def test_a_pattern_that_nothing_fits_changes_nothing(placed: Settings) -> None:
     with pytest.raises(NothingFitsError, match="No field fits"):
         drop(placed, "properties.nothing", None)
+    with pytest.raises(NothingFitsError, match="No field fits"):
+        drop(placed, "properties.junk0", None, "Bought")
 
     assert not dropped_file(placed.columns).exists()
 
@@ -176,7 +234,10 @@ def test_a_warehouse_made_again_has_no_column_that_was_dropped(
     said = junk_house.run("columns", "--drop", "properties.junk*", "--source", "junk")
 
     assert "Columns dropped: 2 of track" in said
-    left = ["properties__honest", "properties__junk4", "properties__junk5"]
+    left = [
+        *("properties__dump0", "properties__dump1", "properties__dump2", "properties__honest"),
+        *("properties__dump4", "properties__price", "properties__junk4", "properties__junk5"),
+    ]
     assert properties_of(junk_house) == left
     rows = junk_house.rows("select * from segment.track order by message_id")
     kept = "select payload ->> '$.properties.junk1' from raw.track where message_id = 'j'"

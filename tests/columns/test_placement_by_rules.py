@@ -1,7 +1,10 @@
 """Which column a field fills by budgets and by what columns.yml says, without a warehouse."""
 
+from collections import Counter
+
 from orchestration.columns.documented import documented_fields
-from tests.columns.placing import RECEIPT_COLUMNS, columns, placed, placed_of, rules
+from orchestration.columns.placement import Fact, place_and_count
+from tests.columns.placing import RECEIPT_COLUMNS, columns, placed, placed_of, placed_with, rules
 
 
 def test_beyond_the_ceiling_a_field_has_no_column_and_those_before_it_keep_theirs() -> None:
@@ -83,7 +86,137 @@ def test_a_field_that_may_have_come_unlisted_before_begins_with_the_load_that_li
 
     assert [one.since_load for one in found.values()] == [None, None]
     assert placed_of(*fields, junk=1)["properties.b", "string"].since_load == 2
-    assert [one.since_load for one in own.values()] == [None, None]
+    # of another event of the source's own
+    assert [one.since_load for one in own.values()] == [None, 2]
+
+
+ROOM = 1_000 - len(documented_fields("track")) - RECEIPT_COLUMNS
+"""Columns that a source may bring to `track`."""
+
+
+def test_an_event_brings_as_many_columns_as_it_leaves_to_the_others_of_its_source() -> None:
+    dump = [("web", "Dump", f"properties.d{n}") for n in range(1_000)]
+    more = [("web", "More", f"properties.m{n}") for n in range(1_000)]
+    context = [("web", None, f"context.c{n}") for n in range(1_000)]
+    bought = [("web", "Bought", f"properties.b{n}") for n in range(50)]
+
+    found = placed_with(*dump, *more, *context, *bought)
+
+    with_column = Counter(
+        one.path[: one.path.index(".") + 2] for one in found.values() if one.column_name
+    )
+    assert with_column["properties.d"] == ROOM // 2
+    assert with_column["properties.m"] == ROOM // 4
+    assert with_column["context.c"] == -(-ROOM // 8)
+    assert with_column["properties.b"] == 50
+    assert found["properties.d999"].status == "too many columns"
+
+
+def test_of_all_its_events_together_a_source_brings_no_more_than_it_may() -> None:
+    each = [("web", f"E{n}", f"properties.p{n}") for n in range(1_000)]
+
+    found = placed_with(*each, ("app", "E999", "properties.mine"))
+
+    assert [one.status for one in found.values()].count("column") == ROOM + 1
+    assert found["properties.mine"].status == "column"
+
+
+def test_an_event_has_room_in_the_table_of_each_array() -> None:
+    dump = [("web", "Dump", f"properties.products[].d{n}") for n in range(1_000)]
+
+    found = placed_with(
+        *(("web", "Dump", "properties.products"), *dump),
+        ("web", "Bought", "properties.products[].sku"),
+        arrays={"properties.products"},
+    )
+
+    assert found["properties.products[].sku"].status == "column"
+    assert found["properties.products[].d999"].status == "too many columns"
+
+
+def test_how_many_columns_an_event_brings_can_be_said_for_all_of_a_source_and_for_one() -> None:
+    said = rules(
+        max_columns_of_event=4,
+        events={"Wide*": {"max_columns": 6}},
+        sources={
+            "app": {"max_columns_of_event": 2, "events": {"Wide2": {"max_columns": 3}}},
+            "few": {"max_columns": 5, "max_columns_of_event": 3},
+        },
+    )
+    events = [
+        *[("web", "Bought", 4), ("web", "Wide1", 6), ("app", "Bought", 2), ("app", "Wide1", 6)],
+        *[("app", "Wide2", 3), ("few", "A", 3), ("few", "B", 2)],
+    ]
+
+    found = placed_with(
+        *(
+            (source, event, f"properties.{source}{event}{n}")
+            for source, event, _ in events
+            for n in range(9)
+        ),
+        rules=said,
+    )
+
+    for source, event, number in events:
+        of_event = [
+            one for one in found.values() if one.path.startswith(f"properties.{source}{event}")
+        ]
+        assert [one.status for one in of_event].count("column") == number
+
+
+def test_what_an_event_has_no_room_for_begins_as_a_column_with_another_event() -> None:
+    few = rules(sources={"web": {"max_columns": 4}})
+    dump = [("web", "Dump", f"properties.d{n}") for n in range(4)]
+
+    found = placed_with(
+        *dump, ("web", "Bought", "properties.d3"), ("web", "Sold", "properties.d2"), rules=few
+    )
+
+    began = {path: (one.status, one.since_load) for path, one in found.items()}
+    assert began == {
+        "properties.d0": ("column", None),
+        "properties.d1": ("column", None),
+        "properties.d3": ("column", 5),
+        "properties.d2": ("column", 6),
+    }
+    assert list(found) == ["properties.d0", "properties.d1", "properties.d3", "properties.d2"]
+
+
+def test_fields_can_be_refused_of_an_event_alone() -> None:
+    said = rules(
+        events={"Debug *": {"refuse_fields": ["*.d?"]}},
+        sources={"app": {"events": {"Bought": {"refuse_fields": ["properties.d1"]}}}},
+    )
+
+    found = placed_with(
+        *(("web", "Debug Dump", "properties.d0"), ("web", "Debug Dump", "properties.own")),
+        *(("app", "Bought", "properties.d1"), ("app", "Sold", "properties.d1")),
+        ("web", "Bought", "properties.d2"),
+        rules=said,
+    )
+
+    assert {path: one.status for path, one in found.items()} == {
+        "properties.d0": "refused",
+        "properties.own": "column",
+        "properties.d1": "column",
+        "properties.d2": "column",
+    }
+    assert found["properties.d1"].since_load == 4
+
+
+def test_each_column_is_counted_to_the_event_that_brought_it() -> None:
+    facts = [
+        Fact(("properties", key), "bigint", (number, "f", 1), "web", event)
+        for number, (event, key) in enumerate([("A", "x"), ("B", "x"), ("B", "y"), (None, "z")])
+    ]
+
+    bringers = place_and_count("track", facts, rules()).bringers
+
+    assert bringers == {
+        ("track", "properties__x"): ("web", "A"),
+        ("track", "properties__y"): ("web", "B"),
+        ("track", "properties__z"): ("web", None),
+    }
 
 
 def test_refused_fields_have_no_column_and_take_none() -> None:

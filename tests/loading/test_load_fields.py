@@ -197,9 +197,9 @@ def test_fields_without_end_are_listed_up_to_a_number_and_the_others_counted(
     settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(field_budget, "MAX_FIELDS", 10)
-    land(settings, *({"type": "track", f"p{n:03d}": n} for n in range(100)))
+    land(settings, *({"type": "page", f"p{n:03d}": n} for n in range(100)), call="page")
     load(settings)
-    land(settings, {"type": "track", "a": 1, "p000": 1})
+    land(settings, {"type": "page", "a": 1, "p000": 1}, call="page")
     load(settings)
 
     paths = [path for path, _, _ in seen(settings)]
@@ -209,13 +209,13 @@ def test_fields_without_end_are_listed_up_to_a_number_and_the_others_counted(
             "select source, call, keys, type, sum(count) from raw.field "
             "where path = '' group by all"
         ).fetchall()
-    assert beyond == [("web", "track", [], "not listed", 92)]
+    assert beyond == [("web", "page", [], "not listed", 92)]
 
 
 @bad_input("B131", "a source with fields without end", "another's new field is listed")
-@pytest.mark.parametrize("call", ["track", "identify"])
+@pytest.mark.parametrize(("call", "listed"), [("track", 3), ("identify", 5)])
 def test_a_source_without_end_of_fields_takes_no_room_of_anothers(
-    settings: Settings, monkeypatch: pytest.MonkeyPatch, call: str
+    settings: Settings, monkeypatch: pytest.MonkeyPatch, call: str, listed: int
 ) -> None:
     monkeypatch.setattr(field_budget, "MAX_FIELDS", 5)
     junk = [{f"junk{n}": n} for n in range(20)]
@@ -227,7 +227,32 @@ def test_a_source_without_end_of_fields_takes_no_room_of_anothers(
     load(settings)
 
     assert [path for path, *_ in seen(settings, "source = 'web'")] == ["a", "b", "junk9"]
-    assert len(seen(settings, "source = 'junk'")) == 5
+    assert len(seen(settings, "source = 'junk'")) == listed
+
+
+@bad_input("B190", "one event with fields without end", "its source's other events' are listed")
+def test_an_event_without_end_of_fields_leaves_as_much_to_the_others_of_its_source(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(field_budget, "MAX_FIELDS", 20)
+    monkeypatch.setattr(field_budget, "MAX_EVENT_FIELDS", 30)
+    dump = {"event": "Dump", "properties": {f"d{n:03d}": n for n in range(90)}}
+    context = {"event": "Dump", "context": {f"c{n:03d}": n for n in range(90)}}
+    for event in (dump, dump, context):
+        land(settings, event)
+        load(settings)
+    land(settings, {"event": "Bought", "properties": {"price": 1, "d089": 1}})
+    load(settings)
+
+    assert seen(settings, "event = 'Bought'") == [
+        ("event", "string", 1),
+        ("properties", "object", 1),
+        ("properties.d089", "bigint", 1),
+        ("properties.price", "bigint", 1),
+    ]
+    by_event = "path like 'properties.d%' and event = 'Dump'"
+    assert len(seen(settings, by_event)) == 8  # and `event` and `properties`: half of 20
+    assert len(seen(settings, "event is null")) == 5  # half of what that left
 
 
 @bad_input("B132", "a source with event names without end", "another's new event is listed")
@@ -254,7 +279,7 @@ def test_a_source_without_end_of_events_takes_no_name_of_anothers(
 def test_events_times_properties_without_end_are_listed_together(
     settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(field_budget, "MAX_EVENT_FIELDS", 9)
+    monkeypatch.setattr(field_budget, "MAX_EVENT_FIELDS", 15)
     bag = {f"p{n}": n for n in range(4)}
     for _ in range(2):
         land(settings, *({"event": f"E{n}", "properties": bag} for n in range(5)), source="junk")
@@ -272,7 +297,7 @@ def test_events_times_properties_without_end_are_listed_together(
             "where source = 'junk' and event is not null)"
         ).fetchall()
     assert rows == [("junk", "E0", 2), ("junk", "E1", 2), ("junk", None, 6), ("web", "Bought", 1)]
-    assert named == (9 + 3,)  # beyond the room the names alone
+    assert named == (6 + 6 + 3,)  # beyond the room the names alone
     assert seen(settings, "source = 'junk' and path = 'properties.p3'") == [
         ("properties.p3", "bigint", 10)
     ]
@@ -284,7 +309,7 @@ def test_sources_without_end_share_one_room(
     monkeypatch.setattr(field_budget, "MAX_SOURCES", 2)
     monkeypatch.setattr(field_budget, "MAX_FIELDS", 3)
     for number in range(6):
-        land(settings, {f"a{number}": 1, f"b{number}": 1}, source=f"s{number}")
+        land(settings, {f"a{number}": 1, f"b{number}": 1}, source=f"s{number}", call="page")
         load(settings)
 
     with reading(settings) as con:
@@ -295,12 +320,16 @@ def test_sources_without_end_share_one_room(
     assert rows == [*own, (None, "a2"), (None, "a3"), (None, "b2")]
 
 
+@pytest.mark.parametrize("limits", [(8, 3, 9), (12, 4, 9), (16, 3, 30), (30, 5, 12)])
 def test_what_is_listed_does_not_depend_on_how_files_come_together(
-    settings: Settings, tmp_path: Path, raw_house: Path, monkeypatch: pytest.MonkeyPatch
+    settings: Settings,
+    tmp_path: Path,
+    raw_house: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    limits: tuple[int, ...],
 ) -> None:
-    monkeypatch.setattr(field_budget, "MAX_FIELDS", 8)
-    monkeypatch.setattr(field_budget, "MAX_EVENTS", 3)
-    monkeypatch.setattr(field_budget, "MAX_EVENT_FIELDS", 9)
+    for name, number in zip(("MAX_FIELDS", "MAX_EVENTS", "MAX_EVENT_FIELDS"), limits, strict=True):
+        monkeypatch.setattr(field_budget, name, number)
     another = House(tmp_path / "another").move_in(raw_house).settings
     files = [
         [{"event": f"E{(n * 7) % 5}", "properties": {f"p{(n * k) % 9}": n, f"q{n}": [1, "a"]}}
