@@ -25,8 +25,8 @@ from receiver.http.answers import register_error_answers
 from receiver.http.body_memory import limit_bodies
 from receiver.http.cors import open_to_browsers
 from receiver.http.paths import one_slash
+from receiver.http.refused_time import RefusedTime, UnauthenticatedTime
 from receiver.http.slow_bodies import SlowBodies
-from receiver.http.strangers import Strangers, TimeSpent
 from receiver.senders.advice import log_advice
 from receiver.senders.counters import SharedCounters
 from receiver.senders.live_sources import LiveSources
@@ -87,8 +87,10 @@ def create_app(settings: Settings | None = None, sources: Sources | None = None)
             counts,
             suppression,
             quotas,
-            Strangers(settings.vain_time_share, lambda: live_sources.current().with_public_keys()),
-            TimeSpent(settings.vain_time_share),
+            UnauthenticatedTime(
+                settings.refused_time_share, lambda: live_sources.current().with_public_keys()
+            ),
+            RefusedTime(settings.refused_time_share),
             SlowBodies(),
         ),
     )

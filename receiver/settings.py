@@ -130,7 +130,7 @@ class Settings(SharedSettings):
     source_disk_share: Share = 0.5
     """Of the free space above the reserve, what one of several sources may fill in a day."""
 
-    vain_time_share: Share = 0.1
+    refused_time_share: Share = 0.1
     """The share of a process's time that may go into one client's requests that are refused before
     it is known who sends them, and into what is damaged or refused with one kind of a source's
     keys; all such clients together have two and a half times as much, those that were let in lately

@@ -7,8 +7,8 @@ from flask import Flask, current_app, g, has_request_context
 from receiver.events.check import Limits
 from receiver.events.suppression import LiveSuppression
 from receiver.files.committer import Committer
+from receiver.http.refused_time import RefusedTime, UnauthenticatedTime
 from receiver.http.slow_bodies import SlowBodies
-from receiver.http.strangers import Strangers, TimeSpent
 from receiver.senders.live_sources import LiveSources
 from receiver.senders.quotas import Quotas
 from receiver.senders.sources import Credential, Sources
@@ -30,8 +30,8 @@ class Receiver(NamedTuple):
     metrics: "Metrics"
     suppression: LiveSuppression
     quotas: Quotas
-    strangers: Strangers
-    damage: TimeSpent
+    unauthenticated: UnauthenticatedTime
+    damage: RefusedTime
     slow_bodies: SlowBodies
 
     @property
@@ -60,7 +60,7 @@ def receiver_of(app: Flask) -> Receiver:
 
 
 def charge_to(account: str) -> None:
-    """Count on an account what the request being handled costs in vain from now on."""
+    """Count on an account what the request being handled costs from now on, if it is refused."""
     damage = current_receiver().damage
     g.account = account
     # Not by what it has cost itself: what has been begun is ended, or it never would be.

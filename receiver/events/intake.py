@@ -153,7 +153,7 @@ def _land(
     others: dict[str, int] = dict.fromkeys(NotStored, 0)
     reasons: dict[str, int] = defaultdict(int)
     stamps = received_stamps(time.time_ns() // 1000)
-    in_vain, charged = 0.0, charged_seconds()
+    on_damaged, charged = 0.0, charged_seconds()
     started = work_seconds()
     for one, received_at in zip(checked, stamps, strict=False):
         if isinstance(one, Event):
@@ -169,9 +169,9 @@ def _land(
             others[one] += 1
         now = work_seconds()
         if isinstance(one, Rejected) or one is NotStored.SUPPRESSED:
-            in_vain += now - started
+            on_damaged += now - started
         started = now
-    note_damage(in_vain - (charged_seconds() - charged))
+    note_damage(on_damaged - (charged_seconds() - charged))
     g.credential = str(credential.kind)
     g.source, g.events, g.rejected = source.name, lines.events, sum(reasons.values())
     g.shut_out, g.suppressed = others[NotStored.SHUT_OUT], others[NotStored.SUPPRESSED]

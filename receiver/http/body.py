@@ -17,7 +17,7 @@ from receiver.http.body_memory import (
     ADDRESS_SHARE,
     PUBLIC_SHARE,
     SOURCES_SHARE,
-    STRANGERS_SHARE,
+    UNAUTHENTICATED_SHARE,
     Account,
     held_for,
     hold,
@@ -89,8 +89,8 @@ def receive_body(
         )
     hold_for(*_accounts(limit, credential, address))
     if credential is None:
-        strangers = current_receiver().strangers
-        g.turn = Turn(f"address {address}", partial(strangers.must_have_left, address))
+        unauthenticated = current_receiver().unauthenticated
+        g.turn = Turn(f"address {address}", partial(unauthenticated.must_have_left, address))
     data = _read_whole(request, limit, credential, address)
     g.bytes = len(data)
     if data.startswith(GZIP_MAGIC) and most_unpacked(data, limit) > _UNMEASURED_BYTES:
@@ -154,9 +154,9 @@ def _accounts(limit: int, credential: Credential | None, address: str | None) ->
             shares[credential.account] = PUBLIC_SHARE
     else:
         # Who is known by two sources' keys does not wait for the one of which many are here.
-        groups = receiver.strangers.groups(address)
+        groups = receiver.unauthenticated.groups(address)
         group = min(groups, key=lambda one: held_for(one.name) * one.parts)
-        share = STRANGERS_SHARE / group.parts
+        share = UNAUTHENTICATED_SHARE / group.parts
         shares = {f"address {address}": ADDRESS_SHARE * share, group.name: share}
     for name, share in shares.items():
         yield Account(name, max(int(share * memory), limit))

@@ -18,7 +18,7 @@ _KEY = "seamline-bodies"
 
 SOURCES_SHARE = 1 / 2
 PUBLIC_SHARE = 1 / 4
-STRANGERS_SHARE = 1 / 8
+UNAUTHENTICATED_SHARE = 1 / 8
 ADDRESS_SHARE = 1 / 2  # of its group's
 
 

@@ -132,14 +132,14 @@ def _receive() -> tuple[Credential, Body]:
         return credential, read_body(request, limit, credential)
     # Whoever sends this may be anybody.
     address = counted_address(request, receiver.settings.trusted_proxies)
-    receiver.strangers.must_have_left(address)
+    receiver.unauthenticated.must_have_left(address)
     limit = min(receiver.settings.body_bytes, receiver.settings.keyless_bytes)
     data = receive_body(request, limit, address=address)
-    receiver.strangers.must_have_left(address)  # others may have come first
-    with receiver.strangers.at_work(address):
+    receiver.unauthenticated.must_have_left(address)  # others may have come first
+    with receiver.unauthenticated.at_work(address):
         body = unpack_body(request, data, limit)
         credential = _credential_in(body)
-    receiver.strangers.let_in(address, credential)
+    receiver.unauthenticated.let_in(address, credential)
     return credential, body
 
 

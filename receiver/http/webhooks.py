@@ -68,16 +68,16 @@ def _signed(source: Source, key: Credential | None, limit: int) -> tuple[Credent
         settings = receiver.settings
         limit = min(limit, max(settings.keyless_bytes, settings.event_bytes))
         address = counted_address(request, settings.trusted_proxies)
-        receiver.strangers.must_have_left(address)
+        receiver.unauthenticated.must_have_left(address)
         with _as_unauthorized():
             data = receive_body(request, limit, address=address)
-        receiver.strangers.must_have_left(address)  # others may have come first
-        time_spent = receiver.strangers.at_work(address)
+        receiver.unauthenticated.must_have_left(address)  # others may have come first
+        time_spent = receiver.unauthenticated.at_work(address)
     with time_spent:
         with _as_unauthorized():
             body = unpack_body(request, data, limit)
         credential = _proven(source, key, body)
-    receiver.strangers.let_in(address, credential)
+    receiver.unauthenticated.let_in(address, credential)
     charge_to(credential.account)
     return credential, body
 

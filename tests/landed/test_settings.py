@@ -61,7 +61,7 @@ OTHERS: dict[str, dict[str, Any]] = {
     "delete_people": WHOLE | NO_NUMBER,
     "source_events_per_second": WHOLE | NO_NUMBER,
     "source_disk_share": SHARE,
-    "vain_time_share": SHARE,
+    "refused_time_share": SHARE,
     "body_rate_bytes": SIZE | NO_NUMBER | {"0": 0},
     "integration_name": TEXT
     | dict.fromkeys(["Raw", "x warehouse", "-1", "5", "Seamline", "Memory", "SYSTEM", "temp"]),

@@ -116,7 +116,7 @@ def test_a_key_is_looked_for_in_a_time_that_does_not_depend_on_what_is_sent(sign
 def test_who_sends_damaged_bodies_again_and_again_has_a_tenth_of_the_time_for_them(
     make_app: Callable[..., AppReceiver], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    app = make_app(vain_time_share=0.1)
+    app = make_app(refused_time_share=0.1)
     monkeypatch.setattr(native_threads, "time", SimpleNamespace(thread_time=count(0, 1).__next__))
     damaged = '{"batch":[{"type":"page"},]'
 

@@ -154,7 +154,7 @@ def make_both(tmp_path: Path, make_app: Callable[..., AppReceiver]) -> Callable[
 
     def make(*others: Source, **more: object) -> AppReceiver:
         write_sources(tmp_path / "sources.toml", [msgspec.structs.replace(BOTH, **more), *others])
-        return make_app(reserve_bytes=0, vain_time_share=0.1)
+        return make_app(reserve_bytes=0, refused_time_share=0.1)
 
     return make
 
@@ -252,10 +252,10 @@ def test_slow_bodies_with_a_public_key_are_not_counted_to_the_sources_other_keys
     assert len(set(waited_for)) == 2
 
 
-def test_strangers_have_a_tenth_of_the_time_each_and_who_has_a_key_has_all_of_it(
+def test_addresses_without_a_key_have_a_tenth_of_the_time_each_and_who_has_a_key_has_all_of_it(
     make_app: Callable[..., AppReceiver], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    app = make_app(vain_time_share=0.1)
+    app = make_app(refused_time_share=0.1)
     monkeypatch.setattr(native_threads, "time", SimpleNamespace(thread_time=count(0, 1).__next__))
     with_key = '{"type":"track","writeKey":"web-key"}'
     assert app.post("/v1/track", with_key, headers={}).status_code == 200  # it costs them nothing

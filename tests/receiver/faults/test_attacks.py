@@ -24,7 +24,7 @@ def attacked(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningReceiv
         tmp_path_factory.mktemp("attacked"),
         workers=2,
         source_events_per_second=5000,
-        vain_time_share=0.1,
+        refused_time_share=0.1,
     )
     begin(running.landing, [Id(USER, "erased")], suppressed=True)
     yield running

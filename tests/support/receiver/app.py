@@ -67,7 +67,7 @@ class AppReceiver(Landing):
         # It does nothing by itself: another test may just have taken the system's calls away.
         quiet = {"reserve_bytes": 0, "seal_seconds": 3600}
         # tests are in a hurry
-        quiet |= {"source_events_per_second": 10**6, "vain_time_share": 1}
+        quiet |= {"source_events_per_second": 10**6, "refused_time_share": 1}
         self.settings = Settings(_env_file=None, **(places | quiet | settings))
         self.landing, self.port = self.settings.landing, self.settings.port
         self.log = folder / "log"

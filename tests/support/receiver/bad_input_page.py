@@ -17,8 +17,8 @@ MODULES = (
     "quotas",
     "slow_bodies",
     "metrics",
-    "strangers",
-    "work_in_vain",
+    "unauthenticated",
+    "refused_time",
 )
 BESIDE_THE_RECEIVER = (
     "loading.test_load_fields",

@@ -50,7 +50,7 @@ class RunningReceiver(Landing):
             write_sources(folder / "sources.toml", SOURCES)
         defaults = {"port": self.port, "reserve_bytes": 0, "workers": 1}
         # tests are in a hurry
-        defaults |= {"source_events_per_second": 10**6, "vain_time_share": 1}
+        defaults |= {"source_events_per_second": 10**6, "refused_time_share": 1}
         self.process = start_process(
             folder, prelude, self.log, environment, **(defaults | settings)
         )

@@ -1,4 +1,4 @@
-"""Bad inputs: what who has no key may take from who has one, and from other strangers."""
+"""Bad inputs: what who has no key may take from who has one, and from others without."""
 
 import hashlib
 import hmac
@@ -13,7 +13,7 @@ from landed.settings import MB
 from receiver.errors import RequestRefusedError, ThrottledError, unauthorized
 from receiver.http import known_addresses
 from receiver.http.known_addresses import KnownAddresses
-from receiver.http.strangers import Strangers
+from receiver.http.refused_time import UnauthenticatedTime
 from receiver.senders.scopes import Kind
 from receiver.senders.sources import Credential, Source, write_sources
 from receiver.server import native_threads
@@ -67,17 +67,18 @@ def wrongly_signed(
 @bad_input("B165", "bodies without a key that are held back at their last byte", "503 for more of "
            "them beyond an eighth of the memory for bodies, a sixteenth from one address; others "
            "unharmed")  # fmt: skip
-def test_strangers_fill_their_own_share_of_the_memory_for_bodies_and_no_other(
+def test_unauthenticated_requests_fill_their_own_share_of_the_memory_for_bodies_and_no_other(
     make_app: Callable[..., AppReceiver],
 ) -> None:
-    app = make_app(bodies_bytes="16MiB")  # of which 2 MiB are strangers', and 1 MiB for each
+    # of which unauthenticated requests have 2 MiB, and each address 1 MiB
+    app = make_app(bodies_bytes="16MiB")
     statuses: dict[str, int] = {}
     assert post_from(app, "192.0.2.9", "/v1/track", SMALL) == 200
 
     def others() -> None:
         statuses["one more of the same"] = wrongly_signed(app, "192.0.2.2")
-        statuses["a third stranger"] = wrongly_signed(app, "192.0.2.3")
-        statuses["a third stranger's key"] = post_from(app, "192.0.2.3", "/v1/track", LARGE)
+        statuses["a third address"] = wrongly_signed(app, "192.0.2.3")
+        statuses["a third address's key"] = post_from(app, "192.0.2.3", "/v1/track", LARGE)
         statuses["a known address"] = post_from(app, "192.0.2.9", "/v1/track", LARGE)
         statuses["a key in the header"] = post_from(app, "192.0.2.3", "/v1/track", LARGE, WEB)
         statuses["a signature and the key"] = post_from(
@@ -92,8 +93,8 @@ def test_strangers_fill_their_own_share_of_the_memory_for_bodies_and_no_other(
 
     assert statuses == {
         "one more of the same": 503,
-        "a third stranger": 503,
-        "a third stranger's key": 503,
+        "a third address": 503,
+        "a third address's key": 503,
         "a known address": 200,
         "a key in the header": 200,
         "a signature and the key": 200,
@@ -159,8 +160,8 @@ def spend(app: AppReceiver, *addresses: str) -> list[int]:
 
 @pytest.fixture
 def hurried(make_app: Callable[..., AppReceiver], monkeypatch: pytest.MonkeyPatch) -> AppReceiver:
-    """A receiver for which each look at a stranger's body takes a second, of one that it has."""
-    app = make_app(vain_time_share=0.1)
+    """A receiver for which each look at an unauthenticated body takes a second of its one."""
+    app = make_app(refused_time_share=0.1)
     monkeypatch.setattr(native_threads, "time", SimpleNamespace(thread_time=count(0, 1).__next__))
     return app
 
@@ -181,7 +182,7 @@ def test_an_ipv6_client_is_its_first_64_bits(
     assert spend(hurried, first, same, other) == [401, 429, 401]
 
 
-def test_whoever_was_let_in_lately_does_not_wait_for_strangers_and_has_own_limits(
+def test_whoever_was_let_in_lately_does_not_wait_for_unauthenticated_requests_and_has_own_limits(
     hurried: AppReceiver,
 ) -> None:
     assert post_from(hurried, "192.0.2.8", "/v1/track", SMALL) == 200
@@ -259,7 +260,7 @@ def test_who_visits_two_sources_does_not_wait_for_the_one_that_is_held_up(
     assert post_from(hurried, "192.0.2.3", "/v1/track", PAGES) == 200
 
 
-def test_who_has_the_key_of_a_signed_webhook_does_not_wait_for_strangers(
+def test_who_has_the_key_of_a_signed_webhook_does_not_wait_for_unauthenticated_requests(
     hurried: AppReceiver,
 ) -> None:
     headers = signed(PAGE) | SIGNED_KEY
@@ -272,21 +273,21 @@ def test_who_has_the_key_of_a_signed_webhook_does_not_wait_for_strangers(
     assert post_from(hurried, "192.0.2.0", "/v1/track", SMALL, WEB) == 200
 
 
-def refuse(of: Strangers, address: str) -> None:
+def refuse(of: UnauthenticatedTime, address: str) -> None:
     with pytest.raises(RequestRefusedError), of.at_work(address):
         raise unauthorized()
 
 
-def let_in(to: Strangers, address: str, source: str = "web") -> None:
+def let_in(to: UnauthenticatedTime, address: str, source: str = "web") -> None:
     to.let_in(address, Credential(Source(source), Kind.BROWSER))
 
 
 @pytest.mark.parametrize("known", [False, True])
-def test_of_many_strangers_all_together_have_a_quarter_and_so_have_those_who_are_known(
+def test_of_many_addresses_all_together_have_a_quarter_and_so_have_those_who_are_known(
     monkeypatch: pytest.MonkeyPatch, *, known: bool
 ) -> None:
     monkeypatch.setattr(native_threads, "time", SimpleNamespace(thread_time=count(0, 0.5).__next__))
-    budget = Strangers(0.1)
+    budget = UnauthenticatedTime(0.1)
     addresses = [f"192.0.2.{number}" for number in range(6)]
     for address in addresses if known else []:
         let_in(budget, address)
@@ -302,7 +303,7 @@ def test_the_sources_with_public_keys_divide_what_their_visitors_have(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(native_threads, "time", SimpleNamespace(thread_time=count(0, 0.5).__next__))
-    budget = Strangers(0.1, lambda: 4)
+    budget = UnauthenticatedTime(0.1, lambda: 4)
     for address, source in (("one", "web"), ("two", "web"), ("three", "web"), ("four", "page")):
         let_in(budget, address, source)
     for address in ("one", "two"):
@@ -315,7 +316,7 @@ def test_the_sources_with_public_keys_divide_what_their_visitors_have(
 
 
 def test_very_many_addresses_with_one_sources_key_push_out_their_own_alone() -> None:
-    budget = Strangers(0.1, lambda: 2)
+    budget = UnauthenticatedTime(0.1, lambda: 2)
     budget.let_in("signed", Credential(Source("hooks"), Kind.SECRET))
     let_in(budget, "another's", "page")
     let_in(budget, "its own")
@@ -328,13 +329,13 @@ def test_very_many_addresses_with_one_sources_key_push_out_their_own_alone() -> 
     assert len({group.name for (group,) in (*before, budget.groups("nobody"))}) == 3
 
 
-def test_what_all_strangers_have_spent_is_not_forgotten_for_thousands_of_addresses(
+def test_what_all_addresses_have_spent_is_not_forgotten_for_thousands_of_addresses(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     seconds = iter([0, 3])
     clock = SimpleNamespace(thread_time=lambda: next(seconds, 3))
     monkeypatch.setattr(native_threads, "time", clock)
-    budget = Strangers(0.1)
+    budget = UnauthenticatedTime(0.1)
     for number in range(8000):  # the table of addresses has room for half of them
         refuse(budget, f"198.51.{number >> 8}.{number & 255}")
 

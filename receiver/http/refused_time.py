@@ -1,12 +1,13 @@
-"""Strangers: what a process does for requests before it is known who sends them, and how much.
+"""Refused time: what requests cost a process that it then refuses, and how much of that it gives.
 
-A write key may stand in the body, and a signature holds for it, so it has to be read, unpacked
-and searched for anybody. The time that goes into what turns out to be nobody's is counted, by
-address and of all: who has used up theirs is turned away before the next body is read. Addresses
-that were let in lately are counted apart from all others, and by what they proved: anybody may have
-a public key, so those who sent one are counted with that source's, and neither another source's
-visitors nor who brought a secret wait for them. Whoever brings a write key in the header is no
-stranger, and is not held up by any of it.
+Until it is known who sends them, requests are unauthenticated. A write key may stand in the body,
+and a signature holds for it, so it has to be read, unpacked and searched for anybody. The time that
+goes into what turns out to be nobody's is counted, by address and of all: who has used up theirs is
+turned away before the next body is read. Addresses that were let in lately are counted apart from
+all others, and by what they proved: anybody may have a public key, so those who sent one are
+counted with that source's, and neither another source's visitors nor who brought a secret wait for
+them. Whoever brings a write key in the header is authenticated by it, and is not held up by any of
+it.
 
 Damaged bodies of known sources are counted in the same way: they are cut by their brackets, a
 hundred times as slowly as those that are sound.
@@ -29,8 +30,8 @@ _WINDOW_SECONDS = 10
 _WINDOW_MICROS = _WINDOW_SECONDS * 1_000_000
 
 
-class TimeSpent:
-    """The processor's time that one process has spent on somebody's requests in vain."""
+class RefusedTime:
+    """The processor's time that one process has spent on somebody's requests that it refused."""
 
     def __init__(self, share: float) -> None:
         """Start with none.
@@ -66,7 +67,7 @@ class TimeSpent:
     @contextmanager
     def at_work(self, who: str | None) -> Iterator[None]:
         """Count the time of a block, if it ends in a refusal."""
-        with _if_in_vain(lambda seconds: self.spend(who, seconds)):
+        with _if_refused(lambda seconds: self.spend(who, seconds)):
             yield
 
     def spend(self, who: str | None, seconds: float) -> None:
@@ -86,8 +87,8 @@ _UNKNOWN = Group("unknown addresses")
 _TRUSTED = Group("addresses with a secret")
 
 
-class Strangers:
-    """The time that one process has spent on strangers in vain: on each, and on all of a group."""
+class UnauthenticatedTime:
+    """The same of unauthenticated requests: by address, and of all of a group of addresses."""
 
     def __init__(self, share: float, public_sources: Callable[[], int] = lambda: 1) -> None:
         """Start with none.
@@ -98,9 +99,9 @@ class Strangers:
                 brought a public key: each source's a part of it, and one address as small a part.
             public_sources: says how many sources have public keys.
         """
-        self._of_one = TimeSpent(share)
+        self._of_one = RefusedTime(share)
         # In a table of its own: thousands of addresses push each other out of theirs.
-        self._of_all = TimeSpent(2.5 * share)
+        self._of_all = RefusedTime(2.5 * share)
         self._public_sources = public_sources
         self._trusted = KnownAddresses()
         self._public: dict[str, KnownAddresses] = {}
@@ -132,7 +133,7 @@ class Strangers:
     @contextmanager
     def at_work(self, address: str | None) -> Iterator[None]:
         """Count the time of a block, if it ends in a refusal."""
-        with _if_in_vain(lambda seconds: self._spend(address, seconds)):
+        with _if_refused(lambda seconds: self._spend(address, seconds)):
             yield
 
     def _spend(self, address: str | None, seconds: float) -> None:
@@ -152,7 +153,7 @@ class Strangers:
 
 
 @contextmanager
-def _if_in_vain(spend: Callable[[float], None]) -> Iterator[None]:
+def _if_refused(spend: Callable[[float], None]) -> Iterator[None]:
     """Count the time of a block that ends in a refusal, unless it is to come again."""
     started = work_seconds()
     try:

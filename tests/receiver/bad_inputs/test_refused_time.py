@@ -13,7 +13,7 @@ import pytest
 
 from receiver.errors import NotLandedError, RequestRefusedError, ThrottledError, unauthorized
 from receiver.http import body as body_module
-from receiver.http.strangers import Strangers, TimeSpent
+from receiver.http.refused_time import RefusedTime, UnauthenticatedTime
 from receiver.server import native_threads
 from tests.support.receiver.app import AppReceiver
 from tests.support.receiver.attack import KEY, bad_input
@@ -23,7 +23,7 @@ from tests.support.receiver.senders import WEB, basic
 PACKED = {"Content-Encoding": "gzip"}
 BACKEND = basic("backend-key")
 ARRAYS = b",".join([b"[]"] * 11_000)
-IN_VAIN = {
+REFUSED = {
     "with too many events": b'{ "writeKey":"web-key" ,"batch":[%b]}' % ARRAYS,
     "without a batch": b'{ "writeKey":"web-key" ,"y":[%b]}' % ARRAYS,
     "with two batches": b'{"batch":1,"batch":[%b],"writeKey":"web-key" }' % ARRAYS,
@@ -44,7 +44,7 @@ DAMAGED = {
 def hurried(make_app: Callable[..., AppReceiver], monkeypatch: pytest.MonkeyPatch) -> AppReceiver:
     """A receiver whose clock goes on by a second whenever it is looked at."""
     monkeypatch.setattr(native_threads, "time", SimpleNamespace(thread_time=count(0, 1).__next__))
-    return make_app(vain_time_share=0.1)
+    return make_app(refused_time_share=0.1)
 
 
 def is_spent(app: AppReceiver, headers: dict[str, str]) -> bool:
@@ -54,7 +54,7 @@ def is_spent(app: AppReceiver, headers: dict[str, str]) -> bool:
 
 @bad_input("B171", "a valid batch of which nothing lands, again and again", "429 for that kind of "
            "key, others unharmed")  # fmt: skip
-@pytest.mark.parametrize("body", IN_VAIN.values(), ids=IN_VAIN)
+@pytest.mark.parametrize("body", REFUSED.values(), ids=REFUSED)
 @pytest.mark.parametrize("headers", [WEB, {}], ids=["key in the header", "key in the body"])
 def test_a_valid_batch_of_which_nothing_lands_is_charged_to_its_sender(
     hurried: AppReceiver, headers: dict[str, str], body: bytes
@@ -132,7 +132,7 @@ def test_a_body_is_not_read_where_its_senders_time_was_used_up_meanwhile(
 @bad_input("B173", "many bodies without a key that are held back at their last byte, and end "
            "together", "429 once their address has used up its time")  # fmt: skip
 @pytest.mark.parametrize("path", ["/v1/track", "/webhooks/signed"])
-def test_a_strangers_body_is_not_read_where_the_addresses_time_was_used_up_meanwhile(
+def test_an_unauthenticated_body_is_not_read_where_the_addresses_time_was_used_up_meanwhile(
     hurried: AppReceiver, path: str
 ) -> None:
     wrong, body = {"X-Signature": "0" * 40}, b"x" * 130_000
@@ -151,7 +151,7 @@ def test_what_is_to_come_again_is_charged_to_nobody(
     monkeypatch: pytest.MonkeyPatch, error: RequestRefusedError
 ) -> None:
     monkeypatch.setattr(native_threads, "time", SimpleNamespace(thread_time=count(0, 1).__next__))
-    for budget in (TimeSpent(0.1), Strangers(0.1)):
+    for budget in (RefusedTime(0.1), UnauthenticatedTime(0.1)):
         with pytest.raises(type(error)), budget.at_work("192.0.2.1"):
             raise error
         budget.must_have_left("192.0.2.1")
