@@ -1,6 +1,8 @@
 """Events as real senders send them become the rows they have to be, under everybody's names."""
 
 import re
+import sqlite3
+from contextlib import closing
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -307,7 +309,7 @@ PAGES_WITH_SQL = [
 
 @pytest.fixture(scope="module")
 def exported(loaded: House, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder of tables that were exported from Stitch and from Segment Warehouses; and ours."""
+    """Tables that were exported from Stitch and from Segment Warehouses, ours, and its copy."""
     folder = tmp_path_factory.mktemp("exported")
     with reading(loaded.settings) as con:
         for name, table in (
@@ -317,11 +319,14 @@ def exported(loaded: House, tmp_path_factory: pytest.TempPathFactory) -> Path:
             (folder / name).mkdir(parents=True)
             con.execute(f"copy (from {table}) to '{folder / name}/old.parquet'")
     (folder / "warehouse").symlink_to(loaded.settings.catalog.parent)
+    (folder / "share").mkdir()
+    with closing(sqlite3.connect(loaded.settings.catalog)) as catalog:
+        catalog.execute(f"vacuum into '{folder}/share/catalog.sqlite'")
     return folder
 
 
 def test_the_pages_have_queries_for_each_that_tests_know_of() -> None:
-    assert {"README.md", "docs/dbt.md", "docs/import.md", "docs/runbooks/erasure.md"} <= {
+    assert {"README.md", "docs/reading.md", "docs/import.md", "docs/runbooks/erasure.md"} <= {
         page.name for page in PAGES_WITH_SQL
     }
 

@@ -20,7 +20,7 @@ from tests.support.house import House
 from tests.support.macros import macros
 
 ALIASES = ["LAKE", "my-lake", "select", 'the "lake".segment', "track"]
-PAGE = (ROOT / "docs" / "dbt.md").read_text()
+PAGE = (ROOT / "docs" / "reading.md").read_text()
 SENT = 'seamline.raw."x" and "seamline"."raw"."x"'
 """The name of an event."""
 
@@ -41,9 +41,9 @@ def full_lake(built_house: House) -> House:
 
 @contextmanager
 def attached(settings: Settings, alias: str) -> Iterator[duckdb.DuckDBPyConnection]:
-    """As docs/dbt.md says, but for the alias and the folder."""
-    (statement,) = re.findall(r"^attach .*?;$", PAGE, re.DOTALL | re.MULTILINE)
-    statement = statement.replace('"my-lake"', quoted(alias))
+    """As docs/reading.md says, but for the alias and the folder."""
+    statement = re.findall(r"^attach .*?;$", PAGE, re.DOTALL | re.MULTILINE)[0]
+    statement = statement.replace(" as lake ", f" as {quoted(alias)} ")
     statement = statement.replace("warehouse/", f"{settings.catalog.parent}/")
     with duckdb.connect(config=CONFIG) as con:
         load_extensions(con)
