@@ -16,14 +16,16 @@ HEADER = ("table", "messages sent", "rows of this demo", "duplicates dropped", "
 
 SHOWN = (
     "received_at",
-    "event",
     "user_id",
-    "properties__name",
-    "properties__price",
-    "properties__total",
-    "context__campaign__name",
+    "name",
+    "price",
+    "quantity",
+    "order_id",
+    "total",
+    "method",
+    "context_campaign_name",
 )
-"""Columns of `track` worth showing, as far as they are there."""
+"""Columns of events worth showing, as far as they are there."""
 
 
 def show_tables(
@@ -55,16 +57,27 @@ def show_tables(
 
 
 def show_rows(con: duckdb.DuckDBPyConnection, schema: str, message_ids: Iterable[str]) -> None:
-    """Print a few of these messages' rows of `track`."""
-    names = {name for name, *_ in con.execute(f"describe {schema}.track").fetchall()}
+    """Print a few of these messages' rows, of the event that most of them are.
+
+    Args:
+        con: A connection to the warehouse.
+        schema: The schema with a relation for each event.
+        message_ids: Whose rows to print.
+    """
+    ids = list(message_ids)
+    mine = "where id in (select unnest($1::varchar[]))"
+    ((event,),) = con.execute(
+        f"select mode(event) from {schema}.tracks {mine}",  # noqa: S608 - names of our own
+        [ids],
+    ).fetchall()
+    relation = f'{schema}."{event}"'
+    names = {name for name, *_ in con.execute(f"describe {relation}").fetchall()}
     columns = [name for name in SHOWN if name in names]
     rows = con.execute(
-        f"select {', '.join(columns)} from {schema}.track"  # noqa: S608 - as above
-        " where message_id in (select unnest($1::varchar[]))"
-        " order by received_at, message_id limit 5",
-        [list(message_ids)],
+        f"select {', '.join(columns)} from {relation} {mine} order by received_at, id limit 5",  # noqa: S608 - as above
+        [ids],
     ).fetchall()
-    _print_table("A few rows of track", columns, rows)
+    _print_table(f"A few rows of {schema}.{event}", columns, rows)
 
 
 def _print_table(title: str, header: Sequence[str], rows: Iterable[Sequence[object]]) -> None:

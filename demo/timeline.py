@@ -154,7 +154,7 @@ class Timeline:
     def _report(self) -> list[str]:
         now = self._read()
         report.show_tables(self._con, self._schema, self._sent, self._before, now)
-        report.show_rows(self._con, self._schema, self._ids)
+        report.show_rows(self._con, f"{self._schema}_warehouse", self._ids)
         problems = judge(self._sent, now)
         for problem in problems:
             say(f"Wrong: {problem}")
