@@ -30,6 +30,7 @@ def test_the_event_of_a_track_is_the_name_of_its_relation(built_house: House) ->
         at = names.index("event")
         assert names[at : at + 2] == ["event", "event_text"]
         assert {"id", "user_id", "received_at", "timestamp"} <= set(names[:at])
+        assert not [name for name in names[:at] if name.startswith("context_")]
     assert [of[f"m{n}"] for n in range(4)] == ["order_completed", "_1st_order", "users_", "tracks_"]
 
 
