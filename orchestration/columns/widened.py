@@ -31,7 +31,7 @@ _EMPTIED = "Found in the events; its numbers are in another column now."
 """The comment on a sibling of an earlier version, while views still name it."""
 
 _SIBLINGS = ("__bigint", "__double")
-_BEYOND = "({0} > 9007199254740992 or {0} < -9007199254740992)"
+_BEYOND = "({0} >= 9007199254740992 or {0} <= -9007199254740992)"  # 2^53 may be one rounded
 _IS_HELD = "coalesce(try_cast(cast({0} as double) as hugeint) = {0}, false)"
 
 
