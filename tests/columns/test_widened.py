@@ -7,9 +7,14 @@ import pytest
 from orchestration.columns import update, widened
 from orchestration.columns.rules import ColumnRules
 from orchestration.columns.update import create_column_tables, update_placement
+from orchestration.erasure.purge import sweep
 from orchestration.loading.load import load
 from orchestration.settings import Settings
+from orchestration.upkeep.parquet_files import rewrite_small_files
+from orchestration.warehouse.catalog import CATALOG, full_name
 from orchestration.warehouse.connection import connect
+from orchestration.warehouse.rewrite import write_anew
+from orchestration.warehouse.transaction import transaction
 from orchestration.warehouse.writer_lock import writer_lock
 from tests.support import landed
 
@@ -99,3 +104,28 @@ def test_where_nothing_widens_no_table_is_looked_at(
     monkeypatch.setattr(update, "follow_numbers", None)
 
     place(whole)
+
+
+def test_small_files_of_whole_numbers_and_of_doubles_become_one_and_an_erasure_leaves_nothing(
+    whole: Settings,
+) -> None:
+    send(whole, 39.95)
+    place(whole)
+    with writer_lock(whole), connect(whole) as con:
+        for number in (4711, 0.5):
+            con.execute("insert into segment.track values ('later', $1, null)", [number])
+    before = numbers(whole)
+
+    rewrite_small_files(whole)
+
+    assert numbers(whole) == before
+    with writer_lock(whole):
+        with connect(whole) as con, transaction(con):
+            write_anew(
+                con, full_name("segment", "track"), None, "coalesce(properties__n = 4711, false)"
+            )
+        sweep(whole)
+    assert set(numbers(whole)) == {*WIDENED, (0.5, None)}
+    with connect(whole, read_only=True) as con:
+        statistics = con.execute(f"from {CATALOG}.ducklake_table_column_stats").fetchall()
+    assert "4711" not in str(statistics)
