@@ -92,6 +92,14 @@ class _Table:
                 for column in filter(None, doubles):
                     yield column, one.column_name or "", one.keys
 
+    def numbers_in(self, column: str) -> list[Placement]:
+        """The fields whose numbers are in a column, in the order in which the models take one."""
+        return [
+            one
+            for one in self.placed
+            if one.column_name == column and one.type in ("bigint", "double")
+        ]
+
     def text_of(self, column: str) -> str | None:
         """The column for what one of doubles cannot hold, if anything was seen of that."""
         keys = {one.keys for one in self.placed if one.column_name == column}
@@ -162,7 +170,7 @@ def _restore(
     if not con.execute(f"{beyond} limit 1").fetchone():
         return 0
     _add_columns(con, name, table, text)
-    pointer = "".join("/" + key.replace("~", "~0").replace("/", "~1") for key in keys)
+    pointer = _pointer(keys)
     return number(
         con,
         f"""
@@ -194,6 +202,9 @@ def _merge(
     for column, to in merged.items():
         if table.there[column] == "int64":
             _keep_digits(con, name, table, column, table.text_of(to))
+        fields = table.numbers_in(to)
+        if len({one.keys for one in fields}) > 1:
+            _choose_first(con, name, table, (column, to), fields)
         con.execute(
             f"""
             update {name} set
@@ -202,6 +213,40 @@ def _merge(
             """  # noqa: S608 - quoted
         )
         con.execute(f"comment on column {name}.{quoted(column)} is {literal(_EMPTIED)}")
+
+
+def _choose_first(
+    con: duckdb.DuckDBPyConnection,
+    name: str,
+    table: _Table,
+    columns: tuple[str, str],
+    fields: Iterable[Placement],
+) -> None:
+    """Where keys of one name have sent a number each, let that of the first of them be there."""
+    merged, to = map(quoted, columns)
+    numbers = ", ".join(map(_number, fields))
+    con.execute(
+        f"""
+        update {name} set {to} = sent.number
+        from (
+            select file, line, coalesce({numbers}) as number from raw.{quoted(table.name)}
+        ) as sent
+        where _seamline_file = sent.file and _seamline_line = sent.line
+            and {merged} is not null and {to} is not null
+        """  # noqa: S608 - quoted
+    )
+
+
+def _number(one: Placement) -> str:
+    at = literal(_pointer(one.keys))
+    is_whole = one.type == "bigint" and one.read_as == "json"
+    kinds = "'UBIGINT', 'BIGINT'" + ("" if is_whole else ", 'DOUBLE'")
+    return f"if(json_type(payload, {at}) in ({kinds}), try_cast(payload ->> {at} as double), null)"
+
+
+def _pointer(keys: Keys) -> str:
+    """Where a field is in the payload, as a JSON pointer."""
+    return "".join("/" + key.replace("~", "~0").replace("/", "~1") for key in keys)
 
 
 def _keep_digits(

@@ -17,11 +17,11 @@ BIG = 2**53 + 1
 MODELS = ("stg_segment__track", "track", "event_relation", "child_table")
 
 SENT: list[dict[str, Any]] = [
-    {"n": 39, "free": "free", "half": 0.5, "list": [1, BIG]},
+    {"n": 39, "free": "free", "half": 0.5, "list": [1, BIG], "two_x": 1},
     {"n": BIG, "free": 39, "half": BIG, "items": [{"n": 1}]},
     {"n": -BIG, "free": BIG, "half": 5},
     {"n": 39.95, "free": 39.95, "half": -BIG, "list": [0.5], "items": [{"n": 0.5}]},
-    {"n": 0.25, "free": True},
+    {"n": 0.25, "free": True, "twoX": 7, "two_x": 2.5},
 ]
 
 AS_IT_WAS = f"""
@@ -35,8 +35,10 @@ create or replace table segment.track as
         if(properties__free = '{BIG}', null, properties__free) as properties__free,
         case when properties__free = '{BIG}' then {BIG}
             when properties__free__bigint = 39 then 39 end::bigint as properties__free__bigint,
-        coalesce(properties__half__string::double, properties__half) as properties__half
+        coalesce(properties__half__string::double, properties__half) as properties__half,
+        if(properties__two_x = 2.5, 7, properties__two_x::bigint) as properties__two_x
     ),
+    if(properties__two_x = 2.5, 2.5::double, null) as properties__two_x__double,
     case when properties__n <> trunc(properties__n) then properties__n end as properties__n__double,
     case when properties__free__bigint = 39.95 then 39.95::double end as properties__free__double,
     properties__free__boolean
@@ -46,13 +48,10 @@ alter table raw.repair drop column fields;
 delete from raw.repair;
 delete from columns.placed;
 delete from columns.placement where type = 'long' and path like 'properties%';
-update columns.placement set column_type = 'bigint' where path = 'properties.n' and type = 'bigint';
-update columns.placement set column_name = 'properties__n__double'
-    where path = 'properties.n' and type = 'double';
-update columns.placement set column_name = 'properties__free__double'
-    where path = 'properties.free' and type = 'double';
 update columns.placement set column_type = 'bigint'
-    where path = 'properties.free' and type = 'bigint';
+    where regexp_matches(path, '^properties.(n|free|two_x|twoX)$') and type = 'bigint';
+update columns.placement set column_name = lower(replace(path, '.', '__')) || '__double'
+    where regexp_matches(path, '^properties.(n|free|two_x)$') and type = 'double';
 create or replace view segment_warehouse.bought as
     select message_id as id, coalesce(properties__n, properties__n__double) as n
     from segment.track;
@@ -133,6 +132,7 @@ def test_the_next_load_makes_it_what_a_new_one_is(upgraded: House) -> None:
     assert [rows[f"m{n}"]["properties__half__string"] for n in (1, 3)] == [str(BIG), str(-BIG)]
     assert [rows[f"m{n}"]["properties__half"] for n in range(4)] == [0.5, None, 5, None]
     assert [rows[f"m{n}"]["properties__free__bigint"] for n in (1, 3)] == [39, 39.95]
+    assert [rows[f"m{n}"]["properties__two_x"] for n in (0, 4)] == [1, 2.5]
     assert [rows[f"m{n}"]["properties__free"] for n in (0, 2)] == ["free", str(BIG)]
 
 
