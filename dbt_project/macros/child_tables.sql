@@ -55,7 +55,8 @@
             field.column_name, {'type': field.column_type, 'values': []}
         ) %}
         {# several types of one field can share a column: each is read in its own way #}
-        {% do column['values'].append(field_value(read, field)) %}
+        {% set value = field_value(read, field) %}
+        {% do column['values'].append(value) if value not in column['values'] %}
         {% if field.sibling_name %}
             {% set sibling = columns.setdefault(
                 field.sibling_name, {'type': field.sibling_type, 'values': []}

@@ -160,7 +160,8 @@
 {% macro json_value_of(json, type, column_type) %}
     {#
         The value if it is of a type, else null. Types are those of raw.field: an integer of more
-        than 64 bits is a string, so that it keeps its digits.
+        than 64 bits is a string, so that it keeps its digits, and one that a double does not hold
+        is a long. Where fractions are, whole numbers that came in an array with some are too.
     #}
     {% do return(adapter.dispatch('json_value_of')(json, type, column_type)) %}
 {% endmacro %}
@@ -173,11 +174,17 @@
             ~ " and regexp_full_match(" ~ text ~ ", '-?[0-9]{19,}')"
             ~ " and try_cast(" ~ text ~ " as bigint) is null))"
         %}
-    {% elif type == 'bigint' %}
+    {% elif type in ['bigint', 'long'] %}
         {% set is_of_type = kind ~ " in ('UBIGINT', 'BIGINT')" %}
+        {% if column_type != 'bigint' %}
+            {% set is_of_type = is_of_type ~ ' and ' ~ 'not ' * (type == 'long')
+                ~ is_held_by_double(text)
+            %}
+        {% endif %}
     {% elif type == 'double' %}
         {% set is_of_type = "(" ~ kind ~ " = 'DOUBLE' and not regexp_full_match("
-            ~ text ~ ", '-?[0-9]{19,}'))"
+            ~ text ~ ", '-?[0-9]{19,}') or " ~ kind ~ " in ('UBIGINT', 'BIGINT') and "
+            ~ is_held_by_double(text) ~ ")"
         %}
     {% elif type == 'boolean' %}
         {% set is_of_type = kind ~ " = 'BOOLEAN'" %}
@@ -196,6 +203,33 @@
         {% set value = 'try_cast(' ~ text ~ ' as ' ~ column_type ~ ')' %}
     {% endif %}
     {% do return('case when ' ~ is_of_type ~ ' then ' ~ value ~ ' end') %}
+{% endmacro %}
+
+
+{% macro is_held_by_double(text, whole='bigint') %}
+    {# Whether a text is a whole number within a type that a double holds with all its digits. #}
+    {% do return(adapter.dispatch('is_held_by_double')(text, whole)) %}
+{% endmacro %}
+
+{% macro duckdb__is_held_by_double(text, whole) %}
+    {% set number = 'try_cast(' ~ text ~ ' as ' ~ whole ~ ')' %}
+    {% do return(
+        'coalesce(try_cast(cast(' ~ number ~ ' as double) as hugeint) = ' ~ number ~ ', false)'
+    ) %}
+{% endmacro %}
+
+
+{% macro number_as_text(column) %}
+    {# A double as text: a whole number without a fraction, as most senders write it. #}
+    {% do return(adapter.dispatch('number_as_text')(column)) %}
+{% endmacro %}
+
+{% macro duckdb__number_as_text(column) %}
+    {% set whole = 'try_cast(' ~ column ~ ' as bigint)' %}
+    {% do return(
+        'cast(if(' ~ whole ~ ' = ' ~ column ~ ', cast(' ~ whole ~ ' as varchar), cast(' ~ column
+        ~ ' as varchar)) as varchar)'
+    ) %}
 {% endmacro %}
 
 
@@ -221,7 +255,10 @@
             {# a cast would round 1.5 to 2: only what is a whole number is read as one #}
             {% set is_readable = "regexp_full_match(" ~ text ~ ", '-?[0-9]+([.]0+)?')" %}
         {% else %}
-            {% set is_readable = kind ~ " <> 'BOOLEAN' and isfinite(" ~ value ~ ")" %}
+            {% set is_readable = kind ~ " <> 'BOOLEAN' and isfinite(" ~ value ~ ") and (not "
+                ~ "regexp_full_match(" ~ text ~ ", '-?[0-9]{16,}') or "
+                ~ is_held_by_double(text, 'hugeint') ~ ")"
+            %}
         {% endif %}
     {% endif %}
     {% do return('case when ' ~ is_readable ~ ' then ' ~ value ~ ' end') %}

@@ -4,15 +4,15 @@
 #}
 
 {% macro shown(relation) %}
-    {# [column, name there, type] of a relation. #}
+    {# [column, name there, its type, the type there] of a relation. #}
     {% set columns = [] %}
     {% if execute %}
         {% set query %}
-            select column_name, name, type from {{ columns_table('shown_column') }}
+            select column_name, name, column_type, type from {{ columns_table('shown_column') }}
             where relation = {{ sql_string(relation) }} order by place
         {% endset %}
         {% for row in run_query(query).rows %}
-            {% do columns.append([row[0], row[1], row[2]]) %}
+            {% do columns.append(row.values() | list) %}
         {% endfor %}
     {% endif %}
     {% do return(columns) %}
@@ -28,7 +28,7 @@
     #}
     {% set elsewhere = in_properties(call) if call in ['page', 'screen'] else {} %}
     {% set expressions = [] %}
-    {% for column, name, _ in shown(relation) %}
+    {% for column, name, _, _ in shown(relation) %}
         {% set value = (table ~ '.' if table else '') ~ adapter.quote(column) %}
         {% if elsewhere[column] %}
             {% set value = 'coalesce(' ~ ([value] + elsewhere[column]) | join(', ') ~ ')' %}
@@ -49,17 +49,18 @@
     {% set found = {'name': [], 'category': []} %}
     {% if execute %}
         {% set query %}
-            select path, column_name, sibling_name from {{ columns_table('placement') }}
+            select path, column_name, column_type, sibling_name, sibling_type
+            from {{ columns_table('placement') }}
             where table_name = {{ sql_string(call) }} and status = 'column'
                 and path in ('properties.name', 'properties.category')
                 and column_type <> 'json'
             order by place
         {% endset %}
         {% for row in run_query(query).rows %}
-            {% for column in row.values()[1:] if column %}
-                {% do found[row[0].split('.')[1]].append(
-                    'cast(' ~ adapter.quote(column) ~ ' as varchar)'
-                ) %}
+            {% for column, type in [row.values()[1:3], row.values()[3:5]] if column %}
+                {% set text = as_type(adapter.quote(column), type, 'varchar') %}
+                {% set texts = found[row[0].split('.')[1]] %}
+                {% do texts.append(text) if text not in texts %}
             {% endfor %}
         {% endfor %}
     {% endif %}
@@ -98,18 +99,18 @@ select * from renamed
         one here, as only that tells which came last.
     #}
     {% set names = {} %}
-    {% for column, name, _ in shown(calls) %} {% do names.update({column: name}) %} {% endfor %}
+    {% for column, name, _, _ in shown(calls) %} {% do names.update({column: name}) %} {% endfor %}
     {% set values = {} %}
-    {% for column, name, type in shown(relation) %}
-        {% do values.setdefault(name, []).append([adapter.quote(names[column]), type]) %}
+    {% for column, name, type, wanted in shown(relation) %}
+        {% do values.setdefault(name, []).append([adapter.quote(names[column]), type, wanted]) %}
     {% endfor %}
     {% set expressions = [] %}
     {% for name, of_name in values.items() %}
         {% set value = of_name[0][0] %}
         {% if of_name | length > 1 %}
             {% set casts = [] %}
-            {% for column, type in of_name %}
-                {% do casts.append('cast(' ~ column ~ ' as ' ~ type ~ ')') %}
+            {% for column, type, wanted in of_name %}
+                {% do casts.append(as_type(column, type, wanted)) %}
             {% endfor %}
             {% set value = 'coalesce(' ~ casts | join(', ') ~ ')' %}
         {% endif %}
@@ -117,6 +118,15 @@ select * from renamed
         {% do expressions.append(latest_value(value) ~ ' as ' ~ adapter.quote(name) ~ ',') %}
     {% endfor %}
     {% do return(expressions | join('\n        ')) %}
+{% endmacro %}
+
+
+{% macro as_type(column, type, wanted) %}
+    {# The values of a column of some type, as another type that holds them all. #}
+    {% do return(
+        number_as_text(column) if type == 'double' and wanted == 'varchar'
+        else 'cast(' ~ column ~ ' as ' ~ wanted ~ ')'
+    ) %}
 {% endmacro %}
 
 
@@ -136,7 +146,15 @@ select * from renamed
         warehouse puts it together, as there may be a thousand, each with a hundred columns.
     #}
     {% set column = quoted_name('column_name') %}
-    {% set as_type = "'cast(' || " ~ column ~ " || ' as ' || type || ')'" %}
+    {# as as_type(), in the warehouse #}
+    {% set as_type %}
+case
+    when column_type = 'double' and type = 'varchar'
+        then replace({{ sql_string(number_as_text('{}')) }}, '{}', {{ column }})
+    when type = 'bigint' then 'try_cast(' || {{ column }} || ' as bigint)'
+    else 'cast(' || {{ column }} || ' as ' || type || ')'
+end
+    {%- endset %}
     {% set rest %},
     _sdc_batched_at as uuid_ts,
     _sdc_batched_at as loaded_at
@@ -153,7 +171,8 @@ columns as (
         name,
         min(place) as place,
         case
-            when count(*) = 1 then min({{ column }})
+            when count(*) = 1 and min(type) = min(column_type) then min({{ column }})
+            when count(*) = 1 then min({{ as_type }})
             else 'coalesce(' || {{ dbt.listagg(as_type, "', '", 'order by place') }} || ')'
         end as expression
     from {{ source('columns', 'shown_column') }}

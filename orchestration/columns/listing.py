@@ -29,6 +29,8 @@ class Listed(NamedTuple):
     """`column`, or why it has none."""
     column: str | None
     """Its table and column."""
+    column_type: str | None
+    """The column's type."""
 
     def fits(self, pattern: Pattern, source: str | None) -> bool:
         """Whether a pattern, of one source if that is said, is about it or about what it is in."""
@@ -99,7 +101,7 @@ def _rows(
         "from columns.placement"
         if ("columns", "placement") in tables(con)
         else "select null as call, null as path, null as type, null as status, "
-        "null as table_name, null as column_name"
+        "null as table_name, null as column_name, null as column_type"
     )
     return con.execute(
         f"""
@@ -113,7 +115,11 @@ def _rows(
         select
             seen.call, seen.path, seen.type, seen.source, seen.count::bigint,
             case when seen.path = '' then 'not listed' else coalesce(placed.status, 'new') end,
-            placed.table_name || '.' || placed.column_name
+            placed.table_name || '.' || placed.column_name,
+            case placed.column_type
+                when 'time' then 'timestamp' when 'envelope' then 'varchar'
+                else placed.column_type
+            end
         from seen
         left join placed on seen.call = placed.call and seen.path = placed.path
             and seen.type = placed.type
@@ -131,7 +137,8 @@ def lines_of(fields: list[Listed], brought: Iterable[Brought] = ()) -> Iterator[
     of: defaultdict[tuple[str, str], list[Listed]] = defaultdict(list)
     for one in fields:
         of[one.call, one.source].append(one)
-        path, where = one.path or "(other fields)", one.column or one.status
+        path = one.path or "(other fields)"
+        where = f"{one.column} {one.column_type}" if one.column else one.status
         yield f"{one.call}  {path}  {one.type}  {one.source}: {one.copies}  {where}"
     for (call, source), own in sorted(of.items()):
         columns = {one.column for one in own if one.column}

@@ -3,8 +3,9 @@
 - A documented field has its column and type, and takes what can be read as that type.
 - Any other field's column has the type of the first value: of the first load, and in it of the
   first file and line, so that rebuilt tables get the same columns.
-- A value of another type goes to a sibling column, with its type behind the name. A whole number
-  in a double column is a double.
+- A value of another type goes to a sibling column, with its type behind the name.
+- Numbers have one column: of whole numbers it is bigint, and double from the first fraction on,
+  whenever that came. A whole number that a double does not hold goes to the column of texts then.
 - An array is a JSON column and a table of its own; an object with ids for keys is a JSON column.
 - What `columns.yml` says of a field goes before.
 - The columns of a table are those first seen. Each is counted to the source that it was seen from
@@ -13,7 +14,7 @@
   column by another source or event that sends it and has room, from then on.
 
 Fields are placed in the order in which they were first seen, and what came later never moves what
-came before: a column keeps its name, its type and its values.
+came before: a column keeps its name and its values, and its type, but that bigint becomes double.
 """
 
 from collections import Counter, defaultdict
@@ -32,15 +33,31 @@ from orchestration.columns.documented import (
 from orchestration.columns.names import VIRTUAL, column_name, table_name
 from orchestration.columns.rules import MOST_COLUMNS, ColumnRules, Said
 from orchestration.loading.field_paths import ITEM, Keys, path_text
+from orchestration.loading.observed_fields import LONG
 
-SCALARS = {"string": "varchar", "bigint": "bigint", "double": "double", "boolean": "boolean"}
+SCALARS = {
+    "string": "varchar",
+    "bigint": "bigint",
+    LONG: "bigint",
+    "double": "double",
+    "boolean": "boolean",
+}
 """Type of a value → type of its column."""
 
-_SUFFIXES = {kind: name for name, kind in SCALARS.items()} | {"json": "json"}
+_SUFFIXES = {
+    "varchar": "string",
+    "bigint": "bigint",
+    "double": "double",
+    "boolean": "boolean",
+    "json": "json",
+}
+"""Type of a column → what is behind its name where it is a sibling."""
+
+_NUMBERS = {"bigint", "double"}
 
 _FITS: dict[str, set[str]] = {
-    "varchar": {"string", "bigint", "double", "boolean"},
-    "bigint": {"bigint"},
+    "varchar": {"string", "bigint", LONG, "double", "boolean"},
+    "bigint": {"bigint", LONG},
     "double": {"bigint", "double"},
     "boolean": {"boolean"},
     "time": {"string"},
@@ -122,6 +139,11 @@ class Placement:
     lacks_sibling: bool = False
 
 
+class _Widened(NamedTuple):
+    column: str
+    text: str | None
+
+
 class _Array(NamedTuple):
     table: str
     column: str
@@ -155,6 +177,8 @@ class _Table:
     """Whether what a source brings is counted event by event."""
     types: dict[str, str] = field(default_factory=dict)
     bringers: dict[str, Bringer] = field(default_factory=dict)
+    texts: dict[str, str] = field(default_factory=dict)
+    """Column of whole numbers → that for those which it cannot hold once it is double."""
     brought: Counter[str | None] = field(default_factory=Counter)
     brought_with: Counter[Bringer] = field(default_factory=Counter)
 
@@ -178,6 +202,22 @@ class _Table:
         return not self.has_events or (
             self.brought_with[bringer] < self.rules.columns_of_event(*bringer, left)
         )
+
+    def beside(self, name: str, kind: str) -> str:
+        """The sibling of a column for values of a type; all numbers have one."""
+        if kind in _NUMBERS:
+            for sibling in (f"{name}__{number}" for number in sorted(_NUMBERS)):
+                if sibling in self.types:
+                    return sibling
+        return f"{name}__{_SUFFIXES[kind]}"
+
+    def widen(self, column: str, fact: Fact) -> bool:
+        """Make a column of whole numbers double, if there is room for what it cannot hold then."""
+        text = self.texts.get(column)
+        if text and not self.has_or_takes(text, "varchar", fact):
+            return False
+        self.types[column] = "double"
+        return True
 
 
 def place(
@@ -216,6 +256,7 @@ def place_and_count(
     placer = _Placer(call, documented, rules)
     found: dict[tuple[Keys, str], Placement] = {}
     held_back = set()
+    numbers = defaultdict(list)
     for fact in ordered:
         field = fact.keys, fact.type
         before = found.get(field)
@@ -226,7 +267,27 @@ def place_and_count(
             if before is None or now.status != before.status or now.sibling_name:
                 found.pop(field, None)  # its place is behind all that came before it
                 found[field] = _since(fact, before, now, unlisted_since)
+                numbers[now.table_name, now.column_name].append(field)
+            if placer.widened:
+                _widen(found, numbers[now.table_name, now.column_name], placer.widened)
+                placer.widened = None
     return Placed(list(_with_reading([*placed, *found.values()])), placer.bringers(), held_back)
+
+
+def _widen(
+    found: dict[tuple[Keys, str], Placement], fields: Iterable[tuple[Keys, str]], to: "_Widened"
+) -> None:
+    """Let what is in a column of whole numbers be in a double one, or in that for texts."""
+    for key in fields:
+        one = found[key]
+        if one.column_name != to.column:
+            continue
+        if one.type == LONG:
+            # its place is behind all that was there when the column for it came
+            found.pop(key)
+            found[key] = replace(one, column_name=to.text, column_type="varchar")
+        else:
+            found[key] = replace(one, column_type="double")
 
 
 def _since(
@@ -304,6 +365,8 @@ class _Placer:
         self._arrays: dict[Keys, _Array] = {}
         self._array_of_table: dict[str, tuple[str, str]] = {}
         self._tables: dict[str, _Table] = {}
+        self.widened: _Widened | None = None
+        """The column of whole numbers that the last fraction has made double."""
 
     def bringers(self) -> dict[tuple[str, str], Bringer]:
         """Who brought each column, by table and column."""
@@ -424,17 +487,16 @@ class _Placer:
             return self._placement(fact, "column", is_hashed=said.is_hashed, **column)
         # The value does not fit the column that was said: it goes beside it, and none is lost.
         own = SCALARS.get(fact.type, "json")
+        if fact.type not in _READABLE.get(kind, ()):
+            is_text = fact.type == LONG and kind == "double"
+            sibling = f"{name}__string" if is_text else table.beside(name, own)
+            return self._to_column(fact, name, sibling, "varchar" if is_text else own)
         sibling = f"{name}__{_SUFFIXES[own]}"
-        has_sibling = table.has_or_takes(sibling, own, fact)
-        if fact.type in _READABLE.get(kind, ()):
-            if has_sibling:
-                column |= {"sibling_name": sibling, "sibling_type": own}
-            else:
-                column |= {"lacks_sibling": True}
-            return self._placement(fact, "column", **column)
-        if not has_sibling:
-            return self._placement(fact, "too many columns")
-        return self._placement(fact, "column", column_name=sibling, column_type=own)
+        if table.has_or_takes(sibling, own, fact):
+            column |= {"sibling_name": sibling, "sibling_type": own}
+        else:
+            column |= {"lacks_sibling": True}
+        return self._placement(fact, "column", **column)
 
     def _to_found(self, fact: Fact, name: str) -> Placement:
         """To a column of the type of its first value, or to its sibling."""
@@ -443,11 +505,33 @@ class _Placer:
         while table.types.get(name) == _HASHED:
             name += "_"
         base = table.types.get(name, own)
-        if own != base and (own, base) != ("bigint", "double"):
-            name, base = f"{name}__{_SUFFIXES[own]}", own
-        if not table.has_or_takes(name, base, fact):
+        fits = own == base or {own, base} == _NUMBERS
+        return self._to_column(fact, name, name if fits else table.beside(name, own), own)
+
+    def _to_column(self, fact: Fact, name: str, column: str, kind: str) -> Placement:
+        """To a column whose type comes from the values.
+
+        Args:
+            fact: The field.
+            name: The column that has the field's plain name.
+            column: That for its values of this type.
+            kind: The type that it needs to have.
+        """
+        table = self._table_of(fact)
+        text = name if table.types.get(name) == "varchar" else f"{name}__string"
+        held = table.types.get(column, kind)
+        if fact.type == LONG and held == "double":
+            column, held = text, "varchar"
+        if not table.has_or_takes(column, held, fact):
             return self._placement(fact, "too many columns")
-        return self._placement(fact, "column", column_name=name, column_type=base)
+        if fact.type == LONG and held == "bigint":
+            table.texts[column] = text
+        if kind == "double" and held == "bigint":
+            if not table.widen(column, fact):
+                return self._placement(fact, "too many columns")
+            held = "double"
+            self.widened = _Widened(column, table.texts.get(column))
+        return self._placement(fact, "column", column_name=column, column_type=held)
 
 
 def _with_reading(placed: list[Placement]) -> Iterator[Placement]:
@@ -462,6 +546,9 @@ def _with_reading(placed: list[Placement]) -> Iterator[Placement]:
         if _is_read(one):
             together[one.table_name].add(one.keys)
             wanted[one.table_name, one.keys].add(_read_as(one, types[one.table_name, one.keys]))
+            if one.type == "double" and one.since_load is not None:
+                # of earlier loads the whole numbers alone
+                wanted[one.table_name, one.keys].add("json")
     apart = {table: _apart(paths) for table, paths in together.items()}
     for one in placed:
         if not _is_read(one):
@@ -486,7 +573,7 @@ def _read_as(one: Placement, types: set[str]) -> str:
         if kind == "time":
             return "varchar" if is_fit else "json"
         return kind if is_fit else "json"
-    if len(types) == 1 or (kind == "double" and types <= _FITS["double"]):
+    if len(types) == 1 or (kind in _NUMBERS and types <= _FITS[kind]):
         return kind
     return "json"
 

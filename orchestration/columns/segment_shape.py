@@ -12,6 +12,7 @@ from typing import Literal, NamedTuple
 from orchestration.columns.documented import CALLS, ENVELOPE
 from orchestration.columns.names import shortened, snake_case
 from orchestration.columns.placement import Placement
+from orchestration.loading.observed_fields import LONG
 
 RELATIONS = {
     "alias": "aliases",
@@ -66,7 +67,7 @@ class Shown(NamedTuple):
     """A column of a relation: where it comes from, and its name there.
 
     Of a property that an event sent in several types there is one for each of its columns, all of
-    one name; `type` is what holds them all.
+    one name; `type` is what holds them all, `column_type` that of the column.
     """
 
     relation: str
@@ -74,6 +75,7 @@ class Shown(NamedTuple):
     column_name: str
     name: str
     type: str
+    column_type: str
 
 
 Seen = dict[str, set[str]]
@@ -98,6 +100,7 @@ def shown_columns(
     placements: dict[str, list[Placement]],
     seen_in: dict[str, Seen],
     context: Literal["all", "seen", "none"] = "all",
+    seen_elsewhere: Seen | None = None,
 ) -> Iterator[Shown]:
     """The columns of every relation, in order: an event's own, its bag's, its context's.
 
@@ -105,6 +108,7 @@ def shown_columns(
         placements: all placements of each call.
         seen_in: relation of an event → the properties it was seen with.
         context: which columns of `context` there are.
+        seen_elsewhere: properties that are listed for no event, and may be any's.
     """
     for call in CALLS:
         of_call = [one for one in placements[call] if one.table_name == call and one.column_name]
@@ -124,25 +128,29 @@ def shown_columns(
             yield from _latest(call, of_call, {one.column_name: one.name for one in own})
         if call == "track":
             for relation, seen_there in sorted(seen_in.items()):
-                yield from _shown(relation, call, of_call, seen_there)
+                yield from _shown(relation, call, of_call, seen_there, seen_elsewhere or {})
 
 
 def _shown(
-    relation: str, call: str, placements: list[Placement], seen: Seen | None
+    relation: str,
+    call: str,
+    placements: list[Placement],
+    seen: Seen | None,
+    elsewhere: Seen | None = None,
 ) -> Iterator[Shown]:
     """The columns of one relation; of properties those that were seen, if that is said."""
     taken = set(_ALWAYS)
     own = _OWN_OF_TRACK if call == "track" else _OWN
     taken |= {own[one.column_name] for one in placements if one.column_name in own}
     named = []
-    for group in _groups(placements, "properties__", seen):
+    for group in _groups(placements, "properties__", seen, elsewhere):
         name = own.get(group.base) or _name(group.base, taken)
         if name:
             taken.add(name)
             named.append((name, group))
     for name, group in sorted(named, key=lambda one: _rank(one[1].base)):
-        for column in group.columns:
-            yield Shown(relation, call, column, name, group.type)
+        for column, kind in group.columns.items():
+            yield Shown(relation, call, column, name, group.type, kind)
 
 
 def _latest(call: str, placements: list[Placement], names: dict[str, str]) -> Iterator[Shown]:
@@ -158,16 +166,20 @@ def _latest(call: str, placements: list[Placement], names: dict[str, str]) -> It
         columns = [one for one in group.columns if one not in done] if _rank(group.base) else []
         done.update(columns)  # two keys that fold to one name share a column
         for column in columns:
-            yield Shown(LATEST[call], call, column, names[columns[0]], group.type)
+            kind = group.columns[column]
+            yield Shown(LATEST[call], call, column, names[columns[0]], group.type, kind)
 
 
-def _groups(placements: list[Placement], prefix: str, seen: Seen | None) -> list["_Group"]:
+def _groups(
+    placements: list[Placement], prefix: str, seen: Seen | None, elsewhere: Seen | None = None
+) -> list["_Group"]:
     """The columns of a table that a relation has.
 
     Args:
         placements: those of the table.
         prefix: that of the columns of which those of one field are one here.
         seen: which of these fields, and with which types; None for each column by itself.
+        elsewhere: with which types these may have come too; None if that is not known.
     """
     groups = {"message_id": _Group("message_id", {"message_id": "varchar"})}
     for one in placements:
@@ -186,7 +198,9 @@ def _groups(placements: list[Placement], prefix: str, seen: Seen | None) -> list
                 sibling = groups.setdefault(one.sibling_name, _Group(one.sibling_name))
                 sibling.add(one.sibling_name, one.sibling_type)
         else:
-            group = groups.setdefault(one.path, _Group(column))
+            may_be = types | (elsewhere or {}).get(one.path, set())
+            is_whole = elsewhere is not None and may_be <= {"bigint", LONG}
+            group = groups.setdefault(one.path, _Group(column, is_whole=is_whole))
             if one.type in types:
                 group.add(column, one.column_type)
     return [group for group in groups.values() if group.columns]
@@ -200,6 +214,8 @@ class _Group:
     """The one that has the field's plain name."""
     columns: dict[str, str] = field(default_factory=dict)
     """Each with its type."""
+    is_whole: bool = False
+    """Whether they are whole numbers, whatever other events have made of the columns."""
 
     def add(self, column: str, kind: str | None) -> None:
         """Take one more, if it is not there yet."""
@@ -209,6 +225,8 @@ class _Group:
     def type(self) -> str:
         """What holds the values of all of them."""
         types = set(self.columns.values())
+        if self.is_whole:
+            return "bigint"
         if len(self.columns) == 1:
             return types.pop()
         return "double" if types <= {"bigint", "double"} else "varchar"

@@ -22,6 +22,7 @@ from orchestration.columns.placement import (
 )
 from orchestration.columns.rules import ColumnRules
 from orchestration.columns.segment_shape import EventName, Seen, event_names, shown_columns
+from orchestration.columns.widened import drop_emptied, follow_numbers, restore_digits
 from orchestration.loading.field_paths import Keys
 from orchestration.models.project_vars import PROJECT_FILE
 from orchestration.warehouse.catalog import columns_in, full_name, tables
@@ -40,7 +41,7 @@ TABLES = {
     "event_name": "event varchar, relation varchar",
     "shown_column": """
         place bigint, relation varchar, call varchar, column_name varchar, name varchar,
-        type varchar
+        type varchar, column_type varchar
     """,
     "column_change": """
         changed_at timestamp, table_name varchar, relation varchar, column_name varchar,
@@ -70,17 +71,29 @@ def create_column_tables(con: duckdb.DuckDBPyConnection) -> None:
         con.execute("alter table columns.event_name drop column slug")
 
 
-def update_placement(con: duckdb.DuckDBPyConnection, rules: ColumnRules) -> None:
-    """Rewrite those tables of the schema `columns` in which something changes."""
-    digest = _digest(con, rules)
+def update_placement(
+    con: duckdb.DuckDBPyConnection, rules: ColumnRules, schema: str = "segment"
+) -> list[str]:
+    """Rewrite those tables of the schema `columns` in which something changes.
+
+    Args:
+        con: The warehouse.
+        rules: What columns.yml says.
+        schema: That of the final tables, whose columns of numbers follow.
+
+    Returns:
+        Columns of an earlier version that are empty, and that views still name.
+    """
+    digest = _digest(con, rules, schema)
     if con.execute("from columns.placed where digest = $1", [digest]).fetchone():
-        return  # most loads bring nothing new, and what there is may be much
+        return []  # most loads bring nothing new, and what there is may be much
     counted = _place_all(con, rules)
     placements = {call: of_call.placements for call, of_call in counted.items()}
     for call, of_call in counted.items():
         _warn(call, of_call)
     names = event_names(_events(con, rules))
-    shown = shown_columns(placements, _seen_in(con, names), rules.context_columns)
+    seen_in, seen_elsewhere = _seen_in(con, names), _seen_elsewhere(con)
+    shown = shown_columns(placements, seen_in, rules.context_columns, seen_elsewhere)
     placed = [
         {"call": call, "place": number} | vars(placement)
         for call, of_call in placements.items()
@@ -102,11 +115,16 @@ def update_placement(con: duckdb.DuckDBPyConnection, rules: ColumnRules) -> None
             "placed": [{"digest": digest}],
         }.items()
     }
+    # before the placement that they follow: whose process dies in between leaves it to the next
+    follow_numbers(con, schema, placements, _placed_columns(con))
+    restore_digits(con, schema, placements)
+    emptied = drop_emptied(con, schema)
     changes = listed_changes(con, wanted["placement"], wanted["shown_column"])
     wanted["column_change"] = _rows_of(con, "column_change", changes)
     with transaction(con):
         for table, rows in wanted.items():
             _replace(con, table, rows)
+    return emptied
 
 
 def changes_of(con: duckdb.DuckDBPyConnection) -> list[dict[str, Any]]:
@@ -168,8 +186,16 @@ def _whose(bringer: Bringer) -> str:
     return " of ".join(repr(shortened(name)) for name in reversed(bringer) if name is not None)
 
 
-def _digest(con: duckdb.DuckDBPyConnection, rules: ColumnRules) -> str:
-    """What all this is worked out from: what was seen, what is said, and by which code."""
+def _placed_columns(con: duckdb.DuckDBPyConnection) -> set[tuple[str, str]]:
+    """Table and column of all fields, as they were placed before."""
+    rows = con.execute(
+        "select distinct table_name, column_name from columns.placement where status = 'column'"
+    ).fetchall()
+    return set(rows)
+
+
+def _digest(con: duckdb.DuckDBPyConnection, rules: ColumnRules, schema: str) -> str:
+    """What all this is worked out from: what was seen, what is said, by which code and for whom."""
     seen = con.execute(
         """
         select count(*), sum(hash(fact)) from (
@@ -180,7 +206,9 @@ def _digest(con: duckdb.DuckDBPyConnection, rules: ColumnRules) -> str:
         ) as fact
         """
     ).fetchone()
-    return hashlib.sha256(f"{seen}\n{rules.model_dump_json()}\n{_code()}".encode()).hexdigest()
+    return hashlib.sha256(
+        f"{seen}\n{rules.model_dump_json()}\n{schema}\n{_code()}".encode()
+    ).hexdigest()
 
 
 @cache
@@ -297,6 +325,25 @@ def _seen_in(con: duckdb.DuckDBPyConnection, names: list[EventName]) -> dict[str
     for event, path, kind in rows:
         if event in relation_of:
             seen[relation_of[event]].setdefault(path, set()).add(kind)
+    return seen
+
+
+def _seen_elsewhere(con: duckdb.DuckDBPyConnection) -> Seen:
+    """The properties that are listed for no event; all of them, if there are some not listed."""
+    is_all_listed = not con.execute(
+        "from raw.field where call = 'track' and path = '' limit 1"
+    ).fetchone()
+    rows = con.execute(
+        "select distinct path, type from raw.field "
+        "where call = 'track' and path <> '' and (event is null or not $1)",
+        [is_all_listed],
+    ).fetchall()
+    seen: Seen = {}
+    for path, kind in rows:
+        seen.setdefault(path, set()).add(kind)
+    if not is_all_listed:
+        for types in seen.values():
+            types.add("not listed")
     return seen
 
 

@@ -71,7 +71,7 @@ def _remove_orphans(con: duckdb.DuckDBPyConnection, data: Path) -> None:
 def _narrow_statistics(con: duckdb.DuckDBPyConnection) -> None:
     """Let each column's smallest and largest value be of a row that is still there.
 
-    DuckLake only ever widens them. Times and fractions stay as they are: no id is one.
+    DuckLake only ever widens them. Times stay as they are: no id is one.
     """
     con.execute(
         f"""
@@ -80,15 +80,26 @@ def _narrow_statistics(con: duckdb.DuckDBPyConnection) -> None:
         from (
             select
                 table_id, column_id,
-                if(is_text, min(min_value), min(try_cast(min_value as hugeint))::varchar) as lowest,
-                if(is_text, max(max_value), max(try_cast(max_value as hugeint))::varchar) as highest
+                case kind
+                    when 'text' then min(min_value)
+                    when 'double' then min(try_cast(min_value as double))::varchar
+                    else min(try_cast(min_value as hugeint))::varchar
+                end as lowest,
+                case kind
+                    when 'text' then max(max_value)
+                    when 'double' then max(try_cast(max_value as double))::varchar
+                    else max(try_cast(max_value as hugeint))::varchar
+                end as highest
             from (
-                select table_id, column_id, column_type in ('varchar', 'json', 'uuid') as is_text
+                select table_id, column_id, case
+                    when column_type in ('varchar', 'json', 'uuid') then 'text'
+                    when column_type in ('float32', 'float64') then 'double'
+                    when regexp_full_match(
+                        column_type, 'int128|u?int\\d\\d?|decimal\\(\\d+,\\s*0\\)'
+                    ) then 'whole'
+                end as kind
                 from {CATALOG}.ducklake_column
-                where end_snapshot is null and (
-                    is_text
-                    or regexp_full_match(column_type, 'int128|u?int\\d\\d?|decimal\\(\\d+,\\s*0\\)')
-                )
+                where end_snapshot is null and kind is not null
             )
             left join (
                 select of_file.*
@@ -96,7 +107,7 @@ def _narrow_statistics(con: duckdb.DuckDBPyConnection) -> None:
                 join {CATALOG}.ducklake_data_file as files using (data_file_id)
                 where files.end_snapshot is null
             ) using (table_id, column_id)
-            group by table_id, column_id, is_text
+            group by table_id, column_id, kind
             -- a file that has values and does not say which: its own may be the smallest
             having not coalesce(
                 bool_or(min_value is null and value_count > coalesce(null_count, 0)), false

@@ -61,6 +61,9 @@ def _conditions(con: duckdb.DuckDBPyConnection, table: str) -> Iterator[str]:
         column = quoted(name)
         if kind in _WHOLE_NUMBERS or kind == "VARCHAR":
             yield is_in.format(column)
+        elif kind in ("DOUBLE", "FLOAT"):  # an id that is a number, beside fractions
+            whole = f"try_cast({column} as hugeint)"
+            yield f"{whole} = {column} and {is_in.format(whole)}"
         if kind in ("VARCHAR", "JSON"):
             yield has_in_quotes.format(column)
         elif kind.startswith(_NESTED) or kind.endswith("]"):

@@ -11,6 +11,10 @@ import pyarrow as pa
 
 from orchestration.loading.field_paths import ITEM, Keys, is_id_like
 
+LONG = "long"
+"""The type of a whole number within 64 bits that a double does not hold exactly: it is beyond 2^53,
+and has other digits as a double."""
+
 _LONG_PART = 4_096
 
 Structure = Any
@@ -21,14 +25,15 @@ _TYPES = {
     "UBIGINT": "bigint",
     "BIGINT": "bigint",
     "HUGEINT": "bigint",  # of an array with numbers above and below zero
+    "LONG": LONG,
     "DOUBLE": "double",
     "VARCHAR": "string",
 }
 _INT64 = range(-(2**63), 2**63)
 
-# A number that may not fit 64 bits: `json_structure` calls it an integer or a double, but what has
-# to be kept of it are its digits.
-_HAS_LONG_NUMBER = r"regexp_matches(payload, '[:\[,]\s*-?\d{19}')"
+HAS_LONG_NUMBER = r"regexp_matches(payload, '[:\[,]\s*-?\d{16}')"
+"""SQL of whether a payload may have a whole number of more digits than a double holds, or than 64
+bits do: `json_structure` calls it an integer or a double."""
 
 # No name with a NUL in it: it could not stand in a query.
 _EVENT = (
@@ -96,7 +101,7 @@ def observed_in(con: duckdb.DuckDBPyConnection, *, is_named: bool) -> Observed:
     event = _EVENT if is_named else "null"
     groups = con.execute(
         f"select json_structure(payload), source, {event}, {_SEEN} from usable_events "  # noqa: S608
-        f"where not {_HAS_LONG_NUMBER} group by 1, 2, 3"
+        f"where not {HAS_LONG_NUMBER} group by 1, 2, 3"
     ).fetchall()
     inexact = set()
     parts: dict[Part, Seen] = {}
@@ -127,7 +132,7 @@ def _observe_one_by_one(
     con.register("inexact", pa.table({"structure": pa.array(structures, pa.large_string())}))
     rows = con.execute(
         f"select payload, source, {event}, {_SEEN} from usable_events "  # noqa: S608
-        f"where {_HAS_LONG_NUMBER} or json_structure(payload) in (from inexact) group by 1, 2, 3"
+        f"where {HAS_LONG_NUMBER} or json_structure(payload) in (from inexact) group by 1, 2, 3"
     ).fetchall()
     con.unregister("inexact")
     for payload, source, name, *times in rows:
@@ -157,7 +162,8 @@ def _kept_fields_of(key: str, part: bytes) -> frozenset[tuple[Keys, str]]:
 def shape(value: Any) -> Structure:
     """The structure of a JSON value, like `json_structure`'s but exact.
 
-    An integer that does not fit 64 bits is a VARCHAR, and an array has the shape of every element.
+    An integer that does not fit 64 bits is a VARCHAR, one that a double does not hold a LONG, and
+    an array has the shape of every element.
     """
     if isinstance(value, dict):
         return {key: shape(part) for key, part in value.items()}
@@ -168,15 +174,21 @@ def shape(value: Any) -> Structure:
     if isinstance(value, bool):
         return "BOOLEAN"
     if isinstance(value, int):
-        return "BIGINT" if value in _INT64 else "VARCHAR"
+        return _shape_of_whole(value)
     return "DOUBLE" if isinstance(value, float) else "VARCHAR"
+
+
+def _shape_of_whole(number: int) -> str:
+    if number not in _INT64:
+        return "VARCHAR"
+    return "BIGINT" if int(float(number)) == number else "LONG"
 
 
 def _walk(keys: Keys, structure: Structure) -> Iterator[tuple[Keys, str]]:
     """Every field of a structure, itself included, as path and type; nulls are nothing.
 
-    Types are boolean, bigint, double, string, array, object, and map for an object with ids in the
-    place of keys, which are not fields.
+    Types are boolean, bigint, long, double, string, array, object, and map for an object with ids
+    in the place of keys, which are not fields.
     """
     if is_id_like(keys[0]):
         return

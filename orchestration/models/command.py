@@ -25,6 +25,7 @@ from orchestration.columns.update import (
     rename_hiding_columns,
     update_placement,
 )
+from orchestration.columns.widened import drop_emptied
 from orchestration.loading.load import refuse_if_behind
 from orchestration.models.schema_name import refuse_another_name
 from orchestration.settings import Settings
@@ -153,8 +154,7 @@ def refuse_more_threads(threads: int) -> None:
 def _writer(settings: Settings, flags: Any, *, prepares_columns: bool) -> Iterator[None]:
     try:
         with writer_lock(settings) as writer:
-            if prepares_columns:
-                _place_fields(settings, flags)
+            emptied = _place_fields(settings, flags) if prepares_columns else []
             if "giving way" in _now:
                 _pauses.append(writer)
             with _doing("writing"):
@@ -163,6 +163,8 @@ def _writer(settings: Settings, flags: Any, *, prepares_columns: bool) -> Iterat
                 finally:
                     _pauses.clear()
                     _disconnect()  # also what a command that failed half way has open
+            if emptied:
+                _drop_emptied(settings)
     except ReportedError as problem:
         raise DbtRuntimeError(str(problem)) from problem
 
@@ -172,8 +174,24 @@ def _disconnect() -> None:
     DuckDBConnectionManager.close_all_connections()  # type: ignore[no-untyped-call]
 
 
-def _place_fields(settings: Settings, flags: Any) -> None:
-    """Place what was seen; rules that have changed come into force with a full refresh."""
+def _drop_emptied(settings: Settings) -> None:
+    """Drop what views have named until they were made again, by the command that is done."""
+    with connection.connect(settings) as con:
+        left = drop_emptied(con, settings.schema_name)
+    if left:
+        log.warning(
+            "%d columns of an earlier version are empty, as their numbers are in another one now "
+            "(docs/tables/types.md). They stay until no view names them.",
+            len(left),
+        )
+
+
+def _place_fields(settings: Settings, flags: Any) -> list[str]:
+    """Place what was seen; rules that have changed come into force with a full refresh.
+
+    Returns:
+        Columns of an earlier version that are empty, and that views still name.
+    """
     wanted = read_rules(settings.columns)
     is_all_anew = (
         flags.WHICH in {"build", "run"}
@@ -199,4 +217,4 @@ def _place_fields(settings: Settings, flags: Any) -> None:
                 settings.columns,
             )
         rename_hiding_columns(con, settings.schema_name)
-        update_placement(con, rules)
+        return update_placement(con, rules, settings.schema_name)

@@ -34,7 +34,11 @@ def replace_nuls(con: duckdb.DuckDBPyConnection) -> None:
         for schema, name in tables(con):
             if name == table and (f"{schema}_staging", f"stg_segment__{name}") in staged:
                 rows += _replace_in_final(con, f'raw."{table}"', f'"{schema}"."{name}"')
-    con.execute("insert into raw.repair values (timezone('UTC', now()), 'nul', $1)", [rows])
+    con.execute(
+        "insert into raw.repair by name "
+        "select timezone('UTC', now()) as repaired_at, 'nul' as what, $1 as rows",
+        [rows],
+    )
     if rows:
         log.warning("%d rows of an earlier version had a NUL in a text: it was replaced.", rows)
 

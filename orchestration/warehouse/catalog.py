@@ -139,9 +139,19 @@ def options(con: duckdb.DuckDBPyConnection) -> dict[tuple[str, ...], str]:
 
 def columns_in(con: duckdb.DuckDBPyConnection, schema: str) -> dict[str, set[str]]:
     """Return the columns of each table of a schema, without what an open transaction has made."""
+    return {table: set(columns) for table, columns in column_types_in(con, schema).items()}
+
+
+def column_types_in(con: duckdb.DuckDBPyConnection, schema: str) -> dict[str, dict[str, str]]:
+    """Return the columns of each table as well, in order and with their types as DuckLake has it.
+
+    A whole number is `int64` there, a fraction `float64`, a text `varchar`.
+    """
     rows = con.execute(
         f"""
-        select table_name, list(column_name)
+        select table_name, map(
+            list(column_name order by column_order), list(column_type order by column_order)
+        )
         from {now("column")}
         join {now("table")} using (table_id)
         join {now("schema")} using (schema_id)
@@ -150,7 +160,7 @@ def columns_in(con: duckdb.DuckDBPyConnection, schema: str) -> dict[str, set[str
         """,  # noqa: S608 - our own words
         [schema],
     ).fetchall()
-    return {table: set(columns) for table, columns in rows}
+    return dict(rows)
 
 
 def columns_of(con: duckdb.DuckDBPyConnection, relation: str) -> set[str]:

@@ -6,6 +6,7 @@ import duckdb
 
 from landed.folders import CALLS
 from orchestration.loading.field_rows import bound_fields
+from orchestration.recovery.long_numbers import list_long_numbers
 from orchestration.recovery.nul_rows import replace_nuls
 from orchestration.warehouse.catalog import columns_in
 from orchestration.warehouse.transaction import transaction
@@ -100,7 +101,7 @@ COLUMNS = {
     ),
     "raw.erased_field": _FIELD,
     "raw.field": _FIELD,
-    "raw.repair": "repaired_at timestamp, what varchar, rows bigint",
+    "raw.repair": "repaired_at timestamp, what varchar, rows bigint, fields bigint",
 }
 """Quoted table name → its columns. No keys and no indexes: one writer and the ledger hold order."""
 
@@ -114,7 +115,8 @@ def create_raw_tables(con: duckdb.DuckDBPyConnection) -> None:
     """Create the raw tables that are missing, empty, and columns that came with a later version.
 
     Rows of versions that let NULs in are put right with it, once: `raw.repair` is the mark. So is
-    what they listed of fields without end, as it gets its column `source`.
+    what they listed of fields without end, as it gets its column `source`, and of whole numbers
+    that a double does not hold, as `raw.repair` gets its column `fields`.
     """
     known = columns_in(con, "raw")
     if statements := _lacking(known):
@@ -126,6 +128,8 @@ def create_raw_tables(con: duckdb.DuckDBPyConnection) -> None:
                 replace_nuls(con)
             if "source" not in known.get("field", {"source"}):
                 bound_fields(con)
+            if known and "fields" not in known.get("repair", ()):
+                list_long_numbers(con)
 
 
 def _lacking(known: Mapping[str, Collection[str]]) -> list[str]:

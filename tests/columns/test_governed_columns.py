@@ -140,7 +140,7 @@ def columns(settings: Settings) -> set[str]:
 def test_the_list_says_of_each_field_which_column_it_has_or_why_none(placed: Settings) -> None:
     lines = list(lines_of(listed_fields(placed, "track")))
 
-    assert "track  properties.junk1  bigint  junk: 1  track.properties__junk1" in lines
+    assert "track  properties.junk1  bigint  junk: 1  track.properties__junk1 bigint" in lines
     assert "track  properties.junk2  bigint  junk: 1  too many columns" in lines
     (of_junk,) = (line for line in lines if line.startswith("track of junk: "))
     assert of_junk.endswith("4 fields without one, 0 values of fields that are not listed")

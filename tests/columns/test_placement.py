@@ -7,7 +7,6 @@ def test_the_first_type_is_the_columns_and_others_get_a_sibling() -> None:
     found = placed(
         ("properties.price", "bigint"),
         ("properties.price", "string"),
-        ("properties.price", "double"),
         ("properties.price", "boolean"),
         ("properties.price", "array"),
     )
@@ -15,7 +14,6 @@ def test_the_first_type_is_the_columns_and_others_get_a_sibling() -> None:
     assert columns(found) == [
         ("properties__price", "bigint"),
         ("properties__price__string", "varchar"),
-        ("properties__price__double", "double"),
         ("properties__price__boolean", "boolean"),
         ("properties__price__json", "json"),
     ]

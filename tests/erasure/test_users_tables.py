@@ -19,6 +19,7 @@ WITH_ALICE = {
     "a struct": "select {'id': 'alice-77f0'} as who",
     'a "name"': 'select \'alice-77f0\' as "a ""name"""',
     "a number": "select 42007 as user_id",
+    "a number beside fractions": "select unnest([42007, 0.5])::double as n",
     "a number as text": "select '42007' as user_id",
 }
 
@@ -26,6 +27,7 @@ WITHOUT = {
     "others": "select 'bob' as user_id, 7 as n, now() as at",
     "a longer id": "select 'alice-77f01' as user_id, ['x-alice-77f0'] as users",
     "a fraction": "select 42007.5 as total",
+    "a double": "select 42007.5::double as total",
     "nothing": "select 'x' as a where false",
 }
 

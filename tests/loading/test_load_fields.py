@@ -99,7 +99,7 @@ def test_elements_of_an_array_are_noted_each_with_its_type(settings: Settings) -
 
 def test_an_integer_of_more_than_64_bits_is_text(settings: Settings) -> None:
     numbers = {
-        "9223372036854775807": "bigint",
+        "9223372036854775807": "long",
         "-9223372036854775808": "bigint",
         "9223372036854775808": "string",
         "18446744073709551616": "string",

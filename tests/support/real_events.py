@@ -299,7 +299,7 @@ EVENTS: list[tuple[dict[str, Any], dict[str, Any]]] = [
             "event": "Product Viewed",
             "timestamp": at("2026-11-22T05:24:46.5"),
             "received_at": at("2026-11-22T05:24:46.5"),
-            "properties__price__double": 39.95,
+            "properties__price": 39.95,
         },
     ),
     (
@@ -394,7 +394,7 @@ EVENTS: list[tuple[dict[str, Any], dict[str, Any]]] = [
             "timestamp": at("2026-11-22T05:24:46.5"),
             "received_at": at("2026-11-22T05:24:46.5"),
             "traits__age__string": "thirty-four",
-            "traits__credit_available__double": 5.5,
+            "traits__credit_available": 5.5,
             "traits__unsubscribed": False,
         },
     ),
