@@ -113,9 +113,9 @@
     {% if is_read_as_id(read, field) %}
         {% set text = read if field.read_as != 'json' else json_read_as(read, 'varchar') %}
         {% set id = blank_as_null(text) %}
-        {% do return(hashed(id) if field.is_hashed else id) %}
+        {% do return(hashed(id, field.call) if field.is_hashed else id) %}
     {% elif field.is_hashed %}
-        {% do return(hashed(read if field.read_as != 'json' else json_text(read))) %}
+        {% do return(hashed(read if field.read_as != 'json' else json_text(read), field.call)) %}
     {% elif field.read_as != 'json' or field.column_type == 'json' and field.is_declared %}
         {% do return(read) %}
     {% elif field.is_declared %}

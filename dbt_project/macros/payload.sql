@@ -265,17 +265,19 @@
 {% endmacro %}
 
 
-{% macro hashed(text) %}
+{% macro hashed(text, call) %}
     {# What stands in the place of a value that columns.yml has hashed. #}
-    {% do return(adapter.dispatch('hashed')(text)) %}
+    {% do return(adapter.dispatch('hashed')(text, call)) %}
 {% endmacro %}
 
-{% macro duckdb__hashed(text) %}
-    {# of the rules that the tables were built by, not of those that wait for a full refresh #}
+{% macro duckdb__hashed(text, call) %}
+    {# of the rules that the table is built by, not of those that wait for a full refresh of it #}
     {% set salt = '' %}
     {% if execute %}
-        {% set rules = run_query('select rules from ' ~ columns_table('rules')).rows %}
-        {% set salt = fromjson(rules[0][0]).hash_salt if rules else '' %}
+        {% set query %}
+            select coalesce(coming, rules) from {{ columns_table('rules') }} where call = '{{ call }}'
+        {% endset %}
+        {% set salt = fromjson(run_query(query).rows[0][0]).hash_salt %}
     {% endif %}
     {% do return('sha256(' ~ sql_string(salt) ~ ' || ' ~ text ~ ')') %}
 {% endmacro %}

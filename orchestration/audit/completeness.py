@@ -28,7 +28,7 @@ import pyarrow as pa
 
 from landed.folders import CALLS
 from landed.ids import MADE_UP_ID
-from orchestration.columns.rules import rules_in_force
+from orchestration.columns.in_force import rules_in_force
 from orchestration.loading.insert import HOUR, UNKNOWN, highest_load, known_checksums
 from orchestration.loading.waiting import Key, count_lines, waiting_files
 from orchestration.models.pending_models import modelled_loads, with_rows_since
@@ -183,7 +183,8 @@ def filled_tables(con: duckdb.DuckDBPyConnection, settings: Settings) -> set[str
     """The calls whose final table is there and is filled; columns.yml can leave tables out."""
     there = tables(con)
     found = {call for call in CALLS if (settings.schema_name, call) in there}
-    return found - set(rules_in_force(con).leave_out_tables) if found else found
+    rules = rules_in_force(con) if found else {}
+    return {call for call in found if call not in rules[call].leave_out_tables}
 
 
 def _hours_with_news(con: duckdb.DuckDBPyConnection, seen: dict[str, int]) -> set[datetime]:

@@ -37,7 +37,7 @@ class Changed:
 def drop(settings: Settings, pattern: str, source: str | None, event: str | None = None) -> Changed:
     """Take the columns of some fields away; the payload in raw keeps their values.
 
-    Their places are free, and all tables are built anew: fields that had none may have them then.
+    Their places are free, and their tables are built anew: fields that had none may have them then.
 
     Args:
         settings: Where the warehouse is.
@@ -50,8 +50,8 @@ def drop(settings: Settings, pattern: str, source: str | None, event: str | None
         DbtFailedError: a model failed; the columns of those that were built are gone.
     """
     read_rules(settings.columns)  # what is wrong there is said before anything is written
-    fields = listed_fields(settings, event=event)
-    if not any(one.fits(pattern, source) for one in fields if one.path):
+    calls = _calls(settings, pattern, source, event)
+    if not calls:
         raise NothingFitsError(
             f"No field fits {pattern}. `seamline columns` lists them; nothing was changed."
         )
@@ -61,7 +61,7 @@ def drop(settings: Settings, pattern: str, source: str | None, event: str | None
         patterns.append(pattern)
     before = _columns(listed_fields(settings))
     _write(settings, dropped)
-    return _build(settings, before)
+    return _build(settings, calls, before)
 
 
 def take_back(
@@ -90,11 +90,20 @@ def take_back(
     dropped[whose].remove(pattern)
     before = _columns(listed_fields(settings))
     _write(settings, dropped)
-    return _build(settings, before, is_back=True)
+    return _build(settings, _calls(settings, pattern, source, event), before, is_back=True)
 
 
-def _build(settings: Settings, before: dict[str, set[str]], *, is_back: bool = False) -> Changed:
-    run.require_own(run.run_models(settings, full_refresh=True))
+def _calls(settings: Settings, pattern: str, source: str | None, event: str | None) -> list[str]:
+    """The calls that have fields that fit."""
+    fields = listed_fields(settings, event=event)
+    return sorted({one.call for one in fields if one.path and one.fits(pattern, source)})
+
+
+def _build(
+    settings: Settings, calls: list[str], before: dict[str, set[str]], *, is_back: bool = False
+) -> Changed:
+    if calls:
+        run.require_own(run.build_anew(settings, calls))
     after = _columns(listed_fields(settings))
     old, new = (after, before) if is_back else (before, after)
     changed = {call: own - new.get(call, set()) for call, own in old.items()}

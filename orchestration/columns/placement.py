@@ -186,7 +186,7 @@ class _Table:
         """Whether the table has such a column, or takes one more from who sends it."""
         if name not in self.types:
             bringer = Bringer(fact.source, fact.event)
-            if not self._has_room(bringer):
+            if not self.has_room(bringer):
                 return False
             self.types[name] = kind
             self.bringers[name] = bringer
@@ -194,7 +194,8 @@ class _Table:
             self.brought_with[bringer] += 1
         return True
 
-    def _has_room(self, bringer: Bringer) -> bool:
+    def has_room(self, bringer: Bringer) -> bool:
+        """Whether it takes one more column of a source and event."""
         most = self.rules.columns_of(bringer.source, self.own_columns)
         left = most - self.brought[bringer.source]
         if left <= 0 or len(self.types) + self.own_columns >= MOST_COLUMNS:
@@ -260,7 +261,8 @@ def place_and_count(
     for fact in ordered:
         field = fact.keys, fact.type
         before = found.get(field)
-        if before is None or before.status in _HELD_BACK or before.lacks_sibling:
+        is_open = before is None or before.status in _HELD_BACK or before.lacks_sibling
+        if is_open and not placer.is_as_before(fact):
             now = placer.place(fact)
             if placer.may_have_more(now):
                 held_back.add(field)
@@ -367,6 +369,7 @@ class _Placer:
         self._tables: dict[str, _Table] = {}
         self.widened: _Widened | None = None
         """The column of whole numbers that the last fraction has made double."""
+        self._full: dict[tuple[Keys, str], tuple[str | None, _Table, int]] = {}
 
     def bringers(self) -> dict[tuple[str, str], Bringer]:
         """Who brought each column, by table and column."""
@@ -445,10 +448,9 @@ class _Placer:
 
     def _placement(self, fact: Fact, status: str, **columns: Any) -> Placement:
         keys = fact.keys
-        last = max((place for place, key in enumerate(keys) if key == ITEM), default=-1)
-        array = self._arrays.get(keys[:last]) if last >= 0 else None
+        last, array = self._array_of(keys)
         return Placement(
-            array.child_table if array else table_name(self._call, keys),
+            self._table_name(keys),
             path_text(keys),
             keys[last + 1 :],
             fact.type,
@@ -458,6 +460,33 @@ class _Placer:
             **columns,
         )
 
+    def _array_of(self, keys: Keys) -> tuple[int, _Array | None]:
+        """Where the innermost array ends that a field is in, and the array if it has a table."""
+        if ITEM not in keys:
+            return -1, None
+        last = max(place for place, key in enumerate(keys) if key == ITEM)
+        return last, self._arrays.get(keys[:last])
+
+    def _table_name(self, keys: Keys) -> str:
+        array = self._array_of(keys)[1]
+        if array:
+            return array.child_table
+        return table_name(self._call, keys) if ITEM in keys else self._call
+
+    def _without_room(self, fact: Fact, table: _Table) -> Placement:
+        self._full[fact.keys, fact.type] = fact.source, table, len(table.types)
+        return self._placement(fact, "too many columns")
+
+    def is_as_before(self, fact: Fact) -> bool:
+        """Whether a field had no room, and has none by this event: of many that is soon asked."""
+        source, table, columns = self._full.get((fact.keys, fact.type), (None, None, 0))
+        return (
+            table is not None
+            and (source, columns) == (fact.source, len(table.types))
+            and not self._rules.refuses_by_event
+            and not table.has_room(Bringer(fact.source, fact.event))
+        )
+
     def _free_name(self, name: str, fact: Fact) -> str:
         owner = self._reserved.get(name, fact.keys)
         is_taken = ITEM not in fact.keys and owner != fact.keys
@@ -465,7 +494,7 @@ class _Placer:
         return name + "_" if is_taken or hides or name.startswith(RECEIPT) else name
 
     def _table_of(self, fact: Fact) -> _Table:
-        name = self._placement(fact, "").table_name
+        name = self._table_name(fact.keys)
         if name not in self._tables:
             own = len(self._documented) if name == self._call else 0
             self._tables[name] = _Table(
@@ -481,7 +510,7 @@ class _Placer:
         while not is_documented and table.types.get(name, held) != held:
             name += "_"  # another key of that name, of which something else is said
         if not is_documented and not table.has_or_takes(name, held, fact):
-            return self._placement(fact, "too many columns")
+            return self._without_room(fact, table)
         column = {"column_name": name, "column_type": kind, "is_declared": True}
         if kind == ENVELOPE or said.is_hashed or fact.type in _FITS[kind]:
             return self._placement(fact, "column", is_hashed=said.is_hashed, **column)
@@ -523,12 +552,12 @@ class _Placer:
         if fact.type == LONG and held == "double":
             column, held = text, "varchar"
         if not table.has_or_takes(column, held, fact):
-            return self._placement(fact, "too many columns")
+            return self._without_room(fact, table)
         if fact.type == LONG and held == "bigint":
             table.texts[column] = text
         if kind == "double" and held == "bigint":
             if not table.widen(column, fact):
-                return self._placement(fact, "too many columns")
+                return self._without_room(fact, table)
             held = "double"
             self.widened = _Widened(column, table.texts.get(column))
         return self._placement(fact, "column", column_name=column, column_type=held)

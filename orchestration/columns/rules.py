@@ -1,17 +1,11 @@
-"""What the user says of columns, in `columns.yml`: checked, and kept beside the tables.
+"""What the user says of columns, in `columns.yml`: checked. in_force.py says when it counts."""
 
-The rules in force are those the tables were built with (`columns.rules`). Others come into force
-with a full refresh of all tables, from its beginning: one that did not end has to be run again.
-"""
-
-import json
 import re
 from collections.abc import Iterable, Mapping
 from functools import cache
 from pathlib import Path
 from typing import Annotated, Any, Literal, NamedTuple, Self, TypeVar, get_args
 
-import duckdb
 import yaml
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
@@ -19,7 +13,6 @@ from landed.errors import ReportedError
 from orchestration.columns.documented import ENVELOPE, Documented, documented_fields
 from orchestration.loading.field_budget import MAX_EVENTS
 from orchestration.loading.field_paths import ITEM, Keys, keys_of, path_text
-from orchestration.warehouse.transaction import transaction
 
 MAX_COLUMNS = 1_000
 
@@ -457,18 +450,3 @@ def _line(node: yaml.Node | None, place: Iterable[int | str]) -> int:
         key, node = found[step]
         line = key.start_mark.line
     return int(line) + 1
-
-
-def rules_in_force(con: duckdb.DuckDBPyConnection) -> ColumnRules:
-    """The rules that the tables were built with."""
-    row = con.execute("select rules from columns.rules").fetchone()
-    # an earlier version kept none where nothing was said, and knew no limit for an event
-    earlier = {"max_columns_of_event": MOST_COLUMNS}
-    return ColumnRules.model_validate(earlier | (json.loads(row[0]) if row else {}))
-
-
-def put_in_force(con: duckdb.DuckDBPyConnection, rules: ColumnRules) -> None:
-    """Keep the rules that the tables are about to be built with."""
-    with transaction(con):
-        con.execute("delete from columns.rules")
-        con.execute("insert into columns.rules values (?)", [rules.model_dump_json(by_alias=True)])

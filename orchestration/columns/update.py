@@ -2,9 +2,11 @@
 
 import hashlib
 import logging
-from collections import Counter, defaultdict
+from collections import Counter
+from collections.abc import Iterable, Mapping
 from functools import cache
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import duckdb
@@ -13,19 +15,13 @@ import pyarrow as pa
 from orchestration.columns.changes import listed_changes
 from orchestration.columns.documented import CALLS
 from orchestration.columns.names import SUFFIXES, VIRTUAL, shortened
-from orchestration.columns.placement import (
-    WITH_EVENTS,
-    Bringer,
-    Fact,
-    Placed,
-    place_and_count,
-)
+from orchestration.columns.placement import Bringer, Placed
 from orchestration.columns.rules import ColumnRules
+from orchestration.columns.seen_fields import SeenFields
 from orchestration.columns.segment_shape import EventName, Seen, event_names, shown_columns
 from orchestration.columns.widened import drop_emptied, follow_numbers, restore_digits
-from orchestration.loading.field_paths import Keys
 from orchestration.models.project_vars import PROJECT_FILE
-from orchestration.warehouse.catalog import columns_in, full_name, tables
+from orchestration.warehouse.catalog import columns_in, full_name
 from orchestration.warehouse.transaction import transaction
 
 log = logging.getLogger(__name__)
@@ -50,7 +46,7 @@ TABLES = {
     "brought": """
         call varchar, table_name varchar, column_name varchar, source varchar, event varchar
     """,
-    "rules": "rules varchar",
+    "rules": "call varchar, rules varchar, coming varchar, in_vain varchar",
     "placed": "digest varchar",
 }
 
@@ -72,22 +68,28 @@ def create_column_tables(con: duckdb.DuckDBPyConnection) -> None:
 
 
 def update_placement(
-    con: duckdb.DuckDBPyConnection, rules: ColumnRules, schema: str = "segment"
+    con: duckdb.DuckDBPyConnection,
+    rules: ColumnRules,
+    of_tables: Mapping[str, ColumnRules] = MappingProxyType({}),
+    schema: str = "segment",
 ) -> list[str]:
     """Rewrite those tables of the schema `columns` in which something changes.
 
     Args:
         con: The warehouse.
         rules: What columns.yml says.
+        of_tables: Call → the rules its table goes by, if they are others. Relations of events are
+            views, and go by what is said now.
         schema: That of the final tables, whose columns of numbers follow.
 
     Returns:
         Columns of an earlier version that are empty, and that views still name.
     """
-    digest = _digest(con, rules, schema)
+    digest = _digest(con, [rules, *(of_tables.get(call, rules) for call in CALLS)], schema)
     if con.execute("from columns.placed where digest = $1", [digest]).fetchone():
         return []  # most loads bring nothing new, and what there is may be much
-    counted = _place_all(con, rules)
+    seen = SeenFields(con)
+    counted = {call: seen.place(call, of_tables.get(call, rules)) for call in CALLS}
     placements = {call: of_call.placements for call, of_call in counted.items()}
     for call, of_call in counted.items():
         _warn(call, of_call)
@@ -144,28 +146,6 @@ def take_over_changes(con: duckdb.DuckDBPyConnection, changes: list[dict[str, An
         _replace(con, "column_change", _rows_of(con, "column_change", changes))
 
 
-def _place_all(con: duckdb.DuckDBPyConnection, rules: ColumnRules) -> dict[str, Placed]:
-    facts, unlisted = _facts(con), _unlisted_since(con)
-
-    def placed(call: str) -> Placed:
-        return place_and_count(call, facts[call], rules, unlisted[call])
-
-    counted = {call: placed(call) for call in CALLS if call != WITH_EVENTS}
-    # With whom else a field came is asked only of the few that have no column by their first event:
-    # events times properties are many. First of those that had none last time.
-    asked: set[tuple[Keys, str]] = set()
-    held_back = _held_back_before(con)
-    while True:
-        more = _facts_with_events(con, held_back - asked, facts[WITH_EVENTS])
-        if more or WITH_EVENTS not in counted:
-            facts[WITH_EVENTS] += more
-            counted[WITH_EVENTS] = placed(WITH_EVENTS)
-        asked |= held_back
-        held_back = counted[WITH_EVENTS].held_back
-        if held_back <= asked:
-            return {call: counted[call] for call in CALLS}
-
-
 def _warn(call: str, placed: Placed) -> None:
     """Say which fields have no column for want of room, and who has used it."""
     without = {one.path for one in placed.placements if one.status == "too many columns"}
@@ -194,7 +174,7 @@ def _placed_columns(con: duckdb.DuckDBPyConnection) -> set[tuple[str, str]]:
     return set(rows)
 
 
-def _digest(con: duckdb.DuckDBPyConnection, rules: ColumnRules, schema: str) -> str:
+def _digest(con: duckdb.DuckDBPyConnection, rules: Iterable[ColumnRules], schema: str) -> str:
     """What all this is worked out from: what was seen, what is said, by which code and for whom."""
     seen = con.execute(
         """
@@ -206,9 +186,8 @@ def _digest(con: duckdb.DuckDBPyConnection, rules: ColumnRules, schema: str) -> 
         ) as fact
         """
     ).fetchone()
-    return hashlib.sha256(
-        f"{seen}\n{rules.model_dump_json()}\n{schema}\n{_code()}".encode()
-    ).hexdigest()
+    said = "\n".join(one.model_dump_json() for one in rules)
+    return hashlib.sha256(f"{seen}\n{said}\n{schema}\n{_code()}".encode()).hexdigest()
 
 
 @cache
@@ -232,72 +211,6 @@ def rename_hiding_columns(con: duckdb.DuckDBPyConnection, schema: str) -> None:
             if base in VIRTUAL and is_own and name not in found[call]:
                 table = full_name(schema, call)
                 con.execute(f'alter table {table} rename column "{column}" to "{name}"')
-
-
-def has_tables(con: duckdb.DuckDBPyConnection, schema: str) -> bool:
-    """Whether there are final tables in a schema."""
-    return not tables(con).isdisjoint((schema, call) for call in CALLS)
-
-
-def _facts(con: duckdb.DuckDBPyConnection) -> dict[str, list[Fact]]:
-    """What was seen of each call, once for each source, with the event it came with first."""
-    found = defaultdict(list)
-    # Over all events of a track: a property's column is the table's, whichever event has it.
-    rows = con.execute(
-        "select call, keys, type, source, min((first_load_id, first_file, first_line, event)) "
-        "from raw.field where path <> '' group by call, keys, type, source"
-    ).fetchall()
-    for call, keys, kind, source, (*first, event) in rows:
-        found[call].append(Fact(tuple(keys), kind, tuple(first), source, event))
-    return found
-
-
-def _held_back_before(con: duckdb.DuckDBPyConnection) -> set[tuple[Keys, str]]:
-    """The fields that had no column when they were placed last, or had none at first."""
-    rows = con.execute(
-        """
-        select distinct field.keys, field.type from columns.placement
-        join raw.field using (call, path, type)
-        where call = $1 and (status = 'too many columns' or sibling_since_load is not null)
-        """,
-        [WITH_EVENTS],
-    ).fetchall()
-    return {(tuple(keys), kind) for keys, kind in rows}
-
-
-def _facts_with_events(
-    con: duckdb.DuckDBPyConnection, fields: set[tuple[Keys, str]], known: list[Fact]
-) -> list[Fact]:
-    """What else was seen of some fields: once for each source and event."""
-    if not fields:
-        return []
-    keys, types = zip(*fields, strict=True)
-    con.register(
-        "asked", pa.table({"keys": pa.array(keys, pa.list_(pa.large_string())), "type": types})
-    )
-    rows = con.execute(
-        """
-        select keys, type, min((first_load_id, first_file, first_line)), source, event
-        from raw.field semi join asked using (keys, type)
-        where call = $1 group by keys, type, source, event
-        """,
-        [WITH_EVENTS],
-    ).fetchall()
-    con.unregister("asked")
-    there = set(known)
-    facts = (Fact(tuple(keys), kind, tuple(first), *whose) for keys, kind, first, *whose in rows)
-    return [fact for fact in facts if fact not in there]
-
-
-def _unlisted_since(con: duckdb.DuckDBPyConnection) -> dict[str, dict[str | None, int]]:
-    """Call → source → the first load in which it had more fields than are listed."""
-    found: dict[str, dict[str | None, int]] = defaultdict(dict)
-    rows = con.execute(
-        "select call, source, min(first_load_id) from raw.field where path = '' group by all"
-    ).fetchall()
-    for call, source, load in rows:
-        found[call][source] = load
-    return found
 
 
 def _events(con: duckdb.DuckDBPyConnection, rules: ColumnRules) -> set[str]:

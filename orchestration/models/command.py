@@ -18,10 +18,11 @@ from dbt_common.exceptions import DbtRuntimeError
 from landed.errors import ReportedError
 from landed.settings import WrongSettingsError
 from orchestration import modes
-from orchestration.columns.rules import put_in_force, read_rules, rules_in_force
+from orchestration.columns.documented import CALLS
+from orchestration.columns.in_force import in_a_line, put_in_force
+from orchestration.columns.rules import read_rules
 from orchestration.columns.update import (
     create_column_tables,
-    has_tables,
     rename_hiding_columns,
     update_placement,
 )
@@ -187,17 +188,12 @@ def _drop_emptied(settings: Settings) -> None:
 
 
 def _place_fields(settings: Settings, flags: Any) -> list[str]:
-    """Place what was seen; rules that have changed come into force with a full refresh.
+    """Place what was seen, by the rules that each table goes by.
 
     Returns:
         Columns of an earlier version that are empty, and that views still name.
     """
     wanted = read_rules(settings.columns)
-    is_all_anew = (
-        flags.WHICH in {"build", "run"}
-        and bool(flags.FULL_REFRESH)
-        and not (flags.SELECT or flags.EXCLUDE)
-    )
     with connection.connect(settings) as con:
         create_raw_tables(con)
         if "rebuilding" not in _now:
@@ -206,15 +202,37 @@ def _place_fields(settings: Settings, flags: Any) -> list[str]:
         if "renaming" not in _now:
             refuse_another_name(con, settings)
         create_column_tables(con)
-        rules = rules_in_force(con)
-        if rules != wanted and (is_all_anew or not has_tables(con, settings.schema_name)):
-            put_in_force(con, wanted)
-            rules = wanted
-        elif rules != wanted:
+        force = put_in_force(
+            con,
+            settings.schema_name,
+            wanted,
+            built=_built(flags),
+            is_anew=bool(getattr(flags, "FULL_REFRESH", None)),
+        )
+        if force.waiting:
+            commands = " and ".join(
+                f"`seamline replay --table {call}`" for call in sorted(force.waiting)
+            )
             log.warning(
-                "%s has changed since the tables were built, and they go on as they are. It comes "
-                "into force with `dbt run --full-refresh`, of all models.",
-                settings.columns,
+                "%s has changed since these tables were built, and they go on as they are: %s. It "
+                "comes into force for each when it is built anew, with %s.",
+                *(settings.columns, in_a_line(force.waiting), commands),
             )
         rename_hiding_columns(con, settings.schema_name)
-        return update_placement(con, rules, settings.schema_name)
+        return update_placement(con, wanted, force.of_tables(), settings.schema_name)
+
+
+def _built(flags: Any) -> set[str]:
+    """The calls whose staging view and table a command builds for sure."""
+    if flags.WHICH not in {"build", "run"} or flags.EXCLUDE:
+        return set()
+    selected = " ".join(flags.SELECT or ()).split()
+    if not selected:
+        return set(CALLS)
+    # dbt's words for a model and all before it or behind it, and ours (run.selector)
+    return {
+        call
+        for call in CALLS
+        if not {f"+{call}", f"+{call}+", f"stg_segment__{call}+"}.isdisjoint(selected)
+        or {call, f"stg_segment__{call}"} <= {one.rpartition(".")[2] for one in selected}
+    }

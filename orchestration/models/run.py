@@ -27,7 +27,7 @@ from landed.settings import MB, ROOT
 from orchestration.audit import completeness
 from orchestration.errors import DbtFailedError
 from orchestration.models import back_off, command
-from orchestration.models.own_models import FOLDERS, is_own
+from orchestration.models.own_models import FOLDERS, PROJECT, is_own
 from orchestration.settings import Settings
 from orchestration.warehouse import connection
 from orchestration.warehouse.writer_lock import marts_lock, writer_lock
@@ -113,6 +113,33 @@ def run_models(
             count = completeness.count_all if is_replay or full_refresh else completeness.count
             count(con, settings, () if is_replay else done)
     return results
+
+
+def build_anew(settings: Settings, calls: Iterable[str]) -> list[RunResult]:
+    """Build tables anew from all that was loaded, and our views on them: columns may change.
+
+    What columns.yml says now of these tables is in force for each when it is exchanged.
+
+    Args:
+        settings: Where the warehouse is.
+        calls: The calls whose tables they are.
+
+    Returns:
+        As `run_models`.
+
+    Raises:
+        DbtFailedError: dbt could not start on the models.
+        WriterBusyError: another writer did not finish in time; nothing was changed.
+    """
+    select = [
+        name
+        for call in calls
+        for name in (
+            *(f"stg_segment__{call}", call),
+            *(f"{call}+,fqn:{PROJECT}.{folder}.*" for folder in FOLDERS),
+        )
+    ]
+    return run_models(settings, select, full_refresh=True)
 
 
 def run_marts(settings: Settings, select: Iterable[str]) -> list[RunResult]:

@@ -9,12 +9,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import date
 
-from landed.folders import CALLS
 from orchestration.audit import completeness
 from orchestration.errors import DbtFailedError
 from orchestration.models import run
 from orchestration.settings import Settings
 from orchestration.warehouse.connection import connect
+from orchestration.warehouse.raw_tables import WITH_TABLE
 
 _DAY = "SEAMLINE_REPLAYED_DAY"
 
@@ -33,13 +33,14 @@ def replay(settings: Settings, day: date | None, table: str | None) -> str:
     Raises:
         DbtFailedError: a model failed; its table is as it was.
     """
-    with connect(settings, read_only=True) as con:
-        filled = completeness.filled_tables(con, settings)
-    calls = [call for call in CALLS if call in filled and table in (None, call)]
-    models = [name for call in calls for name in (f"stg_segment__{call}", call)]
+    calls = [call for call in WITH_TABLE if table in (None, call)]
     if day is None:
-        results = run.run_models(settings, models, full_refresh=True)
+        results = run.build_anew(settings, calls)
     else:
+        with connect(settings, read_only=True) as con:
+            filled = completeness.filled_tables(con, settings)
+        calls = [call for call in calls if call in filled]
+        models = [name for call in calls for name in (f"stg_segment__{call}", call)]
         results = run.run_models(settings, models)  # first what the tables lack anyway
         if not run.failures(results):
             with _replayed(day):

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from orchestration.columns import update
+from orchestration.columns import seen_fields
 from orchestration.columns.rules import ColumnRules
 from orchestration.columns.update import (
     create_column_tables,
@@ -109,8 +109,8 @@ def test_columns_are_placed_again_only_when_something_is_new(
     def placed(rules: ColumnRules) -> bool:
         with writer_lock(settings), connect(settings) as con, monkeypatch.context() as patched:
             asked = []
-            own = update.place_and_count
-            patched.setattr(update, "place_and_count", lambda *a: asked.append(a) or own(*a))
+            own = seen_fields.place_and_count
+            patched.setattr(seen_fields, "place_and_count", lambda *a: asked.append(a) or own(*a))
             create_column_tables(con)
             update_placement(con, rules)
         return bool(asked)

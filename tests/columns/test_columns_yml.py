@@ -1,4 +1,4 @@
-"""What the user says of columns: checked, and in force when all tables are built anew."""
+"""What the user says of columns: checked, and in force for each table when it is built anew."""
 
 import hashlib
 from pathlib import Path
@@ -7,6 +7,8 @@ from typing import Any
 import pytest
 
 from orchestration.columns.rules import ColumnRulesError, read_rules
+from orchestration.warehouse.connection import connect
+from orchestration.warehouse.writer_lock import writer_lock
 from tests.support import landed
 from tests.support.house import House
 
@@ -90,6 +92,7 @@ context_columns: seen
 fields:
   - {path: properties.revenue, type: double}
   - {path: properties.at, type: timestamp}
+  - {path: properties.created_at, type: timestamp}
   - {path: properties.cart, json: true}
   - {path: properties.secret, leave_out: true}
   - {path: properties.email, hash: true}
@@ -117,18 +120,41 @@ def house(built_house: House) -> House:
     return built_house
 
 
+NEW = {"type": "track", "event": "Paid", "properties": {"created_at": "2026-11-22T05:24:46+01:00"}}
+TABLES = ("stg_segment__track", "track", "stg_segment__alias", "alias")
+RELATIONS = ("identifies", "event_relation", "pages", "users")
+TRACK = "select * from segment.track order by message_id"
+
+
 @pytest.fixture(scope="module")
 def outputs(house: House) -> list[str]:
-    """What dbt prints: without rules, with rules, with rules and everything anew."""
-    printed = [house.dbt("run", "--select", "stg_segment__alias")]
+    """What is printed: without rules, with rules, and when tables are built anew one by one."""
     house.land("track", landed.line(EVENT, message_id="a"), landed.line(PRICELESS, message_id="b"))
     house.land("alias", landed.line({"type": "alias", "previousId": "x"}, message_id="c"))
     house.load()
+    printed = [house.dbt("run", "--select", *TABLES)]
     written(house.folder, RULES)
-    printed.append(house.dbt("run", "--select", "+track", "+alias"))
-    assert columns(house)["properties__revenue"] == "VARCHAR"
+    house.land("track", landed.line(NEW, message_id="d"))
+    house.load()
+    printed.append(house.dbt("run", "--select", *TABLES))
+    found = columns(house)
+    assert (found["properties__revenue"], found["properties__created_at"]) == (
+        "VARCHAR",
+        "TIMESTAMP",
+    )
     assert house.rows("select count(*) from segment.alias") == [(1,)]
-    printed.append(house.dbt("run", "--full-refresh"))
+    with writer_lock(house.settings), connect(house.settings) as con:
+        con.execute("alter table segment.alias add column mine varchar")
+    status, half_done = house.try_dbt("run", "--full-refresh", "--select", *TABLES)
+    assert status == 1
+    printed.append(half_done)
+    house.land("track", landed.line(PRICELESS, message_id="e"))
+    house.load()
+    printed.append(house.dbt("run", "--select", *TABLES, *RELATIONS))
+    assert house.rows("select count(*) from segment.alias") == [(1,)]
+    with writer_lock(house.settings), connect(house.settings) as con:
+        con.execute("alter table segment.alias drop column mine")
+    printed.append(house.run("replay", "--table", "alias"))
     return printed
 
 
@@ -141,15 +167,32 @@ def sha256(text: str) -> str:
 
 
 @pytest.mark.timeout(600)
-def test_until_then_the_tables_go_on_as_they_are_and_dbt_says_so(outputs: list[str]) -> None:
+def test_until_then_each_table_goes_on_as_it_is_and_dbt_says_which_rules_wait_for_what(
+    outputs: list[str],
+) -> None:
     assert "columns.yml has changed" not in outputs[0]
-    assert "columns.yml has changed" in outputs[1]
-    assert "--full-refresh" in outputs[1]
+    said = " ".join(outputs[1].split())
+    assert "alias (leave_out_tables)" in said
+    waiting = (
+        "properties.revenue, properties.at, properties.cart, properties.secret, properties.email, …"
+    )
+    assert f"track ({waiting})" in said
+    assert "`seamline replay --table alias` and `seamline replay --table track`" in said
     assert "columns.yml has changed" not in outputs[2]
 
 
 @pytest.mark.timeout(600)
-def test_the_rules_hold_for_all_rows_once_everything_is_built_anew(
+def test_a_refresh_that_ends_half_way_is_in_force_for_the_tables_it_has_built(
+    outputs: list[str],
+) -> None:
+    said = " ".join(outputs[3].split())
+    assert "track (" not in said
+    assert "they go on as they are: alias (leave_out_tables)." in said
+    assert "columns.yml has changed" not in outputs[4]
+
+
+@pytest.mark.timeout(600)
+def test_the_rules_hold_for_all_rows_of_a_table_that_is_built_anew(
     outputs: list[str], house: House
 ) -> None:
     assert outputs
@@ -157,7 +200,7 @@ def test_the_rules_hold_for_all_rows_once_everything_is_built_anew(
     rows = house.rows(
         "select message_id, properties__revenue, properties__revenue__string, "
         "strftime(properties__at, '%c'), properties__at__string, properties__cart, "
-        "properties__email, context__ip from segment.track order by message_id"
+        "properties__email, context__ip from segment.track where message_id < 'c' order by all"
     )
 
     assert "properties__secret" not in found
@@ -172,6 +215,25 @@ def test_the_rules_hold_for_all_rows_once_everything_is_built_anew(
     ]
     assert house.rows("select count(*) from segment.alias") == [(0,)]
     assert house.rows("select count(*) from raw.alias") == [(1,)]
+
+
+@pytest.mark.timeout(600)
+def test_a_time_that_was_said_before_its_first_event_is_a_time_with_it(
+    outputs: list[str], house: House
+) -> None:
+    assert outputs
+    created_at = "select strftime(properties__created_at, '%c') from segment.track "
+    assert house.rows(created_at + "where message_id = 'd'") == [("2026-11-22 04:24:46",)]
+
+
+@pytest.mark.timeout(600)
+def test_a_table_that_is_built_anew_again_is_the_same(outputs: list[str], house: House) -> None:
+    assert outputs
+    before = house.rows(TRACK), columns(house)
+
+    house.dbt("run", "--full-refresh", "--select", "+track")
+
+    assert (house.rows(TRACK), columns(house)) == before
 
 
 @pytest.mark.timeout(600)

@@ -112,9 +112,10 @@ def test_a_table_made_load_by_load_is_the_one_that_is_made_at_once(junk_house: H
 
 @pytest.fixture
 def placed(made_warehouse: Settings, monkeypatch: pytest.MonkeyPatch) -> Settings:
-    """A warehouse in which junk was placed; building all tables places columns and no more."""
+    """A warehouse in which junk was placed; building tables anew places columns and no more."""
 
-    def place(settings: Settings, **_: object) -> list[object]:
+    def place(settings: Settings, calls: list[str]) -> list[object]:
+        assert calls == ["track"]
         with writer_lock(settings), connect(settings) as con:
             create_column_tables(con)
             update_placement(con, read_rules(settings.columns))
@@ -124,8 +125,8 @@ def placed(made_warehouse: Settings, monkeypatch: pytest.MonkeyPatch) -> Setting
     settings.columns.write_text(FEW)
     send(settings, "j", "junk", **JUNK)
     send(settings, "w", "web", "Bought", honest=1, junk_mail="x")
-    place(settings)
-    monkeypatch.setattr(dropping.run, "run_models", place)
+    place(settings, ["track"])
+    monkeypatch.setattr(dropping.run, "build_anew", place)
     return settings
 
 
@@ -154,7 +155,7 @@ def test_the_warning_names_the_event_that_used_up_most(
     placed: Settings, caplog: pytest.LogCaptureFixture
 ) -> None:
     send(placed, "d", "shop", "Debug\nDump" + "!" * 500, **DUMP)
-    dropping.run.run_models(placed)
+    dropping.run.build_anew(placed, ["track"])
 
     assert "Most were brought by 'Debug\\nDump!!!" in caplog.text
     assert "' of 'shop': 3. " in caplog.text
@@ -198,7 +199,7 @@ def test_dropped_fields_can_be_taken_back(placed: Settings) -> None:
 def test_what_one_event_has_brought_can_be_freed_and_taken_back(placed: Settings) -> None:
     send(placed, "d", "shop", "Debug Dump", **DUMP)
     send(placed, "b", "shop", "Bought", price=39, dump1=1)
-    dropping.run.run_models(placed)
+    dropping.run.build_anew(placed, ["track"])
     before = {"honest", "junk_mail", "junk0", "junk1", "price"}
     assert columns(placed) == before | {"dump0", "dump1", "dump2"}
 
