@@ -7,6 +7,8 @@
   in a double column is a double.
 - An array is a JSON column and a table of its own; an object with ids for keys is a JSON column.
 - What `columns.yml` says of a field goes before.
+- No two fields share a column: of those of one name the first has it, others have a hash of their
+  path behind it.
 - The columns of a table are those first seen. Each is counted to the source that it was seen from
   first, and of its events to the one it came with. A source has `max_columns` of a table, and of
   those an event has as many as it leaves free to the others: what there is no room for gets its
@@ -29,7 +31,7 @@ from orchestration.columns.documented import (
     Documented,
     documented_fields,
 )
-from orchestration.columns.names import VIRTUAL, column_name, table_name
+from orchestration.columns.names import VIRTUAL, column_name, free_name, table_name
 from orchestration.columns.rules import MOST_COLUMNS, ColumnRules, Said
 from orchestration.loading.field_paths import ITEM, Keys, path_text
 
@@ -59,7 +61,6 @@ _READABLE = {
 """Type of a declared column → types of values of which some can be read as it: "39.95"."""
 
 _RECEIPT_COLUMNS = 8  # those of the first day: by one more, a full table would lose a column
-_HASHED = "hashed"
 
 WITH_EVENTS = "track"
 """The call whose columns are counted event by event."""
@@ -100,6 +101,7 @@ class Placement:
         since_load: the load with which the column begins, if it can have been in earlier events.
         sibling_since_load: likewise of the sibling.
         lacks_sibling: there was no room for one.
+        first: where it was first seen, of what has been seen.
     """
 
     table_name: str
@@ -120,6 +122,7 @@ class Placement:
     since_load: int | None = None
     sibling_since_load: int | None = None
     lacks_sibling: bool = False
+    first: tuple[int, str, int] | None = None
 
 
 class _Array(NamedTuple):
@@ -155,17 +158,20 @@ class _Table:
     """Whether what a source brings is counted event by event."""
     types: dict[str, str] = field(default_factory=dict)
     bringers: dict[str, Bringer] = field(default_factory=dict)
+    owners: dict[str, Keys] = field(default_factory=dict)
+    """Whose a column is, by its name."""
     brought: Counter[str | None] = field(default_factory=Counter)
     brought_with: Counter[Bringer] = field(default_factory=Counter)
 
     def has_or_takes(self, name: str, kind: str, fact: Fact) -> bool:
-        """Whether the table has such a column, or takes one more from who sends it."""
+        """Whether the table has such a column of a field, or takes one more from who sends it."""
         if name not in self.types:
             bringer = Bringer(fact.source, fact.event)
             if not self._has_room(bringer):
                 return False
             self.types[name] = kind
             self.bringers[name] = bringer
+            self.owners[name] = fact.keys
             self.brought[fact.source] += 1
             self.brought_with[bringer] += 1
         return True
@@ -302,7 +308,7 @@ class _Placer:
         self._json = {keys for keys, to in documented.items() if to.type == "json"}
         self._rules = rules
         self._arrays: dict[Keys, _Array] = {}
-        self._array_of_table: dict[str, tuple[str, str]] = {}
+        self._array_of_table: dict[str, Keys] = {}
         self._tables: dict[str, _Table] = {}
 
     def bringers(self) -> dict[tuple[str, str], Bringer]:
@@ -375,9 +381,11 @@ class _Placer:
             at = (placed.table_name, placed.sibling_name)
         else:
             return
-        name = table_name(self._call, (*fact.keys, ITEM))
-        while self._array_of_table.setdefault(name, at) != at:
-            name += "_"  # another array's: `a.b[]` where `a` is an object, and where it is an array
+        # another array's: `a.b[]` where `a` is an object, and where it is an array
+        name = free_name(
+            table_name(self._call, (*fact.keys, ITEM)), fact.keys, self._array_of_table
+        )
+        self._array_of_table[name] = fact.keys
         self._arrays[fact.keys] = _Array(*at, name)
 
     def _placement(self, fact: Fact, status: str, **columns: Any) -> Placement:
@@ -392,6 +400,7 @@ class _Placer:
             status,
             array_table=array.table if array else None,
             array_column=array.column if array else None,
+            first=fact.first,
             **columns,
         )
 
@@ -399,7 +408,8 @@ class _Placer:
         owner = self._reserved.get(name, fact.keys)
         is_taken = ITEM not in fact.keys and owner != fact.keys
         hides = ITEM not in fact.keys and name in VIRTUAL
-        return name + "_" if is_taken or hides or name.startswith(RECEIPT) else name
+        name = name + "_" if is_taken or hides or name.startswith(RECEIPT) else name
+        return free_name(name, fact.keys, self._table_of(fact).owners)
 
     def _table_of(self, fact: Fact) -> _Table:
         name = self._placement(fact, "").table_name
@@ -414,10 +424,7 @@ class _Placer:
         """To a column whose type does not come from the values."""
         table = self._table_of(fact)
         is_documented = fact.keys in self._documented
-        held = _HASHED if said.is_hashed else kind
-        while not is_documented and table.types.get(name, held) != held:
-            name += "_"  # another key of that name, of which something else is said
-        if not is_documented and not table.has_or_takes(name, held, fact):
+        if not is_documented and not table.has_or_takes(name, kind, fact):
             return self._placement(fact, "too many columns")
         column = {"column_name": name, "column_type": kind, "is_declared": True}
         if kind == ENVELOPE or said.is_hashed or fact.type in _FITS[kind]:
@@ -440,8 +447,6 @@ class _Placer:
         """To a column of the type of its first value, or to its sibling."""
         table = self._table_of(fact)
         own = SCALARS.get(fact.type, "json")
-        while table.types.get(name) == _HASHED:
-            name += "_"
         base = table.types.get(name, own)
         if own != base and (own, base) != ("bigint", "double"):
             name, base = f"{name}__{_SUFFIXES[own]}", own

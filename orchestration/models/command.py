@@ -22,7 +22,6 @@ from orchestration.columns.rules import put_in_force, read_rules, rules_in_force
 from orchestration.columns.update import (
     create_column_tables,
     has_tables,
-    rename_hiding_columns,
     update_placement,
 )
 from orchestration.loading.load import refuse_if_behind
@@ -198,5 +197,4 @@ def _place_fields(settings: Settings, flags: Any) -> None:
                 "into force with `dbt run --full-refresh`, of all models.",
                 settings.columns,
             )
-        rename_hiding_columns(con, settings.schema_name)
         update_placement(con, rules)
