@@ -6,6 +6,7 @@
 - A value of another type goes to a sibling column, with its type behind the name. A whole number
   in a double column is a double.
 - An array is a JSON column and a table of its own; an object with ids for keys is a JSON column.
+  Its elements are the table's, if the field is an array too and the ids can be places in one.
 - What `columns.yml` says of a field goes before.
 - No two fields share a column: of those of one name the first has it, others have a hash of their
   path behind it.
@@ -18,7 +19,7 @@ Fields are placed in the order in which they were first seen, and what came late
 came before: a column keeps its name, its type and its values.
 """
 
-from collections import Counter, defaultdict
+from collections import Counter, defaultdict, deque
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
@@ -222,7 +223,10 @@ def place_and_count(
     placer = _Placer(call, documented, rules)
     found: dict[tuple[Keys, str], Placement] = {}
     held_back = set()
-    for fact in ordered:
+    waiting: defaultdict[Keys, list[Fact]] = defaultdict(list)
+    to_place = deque(ordered)
+    while to_place:
+        fact = to_place.popleft()
         field = fact.keys, fact.type
         before = found.get(field)
         if before is None or before.status in _HELD_BACK or before.lacks_sibling:
@@ -232,6 +236,11 @@ def place_and_count(
             if before is None or now.status != before.status or now.sibling_name:
                 found.pop(field, None)  # its place is behind all that came before it
                 found[field] = _since(fact, before, now, unlisted_since)
+            # elements of a list with holes may come before the first list without
+            if array := placer.array_without_table(fact.keys):
+                waiting[array].append(fact)
+            if placer.has_table(fact.keys):
+                to_place.extendleft(reversed(waiting.pop(fact.keys, ())))
     return Placed(list(_with_reading([*placed, *found.values()])), placer.bringers(), held_back)
 
 
@@ -325,7 +334,6 @@ class _Placer:
             placed.lacks_sibling
             or placed.status == "too many columns"
             or (placed.status == "refused" and self._rules.refuses_by_event)
-            or (placed.status == "in json" and ITEM in placed.path)
         )
 
     def place(self, fact: Fact) -> Placement:
@@ -364,12 +372,19 @@ class _Placer:
 
     def _is_in_json(self, keys: Keys) -> bool:
         """Whether it is below a JSON field, or in an array that has no table."""
-        items = [place for place, key in enumerate(keys) if key == ITEM]
-        if not items:
+        if ITEM not in keys:
             return any(keys[:length] in self._json for length in range(1, len(keys)))
-        has_tables = all(keys[:place] in self._arrays for place in items)
         # An array in an array has no table of its own: no key could name it.
-        return not has_tables or (ITEM, ITEM) in pairwise(keys)
+        return self.array_without_table(keys) is not None or (ITEM, ITEM) in pairwise(keys)
+
+    def has_table(self, keys: Keys) -> bool:
+        """Whether what is there is an array with a table of its own."""
+        return keys in self._arrays
+
+    def array_without_table(self, keys: Keys) -> Keys | None:
+        """The outermost array around a field that has no table, if there is one."""
+        arrays = (keys[:place] for place, key in enumerate(keys) if key == ITEM)
+        return next((array for array in arrays if array not in self._arrays), None)
 
     def _note_array(self, fact: Fact, placed: Placement) -> None:
         """Remember an array that is a JSON column: what is in it has a table."""

@@ -9,7 +9,7 @@ import duckdb
 import msgspec
 import pyarrow as pa
 
-from orchestration.loading.field_paths import ITEM, Keys, is_id_like
+from orchestration.loading.field_paths import ITEM, Keys, are_places, is_id_like
 
 _LONG_PART = 4_096
 
@@ -176,7 +176,7 @@ def _walk(keys: Keys, structure: Structure) -> Iterator[tuple[Keys, str]]:
     """Every field of a structure, itself included, as path and type; nulls are nothing.
 
     Types are boolean, bigint, double, string, array, object, and map for an object with ids in the
-    place of keys, which are not fields.
+    place of keys, which are not fields. What may be a list with holes has elements, as a list has.
     """
     if is_id_like(keys[0]):
         return
@@ -200,6 +200,9 @@ def _walk_object(keys: Keys, members: dict[str, Structure]) -> Iterator[tuple[Ke
     yield keys, "object"
     if any(map(is_id_like, members)):
         yield keys, "map"
+    if are_places(members):
+        for part in members.values():
+            yield from _walk((*keys, ITEM), part)
     for key, part in members.items():
         if not is_id_like(key):
             yield from _walk((*keys, key), part)

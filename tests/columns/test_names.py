@@ -10,7 +10,16 @@ from hypothesis import strategies as st
 
 from landed.settings import ROOT
 from orchestration.columns.names import LONGEST, column_name, snake_case, table_name
-from orchestration.loading.field_paths import ID_LIKE, ITEM, is_id_like, keys_of, path_text
+from orchestration.loading.field_paths import (
+    ID_LIKE,
+    ITEM,
+    PLACE,
+    are_places,
+    is_id_like,
+    keys_of,
+    path_text,
+)
+from tests.support.macros import macros
 from tests.support.receiver.attack import bad_input
 
 SEGMENTS_PAIRS = {
@@ -199,7 +208,20 @@ def test_a_name_is_not_taken_for_an_id(key: str) -> None:
     assert not is_id_like(key)
 
 
+@pytest.mark.parametrize("keys", [["0"], ["2", "0"], ["999999", "10"]])
+def test_keys_that_may_be_places_in_a_list_are_known(keys: list[str]) -> None:
+    assert are_places(keys)
+
+
+@pytest.mark.parametrize(
+    "keys", [[], ["0", "a"], ["01"], ["-1"], ["1.0"], ["1000000"], ["٣"], ["1\n"], [""], ["0", ""]]
+)
+def test_others_are_not(keys: list[str]) -> None:
+    assert not are_places(keys)
+
+
 def test_the_warehouse_asks_the_same_of_a_key() -> None:
+    assert macros()["place_in_list"]() == PLACE
     macro = (ROOT / "dbt_project/macros/payload.sql").read_text().partition("macro id_like()")[2]
     patterns = re.findall(r"^ {8}'(.*)',$", macro, re.MULTILINE)
 

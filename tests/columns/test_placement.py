@@ -247,6 +247,34 @@ def test_a_key_that_folds_to_the_name_of_one_with_a_rule_has_a_column_of_its_own
     ]
 
 
+def test_elements_that_came_before_the_first_array_are_placed_with_it() -> None:
+    """A list with holes, which PHP writes as an object; in it another one."""
+    early = [
+        ("properties.products", "object"),
+        ("properties.products", "map"),
+        ("properties.products[].sku", "string"),
+        ("properties.products[].sizes", "map"),
+        ("properties.products[].sizes[]", "bigint"),
+    ]
+    found = placed(*early)
+    assert {one.status for path, one in found.items() if "[]" in path[0]} == {"in json"}
+
+    found = placed(
+        *early,
+        ("properties.products", "array"),
+        ("properties.products[].sku", "bigint"),
+        ("properties.products[].sizes", "array"),
+    )
+
+    sku = found["properties.products[].sku", "string"]
+    assert (sku.table_name, sku.column_name) == ("track__properties__products", "sku")
+    assert (sku.array_table, sku.array_column) == ("track", "properties__products")
+    assert found["properties.products[].sku", "bigint"].column_name == "sku__bigint"
+    assert found["properties.products[].sizes", "map"].column_name == "sizes"
+    size = found["properties.products[].sizes[]", "bigint"]
+    assert (size.table_name, size.column_name) == ("track__properties__products__sizes", "value")
+
+
 def test_an_array_in_an_array_stays_json() -> None:
     found = placed(
         ("properties.grid", "array"),
