@@ -155,3 +155,17 @@ def test_the_tables_of_an_earlier_version_get_the_columns_they_lack(settings: Se
         assert ("since_load",) in con.execute(
             "select column_name from (describe columns.placement)"
         ).fetchall()
+
+
+def test_a_start_knows_whether_fields_are_where_this_version_places_them(
+    settings: Settings,
+) -> None:
+    with writer_lock(settings), connect(settings) as con:
+        assert not update.is_placed_by_this_version(con)
+        create_column_tables(con)
+        update_placement(con, ColumnRules())
+        assert update.is_placed_by_this_version(con)
+
+        con.execute("update columns.placed set digest = 'of another version'")
+
+        assert not update.is_placed_by_this_version(con)
