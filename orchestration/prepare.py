@@ -5,6 +5,7 @@ from pathlib import Path
 
 from landed.settings import ROOT
 from orchestration import modes
+from orchestration.columns.update import is_placed_by_this_version
 from orchestration.errors import DbtFailedError
 from orchestration.loading.load import Progress, WarehouseBehindError, is_behind, load
 from orchestration.models import command, run
@@ -61,7 +62,7 @@ def prepare_dagster_home(settings: Settings) -> None:
 
 
 def has_all_models(settings: Settings, manifest: Path) -> bool:
-    """Whether each of our models is there as a table or view, and our views as made now."""
+    """Whether each of our models is there as a table or view, with columns as made now."""
     nodes = [
         node
         for node in json.loads(manifest.read_bytes())["nodes"].values()
@@ -77,7 +78,8 @@ def has_all_models(settings: Settings, manifest: Path) -> bool:
     }
     with connect(settings, read_only=True) as con:
         # those of earlier versions have the database in them: macros/create_view_as.sql
-        return models <= tables(con) | views(con) and not ours & views_with_database(con)
+        is_as_now = is_placed_by_this_version(con) and not ours & views_with_database(con)
+        return models <= tables(con) | views(con) and is_as_now
 
 
 def load_once(settings: Settings, progress: Progress | None = None) -> str:

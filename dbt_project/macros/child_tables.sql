@@ -84,12 +84,18 @@ from (
 
 
 {% macro each_element(array) %}
-    {# A row per element of a JSON array, and beside it its place, from 0. #}
+    {#
+        A row per element of a JSON array, and beside it its place, from 0. PHP writes an array with
+        holes as an object with the places for keys; any other object has no elements.
+    #}
     {% do return(adapter.dispatch('each_element')(array)) %}
 {% endmacro %}
 
 {% macro duckdb__each_element(array) %}
-    {% do return("unnest(json_extract(" ~ array ~ ", '$[*]'))") %}
+    {% do return(
+        'unnest(case when ' ~ has_holes(array) ~ ' then json_extract(' ~ array
+        ~ ", '$.*') else json_extract(" ~ array ~ ", '$[*]') end)"
+    ) %}
 {% endmacro %}
 
 {% macro each_place(array) %}
@@ -97,5 +103,18 @@ from (
 {% endmacro %}
 
 {% macro duckdb__each_place(array) %}
-    {% do return("generate_subscripts(json_extract(" ~ array ~ ", '$[*]'), 1) - 1") %}
+    {% do return(
+        'unnest(case when ' ~ has_holes(array) ~ ' then cast(json_keys(' ~ array
+        ~ ') as bigint[]) else range(cast(json_array_length(' ~ array ~ ') as bigint)) end)'
+    ) %}
+{% endmacro %}
+
+
+{% macro has_holes(array) %}
+    {# Whether JSON is a list with holes; in DuckDB, for the two above. #}
+    {% do return(
+        'json_type(' ~ array ~ ") = 'OBJECT' and len(json_keys(" ~ array ~ ')) > 0'
+        ~ ' and len(list_filter(json_keys(' ~ array ~ "), lambda key: not regexp_full_match(key, '"
+        ~ place_in_list() ~ "'))) = 0"
+    ) %}
 {% endmacro %}

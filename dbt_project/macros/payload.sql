@@ -283,6 +283,12 @@
 {% endmacro %}
 
 
+{% macro place_in_list() %}
+    {# A key that may be a place in a list with holes, as orchestration/loading/field_paths.py says it. #}
+    {% do return('0|[1-9][0-9]{0,5}') %}
+{% endmacro %}
+
+
 {% macro id_like() %}
     {# A key that is an id, as orchestration/loading/field_paths.py says it. #}
     {% set patterns = [

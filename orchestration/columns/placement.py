@@ -7,7 +7,10 @@
 - Numbers have one column: of whole numbers it is bigint, and double from the first fraction on,
   whenever that came. A whole number that a double does not hold goes to the column of texts then.
 - An array is a JSON column and a table of its own; an object with ids for keys is a JSON column.
+  Its elements are the table's, if the field is an array too and the ids can be places in one.
 - What `columns.yml` says of a field goes before.
+- No two fields share a column: of those of one name the first has it, others have a hash of their
+  path behind it.
 - The columns of a table are those first seen. Each is counted to the source that it was seen from
   first, and of its events to the one it came with. A source has `max_columns` of a table, and of
   those an event has as many as it leaves free to the others: what there is no room for gets its
@@ -17,7 +20,7 @@ Fields are placed in the order in which they were first seen, and what came late
 came before: a column keeps its name and its values, and its type, but that bigint becomes double.
 """
 
-from collections import Counter, defaultdict
+from collections import Counter, defaultdict, deque
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
@@ -30,7 +33,7 @@ from orchestration.columns.documented import (
     Documented,
     documented_fields,
 )
-from orchestration.columns.names import VIRTUAL, column_name, table_name
+from orchestration.columns.names import VIRTUAL, column_name, free_name, table_name
 from orchestration.columns.rules import MOST_COLUMNS, ColumnRules, Said
 from orchestration.loading.field_paths import ITEM, Keys, path_text
 from orchestration.loading.observed_fields import LONG
@@ -76,7 +79,6 @@ _READABLE = {
 """Type of a declared column → types of values of which some can be read as it: "39.95"."""
 
 _RECEIPT_COLUMNS = 8  # those of the first day: by one more, a full table would lose a column
-_HASHED = "hashed"
 
 WITH_EVENTS = "track"
 """The call whose columns are counted event by event."""
@@ -117,6 +119,7 @@ class Placement:
         since_load: the load with which the column begins, if it can have been in earlier events.
         sibling_since_load: likewise of the sibling.
         lacks_sibling: there was no room for one.
+        first: where it was first seen, of what has been seen.
     """
 
     table_name: str
@@ -137,6 +140,7 @@ class Placement:
     since_load: int | None = None
     sibling_since_load: int | None = None
     lacks_sibling: bool = False
+    first: tuple[int, str, int] | None = None
 
 
 class _Widened(NamedTuple):
@@ -179,17 +183,20 @@ class _Table:
     bringers: dict[str, Bringer] = field(default_factory=dict)
     texts: dict[str, str] = field(default_factory=dict)
     """Column of whole numbers → that for those which it cannot hold once it is double."""
+    owners: dict[str, Keys] = field(default_factory=dict)
+    """Whose a column is, by its name."""
     brought: Counter[str | None] = field(default_factory=Counter)
     brought_with: Counter[Bringer] = field(default_factory=Counter)
 
     def has_or_takes(self, name: str, kind: str, fact: Fact) -> bool:
-        """Whether the table has such a column, or takes one more from who sends it."""
+        """Whether the table has such a column of a field, or takes one more from who sends it."""
         if name not in self.types:
             bringer = Bringer(fact.source, fact.event)
             if not self.has_room(bringer):
                 return False
             self.types[name] = kind
             self.bringers[name] = bringer
+            self.owners[name] = fact.keys
             self.brought[fact.source] += 1
             self.brought_with[bringer] += 1
         return True
@@ -258,7 +265,10 @@ def place_and_count(
     found: dict[tuple[Keys, str], Placement] = {}
     held_back = set()
     numbers = defaultdict(list)
-    for fact in ordered:
+    waiting: defaultdict[Keys, list[Fact]] = defaultdict(list)
+    to_place = deque(ordered)
+    while to_place:
+        fact = to_place.popleft()
         field = fact.keys, fact.type
         before = found.get(field)
         is_open = before is None or before.status in _HELD_BACK or before.lacks_sibling
@@ -273,6 +283,11 @@ def place_and_count(
             if placer.widened:
                 _widen(found, numbers[now.table_name, now.column_name], placer.widened)
                 placer.widened = None
+            # elements of a list with holes may come before the first list without
+            if array := placer.array_without_table(fact.keys):
+                waiting[array].append(fact)
+            if placer.has_table(fact.keys):
+                to_place.extendleft(reversed(waiting.pop(fact.keys, ())))
     return Placed(list(_with_reading([*placed, *found.values()])), placer.bringers(), held_back)
 
 
@@ -365,7 +380,7 @@ class _Placer:
         self._json = {keys for keys, to in documented.items() if to.type == "json"}
         self._rules = rules
         self._arrays: dict[Keys, _Array] = {}
-        self._array_of_table: dict[str, tuple[str, str]] = {}
+        self._array_of_table: dict[str, Keys] = {}
         self._tables: dict[str, _Table] = {}
         self.widened: _Widened | None = None
         """The column of whole numbers that the last fraction has made double."""
@@ -385,7 +400,6 @@ class _Placer:
             placed.lacks_sibling
             or placed.status == "too many columns"
             or (placed.status == "refused" and self._rules.refuses_by_event)
-            or (placed.status == "in json" and ITEM in placed.path)
         )
 
     def place(self, fact: Fact) -> Placement:
@@ -424,12 +438,19 @@ class _Placer:
 
     def _is_in_json(self, keys: Keys) -> bool:
         """Whether it is below a JSON field, or in an array that has no table."""
-        items = [place for place, key in enumerate(keys) if key == ITEM]
-        if not items:
+        if ITEM not in keys:
             return any(keys[:length] in self._json for length in range(1, len(keys)))
-        has_tables = all(keys[:place] in self._arrays for place in items)
         # An array in an array has no table of its own: no key could name it.
-        return not has_tables or (ITEM, ITEM) in pairwise(keys)
+        return self.array_without_table(keys) is not None or (ITEM, ITEM) in pairwise(keys)
+
+    def has_table(self, keys: Keys) -> bool:
+        """Whether what is there is an array with a table of its own."""
+        return keys in self._arrays
+
+    def array_without_table(self, keys: Keys) -> Keys | None:
+        """The outermost array around a field that has no table, if there is one."""
+        arrays = (keys[:place] for place, key in enumerate(keys) if key == ITEM)
+        return next((array for array in arrays if array not in self._arrays), None)
 
     def _note_array(self, fact: Fact, placed: Placement) -> None:
         """Remember an array that is a JSON column: what is in it has a table."""
@@ -441,9 +462,11 @@ class _Placer:
             at = (placed.table_name, placed.sibling_name)
         else:
             return
-        name = table_name(self._call, (*fact.keys, ITEM))
-        while self._array_of_table.setdefault(name, at) != at:
-            name += "_"  # another array's: `a.b[]` where `a` is an object, and where it is an array
+        # another array's: `a.b[]` where `a` is an object, and where it is an array
+        name = free_name(
+            table_name(self._call, (*fact.keys, ITEM)), fact.keys, self._array_of_table
+        )
+        self._array_of_table[name] = fact.keys
         self._arrays[fact.keys] = _Array(*at, name)
 
     def _placement(self, fact: Fact, status: str, **columns: Any) -> Placement:
@@ -457,6 +480,7 @@ class _Placer:
             status,
             array_table=array.table if array else None,
             array_column=array.column if array else None,
+            first=fact.first,
             **columns,
         )
 
@@ -491,7 +515,8 @@ class _Placer:
         owner = self._reserved.get(name, fact.keys)
         is_taken = ITEM not in fact.keys and owner != fact.keys
         hides = ITEM not in fact.keys and name in VIRTUAL
-        return name + "_" if is_taken or hides or name.startswith(RECEIPT) else name
+        name = name + "_" if is_taken or hides or name.startswith(RECEIPT) else name
+        return free_name(name, fact.keys, self._table_of(fact).owners)
 
     def _table_of(self, fact: Fact) -> _Table:
         name = self._table_name(fact.keys)
@@ -506,10 +531,7 @@ class _Placer:
         """To a column whose type does not come from the values."""
         table = self._table_of(fact)
         is_documented = fact.keys in self._documented
-        held = _HASHED if said.is_hashed else kind
-        while not is_documented and table.types.get(name, held) != held:
-            name += "_"  # another key of that name, of which something else is said
-        if not is_documented and not table.has_or_takes(name, held, fact):
+        if not is_documented and not table.has_or_takes(name, kind, fact):
             return self._without_room(fact, table)
         column = {"column_name": name, "column_type": kind, "is_declared": True}
         if kind == ENVELOPE or said.is_hashed or fact.type in _FITS[kind]:
@@ -531,8 +553,6 @@ class _Placer:
         """To a column of the type of its first value, or to its sibling."""
         table = self._table_of(fact)
         own = SCALARS.get(fact.type, "json")
-        while table.types.get(name) == _HASHED:
-            name += "_"
         base = table.types.get(name, own)
         fits = own == base or {own, base} == _NUMBERS
         return self._to_column(fact, name, name if fits else table.beside(name, own), own)

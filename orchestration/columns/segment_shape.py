@@ -2,7 +2,8 @@
 
 One relation per call and one per event name, `_` in place of `__`, traits and properties without a
 prefix, only what the relation's own events have. (Segment's docs, connections/storage/warehouses:
-schema; a property whose name is taken gets an underscore before it, as on Redshift.)
+schema; a property whose name is taken gets an underscore before it, as on Redshift.) Of two fields
+that meet in one name the second has a hash of its path behind it, as in the tables.
 """
 
 from collections.abc import Iterable, Iterator
@@ -10,9 +11,13 @@ from dataclasses import dataclass, field
 from typing import Literal, NamedTuple
 
 from orchestration.columns.documented import CALLS, ENVELOPE
-from orchestration.columns.names import shortened, snake_case
+from orchestration.columns.names import column_name, free_name, shortened, snake_case
 from orchestration.columns.placement import Placement
+from orchestration.loading.field_paths import Keys
 from orchestration.loading.observed_fields import LONG
+
+Place = tuple[int, str, int]
+"""Load, file and line."""
 
 RELATIONS = {
     "alias": "aliases",
@@ -78,7 +83,20 @@ class Shown(NamedTuple):
     column_type: str
 
 
-Seen = dict[str, set[str]]
+@dataclass
+class SeenProperty:
+    """A property as an event was seen with it."""
+
+    first: Place
+    """Where first."""
+    types: set[str] = field(default_factory=set)
+    """Those of its values."""
+
+
+Seen = dict[str, SeenProperty]
+"""Path of a property → what was seen of it."""
+
+Types = dict[str, set[str]]
 """Path of a property → the types of its values."""
 
 
@@ -100,7 +118,7 @@ def shown_columns(
     placements: dict[str, list[Placement]],
     seen_in: dict[str, Seen],
     context: Literal["all", "seen", "none"] = "all",
-    seen_elsewhere: Seen | None = None,
+    seen_elsewhere: Types | None = None,
 ) -> Iterator[Shown]:
     """The columns of every relation, in order: an event's own, its bag's, its context's.
 
@@ -136,17 +154,20 @@ def _shown(
     call: str,
     placements: list[Placement],
     seen: Seen | None,
-    elsewhere: Seen | None = None,
+    elsewhere: Types | None = None,
 ) -> Iterator[Shown]:
     """The columns of one relation; of properties those that were seen, if that is said."""
     taken = set(_ALWAYS)
     own = _OWN_OF_TRACK if call == "track" else _OWN
     taken |= {own[one.column_name] for one in placements if one.column_name in own}
+    owners: dict[str, Keys] = {}
     named = []
     for group in _groups(placements, "properties__", seen, elsewhere):
         name = own.get(group.base) or _name(group.base, taken)
         if name:
-            taken.add(name)
+            if name not in taken:
+                name = free_name(name, group.keys, owners)
+                owners[name] = group.keys
             named.append((name, group))
     for name, group in sorted(named, key=lambda one: _rank(one[1].base)):
         for column, kind in group.columns.items():
@@ -160,20 +181,21 @@ def _latest(call: str, placements: list[Placement], names: dict[str, str]) -> It
     """
     seen: Seen = {}
     for one in placements:
-        seen.setdefault(one.path, set()).add(str(one.type))
-    done: set[str] = set()
+        if one.first:
+            of_path = seen.setdefault(one.path, SeenProperty(one.first))
+            of_path.types.add(str(one.type))
     for group in sorted(_groups(placements, "traits__", seen), key=lambda one: _rank(one.base)):
-        columns = [one for one in group.columns if one not in done] if _rank(group.base) else []
-        done.update(columns)  # two keys that fold to one name share a column
-        for column in columns:
-            kind = group.columns[column]
-            yield Shown(LATEST[call], call, column, names[columns[0]], group.type, kind)
+        base = next(iter(group.columns))
+        for column, kind in group.columns.items() if _rank(group.base) else ():
+            yield Shown(LATEST[call], call, column, names[base], group.type, kind)
 
 
 def _groups(
-    placements: list[Placement], prefix: str, seen: Seen | None, elsewhere: Seen | None = None
+    placements: list[Placement], prefix: str, seen: Seen | None, elsewhere: Types | None = None
 ) -> list["_Group"]:
     """The columns of a table that a relation has.
+
+    They are in the order in which the relation has them: what comes later takes no name away.
 
     Args:
         placements: those of the table.
@@ -181,29 +203,34 @@ def _groups(
         seen: which of these fields, and with which types; None for each column by itself.
         elsewhere: with which types these may have come too; None if that is not known.
     """
-    groups = {"message_id": _Group("message_id", {"message_id": "varchar"})}
+    groups = {"message_id": _Group("message_id", (), columns={"message_id": "varchar"})}
     for one in placements:
         column = one.column_name or ""
         if one.status != "column" and one.type is not None:
             continue
+        first = one.first
         if seen is None or not column.startswith(prefix):
             types = None
         elif one.path in seen:
-            types = seen[one.path]
+            types, first = seen[one.path].types, seen[one.path].first
         else:
             continue
         if types is None or one.is_declared:
-            groups.setdefault(column, _Group(column)).add(column, one.column_type)
+            groups.setdefault(column, _Group(column, one.keys, first)).add(column, one.column_type)
             if one.sibling_name:
-                sibling = groups.setdefault(one.sibling_name, _Group(one.sibling_name))
-                sibling.add(one.sibling_name, one.sibling_type)
+                sibling = _Group(one.sibling_name, one.keys, first)
+                groups.setdefault(one.sibling_name, sibling).add(one.sibling_name, one.sibling_type)
         else:
             may_be = types | (elsewhere or {}).get(one.path, set())
             is_whole = elsewhere is not None and may_be <= {"bigint", LONG}
-            group = groups.setdefault(one.path, _Group(column, is_whole=is_whole))
+            group = groups.setdefault(
+                one.path, _Group(column_name(one.keys), one.keys, first, is_whole=is_whole)
+            )
             if one.type in types:
                 group.add(column, one.column_type)
-    return [group for group in groups.values() if group.columns]
+    return sorted(
+        (group for group in groups.values() if group.columns), key=lambda group: group.first or ()
+    )
 
 
 @dataclass
@@ -212,6 +239,10 @@ class _Group:
 
     base: str
     """The one that has the field's plain name."""
+    keys: Keys
+    """The field's path."""
+    first: Place | None = None
+    """Where the relation has it from first, if not from the first day."""
     columns: dict[str, str] = field(default_factory=dict)
     """Each with its type."""
     is_whole: bool = False

@@ -2,6 +2,7 @@
 
 import hashlib
 import logging
+import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from functools import cache
@@ -14,14 +15,22 @@ import pyarrow as pa
 
 from orchestration.columns.changes import listed_changes
 from orchestration.columns.documented import CALLS
-from orchestration.columns.names import SUFFIXES, VIRTUAL, shortened
+from orchestration.columns.moved import move_columns
+from orchestration.columns.names import shortened
 from orchestration.columns.placement import Bringer, Placed
 from orchestration.columns.rules import ColumnRules
 from orchestration.columns.seen_fields import SeenFields
-from orchestration.columns.segment_shape import EventName, Seen, event_names, shown_columns
+from orchestration.columns.segment_shape import (
+    EventName,
+    Seen,
+    SeenProperty,
+    Types,
+    event_names,
+    shown_columns,
+)
 from orchestration.columns.widened import drop_emptied, follow_numbers, restore_digits
 from orchestration.models.project_vars import PROJECT_FILE
-from orchestration.warehouse.catalog import columns_in, full_name
+from orchestration.warehouse.catalog import columns_in, tables
 from orchestration.warehouse.transaction import transaction
 
 log = logging.getLogger(__name__)
@@ -47,6 +56,7 @@ TABLES = {
         call varchar, table_name varchar, column_name varchar, source varchar, event varchar
     """,
     "rules": "call varchar, rules varchar, coming varchar, in_vain varchar",
+    "to_fill": "schema_name varchar, call varchar, column_name varchar",
     "placed": "digest varchar",
 }
 
@@ -124,6 +134,7 @@ def update_placement(
     changes = listed_changes(con, wanted["placement"], wanted["shown_column"])
     wanted["column_change"] = _rows_of(con, "column_change", changes)
     with transaction(con):
+        move_columns(con, placements)
         for table, rows in wanted.items():
             _replace(con, table, rows)
     return emptied
@@ -174,6 +185,14 @@ def _placed_columns(con: duckdb.DuckDBPyConnection) -> set[tuple[str, str]]:
     return set(rows)
 
 
+def is_placed_by_this_version(con: duckdb.DuckDBPyConnection) -> bool:
+    """Whether fields are where this version's code places them, as far as they were placed."""
+    if ("columns", "placed") not in tables(con):
+        return False
+    digest = con.execute("select digest from columns.placed").fetchone()
+    return digest is not None and str(digest[0]).startswith(_code())
+
+
 def _digest(con: duckdb.DuckDBPyConnection, rules: Iterable[ColumnRules], schema: str) -> str:
     """What all this is worked out from: what was seen, what is said, by which code and for whom."""
     seen = con.execute(
@@ -187,30 +206,16 @@ def _digest(con: duckdb.DuckDBPyConnection, rules: Iterable[ColumnRules], schema
         """
     ).fetchone()
     said = "\n".join(one.model_dump_json() for one in rules)
-    return hashlib.sha256(f"{seen}\n{said}\n{schema}\n{_code()}".encode()).hexdigest()
+    rest = hashlib.sha256(f"{seen}\n{said}\n{schema}".encode()).hexdigest()
+    return f"{_code()} {rest}"
 
 
 @cache
 def _code() -> str:
-    """A hash of what another version may do otherwise."""
+    """A hash of what another version may do otherwise, of Python too: it knows more letters."""
     files = [*sorted(Path(__file__).parent.glob("*.py")), PROJECT_FILE]
-    return hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()
-
-
-def rename_hiding_columns(con: duckdb.DuckDBPyConnection, schema: str) -> None:
-    """Give columns of final tables that hide what DuckLake says of a row the name they have now.
-
-    Earlier versions made such columns; a sibling's name follows.
-    """
-    found = columns_in(con, schema)
-    for call in CALLS:
-        for column in sorted(found.get(call, ())):
-            base, between, suffix = column.partition("__")
-            name = f"{base}_{between}{suffix}"
-            is_own = not between or suffix in SUFFIXES
-            if base in VIRTUAL and is_own and name not in found[call]:
-                table = full_name(schema, call)
-                con.execute(f'alter table {table} rename column "{column}" to "{name}"')
+    code = [file.read_bytes() for file in files]
+    return hashlib.sha256(b"".join([*code, unicodedata.unidata_version.encode()])).hexdigest()
 
 
 def _events(con: duckdb.DuckDBPyConnection, rules: ColumnRules) -> set[str]:
@@ -233,15 +238,17 @@ def _seen_in(con: duckdb.DuckDBPyConnection, names: list[EventName]) -> dict[str
     relation_of = {name.event: name.relation for name in names}
     seen: dict[str, Seen] = {relation: {} for relation in relation_of.values()}
     rows = con.execute(
-        "select distinct event, path, type from raw.field where event is not null"
+        "select event, path, type, min((first_load_id, first_file, first_line)) as first "
+        "from raw.field where event is not null group by event, path, type order by first"
     ).fetchall()
-    for event, path, kind in rows:
+    for event, path, kind, first in rows:
         if event in relation_of:
-            seen[relation_of[event]].setdefault(path, set()).add(kind)
+            of_relation = seen[relation_of[event]]
+            of_relation.setdefault(path, SeenProperty(tuple(first))).types.add(kind)
     return seen
 
 
-def _seen_elsewhere(con: duckdb.DuckDBPyConnection) -> Seen:
+def _seen_elsewhere(con: duckdb.DuckDBPyConnection) -> Types:
     """The properties that are listed for no event; all of them, if there are some not listed."""
     is_all_listed = not con.execute(
         "from raw.field where call = 'track' and path = '' limit 1"
@@ -251,7 +258,7 @@ def _seen_elsewhere(con: duckdb.DuckDBPyConnection) -> Seen:
         "where call = 'track' and path <> '' and (event is null or not $1)",
         [is_all_listed],
     ).fetchall()
-    seen: Seen = {}
+    seen: Types = {}
     for path, kind in rows:
         seen.setdefault(path, set()).add(kind)
     if not is_all_listed:

@@ -1,6 +1,7 @@
 """Paths to the fields of an event: the keys from the top, as a tuple."""
 
 import re
+from collections.abc import Collection
 
 Keys = tuple[str, ...]
 
@@ -19,8 +20,13 @@ ID_LIKE = "|".join(  # noqa: FLY002 - a line each
 )
 """A key like this is an id. DuckDB is asked the same (dbt_project/macros/payload.sql)."""
 
+PLACE = "0|[1-9][0-9]{0,5}"
+"""A key like this may be an element's place in a list with holes, which PHP writes as an object.
+DuckDB is asked the same."""
+
 _KEY = re.compile(r'"((?:[^"]|"")*)"|([^.\[\]"]+)|(\[\])')
 _ID_LIKE = re.compile(ID_LIKE, re.DOTALL)
+_PLACE = re.compile(PLACE)
 
 
 def is_id_like(key: str) -> bool:
@@ -29,6 +35,11 @@ def is_id_like(key: str) -> bool:
     An object with such keys is a map from ids to something, and no id becomes a column.
     """
     return _ID_LIKE.fullmatch(key) is not None
+
+
+def are_places(keys: Collection[str]) -> bool:
+    """Whether the keys of an object may be places in a list: all of them, and there are some."""
+    return bool(keys) and all(map(_PLACE.fullmatch, keys))
 
 
 def path_text(keys: Keys) -> str:

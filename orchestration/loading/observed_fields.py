@@ -9,7 +9,7 @@ import duckdb
 import msgspec
 import pyarrow as pa
 
-from orchestration.loading.field_paths import ITEM, Keys, is_id_like
+from orchestration.loading.field_paths import ITEM, Keys, are_places, is_id_like
 
 LONG = "long"
 """The type of a whole number within 64 bits that a double does not hold exactly: it is beyond 2^53,
@@ -188,7 +188,8 @@ def _walk(keys: Keys, structure: Structure) -> Iterator[tuple[Keys, str]]:
     """Every field of a structure, itself included, as path and type; nulls are nothing.
 
     Types are boolean, bigint, long, double, string, array, object, and map for an object with ids
-    in the place of keys, which are not fields.
+    in the place of keys, which are not fields. What may be a list with holes has elements, as a
+    list has.
     """
     if is_id_like(keys[0]):
         return
@@ -212,6 +213,9 @@ def _walk_object(keys: Keys, members: dict[str, Structure]) -> Iterator[tuple[Ke
     yield keys, "object"
     if any(map(is_id_like, members)):
         yield keys, "map"
+    if are_places(members):
+        for part in members.values():
+            yield from _walk((*keys, ITEM), part)
     for key, part in members.items():
         if not is_id_like(key):
             yield from _walk((*keys, key), part)

@@ -23,7 +23,6 @@ from orchestration.columns.in_force import in_a_line, put_in_force
 from orchestration.columns.rules import read_rules
 from orchestration.columns.update import (
     create_column_tables,
-    rename_hiding_columns,
     update_placement,
 )
 from orchestration.columns.widened import drop_emptied
@@ -218,7 +217,6 @@ def _place_fields(settings: Settings, flags: Any) -> list[str]:
                 "comes into force for each when it is built anew, with %s.",
                 *(settings.columns, in_a_line(force.waiting), commands),
             )
-        rename_hiding_columns(con, settings.schema_name)
         return update_placement(con, wanted, force.of_tables(), settings.schema_name)
 
 

@@ -4,11 +4,10 @@ import json
 
 import pytest
 
-from orchestration.columns import seen_fields
+from orchestration.columns import seen_fields, update
 from orchestration.columns.rules import ColumnRules
 from orchestration.columns.update import (
     create_column_tables,
-    rename_hiding_columns,
     update_placement,
 )
 from orchestration.loading.load import load
@@ -62,20 +61,36 @@ def test_what_has_not_changed_is_not_written_again(settings: Settings) -> None:
 def test_a_column_of_an_earlier_version_that_hides_a_word_of_ducklakes_gets_another_name(
     settings: Settings,
 ) -> None:
+    values = ['{"filename": "x", "fileName": 2}', '{"filename": 3, "fileName": 4}']
+    landed.land(settings.landing, "page", *(landed.line(one, message_id="m") for one in values))
+    load(settings)
     with writer_lock(settings), connect(settings) as con:
-        con.execute("create schema segment")
-        con.execute("create table segment.page (filename varchar, filename__bigint bigint, a int)")
+        for schema in ("segment", "another_name"):
+            con.execute(f"create schema {schema}")
+            con.execute(f"create schema {schema}_staging")
+            con.execute(
+                f"create table {schema}.page (filename varchar, filename__bigint bigint, a int)"
+            )
+            con.execute(f"insert into {schema}.page values ('x', 2, 3)")
+            con.execute(f"create view {schema}_staging.stg_segment__page as from {schema}.page")
         con.execute("create table segment.mine (filename varchar)")
-        con.execute("insert into segment.page values ('x', 2, 3)")
+        create_column_tables(con)
+        update_placement(con, ColumnRules())
+        con.execute("update columns.placed set digest = 'of another version'")
+        con.execute(
+            "update columns.placement set column_name = replace(column_name, 'filename_', "
+            "'filename') where column_name like 'filename%'"
+        )
 
-        rename_hiding_columns(con, "segment")
-        rename_hiding_columns(con, "segment")
+        update_placement(con, ColumnRules())
 
-        page = con.execute("describe segment.page").fetchall()
-        assert [name for name, *_ in page] == ["filename_", "filename___bigint", "a"]
-        assert con.execute("from segment.page").fetchall() == [("x", 2, 3)]
+        for schema in ("segment", "another_name"):
+            page = con.execute(f"describe {schema}.page").fetchall()
+            assert [name for name, *_ in page] == ["filename_", "filename___bigint", "a"]
+            assert con.execute(f"from {schema}.page").fetchall() == [("x", 2, 3)]
         (own,) = con.execute("describe segment.mine").fetchall()
         assert own[0] == "filename"
+        assert con.execute("from columns.to_fill").fetchall() == []
 
 
 def relations(settings: Settings, rules: ColumnRules) -> list[str]:
@@ -140,3 +155,17 @@ def test_the_tables_of_an_earlier_version_get_the_columns_they_lack(settings: Se
         assert ("since_load",) in con.execute(
             "select column_name from (describe columns.placement)"
         ).fetchall()
+
+
+def test_a_start_knows_whether_fields_are_where_this_version_places_them(
+    settings: Settings,
+) -> None:
+    with writer_lock(settings), connect(settings) as con:
+        assert not update.is_placed_by_this_version(con)
+        create_column_tables(con)
+        update_placement(con, ColumnRules())
+        assert update.is_placed_by_this_version(con)
+
+        con.execute("update columns.placed set digest = 'of another version'")
+
+        assert not update.is_placed_by_this_version(con)

@@ -1,6 +1,13 @@
 """Which column a field fills: the rules, without a warehouse."""
 
-from tests.columns.placing import columns, placed, rules
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from orchestration.columns.names import LONGEST
+from orchestration.columns.placement import Fact, place
+from orchestration.loading.field_paths import ITEM, Keys
+from tests.columns.placing import NO_RULES, columns, placed, placed_of, rules
+from tests.support.receiver.attack import bad_input
 
 
 def test_the_first_type_is_the_columns_and_others_get_a_sibling() -> None:
@@ -42,18 +49,69 @@ def test_what_comes_later_moves_nothing_that_came_before() -> None:
         )
 
 
-def test_two_keys_of_one_name_share_a_column() -> None:
+def test_of_two_keys_of_one_name_the_second_has_a_hash_of_its_path_behind_it() -> None:
     found = placed(
         ("properties.orderId", "string"),
         ("properties.order_id", "string"),
         ("properties.Order ID", "bigint"),
+        ("properties.order_id", "bigint"),
+        ("properties.orderId", "bigint"),
     )
 
     assert columns(found) == [
         ("properties__order_id", "varchar"),
-        ("properties__order_id", "varchar"),
+        ("properties__order_id_d06a03e4", "varchar"),
+        ("properties__order_id_e081f27f", "bigint"),
+        ("properties__order_id_d06a03e4__bigint", "bigint"),
         ("properties__order_id__bigint", "bigint"),
     ]
+
+
+def test_a_key_without_a_column_takes_nobodys_name() -> None:
+    junk = [("junk", f"properties.{n}x", "string") for n in range(300)]
+    found = placed_of(
+        *junk,
+        ("junk", "properties.order-id", "string"),
+        ("web", "properties.order_id", "string"),
+        ("web", "properties.order-id", "string"),
+        rules=rules(sources={"junk": {"max_columns": 300}}),
+    )
+
+    assert found["properties.order_id", "string"].column_name == "properties__order_id"
+    assert found["properties.order-id", "string"].column_name == "properties__order_id_0d7d55d5"
+
+
+KEY = st.text(st.sampled_from("aA_- ö\u0308oß注"), min_size=1, max_size=4)
+PATHS = st.lists(KEY, min_size=1, max_size=2).map(lambda keys: ("properties", *keys))
+FACTS = st.lists(
+    st.tuples(
+        PATHS | PATHS.map(lambda keys: (*keys, ITEM)),
+        st.sampled_from(["string", "bigint", "array"]),
+    ),
+    unique=True,
+    max_size=12,
+)
+
+
+@given(FACTS)
+@example([(("properties", "a-b"), "string"), (("properties", "a_b"), "string")])
+def test_no_two_fields_share_a_column_and_what_comes_later_moves_none(
+    seen: list[tuple[Keys, str]],
+) -> None:
+    facts = [Fact(keys, kind, (1, "f", number)) for number, (keys, kind) in enumerate(seen)]
+    found = place("track", facts, NO_RULES)
+    whose: dict[tuple[str, str], str] = {}
+    for one in found:
+        if one.column_name:
+            assert whose.setdefault((one.table_name, one.column_name), one.path) == one.path
+
+    for number in range(len(facts)):
+        for before in place("track", facts[:number], NO_RULES):
+            assert any(
+                (before.table_name, before.path, before.type, before.column_name)
+                == (now.table_name, now.path, now.type, now.column_name)
+                for now in found
+            )
 
 
 def test_a_documented_field_takes_what_can_be_read_as_its_type() -> None:
@@ -139,10 +197,10 @@ def test_arrays_of_one_name_in_different_places_have_tables_of_their_own() -> No
     )
 
     assert found["properties.a[].b[]", "string"].table_name == "track__properties__a__b"
-    assert found["properties.a.b[]", "string"].table_name == "track__properties__a__b_"
+    assert found["properties.a.b[]", "string"].table_name == "track__properties__a__b_24e7c223"
 
 
-def test_two_spellings_of_one_array_are_read_as_one() -> None:
+def test_two_spellings_of_an_array_have_tables_of_their_own() -> None:
     found = placed(
         ("properties.orderItems", "array"),
         ("properties.orderItems[]", "object"),
@@ -156,9 +214,10 @@ def test_two_spellings_of_one_array_are_read_as_one() -> None:
         found["properties.orderItems[].a", "bigint"],
         found["properties.order_items[].a", "string"],
     )
-    assert a.table_name == text.table_name == "track__properties__order_items"
-    assert (a.column_name, text.column_name) == ("a", "a__string")
-    assert a.read_as == text.read_as == "json"
+    assert a.table_name == "track__properties__order_items"
+    assert text.table_name == "track__properties__order_items_57a82cb6"
+    assert text.array_column == "properties__order_items_57a82cb6"
+    assert a.column_name == text.column_name == "a"
 
 
 def test_a_key_that_folds_to_the_name_of_one_with_a_rule_has_a_column_of_its_own() -> None:
@@ -184,6 +243,34 @@ def test_a_key_that_folds_to_the_name_of_one_with_a_rule_has_a_column_of_its_own
         ("address__city", "varchar"),
         ("address__city_", "varchar"),
     ]
+
+
+def test_elements_that_came_before_the_first_array_are_placed_with_it() -> None:
+    """A list with holes, which PHP writes as an object; in it another one."""
+    early = [
+        ("properties.products", "object"),
+        ("properties.products", "map"),
+        ("properties.products[].sku", "string"),
+        ("properties.products[].sizes", "map"),
+        ("properties.products[].sizes[]", "bigint"),
+    ]
+    found = placed(*early)
+    assert {one.status for path, one in found.items() if "[]" in path[0]} == {"in json"}
+
+    found = placed(
+        *early,
+        ("properties.products", "array"),
+        ("properties.products[].sku", "bigint"),
+        ("properties.products[].sizes", "array"),
+    )
+
+    sku = found["properties.products[].sku", "string"]
+    assert (sku.table_name, sku.column_name) == ("track__properties__products", "sku")
+    assert (sku.array_table, sku.array_column) == ("track", "properties__products")
+    assert found["properties.products[].sku", "bigint"].column_name == "sku__bigint"
+    assert found["properties.products[].sizes", "map"].column_name == "sizes"
+    size = found["properties.products[].sizes[]", "bigint"]
+    assert (size.table_name, size.column_name) == ("track__properties__products__sizes", "value")
 
 
 def test_an_array_in_an_array_stays_json() -> None:
@@ -243,3 +330,19 @@ def test_no_column_hides_a_word_of_ducklakes() -> None:
         "file_index_",
         "properties__filename",
     ]
+
+
+@bad_input("B185", "a thousand spellings of one key", "a column each, and others' keep their names")
+def test_spellings_of_a_key_without_end_take_no_name_that_is_there() -> None:
+    spellings = ["order" + "-" * number + "id" for number in range(1, 1_001)]
+    found = placed_of(
+        ("web", "properties.order_id", "string"),
+        *(("junk", f"properties.{key}", "string") for key in spellings),
+        ("web", "properties.other_id", "string"),
+        rules=rules(max_columns=10_000),
+    )
+
+    names = [one.column_name for one in found.values()]
+    assert len(set(names)) == 1_002
+    assert (names[0], names[-1]) == ("properties__order_id", "properties__other_id")
+    assert max(map(len, filter(None, names))) <= LONGEST

@@ -5,10 +5,17 @@ from typing import Literal
 import pytest
 
 from landed.settings import WrongSettingsError
+from orchestration.columns.documented import CALLS
 from orchestration.columns.placement import Fact, place
 from orchestration.columns.rules import ColumnRules
-from orchestration.columns.segment_shape import RELATIONS, event_names, shown_columns
+from orchestration.columns.segment_shape import (
+    RELATIONS,
+    SeenProperty,
+    event_names,
+    shown_columns,
+)
 from orchestration.settings import Settings
+from tests.columns.placing import NO_RULES
 
 
 def test_every_name_in_snake_case_has_a_relation_of_its_own() -> None:
@@ -44,8 +51,8 @@ def test_no_two_columns_of_a_relation_have_one_name() -> None:
     assert len(names) == len(set(names))
     assert {one.column_name: one.name for one in shown if "traits__" in one.column_name} == {
         "traits__utm__campaign__id": "utm_campaign_id",
-        "traits__utm_campaign__id": "_utm_campaign_id",
-        "traits__utm_campaign_id": "__utm_campaign_id",
+        "traits__utm_campaign__id": "utm_campaign_id_f77b3aca",
+        "traits__utm_campaign_id": "utm_campaign_id_dfa75ee6",
         "traits__user_id": "_user_id",
         "traits__2fa": "_2fa",
     }
@@ -67,7 +74,7 @@ def shown(relation: str, context: Literal["all", "seen", "none"]) -> list[str]:
         )
         for call in RELATIONS
     }
-    seen_in = {"bought": {"properties.price": {"string"}}}
+    seen_in = {"bought": {"properties.price": SeenProperty((1, "f", 2), {"string"})}}
     found = shown_columns(placements, seen_in, context)
     return [one.name for one in found if one.relation == relation]
 
@@ -112,6 +119,30 @@ def test_context_may_be_left_out_of_relations_or_be_there_once_it_is_seen(relati
 
     assert shown(relation, "none") == without
     assert sorted(shown(relation, "seen")) == sorted(without + seen.get(relation, []))
+
+
+def shown_of(*facts: Fact, seen: dict[str, SeenProperty]) -> dict[str, str]:
+    """Column → name in the relation of an event that was seen with some properties."""
+    placements = {call: place(call, facts if call == "track" else (), NO_RULES) for call in CALLS}
+    shown = [one for one in shown_columns(placements, {"e": seen}) if one.relation == "e"]
+    return {one.column_name: one.name for one in shown if "order" in one.column_name}
+
+
+def test_a_property_has_its_plain_name_where_its_event_sent_no_other_of_that_name() -> None:
+    """Other events have sent `orderId` before, whose column in the table it is."""
+    one = Fact(("properties", "orderId"), "string", (1, "f", 1))
+    other = Fact(("properties", "order_id"), "string", (1, "f", 2))
+    column = "properties__order_id_d06a03e4"
+    own = SeenProperty((1, "f", 2), {"string"})
+
+    assert shown_of(one, other, seen={"properties.order_id": own}) == {column: "order_id"}
+    # what this event sent first keeps its name when the other comes
+    later = SeenProperty((2, "f", 1), {"string"})
+    both = {"properties.order_id": own, "properties.orderId": later}
+    assert shown_of(one, other, seen=both) == {
+        column: "order_id",
+        "properties__order_id": "order_id_71aa1bfb",
+    }
 
 
 @pytest.mark.parametrize("name", ["Raw", "columns", "Segment Warehouse", "my_staging", "main"])

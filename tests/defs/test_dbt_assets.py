@@ -7,6 +7,8 @@ from typing import Any
 
 from dagster_dbt import dbt_assets
 
+from orchestration.columns.rules import ColumnRules
+from orchestration.columns.update import create_column_tables, update_placement
 from orchestration.defs.dbt_assets import (
     MANIFEST,
     NOT_RUN,
@@ -57,6 +59,8 @@ def test_models_under_another_name_and_without_a_table_do_not_keep_all_from_bein
     with writer_lock(made_warehouse), connect(made_warehouse) as con:
         con.execute("create schema segment")
         con.execute("create table segment.shown as from range(3)")
+        create_column_tables(con)
+        update_placement(con, ColumnRules())
     node = {"resource_type": "model", "schema": "segment", "config": {"materialized": "table"}}
     node |= {"fqn": ["seamline", "segment", "model"]}
     named = node | {"name": "model", "alias": "shown"}

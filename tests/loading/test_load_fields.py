@@ -150,6 +150,36 @@ def test_ids_in_the_place_of_keys_are_no_fields(settings: Settings) -> None:
     ]
 
 
+@bad_input("B187", "ten thousand numbers for keys", "the fields of one element are listed")
+def test_what_may_be_a_list_with_holes_is_noted_with_what_its_elements_have(
+    settings: Settings,
+) -> None:
+    land(
+        settings,
+        {"p": {str(n): {"sku": "s"} for n in range(10_000)}},
+        {"p": {"2": {"a@b.example": 1, "sizes": {"0": {}, "7": 1.5}}, "5": None}},
+        {"q": {"0": {"sku": "s"}, "name": "x"}, "r": {"1234567": {"sku": "s"}}},
+    )
+    load(settings)
+
+    assert seen(settings) == [
+        ("p", "map", 2),
+        ("p", "object", 2),
+        ("p[]", "map", 1),
+        ("p[]", "object", 2),
+        ("p[].sizes", "map", 1),
+        ("p[].sizes", "object", 1),
+        ("p[].sizes[]", "double", 1),
+        ("p[].sizes[]", "object", 1),
+        ("p[].sku", "string", 1),
+        ("q", "map", 1),
+        ("q", "object", 1),
+        ("q.name", "string", 1),
+        ("r", "map", 1),
+        ("r", "object", 1),
+    ]
+
+
 def test_properties_are_noted_event_by_event(settings: Settings) -> None:
     land(
         settings,

@@ -184,7 +184,7 @@ STITCH = {
     "track": """
         _sdc_batched_at _sdc_received_at _sdc_sequence _sdc_table_version anonymous_id channel
         message_id received_at sent_at timestamp type user_id version event
-        context__integration__name context__integration__version properties__order_id
+        context__integration__name context__integration__version properties__order_id_d06a03e4
         properties__total properties__revenue
     """,
     "alias": """
@@ -245,7 +245,9 @@ def test_segments_shape_has_one_underscore_and_no_prefix(loaded: House) -> None:
 def test_an_event_has_a_relation_with_its_own_properties_only(loaded: House) -> None:
     names = {name for name, *_ in loaded.rows("describe segment_warehouse.order_completed")}
     rows = loaded.rows(
-        "select id, event, event_text, order_id, total, revenue, address_city "
+        # the page sends `orderId`, the server `order_id`
+        "select id, event, event_text, coalesce(order_id, order_id_d06a03e4), total, revenue, "
+        "address_city "
         "from segment_warehouse.order_completed order by id desc"
     )
 

@@ -192,7 +192,7 @@ EVENTS: list[tuple[dict[str, Any], dict[str, Any]]] = [
             "context__ip": "203.0.113.9",
             "context__active": True,
             "integrations": "{}",
-            "properties__order_id": "a77",
+            "properties__order_id_d06a03e4": "a77",
             "properties__total": 30.0,
             "properties__revenue__double": 39.95,
             "properties__shipping_method": "mail",

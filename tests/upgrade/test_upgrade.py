@@ -8,7 +8,7 @@ import re
 import shutil
 import tarfile
 from base64 import b64encode
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -41,8 +41,13 @@ KEEPS_ITS_ROWS = re.compile(
     # of the others a property or trait of several types has become one column
     r"|segment_warehouse\.(aliases|groups|identifies|pages|screens|tracks)"
 )
-COUNTS_AGAIN = {"segment.completeness", "segment.field"}
-"""A row of these says how many there are."""
+MOVED = {
+    "properties__price__double": "properties__price_c8b29a77",
+    "properties__price__string": "properties__price_c8b29a77__string",
+}
+"""Columns of `price`, which shared those of `Price `: it has its own now."""
+COUNTS_AGAIN = {"segment.completeness", "segment.field", "segment.child_table"}
+"""A row of these says how many there are, or how a view of this version reads."""
 
 NEW = [
     {"type": "track", "messageId": "n-01", "userId": "u-1", "event": "New", "properties": {"k": 1}},
@@ -126,15 +131,15 @@ def final_rows(house: House) -> dict[str, list[str]]:
     }
 
 
-def lost(before: Rows, after: Rows) -> Iterator[str]:
-    """Rows that are not there any more, or not with the same values in the same columns."""
+def lost(before: Rows, after: Rows, moved: Mapping[str, str] = MOVED) -> Iterator[str]:
+    """Rows that are not there any more, or not with the same values in the columns of today."""
     for name in before.keys() & after.keys():
         if KEEPS_ITS_ROWS.fullmatch(name) and name not in COUNTS_AGAIN:
             there = [row.items() for row in after[name]]
             for row in before[name]:
-                # numbers have one column since; of two keys of one name the first
-                row.pop("properties__price__double", None)
-                if not any(row.items() <= other for other in there):
+                now = {moved.get(column, column): value for column, value in row.items()}
+                now.pop("properties__price__double", None)  # numbers have one column since
+                if not any(now.items() <= other for other in there):
                     yield f"{name}: {row}"
 
 
@@ -154,7 +159,7 @@ def test_this_version_reads_the_same_before_it_has_changed_anything(
     earlier: House, seen: Rows
 ) -> None:
     assert {"raw.track", "segment.track", "mine.prices"} <= set(rows(earlier))
-    assert list(lost(seen, rows(earlier))) == []
+    assert list(lost(seen, rows(earlier), moved={})) == []
 
 
 def test_no_row_is_lost_or_changed_by_the_first_start(upgraded: House, seen: Rows) -> None:

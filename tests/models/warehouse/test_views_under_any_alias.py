@@ -10,6 +10,8 @@ import duckdb
 import pytest
 
 from landed.settings import ROOT
+from orchestration.columns.rules import ColumnRules
+from orchestration.columns.update import create_column_tables, update_placement
 from orchestration.prepare import has_all_models
 from orchestration.settings import Settings
 from orchestration.warehouse.catalog import views
@@ -110,6 +112,8 @@ def test_a_start_makes_views_anew_that_have_the_old_name_in_them(
         con.execute("create schema s")
         con.execute("create view s.v as select '{DUCKLAKE_CATALOG}.' as sent from raw.track")
         con.execute("create view s.of_a_user as select * from seamline.raw.track")
+        create_column_tables(con)
+        update_placement(con, ColumnRules())
     assert has_all_models(made_warehouse, manifest)
 
     with writer_lock(made_warehouse), connect(made_warehouse) as con:

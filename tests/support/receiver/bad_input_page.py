@@ -24,6 +24,8 @@ BESIDE_THE_RECEIVER = (
     "loading.test_load_fields",
     "columns.test_governed_columns",
     "columns.test_columns_update",
+    "columns.test_names",
+    "columns.test_placement",
     "stack.test_dagster_ui",
     "importing.test_links",
     "warehouse.test_modes",
