@@ -145,7 +145,7 @@ def test_it_is_done_once(house: House) -> None:
 
     once = repairs()
 
-    assert [rows for *_, rows in once] == [2]
+    assert [(what, rows) for _, what, rows, _ in once] == [("nul", 2), ("long", 0)]
     assert repairs() == once
 
 
