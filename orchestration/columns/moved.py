@@ -41,8 +41,10 @@ def move_columns(
 
 def _fates(con: duckdb.DuckDBPyConnection, call: str, placements: Iterable[Placement]) -> Fates:
     now = {}
+    documented = set()  # these have their names from the first day
     for place, one in enumerate(placements):
         if one.table_name == call:
+            documented |= {one.column_name} if one.type is None else set()
             now[one.path, one.type, True] = place, one.column_name, one.column_type
             now[one.path, one.type, False] = place, one.sibling_name, one.sibling_type
     found: defaultdict[Column, list[tuple[int, Column | None]]] = defaultdict(list)
@@ -62,6 +64,7 @@ def _fates(con: duckdb.DuckDBPyConnection, call: str, placements: Iterable[Place
     return {
         column: list(dict.fromkeys(other for _, other in sorted(others, key=lambda one: one[0])))
         for column, others in found.items()
+        if column[0] not in documented
     }
 
 

@@ -5,7 +5,7 @@ from itertools import permutations
 import pytest
 
 from orchestration.columns.placement import SCALARS, Placement
-from orchestration.columns.segment_shape import shown_columns
+from orchestration.columns.segment_shape import SeenProperty, shown_columns
 from orchestration.loading.observed_fields import shape
 from tests.columns.placing import NO_RULES, columns, placed, placed_of, rules
 
@@ -31,15 +31,11 @@ def test_a_column_of_whole_numbers_that_meets_a_fraction_becomes_double(
         assert of(*order, path=path) == {"bigint": (name, "double"), "double": (name, "double")}
 
 
-@pytest.mark.parametrize(
-    "facts",
-    [
-        (("properties.Price", "bigint"), ("properties.price", "double")),
-        (("properties.price", "double"), ("properties.Price", "bigint")),
-    ],
-)
-def test_so_it_is_where_two_keys_share_a_column(facts: tuple[tuple[str, str], ...]) -> None:
-    assert columns(placed(*facts)) == [("properties__price", "double")] * 2
+def test_a_fraction_of_another_key_of_the_same_name_widens_its_own_column() -> None:
+    found = columns(placed(("properties.Price", "bigint"), ("properties.price", "double")))
+
+    assert found[0] == ("properties__price", "bigint")
+    assert [kind for _, kind in found] == ["bigint", "double"]
 
 
 @pytest.mark.parametrize("first", ["string", "boolean", "array"])
@@ -150,7 +146,7 @@ def test_in_the_relation_of_an_event_nothing_of_a_number_is_lost() -> None:
     )
 
     def price(*types: str, elsewhere: str = "bigint") -> set[str]:
-        seen = {"bought": {PRICE: set(types)}}
+        seen = {"bought": {PRICE: SeenProperty((1, "a", 1), set(types))}}
         shown = shown_columns(placements, seen, seen_elsewhere={PRICE: {elsewhere}})
         return {one.type for one in shown if (one.relation, one.name) == ("bought", "price")}
 
