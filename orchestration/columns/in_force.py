@@ -41,7 +41,7 @@ class Force:
     """Call → by which its table was built."""
     coming: dict[str, ColumnRules] = field(default_factory=dict)
     """Call → by which it is about to be built anew."""
-    in_vain: dict[str, ColumnRules] = field(default_factory=dict)
+    compared: dict[str, ColumnRules] = field(default_factory=dict)
     """Call → what columns.yml says, if none of it can be in force without a full refresh: this is
     not looked for again, as what a table holds does not become less."""
     waiting: dict[str, list[str]] = field(default_factory=dict)
@@ -73,12 +73,12 @@ def keep(con: duckdb.DuckDBPyConnection, force: Force) -> None:
             call,
             *(
                 rules[call].model_dump_json(by_alias=True) if call in rules else None
-                for rules in (force.in_force, force.coming, force.in_vain)
+                for rules in (force.in_force, force.coming, force.compared)
             ),
         )
         for call in sorted(CALLS)
     ]
-    columns = "call, rules, coming, in_vain"
+    columns = "call, rules, coming, compared"
     query = f"select {columns} from columns.rules order by call"  # noqa: S608 - our own words
     if con.execute(query).fetchall() != wanted:
         with transaction(con):
@@ -109,7 +109,7 @@ def put_in_force(
     force = Force(rules_in_force(con))
     there = tables(con)
     changed = [call for call in CALLS if force.in_force[call] != wanted]
-    in_vain = _compared_in_vain(con)
+    compared = _compared_before(con)
     seen: SeenFields | None = None
     for call in changed:
         old = possible = force.in_force[call]
@@ -119,11 +119,11 @@ def put_in_force(
         if is_anew and call in built:
             force.coming[call] = wanted
             continue
-        if in_vain.get(call) != wanted:
+        if compared.get(call) != wanted:
             seen = seen or SeenFields(con)
             possible = _Table(con, schema, call, seen).changing_nothing(old, wanted)
         if possible == old:
-            force.in_vain[call] = wanted
+            force.compared[call] = wanted
         elif call in built:
             force.in_force[call] = possible
         if possible != wanted:
@@ -132,8 +132,8 @@ def put_in_force(
     return force
 
 
-def _compared_in_vain(con: duckdb.DuckDBPyConnection) -> dict[str, ColumnRules]:
-    rows = con.execute("select call, in_vain from columns.rules where in_vain is not null")
+def _compared_before(con: duckdb.DuckDBPyConnection) -> dict[str, ColumnRules]:
+    rows = con.execute("select call, compared from columns.rules where compared is not null")
     return {call: ColumnRules.model_validate_json(rules) for call, rules in rows.fetchall()}
 
 

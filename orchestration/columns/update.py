@@ -55,7 +55,7 @@ TABLES = {
     "brought": """
         call varchar, table_name varchar, column_name varchar, source varchar, event varchar
     """,
-    "rules": "call varchar, rules varchar, coming varchar, in_vain varchar",
+    "rules": "call varchar, rules varchar, coming varchar, compared varchar",
     "to_fill": "schema_name varchar, call varchar, column_name varchar",
     "placed": "digest varchar",
 }
