@@ -12,8 +12,8 @@ from collections.abc import Iterable, Mapping
 
 import duckdb
 
-from orchestration.columns.documented import CALLS
 from orchestration.columns.placement import Placement
+from orchestration.loading.observed_fields import LONG
 from orchestration.warehouse.catalog import columns_in, full_name, quoted, tables, views
 
 log = logging.getLogger(__name__)
@@ -32,8 +32,8 @@ def move_columns(
 
     In an open transaction, in which `columns.placement` says how they were placed.
     """
-    for call in CALLS:
-        fates = _fates(con, call, placements[call])
+    for call, of_call in placements.items():
+        fates = _fates(con, call, of_call)
         if any({column} != set(now) for column, now in fates.items()):
             for schema in _schemas(con, call):
                 _move(con, schema, call, fates)
@@ -48,6 +48,7 @@ def _fates(con: duckdb.DuckDBPyConnection, call: str, placements: Iterable[Place
             now[one.path, one.type, True] = place, one.column_name, one.column_type
             now[one.path, one.type, False] = place, one.sibling_name, one.sibling_type
     found: defaultdict[Column, list[tuple[int, Column | None]]] = defaultdict(list)
+    paths: defaultdict[Column, set[str]] = defaultdict(set)
     for path, kind, is_own, column, column_type in con.execute(
         """
         select path, type, true, column_name, column_type from columns.placement
@@ -59,8 +60,19 @@ def _fates(con: duckdb.DuckDBPyConnection, call: str, placements: Iterable[Place
         [call],
     ).fetchall():
         place, name, name_type = now.get((path, kind, is_own), (0, None, None))
+        if kind == LONG and name_type == "varchar" and column_type == "bigint":
+            continue  # digits of a column that became double are where they belong (widened.py)
         other = (name, name_type or "") if name else None
         found[column, column_type].append((place, other))
+        paths[column, column_type].add(path)
+    for column, others in found.items():
+        is_moved = any(other is None or other[0] != column[0] for _, other in others)
+        if is_moved or len(paths[column]) > 1:
+            # an earlier version listed such numbers as any others
+            for path in sorted(paths[column]):
+                place, name, name_type = now.get((path, LONG, True), (0, None, None))
+                if name:
+                    others.append((place, (name, name_type or "")))
     return {
         column: list(dict.fromkeys(other for _, other in sorted(others, key=lambda one: one[0])))
         for column, others in found.items()

@@ -4,7 +4,7 @@ import hashlib
 import logging
 import unicodedata
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from functools import cache
 from pathlib import Path
 from types import MappingProxyType
@@ -82,6 +82,7 @@ def update_placement(
     rules: ColumnRules,
     of_tables: Mapping[str, ColumnRules] = MappingProxyType({}),
     schema: str = "segment",
+    anew: Collection[str] = (),
 ) -> list[str]:
     """Rewrite those tables of the schema `columns` in which something changes.
 
@@ -90,7 +91,9 @@ def update_placement(
         rules: What columns.yml says.
         of_tables: Call → the rules its table goes by, if they are others. Relations of events are
             views, and go by what is said now.
-        schema: That of the final tables, whose columns of numbers follow.
+        schema: That of the final tables, whose columns follow.
+        anew: Calls whose tables are about to be exchanged for others. If that fails they go on as
+            they are, so nothing of them is changed.
 
     Returns:
         Columns of an earlier version that are empty, and that views still name.
@@ -128,13 +131,15 @@ def update_placement(
         }.items()
     }
     # before the placement that they follow: whose process dies in between leaves it to the next
-    follow_numbers(con, schema, placements, _placed_columns(con))
-    restore_digits(con, schema, placements)
+    following = {call: of_call for call, of_call in placements.items() if call not in anew}
+    follow_numbers(con, schema, following, _placed_columns(con))
+    if not anew:
+        restore_digits(con, schema, placements)
     emptied = drop_emptied(con, schema)
     changes = listed_changes(con, wanted["placement"], wanted["shown_column"])
     wanted["column_change"] = _rows_of(con, "column_change", changes)
     with transaction(con):
-        move_columns(con, placements)
+        move_columns(con, following)
         for table, rows in wanted.items():
             _replace(con, table, rows)
     return emptied

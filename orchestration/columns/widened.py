@@ -27,10 +27,11 @@ from orchestration.warehouse.transaction import transaction
 log = logging.getLogger(__name__)
 
 _DIGITS = "digits"
-_EMPTIED = "Found in the events; its numbers are in another column now."
+_EMPTIED = "What of an earlier version was here: its numbers are in another column now."
 """The comment on a sibling of an earlier version, while views still name it."""
 
 _SIBLINGS = ("__bigint", "__double")
+_OF_NUMBERS = ("int64", "float64")
 _BEYOND = "({0} >= 9007199254740992 or {0} <= -9007199254740992)"  # 2^53 may be one rounded
 _IS_HELD = "coalesce(try_cast(cast({0} as double) as hugeint) = {0}, false)"
 
@@ -74,7 +75,7 @@ class _Table:
             if suffix in _SIBLINGS:
                 others = (base, *(base + other for other in _SIBLINGS))
                 for to in others:
-                    if self.types.get(to) == "double":
+                    if self.types.get(to) == "double" and self.there.get(to) in _OF_NUMBERS:
                         found[column] = to
         return found
 

@@ -217,7 +217,9 @@ def _place_fields(settings: Settings, flags: Any) -> list[str]:
                 "comes into force for each when it is built anew, with %s.",
                 *(settings.columns, in_a_line(force.waiting), commands),
             )
-        return update_placement(con, wanted, force.of_tables(), settings.schema_name)
+        return update_placement(
+            con, wanted, force.of_tables(), settings.schema_name, anew=force.coming
+        )
 
 
 def _built(flags: Any) -> set[str]:

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from orchestration.columns import update, widened
-from orchestration.columns.rules import ColumnRules
+from orchestration.columns.rules import ColumnRules, FieldRule
 from orchestration.columns.update import create_column_tables, update_placement
 from orchestration.erasure.purge import sweep
 from orchestration.loading.load import load
@@ -129,3 +129,85 @@ def test_small_files_of_whole_numbers_and_of_doubles_become_one_and_an_erasure_l
     with connect(whole, read_only=True) as con:
         statistics = con.execute(f"from {CATALOG}.ducklake_table_column_stats").fetchall()
     assert "4711" not in str(statistics)
+
+
+def test_digits_that_move_to_the_text_are_not_read_again_from_the_payloads(whole: Settings) -> None:
+    staged(whole)
+    send(whole, 39.95)
+
+    place(whole)
+
+    assert rows(whole, "from columns.to_fill") == []
+
+
+def test_a_table_that_is_about_to_be_exchanged_stays_as_it_is(whole: Settings) -> None:
+    """Its refresh may fail, and it goes on by the rules it has."""
+    send(whole, "many")
+    place(whole)
+    before = rows(whole, "describe segment.track")
+    double = FieldRule(path=("properties", "n"), type="double")
+
+    with writer_lock(whole), connect(whole) as con:
+        rules = ColumnRules(fields=(double,))
+        update_placement(con, rules, {"track": rules}, anew={"track"})
+
+    assert rows(whole, "describe segment.track") == before
+    assert rows(whole, "from raw.repair where what = 'digits'") == []
+
+
+def test_fractions_of_a_column_of_texts_stay_beside_it(made_warehouse: Settings) -> None:
+    send(made_warehouse, "many", 39)
+    place(made_warehouse)
+    run(
+        made_warehouse,
+        "create schema segment",
+        "create table segment.track as select 'many' as properties__n, 39 as properties__n__bigint",
+    )
+    double = FieldRule(path=("properties", "n"), type="double")
+
+    with writer_lock(made_warehouse), connect(made_warehouse) as con:
+        rules = ColumnRules(fields=(double,))
+        update_placement(con, rules, {"track": rules})
+
+    assert rows(made_warehouse, "from segment.track") == [("many", 39)]
+
+
+def test_a_column_of_an_earlier_version_of_digits_alone_gets_its_name_of_today(
+    made_warehouse: Settings,
+) -> None:
+    landed.land(
+        made_warehouse.landing, "track", landed.line({"Größe": BIG}, message_id="of an earlier one")
+    )
+    load(made_warehouse)
+    place(made_warehouse)
+    run(
+        made_warehouse,
+        "create schema segment",
+        f"create table segment.track as select {BIG} as gr_e",
+        "update columns.placement set type = 'bigint', column_name = 'gr_e' where path = 'Größe'",
+        "delete from columns.placed",
+    )
+    staged(made_warehouse)
+
+    place(made_warehouse)
+
+    assert rows(made_warehouse, "select größe from segment.track") == [(BIG,)]
+
+
+def staged(settings: Settings) -> None:
+    run(
+        settings,
+        "create schema segment_staging",
+        "create view segment_staging.stg_segment__track as select 1 as one",
+    )
+
+
+def run(settings: Settings, *statements: str) -> None:
+    with writer_lock(settings), connect(settings) as con:
+        for statement in statements:
+            con.execute(statement)
+
+
+def rows(settings: Settings, query: str) -> list[tuple[Any, ...]]:
+    with connect(settings, read_only=True) as con:
+        return con.execute(query).fetchall()
