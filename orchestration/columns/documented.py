@@ -17,6 +17,9 @@ CALLS = tuple(sorted(WITH_TABLE))
 ENVELOPE = "envelope"
 """The type of a field whose column is filled from the landed line, beside the payload."""
 
+COLUMN_TYPES = {"time": "timestamp", ENVELOPE: "varchar"}
+"""Our words for what is not read like a field → the type of its column."""
+
 RECEIPT = ("_sdc_", "_seamline_")
 """How the names of our own columns begin."""
 

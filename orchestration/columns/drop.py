@@ -7,8 +7,14 @@ from the files has the same columns.
 from dataclasses import dataclass, field
 
 from landed.errors import ReportedError
+from orchestration.columns.columns_yml import (
+    Whose,
+    dropped_file,
+    dropped_text,
+    read_dropped,
+    read_rules,
+)
 from orchestration.columns.listing import Listed, listed_fields
-from orchestration.columns.rules import Whose, dropped_file, dropped_text, read_dropped, read_rules
 from orchestration.durable_files import write_whole
 from orchestration.models import run
 from orchestration.settings import Settings

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 import duckdb
 
+from orchestration.columns.documented import COLUMN_TYPES
 from orchestration.columns.rules import Pattern, fits
 from orchestration.loading.field_paths import keys_of, path_text
 from orchestration.settings import Settings
@@ -66,7 +67,11 @@ def listed_fields(
         if event is not None:
             rows = con.execute("select distinct event from raw.field where event is not null")
             events = [name for (name,) in rows.fetchall() if fits(event, name)]
-        return [Listed(*row) for row in _rows(con, call, events)]
+        fields = (Listed(*row) for row in _rows(con, call, events))
+        return [
+            one._replace(column_type=COLUMN_TYPES.get(str(one.column_type), one.column_type))
+            for one in fields
+        ]
 
 
 def columns_brought(settings: Settings, call: str | None = None) -> list[Brought]:
@@ -116,10 +121,7 @@ def _rows(
             seen.call, seen.path, seen.type, seen.source, seen.count::bigint,
             case when seen.path = '' then 'not listed' else coalesce(placed.status, 'new') end,
             placed.table_name || '.' || placed.column_name,
-            case placed.column_type
-                when 'time' then 'timestamp' when 'envelope' then 'varchar'
-                else placed.column_type
-            end
+            placed.column_type
         from seen
         left join placed on seen.call = placed.call and seen.path = placed.path
             and seen.type = placed.type

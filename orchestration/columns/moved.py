@@ -12,6 +12,7 @@ from collections.abc import Iterable, Mapping
 
 import duckdb
 
+from orchestration.columns.names import names_of_numbers
 from orchestration.columns.placement import Placement
 from orchestration.loading.observed_fields import LONG
 from orchestration.warehouse.catalog import columns_in, full_name, quoted, tables, views
@@ -77,7 +78,15 @@ def _fates(con: duckdb.DuckDBPyConnection, call: str, placements: Iterable[Place
         column: list(dict.fromkeys(other for _, other in sorted(others, key=lambda one: one[0])))
         for column, others in found.items()
         if column[0] not in documented
+        and not (len(paths[column]) == 1 and _is_merged(column, [other for _, other in others]))
     }
+
+
+def _is_merged(column: Column, others: Iterable[Column | None]) -> bool:
+    """Whether it is a sibling for numbers, whose numbers are in their one column by now."""
+    names = names_of_numbers(column[0])
+    doubles = {(name, "double") for name in names if name != column[0]}
+    return column[0] in names[1:] and all(other in doubles for other in others)
 
 
 def _schemas(con: duckdb.DuckDBPyConnection, call: str) -> list[str]:

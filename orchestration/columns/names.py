@@ -13,8 +13,14 @@ from functools import lru_cache
 
 from orchestration.loading.field_paths import ITEM, Keys, path_text
 
-SUFFIXES = ("string", "bigint", "double", "boolean", "json")
-"""What stands behind a column's name, after `__`, where a second type has a column of its own."""
+SUFFIXES = {
+    "varchar": "string",
+    "bigint": "bigint",
+    "double": "double",
+    "boolean": "boolean",
+    "json": "json",
+}
+"""Type of a column → what stands behind its name, after `__`, where a second type has its own."""
 
 VIRTUAL = frozenset({"filename", "rowid", "snapshot_id", "file_row_number", "file_index"})
 """What DuckLake says of each row of a table, unless a column of that name hides it."""
@@ -46,9 +52,15 @@ def column_name(keys: Keys) -> str:
     if not own:
         return "value"
     words = [snake_case(key) for key in own]
-    if len(words) > 1 and words[-1] in SUFFIXES:
+    if len(words) > 1 and words[-1] in SUFFIXES.values():
         words[-1] += "_"  # `price__string` is for the strings of `price`
     return shortened("__".join(words))
+
+
+def names_of_numbers(column: str) -> tuple[str, str, str]:
+    """The columns that the numbers of a field may be in: the plain one, or its siblings."""
+    base = column.removesuffix("__bigint").removesuffix("__double")
+    return base, f"{base}__bigint", f"{base}__double"
 
 
 def table_name(call: str, keys: Keys) -> str:

@@ -5,8 +5,10 @@ from collections import defaultdict
 import duckdb
 import pyarrow as pa
 
-from orchestration.columns.placement import WITH_EVENTS, Fact, Placed, place_and_count
+from orchestration.columns.placement import Fact, Placed
+from orchestration.columns.placing import place
 from orchestration.columns.rules import ColumnRules
+from orchestration.columns.table_columns import WITH_EVENTS
 from orchestration.loading.field_paths import Keys
 
 Fields = set[tuple[Keys, str]]
@@ -38,7 +40,7 @@ class SeenFields:
         held_back = _held_back_before(self._con) if call == WITH_EVENTS else set()
         facts += self._with_events(held_back, facts, last_load)
         while True:
-            placed = place_and_count(call, facts, rules, unlisted)
+            placed = place(call, facts, rules, unlisted)
             asked |= held_back
             held_back = placed.held_back - asked
             more = self._with_events(held_back, facts, last_load) if call == WITH_EVENTS else []

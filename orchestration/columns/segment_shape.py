@@ -10,14 +10,11 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Literal, NamedTuple
 
-from orchestration.columns.documented import CALLS, ENVELOPE
+from orchestration.columns.documented import CALLS, COLUMN_TYPES
 from orchestration.columns.names import column_name, free_name, shortened, snake_case
-from orchestration.columns.placement import Placement
+from orchestration.columns.placement import Place, Placement
 from orchestration.loading.field_paths import Keys
 from orchestration.loading.observed_fields import LONG
-
-Place = tuple[int, str, int]
-"""Load, file and line."""
 
 RELATIONS = {
     "alias": "aliases",
@@ -56,9 +53,6 @@ LATEST = {"identify": "users", "group": "accounts"}
 """Call → the relation with the latest known values of its traits and context."""
 
 _TAKEN = {*RELATIONS.values(), *LATEST.values(), "event_relation"}
-
-_READ_APART = {"time": "timestamp", ENVELOPE: "varchar"}
-"""Placement's words for what is not read like a field → the type of its column."""
 
 
 class EventName(NamedTuple):
@@ -250,7 +244,7 @@ class _Group:
 
     def add(self, column: str, kind: str | None) -> None:
         """Take one more, if it is not there yet."""
-        self.columns.setdefault(column, _READ_APART.get(kind or "", kind or ""))
+        self.columns.setdefault(column, COLUMN_TYPES.get(kind or "", kind or ""))
 
     @property
     def type(self) -> str:

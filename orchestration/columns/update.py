@@ -19,15 +19,9 @@ from orchestration.columns.moved import move_columns
 from orchestration.columns.names import shortened
 from orchestration.columns.placement import Bringer, Placed
 from orchestration.columns.rules import ColumnRules
+from orchestration.columns.seen_events import named_events, seen_elsewhere, seen_in_relations
 from orchestration.columns.seen_fields import SeenFields
-from orchestration.columns.segment_shape import (
-    EventName,
-    Seen,
-    SeenProperty,
-    Types,
-    event_names,
-    shown_columns,
-)
+from orchestration.columns.segment_shape import event_names, shown_columns
 from orchestration.columns.widened import drop_emptied, follow_numbers, restore_digits
 from orchestration.models.project_vars import PROJECT_FILE
 from orchestration.warehouse.catalog import columns_in, tables
@@ -79,19 +73,19 @@ def create_column_tables(con: duckdb.DuckDBPyConnection) -> None:
 
 def update_placement(
     con: duckdb.DuckDBPyConnection,
+    schema: str,
     rules: ColumnRules,
     of_tables: Mapping[str, ColumnRules] = MappingProxyType({}),
-    schema: str = "segment",
     anew: Collection[str] = (),
 ) -> list[str]:
     """Rewrite those tables of the schema `columns` in which something changes.
 
     Args:
         con: The warehouse.
+        schema: That of the final tables, whose columns follow.
         rules: What columns.yml says.
         of_tables: Call → the rules its table goes by, if they are others. Relations of events are
             views, and go by what is said now.
-        schema: That of the final tables, whose columns follow.
         anew: Calls whose tables are about to be exchanged for others. If that fails they go on as
             they are, so nothing of them is changed.
 
@@ -106,9 +100,10 @@ def update_placement(
     placements = {call: of_call.placements for call, of_call in counted.items()}
     for call, of_call in counted.items():
         _warn(call, of_call)
-    names = event_names(_events(con, rules))
-    seen_in, seen_elsewhere = _seen_in(con, names), _seen_elsewhere(con)
-    shown = shown_columns(placements, seen_in, rules.context_columns, seen_elsewhere)
+    names = event_names(named_events(con, rules))
+    shown = shown_columns(
+        placements, seen_in_relations(con, names), rules.context_columns, seen_elsewhere(con)
+    )
     placed = [
         {"call": call, "place": number} | vars(placement)
         for call, of_call in placements.items()
@@ -221,55 +216,6 @@ def _code() -> str:
     files = [*sorted(Path(__file__).parent.glob("*.py")), PROJECT_FILE]
     code = [file.read_bytes() for file in files]
     return hashlib.sha256(b"".join([*code, unicodedata.unidata_version.encode()])).hexdigest()
-
-
-def _events(con: duckdb.DuckDBPyConnection, rules: ColumnRules) -> set[str]:
-    """The events that have a relation: of each source those first seen, as far as they may."""
-    rows = con.execute(
-        "select source, event from raw.field where event is not null "
-        "group by all order by min((first_load_id, first_file, first_line)), event"
-    ).fetchall()
-    named: set[str] = set()
-    brought: Counter[str | None] = Counter()
-    for source, event in rows:
-        has_room = brought[source] < rules.events_of(source)
-        if has_room and event not in named and rules.allows_event(source, event):
-            brought[source] += 1
-            named.add(event)
-    return named
-
-
-def _seen_in(con: duckdb.DuckDBPyConnection, names: list[EventName]) -> dict[str, Seen]:
-    relation_of = {name.event: name.relation for name in names}
-    seen: dict[str, Seen] = {relation: {} for relation in relation_of.values()}
-    rows = con.execute(
-        "select event, path, type, min((first_load_id, first_file, first_line)) as first "
-        "from raw.field where event is not null group by event, path, type order by first"
-    ).fetchall()
-    for event, path, kind, first in rows:
-        if event in relation_of:
-            of_relation = seen[relation_of[event]]
-            of_relation.setdefault(path, SeenProperty(tuple(first))).types.add(kind)
-    return seen
-
-
-def _seen_elsewhere(con: duckdb.DuckDBPyConnection) -> Types:
-    """The properties that are listed for no event; all of them, if there are some not listed."""
-    is_all_listed = not con.execute(
-        "from raw.field where call = 'track' and path = '' limit 1"
-    ).fetchone()
-    rows = con.execute(
-        "select distinct path, type from raw.field "
-        "where call = 'track' and path <> '' and (event is null or not $1)",
-        [is_all_listed],
-    ).fetchall()
-    seen: Types = {}
-    for path, kind in rows:
-        seen.setdefault(path, set()).add(kind)
-    if not is_all_listed:
-        for types in seen.values():
-            types.add("not listed")
-    return seen
 
 
 def _rows_of(con: duckdb.DuckDBPyConnection, table: str, rows: list[dict[str, Any]]) -> pa.Table:

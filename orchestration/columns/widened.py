@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping
 
 import duckdb
 
+from orchestration.columns.names import names_of_numbers
 from orchestration.columns.placement import Placement
 from orchestration.loading.field_paths import Keys
 from orchestration.loading.observed_fields import LONG
@@ -30,7 +31,6 @@ _DIGITS = "digits"
 _EMPTIED = "What of an earlier version was here: its numbers are in another column now."
 """The comment on a sibling of an earlier version, while views still name it."""
 
-_SIBLINGS = ("__bigint", "__double")
 _OF_NUMBERS = ("int64", "float64")
 _BEYOND = "({0} >= 9007199254740992 or {0} <= -9007199254740992)"  # 2^53 may be one rounded
 _IS_HELD = "coalesce(try_cast(cast({0} as double) as hugeint) = {0}, false)"
@@ -71,10 +71,9 @@ class _Table:
         """Its siblings for numbers, of those before, that are placed no more → what has them."""
         found: dict[str, str] = {}
         for column in sorted(before & self.there.keys() - self.types.keys()):
-            base, suffix = column[:-8], column[-8:]
-            if suffix in _SIBLINGS:
-                others = (base, *(base + other for other in _SIBLINGS))
-                for to in others:
+            names = names_of_numbers(column)
+            if column in names[1:]:
+                for to in names:
                     if self.types.get(to) == "double" and self.there.get(to) in _OF_NUMBERS:
                         found[column] = to
         return found

@@ -18,9 +18,9 @@ from dbt_common.exceptions import DbtRuntimeError
 from landed.errors import ReportedError
 from landed.settings import WrongSettingsError
 from orchestration import modes
+from orchestration.columns.columns_yml import read_rules
 from orchestration.columns.documented import CALLS
 from orchestration.columns.in_force import in_a_line, put_in_force
-from orchestration.columns.rules import read_rules
 from orchestration.columns.update import (
     create_column_tables,
     update_placement,
@@ -218,7 +218,7 @@ def _place_fields(settings: Settings, flags: Any) -> list[str]:
                 *(settings.columns, in_a_line(force.waiting), commands),
             )
         return update_placement(
-            con, wanted, force.of_tables(), settings.schema_name, anew=force.coming
+            con, settings.schema_name, wanted, force.of_tables(), anew=force.coming
         )
 
 

@@ -31,8 +31,9 @@ Relation = tuple[str, str]
 _BESIDE = re.compile("(.+)__dbt_(?:tmp(?:_[0-9]+)?|backup)")
 """What dbt builds beside a model, and a killed one leaves until the next run."""
 
-_FOUND = ("Found in the events at ", "What of ")
-"""How the comments begin that columns of fields that were seen have (persist_docs.sql)."""
+FOUND = ("Found in the events at ", "What of ")
+"""How the comments begin that columns of fields that were seen have (persist_docs.sql,
+columns/widened.py)."""
 
 
 def users_things(con: duckdb.DuckDBPyConnection, settings: Settings) -> list[str]:
@@ -143,7 +144,7 @@ def _found_columns(con: duckdb.DuckDBPyConnection, schema: str, call: str) -> se
     commented = {
         place[-1]
         for place, comment in comments(con).items()
-        if place[:-1] == ("column", schema, call) and comment.startswith(_FOUND)
+        if place[:-1] == ("column", schema, call) and comment.startswith(FOUND)
     }
     if ("columns", "placement") not in tables(con):  # the models have never run
         return commented

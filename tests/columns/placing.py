@@ -2,7 +2,8 @@
 
 from collections.abc import Container
 
-from orchestration.columns.placement import Fact, Placement, place
+from orchestration.columns.placement import Fact, Placement
+from orchestration.columns.placing import place
 from orchestration.columns.rules import ColumnRules
 from orchestration.loading.field_paths import ITEM
 
@@ -18,7 +19,9 @@ def placed(
         Fact(_keys(path), kind, (1, "file", number), event=f"E{number}")
         for number, (path, kind) in enumerate(facts)
     ]
-    return {(one.path, one.type): one for one in place(call, numbered, rules) if one.type}
+    return {
+        (one.path, one.type): one for one in place(call, numbered, rules).placements if one.type
+    }
 
 
 def columns(found: dict[tuple[str, str], Placement]) -> list[tuple[str | None, str | None]]:
@@ -37,7 +40,7 @@ def placed_of(
         Fact(_keys(path), kind, (number, "f", 1), source, f"E{number}")
         for number, (source, path, kind) in enumerate(facts, 1)
     ]
-    found = place("track", numbered, rules, unlisted)
+    found = place("track", numbered, rules, unlisted).placements
     return {(one.path, one.type): one for one in found if one.type}
 
 
@@ -54,7 +57,7 @@ def placed_with(
         Fact(_keys(path), "array" if path in arrays else "bigint", (number, "f", 1), source, event)
         for number, (source, event, path) in enumerate(facts, 1)
     ]
-    return {one.path: one for one in place("track", numbered, rules) if one.type}
+    return {one.path: one for one in place("track", numbered, rules).placements if one.type}
 
 
 def _keys(path: str) -> tuple[str, ...]:

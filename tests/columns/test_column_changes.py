@@ -158,7 +158,7 @@ def test_a_change_is_listed_with_the_load_that_makes_it(settings: Settings) -> N
         send("track", event="Bought", properties={"price": value})
         send("identify", userId="u", traits={"seats": value})
         with writer_lock(settings), connect(settings) as con:
-            update_placement(con, ColumnRules())
+            update_placement(con, "segment", ColumnRules())
             changed = con.execute(
                 f"select {NAMES} from columns.column_change order by 2"
             ).fetchall()

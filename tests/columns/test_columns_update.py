@@ -29,10 +29,10 @@ def test_fields_without_room_for_a_column_are_listed_and_warned_of(
     load(settings)
     with writer_lock(settings), connect(settings) as con:
         create_column_tables(con)
-        update_placement(con, ColumnRules())
+        update_placement(con, "segment", ColumnRules())
         assert "have no column" not in caplog.text
 
-        update_placement(con, ColumnRules(max_columns=200))
+        update_placement(con, "segment", ColumnRules(max_columns=200))
 
         rows = con.execute(
             "select count(*) filter (where column_name is not null), "
@@ -49,11 +49,11 @@ def test_what_has_not_changed_is_not_written_again(settings: Settings) -> None:
     load(settings)
     with writer_lock(settings), connect(settings) as con:
         create_column_tables(con)
-        update_placement(con, ColumnRules())
+        update_placement(con, "segment", ColumnRules())
         snapshots = "select max(snapshot_id) from ducklake_snapshots('seamline')"
         before = con.execute(snapshots).fetchone()
 
-        update_placement(con, ColumnRules())
+        update_placement(con, "segment", ColumnRules())
 
         assert con.execute(snapshots).fetchone() == before
 
@@ -75,14 +75,14 @@ def test_a_column_of_an_earlier_version_that_hides_a_word_of_ducklakes_gets_anot
             con.execute(f"create view {schema}_staging.stg_segment__page as from {schema}.page")
         con.execute("create table segment.mine (filename varchar)")
         create_column_tables(con)
-        update_placement(con, ColumnRules())
+        update_placement(con, "segment", ColumnRules())
         con.execute("update columns.placed set digest = 'of another version'")
         con.execute(
             "update columns.placement set column_name = replace(column_name, 'filename_', "
             "'filename') where column_name like 'filename%'"
         )
 
-        update_placement(con, ColumnRules())
+        update_placement(con, "segment", ColumnRules())
 
         for schema in ("segment", "another_name"):
             page = con.execute(f"describe {schema}.page").fetchall()
@@ -96,7 +96,7 @@ def test_a_column_of_an_earlier_version_that_hides_a_word_of_ducklakes_gets_anot
 def relations(settings: Settings, rules: ColumnRules) -> list[str]:
     with writer_lock(settings), connect(settings) as con:
         create_column_tables(con)
-        update_placement(con, rules)
+        update_placement(con, "segment", rules)
         rows = con.execute("select event from columns.event_name order by all").fetchall()
     return [event for (event,) in rows]
 
@@ -124,10 +124,10 @@ def test_columns_are_placed_again_only_when_something_is_new(
     def placed(rules: ColumnRules) -> bool:
         with writer_lock(settings), connect(settings) as con, monkeypatch.context() as patched:
             asked = []
-            own = seen_fields.place_and_count
-            patched.setattr(seen_fields, "place_and_count", lambda *a: asked.append(a) or own(*a))
+            own = seen_fields.place
+            patched.setattr(seen_fields, "place", lambda *a: asked.append(a) or own(*a))
             create_column_tables(con)
-            update_placement(con, rules)
+            update_placement(con, "segment", rules)
         return bool(asked)
 
     def send(*names: str) -> None:
@@ -163,7 +163,7 @@ def test_a_start_knows_whether_fields_are_where_this_version_places_them(
     with writer_lock(settings), connect(settings) as con:
         assert not update.is_placed_by_this_version(con)
         create_column_tables(con)
-        update_placement(con, ColumnRules())
+        update_placement(con, "segment", ColumnRules())
         assert update.is_placed_by_this_version(con)
 
         con.execute("update columns.placed set digest = 'of another version'")

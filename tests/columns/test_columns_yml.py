@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from orchestration.columns.rules import ColumnRulesError, read_rules
+from orchestration.columns.columns_yml import ColumnRulesError, read_rules
 from orchestration.warehouse.connection import connect
 from orchestration.warehouse.writer_lock import writer_lock
 from tests.support import landed

@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 
 from orchestration.columns import drop as dropping
+from orchestration.columns.columns_yml import dropped_file, read_rules
 from orchestration.columns.drop import NothingFitsError, drop, take_back
 from orchestration.columns.listing import columns_brought, lines_of, listed_fields
-from orchestration.columns.rules import dropped_file, read_rules
 from orchestration.columns.update import create_column_tables, update_placement
 from orchestration.loading.load import load
 from orchestration.settings import Settings
@@ -118,7 +118,7 @@ def placed(made_warehouse: Settings, monkeypatch: pytest.MonkeyPatch) -> Setting
         assert calls == ["track"]
         with writer_lock(settings), connect(settings) as con:
             create_column_tables(con)
-            update_placement(con, read_rules(settings.columns))
+            update_placement(con, "segment", read_rules(settings.columns))
         return []
 
     settings = made_warehouse

@@ -4,7 +4,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from orchestration.columns.names import LONGEST
-from orchestration.columns.placement import Fact, place
+from orchestration.columns.placement import Fact
+from orchestration.columns.placing import place
 from orchestration.loading.field_paths import ITEM, Keys
 from tests.columns.placing import NO_RULES, columns, placed, placed_of, rules
 from tests.support.receiver.attack import bad_input
@@ -99,14 +100,14 @@ def test_no_two_fields_share_a_column_and_what_comes_later_moves_none(
     seen: list[tuple[Keys, str]],
 ) -> None:
     facts = [Fact(keys, kind, (1, "f", number)) for number, (keys, kind) in enumerate(seen)]
-    found = place("track", facts, NO_RULES)
+    found = place("track", facts, NO_RULES).placements
     whose: dict[tuple[str, str], str] = {}
     for one in found:
         if one.column_name:
             assert whose.setdefault((one.table_name, one.column_name), one.path) == one.path
 
     for number in range(len(facts)):
-        for before in place("track", facts[:number], NO_RULES):
+        for before in place("track", facts[:number], NO_RULES).placements:
             assert any(
                 (before.table_name, before.path, before.type, before.column_name)
                 == (now.table_name, now.path, now.type, now.column_name)

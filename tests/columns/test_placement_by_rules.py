@@ -3,7 +3,8 @@
 from collections import Counter
 
 from orchestration.columns.documented import documented_fields
-from orchestration.columns.placement import Fact, place_and_count
+from orchestration.columns.placement import Fact
+from orchestration.columns.placing import place
 from tests.columns.placing import RECEIPT_COLUMNS, columns, placed, placed_of, placed_with, rules
 
 
@@ -210,7 +211,7 @@ def test_each_column_is_counted_to_the_event_that_brought_it() -> None:
         for number, (event, key) in enumerate([("A", "x"), ("B", "x"), ("B", "y"), (None, "z")])
     ]
 
-    bringers = place_and_count("track", facts, rules()).bringers
+    bringers = place("track", facts, rules()).bringers
 
     assert bringers == {
         ("track", "properties__x"): ("web", "A"),

@@ -270,7 +270,7 @@ def test_the_rules_of_an_earlier_version_are_those_of_all_tables_and_know_no_lim
 def test_fields_are_placed_by_the_rules_of_their_table(con: duckdb.DuckDBPyConnection) -> None:
     said = {"path": "traits.at", "type": "timestamp"}
 
-    update_placement(con, rules(said), {"track": NO_RULES})
+    update_placement(con, "segment", rules(said), {"track": NO_RULES})
 
     assert con.execute(
         "select call, column_type from columns.placement where path = 'traits.at' order by call"

@@ -6,7 +6,8 @@ import duckdb
 import pyarrow as pa
 import pytest
 
-from orchestration.columns.placement import Fact, place_and_count
+from orchestration.columns.placement import Fact
+from orchestration.columns.placing import place
 from orchestration.columns.seen_fields import SeenFields
 from orchestration.loading.field_paths import ITEM, path_text
 from tests.columns.placing import rules
@@ -41,7 +42,7 @@ def test_fields_are_placed_as_if_all_was_asked_of_every_event(seed: int) -> None
     for last_load in (None, 20):
         every = [one for one in facts.values() if last_load is None or one.first[0] <= last_load]
         placed = SeenFields(con).place("track", asked, last_load)
-        of_every_event = place_and_count("track", every, asked)
+        of_every_event = place("track", every, asked)
         assert placed.placements == of_every_event.placements
         assert placed.bringers == of_every_event.bringers
 

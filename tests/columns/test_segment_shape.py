@@ -6,7 +6,8 @@ import pytest
 
 from landed.settings import WrongSettingsError
 from orchestration.columns.documented import CALLS
-from orchestration.columns.placement import Fact, place
+from orchestration.columns.placement import Fact
+from orchestration.columns.placing import place
 from orchestration.columns.rules import ColumnRules
 from orchestration.columns.segment_shape import (
     RELATIONS,
@@ -41,9 +42,10 @@ def test_no_two_columns_of_a_relation_have_one_name() -> None:
         ("traits", "2fa"),
     ]
     facts = [Fact(keys, "string", (1, "f", number)) for number, keys in enumerate(paths)]
-    placements = {call: place(call, (), ColumnRules()) for call in ("alias", "group", "page")}
-    placements |= {call: place(call, (), ColumnRules()) for call in ("screen", "track")}
-    placements["identify"] = place("identify", facts, ColumnRules())
+    placements = {
+        call: place(call, facts if call == "identify" else (), NO_RULES).placements
+        for call in CALLS
+    }
 
     shown = [one for one in shown_columns(placements, {}) if one.relation == "identifies"]
 
@@ -71,7 +73,7 @@ def shown(relation: str, context: Literal["all", "seen", "none"]) -> list[str]:
             call,
             [Fact(keys, "string", (1, "f", n)) for n, keys in enumerate(FACTS.get(call, []))],
             ColumnRules(context_columns=context),
-        )
+        ).placements
         for call in RELATIONS
     }
     seen_in = {"bought": {"properties.price": SeenProperty((1, "f", 2), {"string"})}}
@@ -123,7 +125,9 @@ def test_context_may_be_left_out_of_relations_or_be_there_once_it_is_seen(relati
 
 def shown_of(*facts: Fact, seen: dict[str, SeenProperty]) -> dict[str, str]:
     """Column → name in the relation of an event that was seen with some properties."""
-    placements = {call: place(call, facts if call == "track" else (), NO_RULES) for call in CALLS}
+    placements = {
+        call: place(call, facts if call == "track" else (), NO_RULES).placements for call in CALLS
+    }
     shown = [one for one in shown_columns(placements, {"e": seen}) if one.relation == "e"]
     return {one.column_name: one.name for one in shown if "order" in one.column_name}
 

@@ -9,9 +9,10 @@ from orchestration.columns.rules import ColumnRules, FieldRule
 from orchestration.columns.update import create_column_tables, update_placement
 from orchestration.erasure.purge import sweep
 from orchestration.loading.load import load
+from orchestration.recovery import ownership
 from orchestration.settings import Settings
 from orchestration.upkeep.parquet_files import rewrite_small_files
-from orchestration.warehouse.catalog import CATALOG, full_name
+from orchestration.warehouse.catalog import CATALOG, comments, full_name
 from orchestration.warehouse.connection import connect
 from orchestration.warehouse.rewrite import write_anew
 from orchestration.warehouse.transaction import transaction
@@ -28,7 +29,7 @@ class KilledError(Exception):
 def place(settings: Settings) -> list[str]:
     with writer_lock(settings), connect(settings) as con:
         create_column_tables(con)
-        return update_placement(con, ColumnRules())
+        return update_placement(con, "segment", ColumnRules())
 
 
 def send(settings: Settings, *values: Any) -> None:
@@ -140,6 +141,45 @@ def test_digits_that_move_to_the_text_are_not_read_again_from_the_payloads(whole
     assert rows(whole, "from columns.to_fill") == []
 
 
+@pytest.fixture
+def earlier(made_warehouse: Settings) -> Settings:
+    """A final table with fractions beside whole numbers, as an earlier version made it."""
+    send(made_warehouse, 39, 39.95)
+    place(made_warehouse)
+    run(
+        made_warehouse,
+        "create schema segment",
+        "create table segment.track as "
+        "select 39::bigint as properties__n, null::double as properties__n__double "
+        "union all select null, 39.95",
+        "update columns.placement set column_type = 'bigint' where type = 'bigint'",
+        "update columns.placement set column_name = 'properties__n__double' where type = 'double'",
+        "delete from columns.placed",
+    )
+    staged(made_warehouse)
+    return made_warehouse
+
+
+def test_fractions_of_an_earlier_version_move_once_and_are_not_read_again(
+    earlier: Settings,
+) -> None:
+    place(earlier)
+
+    assert rows(earlier, "from segment.track order by all") == [(39.0,), (39.95,)]
+    assert rows(earlier, "from columns.to_fill") == []
+
+
+def test_a_column_that_a_view_still_names_stays_empty_and_is_no_users(earlier: Settings) -> None:
+    run(earlier, "create view segment.mine as select properties__n__double from segment.track")
+
+    assert place(earlier) == ["track.properties__n__double"]
+
+    assert rows(earlier, "from segment.mine") == [(None,), (None,)]
+    with connect(earlier, read_only=True) as con:
+        comment = comments(con)["column", "segment", "track", "properties__n__double"]
+    assert comment.startswith(ownership.FOUND)
+
+
 def test_a_table_that_is_about_to_be_exchanged_stays_as_it_is(whole: Settings) -> None:
     """Its refresh may fail, and it goes on by the rules it has."""
     send(whole, "many")
@@ -149,7 +189,7 @@ def test_a_table_that_is_about_to_be_exchanged_stays_as_it_is(whole: Settings) -
 
     with writer_lock(whole), connect(whole) as con:
         rules = ColumnRules(fields=(double,))
-        update_placement(con, rules, {"track": rules}, anew={"track"})
+        update_placement(con, "segment", rules, {"track": rules}, anew={"track"})
 
     assert rows(whole, "describe segment.track") == before
     assert rows(whole, "from raw.repair where what = 'digits'") == []
@@ -167,7 +207,7 @@ def test_fractions_of_a_column_of_texts_stay_beside_it(made_warehouse: Settings)
 
     with writer_lock(made_warehouse), connect(made_warehouse) as con:
         rules = ColumnRules(fields=(double,))
-        update_placement(con, rules, {"track": rules})
+        update_placement(con, "segment", rules, {"track": rules})
 
     assert rows(made_warehouse, "from segment.track") == [("many", 39)]
 

@@ -3,6 +3,7 @@
 It is made by this version, and then its columns, views and notes by hand what that one left.
 """
 
+import hashlib
 from typing import Any
 
 import pytest
@@ -24,9 +25,13 @@ SENT: list[dict[str, Any]] = [
     {"n": 0.25, "free": True, "twoX": 7, "two_x": 2.5},
 ]
 
+OF_TWO = f"properties__two_x_{hashlib.sha256(b'properties.twoX').hexdigest()[:8]}"
+
 AS_IT_WAS = f"""
 create or replace table segment.track as
-    select * exclude (properties__n__string, properties__half__string, properties__free__boolean)
+    select * exclude (
+        properties__n__string, properties__half__string, properties__free__boolean, {OF_TWO}
+    )
     replace (
         coalesce(
             properties__n__string::bigint,
@@ -52,6 +57,7 @@ update columns.placement set column_type = 'bigint'
     where regexp_matches(path, '^properties.(n|free|two_x|twoX)$') and type = 'bigint';
 update columns.placement set column_name = lower(replace(path, '.', '__')) || '__double'
     where regexp_matches(path, '^properties.(n|free|two_x)$') and type = 'double';
+update columns.placement set column_name = 'properties__two_x' where path = 'properties.twoX';
 create or replace view segment_warehouse.bought as
     select message_id as id, coalesce(properties__n, properties__n__double) as n
     from segment.track;

@@ -21,6 +21,7 @@ MODULES = (
     "refused_time",
 )
 BESIDE_THE_RECEIVER = (
+    "loading.test_field_budget",
     "loading.test_load_fields",
     "columns.test_governed_columns",
     "columns.test_columns_update",
