@@ -60,7 +60,7 @@ def test_models_under_another_name_and_without_a_table_do_not_keep_all_from_bein
         con.execute("create schema segment")
         con.execute("create table segment.shown as from range(3)")
         create_column_tables(con)
-        update_placement(con, ColumnRules())
+        update_placement(con, "segment", ColumnRules())
     node = {"resource_type": "model", "schema": "segment", "config": {"materialized": "table"}}
     node |= {"fqn": ["seamline", "segment", "model"]}
     named = node | {"name": "model", "alias": "shown"}

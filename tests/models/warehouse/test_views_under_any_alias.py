@@ -113,7 +113,7 @@ def test_a_start_makes_views_anew_that_have_the_old_name_in_them(
         con.execute("create view s.v as select '{DUCKLAKE_CATALOG}.' as sent from raw.track")
         con.execute("create view s.of_a_user as select * from seamline.raw.track")
         create_column_tables(con)
-        update_placement(con, ColumnRules())
+        update_placement(con, "segment", ColumnRules())
     assert has_all_models(made_warehouse, manifest)
 
     with writer_lock(made_warehouse), connect(made_warehouse) as con:
