@@ -119,6 +119,13 @@ Port = Annotated[
 Count = Annotated[int, IS_NUMBER, Field(ge=1), has_to_be("a whole number above 0")]
 YesOrNo = Annotated[bool, has_to_be("true or false")]
 
+Share = Annotated[
+    float,
+    IS_NUMBER,
+    Field(gt=0, le=1, allow_inf_nan=False),
+    has_to_be("a number above 0 and up to 1, such as 0.5"),
+]
+
 _MOST_BYTES = 2**63 - 1
 
 Size = Annotated[

@@ -14,6 +14,7 @@ from typing import Concatenate, ParamSpec
 
 import click
 import duckdb
+import msgspec
 from rich.progress import Task
 
 from landed.errors import ReportedError
@@ -88,15 +89,17 @@ def load(settings: Settings) -> None:
 
 
 @cli.command(help="Say what came in, what waits and what is wrong; exit status 1 if anything is.")
+@click.option("--json", "as_json", is_flag=True, help="All of it, with what the checks looked at.")
 @_with_settings
-def status(settings: Settings) -> None:
+def status(settings: Settings, *, as_json: bool) -> None:
     """Look, and change nothing."""
     from orchestration.audit.status import status  # noqa: PLC0415
 
     found = status(settings)
-    for line in [*found.lines, *found.problems]:
-        click.echo(line)
-    click.echo(f"Problems: {len(found.problems) or 'none'}")
+    if as_json:
+        click.echo(msgspec.json.format(msgspec.json.encode(found)).decode())
+    else:
+        click.echo("\n".join(found.lines()))
     if found.problems:
         sys.exit(1)
 

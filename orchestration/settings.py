@@ -17,6 +17,7 @@ from landed.settings import (
     RootedFile,
     RootedPath,
     Seconds,
+    Share,
     SharedSettings,
     Size,
     YesOrNo,
@@ -125,6 +126,28 @@ class Settings(SharedSettings):
 
     failed_run_days: Days = 30
     """How long Dagster keeps runs that did not."""
+
+    alarm_waiting_seconds: Seconds = 600
+    """From when on it is an alarm that a sealed file waits."""
+
+    alarm_free_share: Share = 0.1
+    """Of a disk, what has to be free."""
+
+    alarm_rejected_share: Share = 0.05
+    """Of what a source sends in 24 hours, from when on rejects are an alarm."""
+
+    alarm_duplicate_share: Share = 0.2
+    """Of what a source sends in 24 hours, from when on copies are an alarm."""
+
+    alarm_volume_share: Share = 0.3
+    """Of what a source usually sends in an hour of the week, the least; the most is one divided
+    by it."""
+
+    alarm_clock_seconds: Seconds = 300
+    """How far senders' clocks may be ahead."""
+
+    alarm_columns_share: Share = 0.9
+    """Of the columns that a table may have, from when on they are an alarm."""
 
     @cached_property
     def catalog(self) -> Path:

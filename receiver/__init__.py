@@ -18,6 +18,7 @@ from receiver.events.suppression import LiveSuppression
 from receiver.files.backlog import free_bytes
 from receiver.files.committer import Commit, Committer
 from receiver.files.disk import log_landing_warnings, prepare_landing
+from receiver.files.not_stored import THROTTLED, NotStoredCounts
 from receiver.files.open_files import OpenFiles
 from receiver.files.recovery import recover
 from receiver.http import description, health, pixel, projects, tracking, webhooks
@@ -75,7 +76,13 @@ def create_app(settings: Settings | None = None, sources: Sources | None = None)
     live_sources = LiveSources(settings.sources, sources)
     committer = _start_committer(settings, counts.note_commit)
     suppression = LiveSuppression(settings.landing)
-    quotas = _quotas(settings, counts.note_throttled)
+    not_stored = _start_counting(settings)
+
+    def note_throttled(source: str, quota: str, number: int) -> None:
+        counts.note_throttled(source, quota, number)
+        not_stored.note(source, THROTTLED, number)
+
+    quotas = _quotas(settings, note_throttled)
     for name in sources.names():
         counts.note_source(name)
     attach(
@@ -85,6 +92,7 @@ def create_app(settings: Settings | None = None, sources: Sources | None = None)
             live_sources,
             committer,
             counts,
+            not_stored,
             suppression,
             quotas,
             UnauthenticatedTime(
@@ -116,6 +124,13 @@ def _quotas(settings: Settings, note: Callable[[str, str, int], None]) -> Quotas
         lambda: run_native(partial(free_bytes, settings.landing)),
         note,
     )
+
+
+def _start_counting(settings: Settings) -> NotStoredCounts:
+    not_stored = NotStoredCounts(settings.landing, settings.seal_seconds)
+    not_stored.start()
+    atexit.register(not_stored.write)  # for servers without a hook, as below
+    return not_stored
 
 
 def _start_committer(settings: Settings, on_commit: Callable[[Commit], None]) -> Committer:

@@ -15,6 +15,7 @@ from landed.settings import (
     Port,
     RootedFile,
     Seconds,
+    Share,
     SharedSettings,
     Size,
     SizeOrNothing,
@@ -48,14 +49,6 @@ Networks = Annotated[
     NoDecode,
     BeforeValidator(_split),
     has_to_be("networks with commas between, such as 127.0.0.1,10.0.0.0/8"),
-]
-
-
-Share = Annotated[
-    float,
-    IS_NUMBER,
-    Field(gt=0, le=1, allow_inf_nan=False),
-    has_to_be("a number above 0 and up to 1, such as 0.5"),
 ]
 
 

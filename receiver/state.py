@@ -7,6 +7,7 @@ from flask import Flask, current_app, g, has_request_context
 from receiver.events.check import Limits
 from receiver.events.suppression import LiveSuppression
 from receiver.files.committer import Committer
+from receiver.files.not_stored import NotStoredCounts
 from receiver.http.refused_time import RefusedTime, UnauthenticatedTime
 from receiver.http.slow_bodies import SlowBodies
 from receiver.senders.live_sources import LiveSources
@@ -28,6 +29,7 @@ class Receiver(NamedTuple):
     live_sources: LiveSources
     committer: Committer
     metrics: "Metrics"
+    not_stored: NotStoredCounts
     suppression: LiveSuppression
     quotas: Quotas
     unauthenticated: UnauthenticatedTime

@@ -1,6 +1,7 @@
 """`seamline status`: what came in, what waits and what is wrong, at a glance."""
 
 from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
@@ -8,10 +9,12 @@ import duckdb
 
 from landed.folders import CALLS, REJECTED
 from orchestration.audit import completeness
+from orchestration.audit.checks import CHECKS, look_at
 from orchestration.audit.problems import problems
+from orchestration.audit.sources import HOURS, Source
 from orchestration.erasure import near_ids, notified
 from orchestration.loading.waiting import waiting_files
-from orchestration.models import back_off, pending_models
+from orchestration.models import pending_models
 from orchestration.settings import Settings
 from orchestration.warehouse.catalog import number, tables
 from orchestration.warehouse.connection import connect
@@ -21,91 +24,176 @@ NEAR_DAYS = 1
 """Of so many days, ids that are nearly those of somebody suppressed are counted."""
 
 
+@dataclass(frozen=True, order=True)
+class Load:
+    """The last load, as the ledger has it."""
+
+    load_id: int
+    loaded_at: datetime
+    files: int
+
+
+@dataclass(frozen=True)
+class Table:
+    """A final table."""
+
+    name: str
+    rows: int
+    newest_received: datetime | None
+    """When its newest row was received, in UTC."""
+    last_load: Load | None
+    """The last load with files of its call."""
+
+
 @dataclass
 class Status:
-    """How things are."""
+    """How things are; all times are in UTC."""
 
-    lines: list[str] = field(default_factory=list)
-    """What there is."""
+    landing: str
+    waiting: dict[str, int] = field(default_factory=dict)
+    """Files that wait → how many, by call."""
+    last_load: Load | None = None
+    sources: list[Source] = field(default_factory=list)
+    tables: list[Table] = field(default_factory=list)
+    not_modelled: list[str] = field(default_factory=list)
+    """Calls with loaded rows that the final tables lack."""
+    rejected: dict[str, int] = field(default_factory=dict)
+    """Reason → lines, ever."""
+    figures: dict[str, dict[str, int | float]] = field(default_factory=dict)
+    """Check → what it looked at."""
+    notes: list[str] = field(default_factory=list)
+    """What else is worth to know, a line each."""
     problems: list[str] = field(default_factory=list)
     """What somebody has to look at, a line each."""
 
+    def lines(self) -> list[str]:
+        """All of it but the figures, for a terminal."""
+        return [
+            f"Files that wait in {self.landing}: {_counts(self.waiting)}",
+            _line_of_load(self.last_load),
+            *(_line_of_source(one) for one in self.sources),
+            *(_line_of_table(one) for one in self.tables),
+            *(
+                [f"Loaded, and not in the final tables yet: {', '.join(self.not_modelled)}"]
+                if self.not_modelled
+                else []
+            ),
+            f"Rejected: {_counts(self.rejected)}",
+            *self.notes,
+            *self.problems,
+            f"Problems: {len(self.problems) or 'none'}",
+        ]
 
-def status(settings: Settings) -> Status:
+
+def status(settings: Settings, now: datetime | None = None) -> Status:
     """Look at landing folder and warehouse, without a lock and beside whoever writes.
+
+    Args:
+        settings: Where they are.
+        now: The time, if it is another than the clock's.
 
     Raises:
         WarehouseMissingError: nothing was loaded yet.
     """
-    found = Status()
+    found = Status(str(settings.landing))
+    waiting = Counter(path.parent.name for path in waiting_files(settings.landing))
+    found.waiting = dict(sorted(waiting.items()))
     with connect(settings, read_only=True) as con:
         con.execute("begin")  # one moment for all of it
-        _say_what_waits(settings, found)
-        _say_last_load(con, found)
-        _say_tables(con, settings, found)
-        _say_rejected(con, found)
+        loads = _last_loads(con)
+        found.last_load = max(loads.values(), default=None)
+        found.tables = list(_tables(con, settings, loads))
+        found.rejected = _rejected(con)
+        found.not_modelled = pending_models.calls_behind(con)
         found.problems += map(str, problems(con, settings))
+        look = look_at(con, settings, now or datetime.now(UTC))
+        found.sources = look.sources
         if is_current(con):  # else nobody has written to it since an earlier version
+            for check in CHECKS:
+                result = check.look(look)
+                found.figures[check.name] = result.figures
+                found.problems += result.problems
             _say_conflicts(con, settings, found)
             _say_notified(con, settings, found)
         _say_near(con, settings, found)
-        failing = back_off.failing_models(con)
-        behind = pending_models.calls_behind(con)
-    found.problems += [
-        f"Model {name} failed {model.times} times; it is tried again at {_clock(model.due)}"
-        for name, model in sorted(failing.items())
-    ]
-    if behind:
-        found.lines.append(f"Loaded, and not in the final tables yet: {', '.join(behind)}")
     return found
 
 
-def _say_what_waits(settings: Settings, found: Status) -> None:
-    waiting = Counter(path.parent.name for path in waiting_files(settings.landing))
-    each = ", ".join(f"{count} {folder}" for folder, count in sorted(waiting.items()))
-    found.lines.append(f"Files that wait in {settings.landing}: {each or 'none'}")
+def _last_loads(con: duckdb.DuckDBPyConnection) -> dict[str, Load]:
+    """Folder → its last load."""
+    rows = con.execute(
+        """
+        select call, load_id, max(loaded_at), count(*) from raw.landed_file
+        semi join (select call, max(load_id) as load_id from raw.landed_file group by call)
+            using (call, load_id)
+        group by all
+        """
+    ).fetchall()
+    return {call: Load(*load) for call, *load in rows}
 
 
-def _say_last_load(con: duckdb.DuckDBPyConnection, found: Status) -> None:
-    row = con.execute(
-        "select load_id, loaded_at, count(*) from raw.landed_file "
-        "group by all order by load_id desc limit 1"
-    ).fetchone()
-    if row is None:
-        found.lines.append("Nothing was loaded yet")
-        return
-    load_id, loaded_at, files = row
-    found.lines.append(f"Last load: {load_id}, {loaded_at:%Y-%m-%d %H:%M:%S} UTC, {files} files")
-
-
-def _say_tables(con: duckdb.DuckDBPyConnection, settings: Settings, found: Status) -> None:
+def _tables(
+    con: duckdb.DuckDBPyConnection, settings: Settings, loads: dict[str, Load]
+) -> Iterator[Table]:
     there = tables(con)
     for call in CALLS:
         if (settings.schema_name, call) not in there:
             continue
-        name = f'"{settings.schema_name}"."{call}"'
-        row = con.execute(f"select count(*), max(_sdc_received_at) from {name}").fetchone()
+        name = f"{settings.schema_name}.{call}"
+        row = con.execute(
+            f'select count(*), max(_sdc_received_at) from "{settings.schema_name}"."{call}"'
+        ).fetchone()
         count, newest = row or (0, None)
-        when = f", newest received {newest:%Y-%m-%d %H:%M:%S} UTC" if newest else ""
-        found.lines.append(f"{settings.schema_name}.{call}: {count} rows{when}")
+        yield Table(name, count, newest, loads.get(call))
 
 
-def _say_rejected(con: duckdb.DuckDBPyConnection, found: Status) -> None:
-    reasons = con.execute(
-        f"select reason, count(*) from raw.{REJECTED} group by reason order by all"
-    ).fetchall()
-    each = ", ".join(f"{count} {reason}" for reason, count in reasons)
-    found.lines.append(f"Rejected: {each or 'none'}")
+def _rejected(con: duckdb.DuckDBPyConnection) -> dict[str, int]:
+    return dict(
+        con.execute(
+            f"select reason, count(*) from raw.{REJECTED} group by reason order by all"
+        ).fetchall()
+    )
+
+
+def _line_of_load(load: Load | None) -> str:
+    if load is None:
+        return "Nothing was loaded yet"
+    return f"Last load: {load.load_id}, {load.loaded_at:%Y-%m-%d %H:%M:%S} UTC, {load.files} files"
+
+
+def _line_of_source(source: Source) -> str:
+    if not source.received and not source.not_stored:
+        return f"Source {source.name}: nothing since {source.newest:%Y-%m-%d %H}h UTC"
+    a_minute = source.received / HOURS / 60
+    counts = {"rejected": source.rejected, "copies": source.duplicate} | source.not_stored
+    others = "".join(
+        f", {number} {what.replace('_', ' ')}" for what, number in counts.items() if number
+    )
+    return (
+        f"Source {source.name}: {source.received} received in {HOURS} hours, {a_minute:.1f} a "
+        f"minute{others}"
+    )
+
+
+def _line_of_table(table: Table) -> str:
+    newest = table.newest_received
+    when = f", newest received {newest:%Y-%m-%d %H:%M:%S} UTC" if newest else ""
+    load = table.last_load
+    loaded = f", last in load {load.load_id} at {load.loaded_at:%H:%M:%S}" if load else ""
+    return f"{table.name}: {table.rows} rows{when}{loaded}"
+
+
+def _counts(counts: dict[str, int]) -> str:
+    return ", ".join(f"{number} {what}" for what, number in counts.items()) or "none"
 
 
 def _say_notified(con: duckdb.DuckDBPyConnection, settings: Settings, found: Status) -> None:
     if not con.execute("from raw.delete limit 1").fetchone():
         return
     named = notified.named(con, settings.landing, settings.delete_people, datetime.now(UTC))
-    refused = ", ".join(f"{count} {reason}" for reason, count in sorted(named.refused.items()))
-    found.lines.append(
+    found.notes.append(
         f"Delete notifications: {len(named.now)} people go with the next hourly erasure; ids "
-        f"refused: {refused or 'none'}"
+        f"refused: {_counts(dict(sorted(named.refused.items())))}"
     )
     if named.waiting:
         found.problems.append(
@@ -118,7 +206,7 @@ def _say_notified(con: duckdb.DuckDBPyConnection, settings: Settings, found: Sta
 def _say_near(con: duckdb.DuckDBPyConnection, settings: Settings, found: Status) -> None:
     since = datetime.now(UTC).replace(tzinfo=None) - timedelta(days=NEAR_DAYS)
     if events := near_ids.count_near_suppressed(con, settings.landing, since):
-        found.lines.append(
+        found.notes.append(
             f"Received in a day with an id that is nearly one of somebody suppressed: {events} "
             "events, which stay (docs/erasure.md)"
         )
@@ -127,11 +215,7 @@ def _say_near(con: duckdb.DuckDBPyConnection, settings: Settings, found: Status)
 def _say_conflicts(con: duckdb.DuckDBPyConnection, settings: Settings, found: Status) -> None:
     conflicts = number(con, "select coalesce(sum(conflicting), 0)::bigint from raw.completeness")
     if conflicts:
-        found.lines.append(
+        found.notes.append(
             f"Messages of two sources that do not say the same: {conflicts}, see "
             f"{settings.schema_name}.{completeness.CONFLICT}"
         )
-
-
-def _clock(seconds: float) -> str:
-    return f"{datetime.fromtimestamp(seconds, UTC):%H:%M:%S} UTC"

@@ -182,6 +182,8 @@ def _land(
     except NotLandedError:
         receiver.quotas.take_bytes(credential, -lines.size)
         raise
+    for reason in NotStored:
+        receiver.not_stored.note(source.name, reason, others[reason])
     by_call = {call: len(of_call) for call, of_call in lines.by_folder.items() if call in CALLS}
     others["made_up_ids"] = ids.made if ids else 0
     receiver.metrics.note_landed(source.name, by_call, reasons, others)

@@ -12,7 +12,7 @@ from uuid import uuid4
 import structlog
 
 from landed.files import FILE_MODE, FOLDER_MODE, sync_data, sync_folder, write_all
-from landed.folders import FOLDERS, IMPORTS, SUPPRESSED
+from landed.folders import FOLDERS, IMPORTS, NOT_STORED, SUPPRESSED
 from receiver.errors import StartError
 
 NEW_FILE = os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
@@ -120,7 +120,7 @@ def prepare_landing(folder: Path) -> None:
     try:
         make_folder(folder)
         _refuse_foreign(folder, folder.stat())
-        for name in (*FOLDERS, IMPORTS, SUPPRESSED):
+        for name in (*FOLDERS, IMPORTS, SUPPRESSED, NOT_STORED):
             if os.path.lexists(folder / name):
                 _refuse_foreign(folder / name, (folder / name).lstat())
     except OSError as error:
@@ -133,7 +133,7 @@ def landing_warnings(folder: Path) -> Iterator[str]:
     They are no reason not to start: a repository that was cloned with the umask 002 has such a
     folder, and so has one that an ACL shares with the loader's user.
     """
-    for one in (folder, *(folder / name for name in (*FOLDERS, IMPORTS, SUPPRESSED))):
+    for one in (folder, *(folder / name for name in (*FOLDERS, IMPORTS, SUPPRESSED, NOT_STORED))):
         with contextlib.suppress(OSError):  # not there
             mode = stat.S_IMODE(one.stat().st_mode)
             if mode & stat.S_IWGRP:

@@ -59,7 +59,7 @@ class Server(BaseApplication):  # type: ignore[misc]
             "workers": settings.workers,
             "worker_class": "receiver.server.worker.Worker",
             "post_fork": _stop_at_once,
-            "worker_exit": _close_committer,
+            "worker_exit": _close,
             "child_exit": _forget_worker,
             "post_worker_init": _set_up_worker,
             "logger_class": WithoutAccessLog,
@@ -151,7 +151,9 @@ def _forget_worker(_arbiter: Any, worker: Any) -> None:
     mark_process_dead(worker.pid)  # type: ignore[no-untyped-call]
 
 
-def _close_committer(_arbiter: Any, worker: Any) -> None:
+def _close(_arbiter: Any, worker: Any) -> None:
     application = getattr(worker, "wsgi", None)  # missing if the worker failed to start
     if application is not None and worker.pid == os.getpid():
-        receiver_of(application).committer.close()
+        receiver = receiver_of(application)
+        receiver.committer.close()
+        receiver.not_stored.write()

@@ -1,10 +1,15 @@
 """`seamline status`: what came in, what waits and what is wrong."""
 
+import json
+from datetime import UTC, datetime, timedelta
+
 import pytest
 from click.testing import CliRunner
 
+from landed import not_stored
 from landed.folders import REJECTED
 from orchestration.__main__ import cli
+from orchestration.audit import checks
 from orchestration.audit.status import status
 from orchestration.models import back_off
 from orchestration.settings import Settings
@@ -12,6 +17,8 @@ from orchestration.warehouse.connection import connect
 from orchestration.warehouse.writer_lock import writer_lock
 from tests.support import landed
 from tests.support.house import House
+
+HOUR = timedelta(hours=1)
 
 
 @pytest.fixture(scope="module")
@@ -29,7 +36,7 @@ def seen(built_house: House) -> House:
 def test_it_says_what_there_is(seen: House) -> None:
     found = status(seen.settings)
 
-    said = "\n".join(found.lines)
+    said = "\n".join(found.lines())
     assert f"Files that wait in {seen.landing}: 1 page" in said
     assert "Last load: 2, " in said
     assert "segment.track: 1 rows, newest received 2026-11-22 05:24:46 UTC" in said
@@ -39,13 +46,45 @@ def test_it_says_what_there_is(seen: House) -> None:
     assert found.problems == []
 
 
+def test_it_says_of_each_source_what_came_and_what_was_not_stored(made_warehouse: Settings) -> None:
+    now = datetime(2026, 11, 22, 5, 30, tzinfo=UTC)
+    made_warehouse.landing.mkdir()
+    not_stored.add(made_warehouse.landing, now, {"web": {"shut_out": 12}, "app": {"suppressed": 1}})
+    counts = {"call": "track", "source": "web", "received": 2880, "rejected": 3, "duplicate": 2}
+    with writer_lock(made_warehouse), connect(made_warehouse) as con:
+        for source, hour in (("web", 5), ("old", -48)):
+            row = counts | {"source": source, "hour": datetime(2026, 11, 22) + hour * HOUR}  # noqa: DTZ001
+            columns = ", ".join(f"${name} as {name}" for name in row)
+            con.execute(f"insert into raw.completeness by name select {columns}", row)
+
+    assert [line for line in status(made_warehouse, now).lines() if line.startswith("Source")] == [
+        "Source app: 0 received in 24 hours, 0.0 a minute, 1 suppressed",
+        "Source old: nothing since 2026-11-20 00h UTC",
+        "Source web: 2880 received in 24 hours, 2.0 a minute, 3 rejected, 2 copies, 12 shut out",
+    ]
+
+
+def test_as_json_it_has_what_the_checks_looked_at_as_well(
+    seen: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen.put_into(monkeypatch)
+
+    said = json.loads(CliRunner().invoke(cli, ["status", "--json"]).output)
+
+    assert said["waiting"] == {"page": 1}
+    assert said["last_load"]["load_id"] == 2
+    assert {"name": "segment.track", "rows": 1}.items() <= said["tables"][4].items()
+    assert said["figures"]["files_wait"]["files"] == 1
+    assert said["problems"] == []
+
+
 def test_a_model_that_fails_is_a_problem_and_the_exit_status_says_so(
     seen: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     seen.put_into(monkeypatch)
     with monkeypatch.context() as patched:
         patched.setattr(
-            back_off, "failing_models", lambda _: {"track": back_off.Failing(3, 1_800_000_000)}
+            checks, "failing_models", lambda _: {"track": back_off.Failing(3, 1_800_000_000)}
         )
 
         shown = CliRunner().invoke(cli, ["status"])
@@ -57,7 +96,7 @@ def test_a_model_that_fails_is_a_problem_and_the_exit_status_says_so(
 
 def test_it_waits_for_no_writer(seen: House) -> None:
     with writer_lock(seen.settings):
-        assert status(seen.settings).lines
+        assert status(seen.settings).lines()
 
 
 def test_rejects_are_counted_by_reason(made_warehouse: Settings) -> None:
@@ -67,7 +106,7 @@ def test_rejects_are_counted_by_reason(made_warehouse: Settings) -> None:
             "select 'bad_json' as reason, 'f' as file, n as line from range(2) as t (n)"
         )
 
-    assert "Rejected: 2 bad_json" in status(made_warehouse).lines
+    assert "Rejected: 2 bad_json" in status(made_warehouse).lines()
 
 
 def test_it_reads_what_an_earlier_version_has_left(made_warehouse: Settings) -> None:

@@ -35,7 +35,7 @@ def test_a_command_of_a_page_exists_as_it_is_shown(shown: Shown) -> None:
         "make bench-receiver OPTIONS=--soaks",
         "seamline replay --dya 2026-11-22",
         "seamline lod",
-        "seamline status --json",
+        "seamline status --jason",
         "python -m orchestration forget --notify",
         "python -m benchmarks.receiving",
         "dbt run --project-dir elsewhere",

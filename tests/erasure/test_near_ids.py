@@ -115,13 +115,13 @@ def _today(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_what_comes_later_with_nearly_a_suppressed_id_is_counted_by_status(empty: House) -> None:
     land(empty, track("bob"))
     forget(empty.settings, {Id(USER, ANN)})
-    assert "nearly" not in "\n".join(status(empty.settings).lines)
+    assert "nearly" not in "\n".join(status(empty.settings).lines())
 
     land(empty, track("ANN@example.com"), track(ANN), track(ANN + " "), track("bo"))
 
     assert users_left(empty) == {"bob", "ANN@example.com", ANN + " ", "bo"}
     said = "Received in a day with an id that is nearly one of somebody suppressed: 2 events"
-    assert said in "\n".join(status(empty.settings).lines)
+    assert said in "\n".join(status(empty.settings).lines())
 
 
 def test_by_an_address_its_one_user_goes_with_the_devices(

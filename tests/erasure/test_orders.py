@@ -132,7 +132,7 @@ def test_what_was_refused_erases_nobody_and_is_counted(empty: House) -> None:
     assert dict(done.refused) == {"too_short": 2, "blank": 2}
     assert len(users_left(empty)) == 4
     assert empty.rows("select count(*) from raw.delete") == [(4,)]
-    said = "\n".join(status(empty.settings).lines)
+    said = "\n".join(status(empty.settings).lines())
     assert "0 people go with the next hourly erasure; ids refused: 2 blank, 2 too_short" in said
 
 

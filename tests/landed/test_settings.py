@@ -28,15 +28,17 @@ FOLDER = PATH | {"x/": ROOT / "x", "..": ROOT / ".."}
 NO_FILE = NO_PATH | dict.fromkeys(["/", "x/", ".", "..", "x/..", "docs"])
 NO_NUMBER = dict.fromkeys(["0", "-1", "nan", "inf", "-inf", "1_0"])
 
+SHARE = {"0.5": 0.5, "1": 1, "1.1": None, "half": None} | NO_NUMBER
+
 SUFFIXES = {
     "_bytes": SIZE | NO_NUMBER,
     "_seconds": DURATION | NO_NUMBER,
     "_hours": DURATION | NO_NUMBER,
     "_days": DURATION | NO_NUMBER,
+    "_share": SHARE,
     "port": WHOLE | NO_NUMBER | {"65535": 65535, "65536": None},
 }
 SWITCH = {"true": True, "0": False, "64MiB": None, "nan": None, "-1": None}
-SHARE = {"0.5": 0.5, "1": 1, "1.1": None, "half": None} | NO_NUMBER
 OTHERS: dict[str, dict[str, Any]] = {
     "landing": FOLDER,
     "sources": PATH | NO_FILE,
@@ -60,8 +62,6 @@ OTHERS: dict[str, dict[str, Any]] = {
     "expansion_ratio": WHOLE | NO_NUMBER,
     "delete_people": WHOLE | NO_NUMBER,
     "source_events_per_second": WHOLE | NO_NUMBER,
-    "source_disk_share": SHARE,
-    "refused_time_share": SHARE,
     "body_rate_bytes": SIZE | NO_NUMBER | {"0": 0},
     "integration_name": TEXT
     | dict.fromkeys(["Raw", "x warehouse", "-1", "5", "Seamline", "Memory", "SYSTEM", "temp"]),

@@ -101,7 +101,7 @@ def test_a_worker_that_stops_answers_what_it_has_and_the_next_takes_what_it_leav
     assert b" 200 " in in_flight.recv(10_000)
     ends.join(SOON)
     assert ends.successful()
-    application._close_committer(None, old)  # noqa: SLF001 - as gunicorn does when a worker has ended
+    application._close(None, old)  # noqa: SLF001 - as gunicorn does when a worker has ended
     assert before.open_files() == []
     new, _ = started(after, listener)
     assert b" 200 " in late.recv(10_000)

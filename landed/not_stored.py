@@ -1,0 +1,93 @@
+"""How many events were answered and not stored, by the hour: a small file for each UTC day.
+
+No event is in it: names of sources, reasons, numbers. Receivers add to it, the other side reads it.
+"""
+
+import fcntl
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import msgspec
+
+from landed.files import FILE_MODE, FOLDER_MODE, write_whole
+from landed.folders import NOT_STORED
+
+Counts = dict[str, dict[str, int]]
+"""Source → reason → number."""
+
+_Day = dict[str, Counts]  # the hour, in two digits, before it
+
+_LOCK = ".lock"
+
+
+def add(landing: Path, moment: datetime, counts: Mapping[str, Mapping[str, int]]) -> None:
+    """Add to the counts of an hour; other processes may do so at the same time.
+
+    A file that cannot be read as counts is begun anew: somebody else has written to it.
+
+    Args:
+        landing: The landing folder.
+        moment: A time in the hour, in UTC.
+        counts: What is added.
+
+    Raises:
+        OSError: nothing was added.
+    """
+    folder = landing / NOT_STORED
+    folder.mkdir(FOLDER_MODE, exist_ok=True)
+    path = _path(landing, moment)
+    with _locked(folder):
+        day = _read(path)
+        known = day.setdefault(f"{moment:%H}", {})
+        _add(known, counts)
+        write_whole(path, msgspec.json.encode(day, order="sorted") + b"\n")
+
+
+def read(landing: Path, since: datetime, hours: int) -> Counts:
+    """Return the counts of some hours together.
+
+    Args:
+        landing: The landing folder.
+        since: A time in the first hour, in UTC.
+        hours: How many.
+    """
+    found: Counts = {}
+    days: dict[Path, _Day] = {}
+    for moment in (since + timedelta(hours=hour) for hour in range(hours)):
+        path = _path(landing, moment)
+        if path not in days:
+            days[path] = _read(path)
+        _add(found, days[path].get(f"{moment:%H}", {}))
+    return found
+
+
+def _add(known: Counts, more: Mapping[str, Mapping[str, int]]) -> None:
+    for source, reasons in more.items():
+        of_source = known.setdefault(source, {})
+        for reason, number in reasons.items():
+            of_source[reason] = of_source.get(reason, 0) + number
+
+
+def _path(landing: Path, moment: datetime) -> Path:
+    return landing / NOT_STORED / f"{moment:%Y-%m-%d}.json"
+
+
+def _read(path: Path) -> _Day:
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=_Day)
+    except (FileNotFoundError, msgspec.DecodeError):
+        return {}
+
+
+@contextmanager
+def _locked(folder: Path) -> Iterator[None]:
+    """Keep other processes out for the length of a `with` block; the kernel frees it."""
+    descriptor = os.open(folder / _LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, FILE_MODE)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
