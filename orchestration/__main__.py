@@ -104,6 +104,25 @@ def status(settings: Settings, *, as_json: bool) -> None:
         sys.exit(1)
 
 
+@cli.command(help="Say where an event is, from the file to the row; exit status 1 if nowhere.")
+@click.argument("message_id")
+@click.option("--json", "as_json", is_flag=True, help="The same for programs.")
+@_with_settings
+def trace(settings: Settings, *, message_id: str, as_json: bool) -> None:
+    """Look, and change nothing; nothing of what the event says is shown."""
+    if not message_id.strip():
+        raise click.UsageError("The id is empty.")
+    from orchestration.audit.trace import trace  # noqa: PLC0415
+
+    found = trace(settings, message_id)
+    if as_json:
+        click.echo(msgspec.json.format(msgspec.json.encode(found)).decode())
+    else:
+        click.echo("\n".join(found.lines(settings.schema_name)))
+    if not found.copies:
+        sys.exit(1)
+
+
 @cli.command(help="Prove the warehouse against the landed and archived files, line by line.")
 @_with_settings
 def verify(settings: Settings) -> None:
