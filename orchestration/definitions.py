@@ -7,19 +7,21 @@ from orchestration.defs.completeness_asset import completeness
 from orchestration.defs.dbt_assets import models
 from orchestration.defs.dbt_checks import checks_job, dbt_checks, every_day
 from orchestration.defs.erasure_asset import erase_hourly, erasure, erasure_job
+from orchestration.defs.landing_assets import landing_assets
 from orchestration.defs.load_job import load_job
 from orchestration.defs.raw_assets import raw_tables
 from orchestration.defs.sensor import sealed_files
 from orchestration.defs.upkeep_assets import every_hour, upkeep_assets, upkeep_job
+from orchestration.defs.watch_checks import watch_checks, watch_job, watch_schedule
 
 # The one object of its kind in this module: Dagster takes no second one.
 defs = dg.Definitions.merge(
     dg.Definitions(
-        assets=[raw_tables, models, completeness, *upkeep_assets, erasure],
-        asset_checks=[dbt_checks],
-        jobs=[load_job, upkeep_job, erasure_job, checks_job],
+        assets=[*landing_assets, raw_tables, models, completeness, *upkeep_assets, erasure],
+        asset_checks=[dbt_checks, watch_checks],
+        jobs=[load_job, upkeep_job, erasure_job, checks_job, watch_job],
         sensors=[sealed_files],
-        schedules=[every_hour, erase_hourly, every_day],
+        schedules=[every_hour, erase_hourly, every_day, watch_schedule],
         # All steps in one process: a second one costs more than the whole load.
         executor=dg.in_process_executor,
     ),

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 import dagster as dg
 
 from landed.folders import FOLDERS, REJECTED
+from orchestration.defs.landing_assets import LANDING
 from orchestration.loading.load import Progress, WarehouseBehindError, load
 from orchestration.recovery.restore import restore_if_behind, what_is_not_restored
 from orchestration.settings import Settings
@@ -25,7 +26,11 @@ def _spec(folder: str) -> dg.AssetSpec:
         else "What was authenticated but cannot be used, with its reason and bytes."
     )
     return dg.AssetSpec(
-        raw_key(folder), description=description, group_name=GROUP, kinds={"duckdb"}
+        raw_key(folder),
+        deps=[LANDING],
+        description=description,
+        group_name=GROUP,
+        kinds={"duckdb"},
     )
 
 
