@@ -2,7 +2,8 @@
 
 import click
 
-from stack.output import say, show, where_to_look
+from stack.log_files import LogFiles
+from stack.output import say, show, show_what_matters, where_to_look
 from stack.ready import wait_until_ready
 from stack.settings import Settings
 from stack.up import stack_up, stoppable
@@ -14,13 +15,17 @@ def cli() -> None:
 
 
 @cli.command(help="Start the receiver and Dagster, and keep them up until Ctrl-C.")
+@click.option("--verbose", is_flag=True, help="Print every line of every process.")
 @stoppable()
-def run() -> None:
+def run(*, verbose: bool) -> None:
     """Bring the stack up, say where to look, and stay."""
     settings = Settings()
-    with stack_up(settings, show) as supervisor:
+    files = LogFiles(settings.stack_logs)
+    with stack_up(settings, show if verbose else show_what_matters(files)) as supervisor:
         wait_until_ready(settings, supervisor.tick)
         say(where_to_look(settings))
+        if not verbose:
+            say(f"What matters is said here; all of it is in {files.folder}.\n")
         supervisor.stay()
 
 

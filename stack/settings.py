@@ -1,6 +1,7 @@
 """The settings of every part the stack starts, and the addresses that follow from them."""
 
 from functools import cached_property
+from pathlib import Path
 
 from orchestration.settings import Settings as OrchestrationSettings
 from receiver.settings import Settings as ReceiverSettings
@@ -21,6 +22,11 @@ class Settings(ReceiverSettings, OrchestrationSettings):
     def receiver_url(self) -> str:
         """The receiver, for Segment's SDKs."""
         return _url(self.receiver_host, self.port)
+
+    @cached_property
+    def stack_logs(self) -> Path:
+        """The folder of what the stack's processes print."""
+        return self.dagster_home / "logs" / "stack"
 
     @cached_property
     def dagster_url(self) -> str:
