@@ -2,7 +2,7 @@
 
 import dagster as dg
 
-from orchestration.defs import marts
+from orchestration.defs import marts, notifications
 from orchestration.defs.completeness_asset import completeness
 from orchestration.defs.dbt_assets import models
 from orchestration.defs.dbt_checks import checks_job, dbt_checks, every_day
@@ -13,6 +13,7 @@ from orchestration.defs.raw_assets import raw_tables
 from orchestration.defs.sensor import sealed_files
 from orchestration.defs.upkeep_assets import every_hour, upkeep_assets, upkeep_job
 from orchestration.defs.watch_checks import watch_checks, watch_job, watch_schedule
+from orchestration.settings import Settings
 
 # The one object of its kind in this module: Dagster takes no second one.
 defs = dg.Definitions.merge(
@@ -20,7 +21,7 @@ defs = dg.Definitions.merge(
         assets=[*landing_assets, raw_tables, models, completeness, *upkeep_assets, erasure],
         asset_checks=[dbt_checks, watch_checks],
         jobs=[load_job, upkeep_job, erasure_job, checks_job, watch_job],
-        sensors=[sealed_files],
+        sensors=[sealed_files, *notifications.sensors(Settings())],
         schedules=[every_hour, erase_hourly, every_day, watch_schedule],
         # All steps in one process: a second one costs more than the whole load.
         executor=dg.in_process_executor,

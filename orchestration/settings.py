@@ -5,7 +5,7 @@ from ipaddress import ip_address
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BeforeValidator, ByteSize, Field, TypeAdapter
+from pydantic import AfterValidator, BeforeValidator, ByteSize, Field, HttpUrl, TypeAdapter
 from pydantic_settings import NoDecode
 
 from landed.settings import (
@@ -64,6 +64,12 @@ Names = Annotated[
     NoDecode,
     BeforeValidator(_small_names),
     has_to_be("names without a port and with commas between, such as dagster.example.com"),
+]
+
+
+Webhook = Annotated[
+    HttpUrl | None,
+    has_to_be("an address that begins with https:// or http://", is_shown=False),
 ]
 
 
@@ -126,6 +132,12 @@ class Settings(SharedSettings):
 
     failed_run_days: Days = 30
     """How long Dagster keeps runs that did not."""
+
+    alerts_url: Webhook = None
+    """The address that is told of failed runs and of checks that fail, or pass again."""
+
+    loaded_url: Webhook = None
+    """The address that is told what each load has brought, as Stitch's post-load webhook tells."""
 
     alarm_waiting_seconds: Seconds = 600
     """From when on it is an alarm that a sealed file waits."""

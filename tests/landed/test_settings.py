@@ -39,6 +39,7 @@ SUFFIXES = {
     "port": WHOLE | NO_NUMBER | {"65535": 65535, "65536": None},
 }
 SWITCH = {"true": True, "0": False, "64MiB": None, "nan": None, "-1": None}
+WEBHOOK = {"64MiB": None, "ftp://x": None, "nan": None, "https://": None}
 OTHERS: dict[str, dict[str, Any]] = {
     "landing": FOLDER,
     "sources": PATH | NO_FILE,
@@ -75,6 +76,8 @@ OTHERS: dict[str, dict[str, Any]] = {
     "queue_events": WHOLE | NO_NUMBER,
     "depth": WHOLE | NO_NUMBER | {"129": None},
     "reserve_bytes": SIZE | NO_NUMBER | {"0": 0},
+    "alerts_url": WEBHOOK,
+    "loaded_url": WEBHOOK,
     "delete_suppresses": SWITCH,
     "store_shut_out": SWITCH,
 }

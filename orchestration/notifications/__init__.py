@@ -1,0 +1,1 @@
+"""Telling others: alerts for people, and what each load has brought for programs."""
