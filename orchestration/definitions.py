@@ -9,6 +9,7 @@ from orchestration.defs.dbt_checks import checks_job, dbt_checks, every_day
 from orchestration.defs.erasure_asset import erase_hourly, erasure, erasure_job
 from orchestration.defs.load_job import load_job
 from orchestration.defs.raw_assets import raw_tables
+from orchestration.defs.run_process import run_process
 from orchestration.defs.sensor import sealed_files
 from orchestration.defs.upkeep_assets import every_hour, upkeep_assets, upkeep_job
 
@@ -19,6 +20,7 @@ defs = dg.Definitions.merge(
         asset_checks=[dbt_checks],
         jobs=[load_job, upkeep_job, erasure_job, checks_job],
         sensors=[sealed_files],
+        resources={"run_process": run_process},
         schedules=[every_hour, erase_hourly, every_day],
         # All steps in one process: a second one costs more than the whole load.
         executor=dg.in_process_executor,
