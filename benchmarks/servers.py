@@ -145,7 +145,7 @@ def running(command: Command, folder: Path, **settings: object) -> Iterator[Runn
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     write_sources(folder / "sources.toml", [Source("bench", server_keys=(WRITE_KEY,))])
-    port = _free_port()
+    port = free_port()
     places = {"landing": folder / "landing", "sources": folder / "sources.toml"}
     settings = (
         {"port": port, "workers": WORKERS, "reserve_bytes": 0} | _NO_QUOTA | places | settings
@@ -170,7 +170,8 @@ def running(command: Command, folder: Path, **settings: object) -> Iterator[Runn
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """Return a port that nobody listens on."""
     with socket.socket() as probing:
         probing.bind(("127.0.0.1", 0))
         port: int = probing.getsockname()[1]

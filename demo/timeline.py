@@ -15,10 +15,11 @@ from demo import report
 from demo.arrivals import Arrivals, arrived, judge, read
 from demo.events import generate
 from landed.progress import Bars
+from orchestration.warehouse.writer_lock import is_held
 from receiver.senders.sources import load_sources
 from stack.errors import StackError
 from stack.output import say
-from stack.ready import last_failure, run_on_its_way
+from stack.ready import last_failure
 from stack.settings import Settings
 
 POLL = 1.0
@@ -147,8 +148,8 @@ class Timeline:
         raise StackError("\n".join(lines))
 
     def _wait_for_quiet(self) -> None:
-        """Let the run that loaded the last rows end, so that nothing can still be added."""
-        while run_on_its_way(self._settings) and time.monotonic() < self._deadline:
+        """Let whoever brought the last rows make the views on them; the run itself may stay."""
+        while is_held(self._settings) and time.monotonic() < self._deadline:
             self._tick(POLL)
 
     def _report(self) -> list[str]:

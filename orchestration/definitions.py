@@ -10,6 +10,7 @@ from orchestration.defs.erasure_asset import erase_hourly, erasure, erasure_job
 from orchestration.defs.landing_assets import landing_assets
 from orchestration.defs.load_job import load_job
 from orchestration.defs.raw_assets import raw_tables
+from orchestration.defs.run_process import run_process
 from orchestration.defs.sensor import sealed_files
 from orchestration.defs.upkeep_assets import every_hour, upkeep_assets, upkeep_job
 from orchestration.defs.watch_checks import watch_checks, watch_job, watch_schedule
@@ -23,6 +24,7 @@ defs = dg.Definitions.merge(
         jobs=[load_job, upkeep_job, erasure_job, checks_job, watch_job],
         sensors=[sealed_files, *notifications.sensors(Settings())],
         schedules=[every_hour, erase_hourly, every_day, watch_schedule],
+        resources={"run_process": run_process},
         # All steps in one process: a second one costs more than the whole load.
         executor=dg.in_process_executor,
     ),

@@ -16,7 +16,7 @@ from orchestration.settings import Readers, Settings
 PRIVATE = 0o077
 
 _UMASKS: dict[Readers, int] = {"owner": PRIVATE, "group": 0o027, "everybody": 0o022}
-_OURS = {"writer.lock", "marts.lock", "rebuilding", "models_behind"}
+_OURS = {"writer.lock", "writer-turn.lock", "marts.lock", "rebuilding", "models_behind"}
 _DBT_LOG = "dbt.log"
 
 

@@ -118,6 +118,9 @@ class Settings(SharedSettings):
     lock_seconds: Seconds = 600
     """How long a writer waits for the one before it."""
 
+    quiet_seconds: Seconds = 60
+    """How long a run of the load waits for more events before it ends."""
+
     archive_days: Days | None = None
     """How long archives of loaded files are kept; for ever if not set."""
 

@@ -25,11 +25,6 @@ DAEMONS = """{
     locationOrLoadError { __typename ... on PythonError { message } }
   } } }
 }"""
-RUNS = """{
-  runsOrError(filter: {statuses: [QUEUED, NOT_STARTED, STARTING, STARTED, CANCELING]}) {
-    ... on Runs { results { runId } }
-  }
-}"""
 LAST_RUN = """{
   runsOrError(limit: 1) { ... on Runs { results { status eventConnection { events {
     ... on ExecutionStepFailureEvent { error { message } }
@@ -87,12 +82,6 @@ def daemon_answers(settings: Settings, since: float) -> bool:
     return all(
         (status["lastHeartbeatTime"] or 0) >= since for status in statuses if status["required"]
     )
-
-
-def run_on_its_way(settings: Settings) -> bool:
-    """Whether a Dagster run has not ended yet, or Dagster does not say."""
-    answer = ask_dagster(settings, RUNS)
-    return answer is None or bool(answer["runsOrError"].get("results"))
 
 
 def last_failure(settings: Settings) -> str | None:

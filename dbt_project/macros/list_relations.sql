@@ -25,3 +25,21 @@
     {% endcall %}
     {{ return(load_result('list_relations_without_caching').table) }}
 {% endmacro %}
+
+
+{% macro duckdb__list_schemas(database) %}
+    {#
+        dbt's own looks for the lake's name with its quotes, finds no schema of it, and has each made
+        again; and it has DuckDB load all that the lake has.
+    #}
+    {% if not adapter.is_ducklake(api.Relation.create(database=database | replace('"', ''))) %}
+        {{ return(dbt_duckdb.duckdb__list_schemas(database)) }}
+    {% endif %}
+    {% set lake = adapter.quote('__ducklake_metadata_' ~ database | replace('"', '')) %}
+    {% set query %}
+        select owner.schema_name
+        from {{ lake }}.ducklake_schema as owner
+        where owner.end_snapshot is null
+    {% endset %}
+    {{ return(run_query(query)) }}
+{% endmacro %}

@@ -92,8 +92,8 @@ def update_placement(
     Returns:
         Columns of an earlier version that are empty, and that views still name.
     """
-    digest = _digest(con, [rules, *(of_tables.get(call, rules) for call in CALLS)], schema)
-    if con.execute("from columns.placed where digest = $1", [digest]).fetchone():
+    digest = _digest_of(con, schema, rules, of_tables)
+    if _is_placed(con, digest):
         return []  # most loads bring nothing new, and what there is may be much
     seen = SeenFields(con)
     counted = {call: seen.place(call, of_tables.get(call, rules)) for call in CALLS}
@@ -138,6 +138,29 @@ def update_placement(
         for table, rows in wanted.items():
             _replace(con, table, rows)
     return emptied
+
+
+def are_as_placed(
+    con: duckdb.DuckDBPyConnection,
+    schema: str,
+    rules: ColumnRules,
+    of_tables: Mapping[str, ColumnRules],
+) -> bool:
+    """Whether `update_placement` would have nothing to do."""
+    return _is_placed(con, _digest_of(con, schema, rules, of_tables))
+
+
+def _digest_of(
+    con: duckdb.DuckDBPyConnection,
+    schema: str,
+    rules: ColumnRules,
+    of_tables: Mapping[str, ColumnRules],
+) -> str:
+    return _digest(con, [rules, *(of_tables.get(call, rules) for call in CALLS)], schema)
+
+
+def _is_placed(con: duckdb.DuckDBPyConnection, digest: str) -> bool:
+    return bool(con.execute("from columns.placed where digest = $1", [digest]).fetchone())
 
 
 def changes_of(con: duckdb.DuckDBPyConnection) -> list[dict[str, Any]]:

@@ -4,15 +4,16 @@ from collections.abc import Iterator
 
 import dagster as dg
 
-from orchestration.audit.problems import problems
+from orchestration.defs.completeness_result import (
+    ACCOUNTED_FOR,
+    COMPLETENESS,
+    completeness_result,
+)
 from orchestration.defs.dbt_assets import models
 from orchestration.defs.raw_assets import raw_tables
+from orchestration.defs.sensor import STAYS
+from orchestration.defs.staying import Event, more_passes
 from orchestration.settings import Settings
-from orchestration.warehouse.connection import connect
-
-COMPLETENESS = dg.AssetKey([Settings().schema_name, "completeness"])
-
-ACCOUNTED_FOR = dg.AssetCheckKey(COMPLETENESS, "every_line_is_accounted_for")
 
 
 @dg.asset(
@@ -34,32 +35,13 @@ ACCOUNTED_FOR = dg.AssetCheckKey(COMPLETENESS, "every_line_is_accounted_for")
             description="Both sums hold for every call, source and hour.",
         )
     ],
+    required_resource_keys={"run_process"},
 )
 def completeness(
     context: dg.AssetExecutionContext,
-) -> Iterator[dg.MaterializeResult[None]]:
-    """Show the sums, and by which messages they do not hold."""
+) -> Iterator[dg.MaterializeResult[None] | Event]:
+    """Show the sums, and by which messages they do not hold; then do what comes meanwhile."""
     settings = Settings()
-    with connect(settings, read_only=True) as con:
-        wrong = problems(con, settings)
-        names = (
-            *("received", "loaded", "rejected", "waiting", "rows", "duplicate"),
-            *("folded", "conflicting", "unread_times"),
-        )
-        sums = ", ".join(f"sum({name})::bigint" for name in names)
-        totals = con.execute(f"select {sums} from raw.completeness").fetchone()  # noqa: S608
-    for problem in wrong:
-        context.log.error(str(problem))
-    yield dg.MaterializeResult(
-        asset_key=COMPLETENESS,
-        metadata={name: total or 0 for name, total in zip(names, totals or (), strict=False)},
-        check_results=[
-            dg.AssetCheckResult(
-                passed=not wrong,
-                severity=dg.AssetCheckSeverity.ERROR,
-                asset_key=COMPLETENESS,
-                check_name=ACCOUNTED_FOR.name,
-                metadata={"problems": [str(problem) for problem in wrong]},
-            )
-        ],
-    )
+    yield completeness_result(context, settings)
+    if STAYS in context.run.tags:
+        yield from more_passes(context, settings)

@@ -91,11 +91,14 @@ def materialized(
         dg.Failure: some failed; after all that went well was said to be materialized.
     """
     results = list(results)
-    for result in results:
-        if result.status == "success":
-            key = _key(result.node.to_dict())
-            metadata = {**table_metadata(settings, result), **more.get(key, {})}
-            yield dg.MaterializeResult(asset_key=key, metadata=metadata)
+    done = [result for result in results if result.status == "success"]
+    rows = row_counts(settings, done)
+    for result in done:
+        key = key_of(result)
+        metadata: dict[str, Any] = {"seconds": round(result.execution_time, 2)}
+        if key in rows:
+            metadata["dagster/row_count"] = rows[key]
+        yield dg.MaterializeResult(asset_key=key, metadata={**metadata, **more.get(key, {})})
     failed = run.failures(results)
     if failed:
         # the sensor tells by it that all else of the run was done
@@ -104,15 +107,22 @@ def materialized(
         raise dg.Failure("\n".join(failed))
 
 
-def table_metadata(settings: Settings, result: RunResult) -> dict[str, Any]:
-    """What a materialization says: how long it took, and how many rows a final table has now."""
-    metadata: dict[str, Any] = {"seconds": round(result.execution_time, 2)}
-    if result.node.schema == settings.schema_name:
+def key_of(result: RunResult) -> dg.AssetKey:
+    """The asset of a model that dbt has run."""
+    return _key(result.node.to_dict())
+
+
+def row_counts(settings: Settings, results: Iterable[RunResult]) -> dict[dg.AssetKey, int]:
+    """How many rows the final tables among some models have now."""
+    finals = [result for result in results if result.node.schema == settings.schema_name]
+    counts = {}
+    if finals:
         with connect(settings, read_only=True) as con:
-            table = result.node.relation_name
-            row = con.execute(f"select count(*) from {table}").fetchone()  # noqa: S608 - dbt's name
-        metadata["dagster/row_count"] = row[0] if row else 0
-    return metadata
+            for result in finals:
+                table = result.node.relation_name
+                row = con.execute(f"select count(*) from {table}").fetchone()  # noqa: S608 - dbt's name
+                counts[key_of(result)] = int(row[0]) if row else 0
+    return counts
 
 
 @cache

@@ -2,7 +2,7 @@
 
 import dagster as dg
 
-from orchestration.defs.completeness_asset import ACCOUNTED_FOR, COMPLETENESS
+from orchestration.defs.completeness_result import ACCOUNTED_FOR, COMPLETENESS
 from orchestration.defs.dbt_assets import models
 from orchestration.defs.raw_assets import raw_tables
 from orchestration.defs.sensor import LOAD

@@ -6,7 +6,7 @@ import dagster as dg
 
 from landed.folders import FOLDERS, REJECTED
 from orchestration.defs.landing_assets import LANDING
-from orchestration.loading.load import Progress, WarehouseBehindError, load
+from orchestration.loading.load import Loaded, Progress, WarehouseBehindError, load
 from orchestration.recovery.restore import restore_if_behind, what_is_not_restored
 from orchestration.settings import Settings
 from orchestration.warehouse.connection import connect
@@ -43,15 +43,34 @@ def raw_tables(
     """Load the sealed files of the selected tables; see `orchestration.loading.load`."""
     settings = Settings()
     folders = tuple(key.path[-1] for key in context.selected_asset_keys)
+    loaded = load_or_restore(settings, folders, _progress(context))
+    yield from loaded_tables(context, settings, folders, loaded)
+
+
+def load_or_restore(settings: Settings, folders: tuple[str, ...], progress: Progress) -> Loaded:
+    """Load the sealed files of some tables.
+
+    Raises:
+        dg.Failure: the warehouse was lost; its raw tables have been made again instead.
+    """
     try:
-        loaded = load(settings, folders, _progress(context))
+        return load(settings, folders, progress)
     except WarehouseBehindError:
-        restored = restore_if_behind(settings, _progress(context))
+        restored = restore_if_behind(settings, progress)
         raise dg.Failure(
             "The warehouse was lost, and its raw tables have been made again from the landed and "
             "archived files. The next run brings all models up to date, and loads what waits. "
             + what_is_not_restored(restored.folders if restored else [])
         ) from None
+
+
+def loaded_tables(
+    context: dg.AssetExecutionContext,
+    settings: Settings,
+    folders: tuple[str, ...],
+    loaded: Loaded,
+) -> Iterator[dg.MaterializeResult[None]]:
+    """What is said of some raw tables behind a load."""
     for name in loaded.conflicts:
         context.log.error("%s was loaded before with other contents: put aside", name)
     totals = _row_counts(settings, folders)

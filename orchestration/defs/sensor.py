@@ -2,14 +2,13 @@
 
 import itertools
 import time
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import NamedTuple
 
 import dagster as dg
 
-from landed.folders import REJECTED
-from orchestration.defs.raw_assets import raw_key
-from orchestration.loading import landed_file
+from orchestration.defs import run_process
 from orchestration.loading.journal import last_load
 from orchestration.loading.load import mark_of_earlier_versions
 from orchestration.models import back_off
@@ -35,6 +34,12 @@ UPKEEP = "upkeep"
 
 FAILED_MODELS = "seamline/failed_models"
 """The tag of a run that failed for nothing but these models."""
+
+STAYS = "seamline/stays"
+"""The tag of a run that goes on while news keeps coming (orchestration/defs/staying.py)."""
+
+DID_ITS_WORK = "seamline/did_its_work"
+"""The tag of a run that has loaded all that it was asked for; what comes is more."""
 
 LOAD = "load"
 """The job's name."""
@@ -69,7 +74,7 @@ def sealed_files(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg.Sk
                 f"{back_off.LONGEST_SECONDS // 60} minutes. Nothing is lost meanwhile."
             )
         # over everything: what it had loaded may not be in the models yet
-        return dg.SensorResult(run_requests=[dg.RunRequest()])
+        return dg.SensorResult(run_requests=[dg.RunRequest(tags={STAYS: "true"})])
     if is_warehouse_lost(settings):
         return dg.SensorResult(run_requests=[dg.RunRequest()])
     return _what_is_new(settings)
@@ -77,31 +82,28 @@ def sealed_files(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg.Sk
 
 def _what_is_new(settings: Settings) -> dg.SensorResult | dg.SkipReason:
     """Ask for what waits and its models, without those that rest after a failure of their own."""
-    from orchestration.defs.completeness_asset import ACCOUNTED_FOR, COMPLETENESS  # noqa: PLC0415 - reads the manifest
-    from orchestration.defs.dbt_assets import models  # noqa: PLC0415
+    from orchestration.defs.completeness_result import ACCOUNTED_FOR  # noqa: PLC0415 - reads the manifest
+    from orchestration.defs.news import news  # noqa: PLC0415
 
-    own = {key.path[-1]: key for key in models.keys}
     known = pending(settings)
-    failing = {name: model for name, model in known.failing.items() if name in own}
-    resting = {name for name, model in failing.items() if time.time() < model.due}
-    folders = landed_file.waiting_folders(settings.landing)
-    # loaded by a process that died before dbt
-    folders += [call for call in known.calls if call in own and call not in failing]
-    again = {own[name] for name in failing.keys() - resting}
-    if not folders and not again:
+    found = news(settings, known)
+    if not found:
         return dg.SkipReason(
-            f"No sealed file waits in {settings.landing}.{_why(failing)} {known.problem}".strip()
+            f"No sealed file waits in {settings.landing}.{_why(found.failing)} "
+            f"{known.problem}".strip()
         )
-    wanted = _with_models(folders) if folders else set()
-    wanted = wanted - {own[name] for name in resting} | again | {COMPLETENESS}
     return dg.SensorResult(
         run_requests=[
-            dg.RunRequest(asset_selection=sorted(wanted), asset_check_keys=[ACCOUNTED_FOR])
+            dg.RunRequest(
+                asset_selection=sorted(found.assets()),
+                asset_check_keys=[ACCOUNTED_FOR],
+                tags={STAYS: "true"},
+            )
         ]
     )
 
 
-def _why(failing: dict[str, back_off.Failing]) -> str:
+def _why(failing: Mapping[str, back_off.Failing]) -> str:
     """What rests, and until when, in a sentence."""
     if not failing:
         return ""
@@ -138,7 +140,8 @@ class Failures(NamedTuple):
 def failures_in_a_row(instance: dg.DagsterInstance) -> Failures | None:
     """How often the load has failed since it last did what it can; None if it did not.
 
-    A run in which nothing but models failed has done that: these rest by themselves.
+    A run in which nothing but models failed has done that: these rest by themselves. So has one
+    that had done its work and stayed for more when it was killed or cancelled.
     """
     records = instance.get_run_records(dg.RunsFilter(job_name=LOAD), limit=_LOOKED_AT)
     failed = list(itertools.takewhile(_could_do_nothing, records))
@@ -150,24 +153,7 @@ def failures_in_a_row(instance: dg.DagsterInstance) -> Failures | None:
 
 def _could_do_nothing(record: dg.RunRecord) -> bool:
     run = record.dagster_run
-    return run.status in _WITHOUT_SUCCESS and FAILED_MODELS not in run.tags
-
-
-def _with_models(folders: list[str]) -> set[dg.AssetKey]:
-    """The raw tables with news, what could not be used, and our models that read them."""
-    from orchestration.defs.dbt_assets import models  # noqa: PLC0415 - reads the manifest
-
-    wanted = {raw_key(folder) for folder in [*folders, REJECTED]}
-    grown = True
-    while grown:
-        more = {
-            spec.key
-            for spec in models.specs
-            if spec.key not in wanted and wanted & {dep.asset_key for dep in spec.deps}
-        }
-        wanted |= more
-        grown = bool(more)
-    return wanted
+    return run.status in _WITHOUT_SUCCESS and not {FAILED_MODELS, DID_ITS_WORK} & run.tags.keys()
 
 
 def runs_on_their_way(
@@ -175,23 +161,34 @@ def runs_on_their_way(
 ) -> list[str]:
     """The ids of a job's runs that have not ended, after failing those that have died.
 
-    A run worker that is killed leaves its run STARTED for ever. The lock that it had, which the
-    kernel frees, tells a slow run from a dead one.
+    A run worker that is killed leaves its run STARTED for ever. The file that its process holds,
+    which the kernel frees, tells a slow run from a dead one; before there is one, the lock does.
     """
     records = instance.get_run_records(dg.RunsFilter(job_name=job, statuses=_ON_ITS_WAY))
     alive = []
     for record in records:
         run = record.dagster_run
-        last_sign = record.update_timestamp.timestamp()
-        newest = instance.get_records_for_run(run.run_id, limit=1, ascending=False).records
-        if newest:
-            last_sign = max(last_sign, newest[0].timestamp)
-        if time.time() - last_sign > SILENT_SECONDS and not is_held(settings, lock):
-            instance.report_run_failed(
-                run,
-                f"The run gave no sign for {SILENT_SECONDS} s and nobody has {lock}: its process "
-                "has died. Nothing is lost; the next run does what it had to do.",
-            )
+        is_alive = run_process.is_alive(settings, run.run_id)
+        if is_alive is None and _is_silent(instance, record) and not is_held(settings, lock):
+            _fail(instance, run, f"It gave no sign for {SILENT_SECONDS} s and nobody has {lock}")
+        elif is_alive is False:
+            _fail(instance, run, "Nobody holds its file any more")
+            run_process.forget(settings, run.run_id)
         else:
             alive.append(run.run_id)
     return alive
+
+
+def _is_silent(instance: dg.DagsterInstance, record: dg.RunRecord) -> bool:
+    last_sign = record.update_timestamp.timestamp()
+    newest = instance.get_records_for_run(record.dagster_run.run_id, limit=1, ascending=False)
+    if newest.records:
+        last_sign = max(last_sign, newest.records[0].timestamp)
+    return time.time() - last_sign > SILENT_SECONDS
+
+
+def _fail(instance: dg.DagsterInstance, run: dg.DagsterRun, why: str) -> None:
+    instance.report_run_failed(
+        run,
+        f"{why}: the run's process has died. Nothing is lost; the next run does what it had to do.",
+    )

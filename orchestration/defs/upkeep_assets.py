@@ -55,7 +55,11 @@ def catalog() -> dg.MaterializeResult[None]:
     )
 
 
-@dg.asset(key=["upkeep", "dagster_storage"], group_name=UPKEEP)
+@dg.asset(
+    key=["upkeep", "dagster_storage"],
+    group_name=UPKEEP,
+    required_resource_keys={"run_process"},
+)
 def dagster_storage(context: dg.AssetExecutionContext) -> dg.MaterializeResult[None]:
     """Old runs removed with their events and logs, and old ticks."""
     done = storage.purge(context.instance, Settings())

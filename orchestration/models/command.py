@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import click
+import duckdb
 from dbt.adapters.duckdb.connections import DuckDBConnectionManager
 from dbt.adapters.factory import cleanup_connections
 from dbt.config.profile import Profile
@@ -20,8 +21,9 @@ from landed.settings import WrongSettingsError
 from orchestration import modes
 from orchestration.columns.columns_yml import read_rules
 from orchestration.columns.documented import CALLS
-from orchestration.columns.in_force import in_a_line, put_in_force
+from orchestration.columns.in_force import Force, in_a_line, put_in_force, rules_in_force
 from orchestration.columns.update import (
+    are_as_placed,
     create_column_tables,
     update_placement,
 )
@@ -69,6 +71,11 @@ def rebuilding() -> AbstractContextManager[None]:
 def giving_way() -> AbstractContextManager[None]:
     """Let a command of a user's models leave the lock to others while it computes them."""
     return _doing("giving way")
+
+
+def with_fields_placed() -> AbstractContextManager[None]:
+    """Let a command go by what its caller, who is the writer, has seen to be so (`is_placed`)."""
+    return _doing("as placed")
 
 
 def pausing() -> Writer | None:
@@ -154,7 +161,8 @@ def refuse_more_threads(threads: int) -> None:
 def _writer(settings: Settings, flags: Any, *, prepares_columns: bool) -> Iterator[None]:
     try:
         with writer_lock(settings) as writer:
-            emptied = _place_fields(settings, flags) if prepares_columns else []
+            is_to_place = prepares_columns and "as placed" not in _now
+            emptied = _place_fields(settings, flags) if is_to_place else []
             if "giving way" in _now:
                 _pauses.append(writer)
             with _doing("writing"):
@@ -220,6 +228,17 @@ def _place_fields(settings: Settings, flags: Any) -> list[str]:
         return update_placement(
             con, settings.schema_name, wanted, force.of_tables(), anew=force.coming
         )
+
+
+def is_placed(con: duckdb.DuckDBPyConnection, settings: Settings) -> bool:
+    """Whether all that was seen has its place, by the rules as they are: no view would change.
+
+    Raises:
+        SchemaMovedError: the tables are in another schema than the settings say.
+    """
+    refuse_another_name(con, settings)
+    of_tables = Force(rules_in_force(con)).of_tables()
+    return are_as_placed(con, settings.schema_name, read_rules(settings.columns), of_tables)
 
 
 def _built(flags: Any) -> set[str]:

@@ -10,7 +10,8 @@ import logging
 import os
 import re
 import shutil
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -19,6 +20,7 @@ from typing import Any
 import duckdb
 from dbt.artifacts.schemas.run import RunResult
 from dbt.cli.main import dbtRunner, dbtRunnerResult
+from dbt.contracts.graph.manifest import Manifest
 from dbt.exceptions import ParsingError
 from dbt_common.exceptions import CompilationError, DbtConfigError, DbtValidationError
 from filelock import FileLock
@@ -76,6 +78,35 @@ def manifest_path(settings: Settings) -> Path:
     return _own_folder(settings) / "manifest.json"
 
 
+@contextmanager
+def keeping_project(settings: Settings) -> Iterator[None]:
+    """Have dbt read the project once for all commands of a `with` block that run models.
+
+    Args:
+        settings: Where dbt's folder is.
+
+    Raises:
+        DbtFailedError: the project cannot be parsed.
+    """
+    outcome = _command(settings, ["parse", "--quiet", "--no-write-json"], PROJECT_DIR)
+    # what cannot be read is read again by each command, which says so and runs our part of it
+    if isinstance(outcome.result, Manifest):
+        _kept.append(outcome.result)
+    try:
+        yield
+    finally:
+        _kept.clear()
+
+
+_kept: list[Manifest] = []
+"""The project as dbt has read it, while it is kept."""
+
+
+def has_project_changed(settings: Settings) -> bool:
+    """Whether the project is another than when its manifest was written."""
+    return _is_older_than_project(manifest_path(settings))
+
+
 def run_models(
     settings: Settings,
     select: Iterable[str] = (),
@@ -113,6 +144,16 @@ def run_models(
             count = completeness.count_all if is_replay or full_refresh else completeness.count
             count(con, settings, () if is_replay else done)
     return results
+
+
+def count_lines(settings: Settings) -> None:
+    """Count what became of every line where no model has anything new to read.
+
+    Raises:
+        WriterBusyError: another writer did not finish in time; nothing was changed.
+    """
+    with writer_lock(settings), connection.connect(settings) as con:
+        completeness.count(con, settings)
 
 
 def build_anew(settings: Settings, calls: Iterable[str]) -> list[RunResult]:
@@ -261,7 +302,8 @@ def _command(settings: Settings, arguments: list[str], project: Path) -> dbtRunn
         *("--log-path", str(_logs(settings))),
         *("--log-file-max-bytes", str(LOG_BYTES)),
     ]
-    return dbtRunner().invoke([*arguments, *where])
+    known = next(iter(_kept), None) if arguments[0] == "run" and project == PROJECT_DIR else None
+    return dbtRunner(manifest=known).invoke([*arguments, *where])
 
 
 def _command_on_ours(
@@ -329,12 +371,14 @@ def _target(settings: Settings) -> Path:
     return _own_folder(settings) / "target"
 
 
-def _is_up_to_date(manifest: Path, settings: Settings) -> bool:
-    if not manifest.exists():
-        return False
+def _is_older_than_project(manifest: Path) -> bool:
     written = manifest.stat().st_mtime
     sources = [ROOT / "profiles.yml", *_files(PROJECT_DIR)]
-    if any(_changed_at(source) > written for source in sources):
+    return any(_changed_at(source) > written for source in sources)
+
+
+def _is_up_to_date(manifest: Path, settings: Settings) -> bool:
+    if not manifest.exists() or _is_older_than_project(manifest):
         return False
     schemas = {
         node["schema"]

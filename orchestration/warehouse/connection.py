@@ -69,10 +69,41 @@ def connect(settings: Settings, *, read_only: bool = False) -> duckdb.DuckDBPyCo
             )
         create_catalog(settings)
     catalog = catalog_to_open(settings, read_only=read_only)
-    con = _session()
-    weakref.finalize(con, catalog.remove_copy)
+    session = _idle.pop() if _idle else _session()
+    # of a kept one the caller closes a cursor
+    con = session.cursor() if _keeps else session
+    weakref.finalize(con, _give_back, session if _keeps else None, catalog)
+    con.execute("set TimeZone = 'UTC'")
     _attach(con, settings, catalog, read_only=read_only)
     return con
+
+
+_idle: list[duckdb.DuckDBPyConnection] = []
+_keeps: list[None] = []
+
+
+@contextmanager
+def keeping_sessions() -> Iterator[None]:
+    """Use a DuckDB again once its connection is closed, for who connects again and again.
+
+    A new one checks its extensions for a tenth of a second, and longer on a busy machine. What is
+    kept has nothing attached.
+    """
+    _keeps.append(None)
+    try:
+        yield
+    finally:
+        _keeps.pop()
+        if not _keeps:
+            _idle.clear()
+
+
+def _give_back(session: duckdb.DuckDBPyConnection | None, catalog: Catalog) -> None:
+    if session is not None:
+        session.execute(f"detach database if exists {DATABASE}")
+        if _keeps:
+            _idle.append(session)
+    catalog.remove_copy()
 
 
 def _session() -> duckdb.DuckDBPyConnection:

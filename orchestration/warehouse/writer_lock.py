@@ -5,6 +5,7 @@ import json
 import os
 import re
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -23,6 +24,10 @@ _TELLING = {"dagster", "dbt", "orchestration", "stack"}
 
 
 WRITER = "writer.lock"
+
+TURN = "writer-turn.lock"
+"""Whose turn it is to be the next writer; whoever waits has it, so that one that writes again and
+again cannot come first each time."""
 
 MARTS = "marts.lock"
 """Who runs a user's models, which do not write all the time."""
@@ -60,7 +65,8 @@ class Writer:
         try:
             yield
         finally:
-            fcntl.flock(self.descriptor, fcntl.LOCK_EX)
+            with FileLock(self.file.with_name(TURN)):
+                fcntl.flock(self.descriptor, fcntl.LOCK_EX)
             _sign(self.file)
 
 
@@ -83,7 +89,7 @@ def _held(settings: Settings) -> Iterator[Writer]:
     lock = file_lock(settings, is_singleton=True)
     is_outermost = not lock.is_locked
     try:
-        lock.acquire(timeout=settings.lock_seconds)
+        _acquire(settings, lock)
     except Timeout:
         raise WriterBusyError(
             f"Another process has been writing to the warehouse for longer than "
@@ -98,6 +104,16 @@ def _held(settings: Settings) -> Iterator[Writer]:
         yield Writer(Path(lock.lock_file), descriptor, is_outermost)
     finally:
         lock.release()
+
+
+def _acquire(settings: Settings, lock: FileLock) -> None:
+    """Wait for one's turn to be the next, and then for the one who writes."""
+    if lock.is_locked:
+        lock.acquire()
+        return
+    until = time.monotonic() + settings.lock_seconds
+    with file_lock(settings, TURN).acquire(timeout=settings.lock_seconds):
+        lock.acquire(timeout=max(0.0, until - time.monotonic()))
 
 
 def is_ours(settings: Settings) -> bool:

@@ -10,6 +10,7 @@ import pytest
 from orchestration.audit.completeness import count, count_all
 from orchestration.audit.problems import problems
 from orchestration.defs.completeness_asset import completeness
+from orchestration.defs.run_process import run_process
 from orchestration.loading.load import load
 from orchestration.recovery.reload import reload_rejected
 from orchestration.settings import Settings
@@ -196,7 +197,7 @@ def test_dagster_shows_them(odd: House, monkeypatch: pytest.MonkeyPatch) -> None
     monkeypatch.setenv("SEAMLINE_WAREHOUSE", odd.settings.warehouse)
     monkeypatch.setenv("SEAMLINE_LANDING", str(odd.settings.landing))
 
-    done = dg.materialize([completeness])
+    done = dg.materialize([completeness], resources={"run_process": run_process})
 
     (shown,) = done.asset_materializations_for_node(completeness.op.name)
     assert (shown.metadata["folded"].value, shown.metadata["unread_times"].value) == (2, 1)

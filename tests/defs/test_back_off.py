@@ -9,6 +9,7 @@ import pytest
 
 from orchestration.defs.completeness_asset import COMPLETENESS, completeness
 from orchestration.defs.load_job import OWN, load_job
+from orchestration.defs.run_process import run_process
 from orchestration.defs.sensor import FAILED_MODELS
 from orchestration.loading.load import load
 from orchestration.models import back_off, pending_models
@@ -235,7 +236,7 @@ def test_sums_that_do_not_hold_are_an_alarm_and_no_failure_of_the_load(
             "0 as waiting, 1 as rows, 0 as duplicate"
         )
 
-    done = dg.materialize([completeness])
+    done = dg.materialize([completeness], resources={"run_process": run_process})
 
     assert done.success
     (check,) = done.get_asset_check_evaluations()

@@ -5,6 +5,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import dagster as dg
 from dagster_dbt import dbt_assets
 
 from orchestration.columns.rules import ColumnRules
@@ -15,7 +16,7 @@ from orchestration.defs.dbt_assets import (
     OWN,
     Translator,
     models,
-    table_metadata,
+    row_counts,
 )
 from orchestration.prepare import has_all_models
 from orchestration.settings import Settings
@@ -29,13 +30,14 @@ def test_rows_are_counted_in_the_table_whatever_its_model_is_called(
     with writer_lock(made_warehouse), connect(made_warehouse) as con:
         con.execute("create schema segment")
         con.execute('create table segment."shown as" as from range(3)')
+    names = {"schema": "segment", "alias": "shown as"}
     node = SimpleNamespace(
-        name="model", schema="segment", relation_name='"seamline"."segment"."shown as"'
+        **names, relation_name='"seamline"."segment"."shown as"', to_dict=lambda: names
     )
 
-    said = table_metadata(made_warehouse, SimpleNamespace(node=node, execution_time=1.234))
+    counts = row_counts(made_warehouse, [SimpleNamespace(node=node)])
 
-    assert said == {"seconds": 1.23, "dagster/row_count": 3}
+    assert counts == {dg.AssetKey(["segment", "shown as"]): 3}
 
 
 def test_seeds_and_snapshots_are_no_assets_that_a_run_would_leave_as_they_are() -> None:

@@ -8,7 +8,7 @@ import dagster as dg
 import pytest
 
 from orchestration.definitions import defs
-from orchestration.defs.completeness_asset import ACCOUNTED_FOR
+from orchestration.defs.completeness_result import ACCOUNTED_FOR
 from orchestration.defs.dbt_assets import MANIFEST, models
 from orchestration.defs.dbt_checks import check_specs, checks_job, dbt_checks, every_day
 from orchestration.defs.load_job import load_job

@@ -8,7 +8,7 @@ import dagster as dg
 import pytest
 
 from orchestration.definitions import defs
-from orchestration.defs import sensor
+from orchestration.defs import run_process, sensor
 from orchestration.defs.load_job import load_job
 from orchestration.defs.sensor import sealed_files
 from orchestration.loading.load import load
@@ -146,6 +146,57 @@ def test_a_run_whose_process_died_is_failed_after_a_minute(
     tick(instance)
 
     assert instance.get_run_by_id(run.run_id).status is dg.DagsterRunStatus.FAILURE
+
+
+def test_a_run_whose_process_was_killed_is_failed_at_once(
+    settings: Settings, instance: dg.DagsterInstance
+) -> None:
+    _land(settings)
+    run = _started_run(instance)
+    (settings.dagster_home / run_process.RUNNING).mkdir(parents=True)
+    (settings.dagster_home / run_process.RUNNING / run.run_id).touch()  # and nobody holds it
+
+    assert isinstance(tick(instance), dg.SkipReason)  # it had not done its work: it rests
+
+    assert instance.get_run_by_id(run.run_id).status is dg.DagsterRunStatus.FAILURE
+    assert run_process.is_alive(settings, run.run_id) is None
+
+
+def test_a_run_that_waits_for_news_is_left_alone_however_silent_it_is(
+    settings: Settings, instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _land(settings)
+    run = _started_run(instance)
+    later = time.time() + 10 * sensor.SILENT_SECONDS
+    monkeypatch.setattr(time, "time", lambda: later)
+
+    with run_process.signed(settings, run.run_id):
+        assert isinstance(tick(instance), dg.SkipReason)
+
+    assert instance.get_run_by_id(run.run_id).status is dg.DagsterRunStatus.STARTED
+
+
+def test_a_run_that_was_killed_while_it_waited_for_news_is_replaced_at_once(
+    settings: Settings, instance: dg.DagsterInstance
+) -> None:
+    _land(settings)
+    run = _started_run(instance)
+    instance.add_run_tags(run.run_id, {sensor.DID_ITS_WORK: "true"})
+    (settings.dagster_home / run_process.RUNNING).mkdir(parents=True)
+    (settings.dagster_home / run_process.RUNNING / run.run_id).touch()
+
+    assert "raw/track" in wanted(tick(instance))
+
+
+def test_what_the_sensor_asks_for_is_a_run_that_stays(
+    settings: Settings, instance: dg.DagsterInstance
+) -> None:
+    _land(settings)
+
+    result = tick(instance)
+
+    assert isinstance(result, dg.SensorResult)
+    assert [request.tags for request in result.run_requests or []] == [{sensor.STAYS: "true"}]
 
 
 def test_a_silent_run_that_is_still_writing_is_left_alone(

@@ -3,13 +3,15 @@
 import json
 import os
 from pathlib import Path
+from threading import Event, Thread
 
 import pytest
 
 from orchestration.settings import Settings
 from orchestration.warehouse import writer_lock
 from orchestration.warehouse.connection import NotTheWriterError, connect
-from orchestration.warehouse.writer_lock import WriterBusyError, file_lock, is_held
+from orchestration.warehouse.writer_lock import TURN, WriterBusyError, file_lock, is_held
+from tests.support.processes import eventually
 
 
 @pytest.fixture
@@ -72,6 +74,33 @@ def test_the_writer_stays_the_writer_until_its_outermost_block_ends(impatient: S
             pass
         assert is_held(impatient)
     assert not is_held(impatient)
+
+
+def test_who_waits_is_next_though_another_writes_again_and_again(settings: Settings) -> None:
+    """Each time the other gives it back it wants it again at once, as a run that stays does."""
+    waits, has, is_over = Event(), Event(), Event()
+
+    def wait() -> None:
+        waits.set()
+        with writer_lock.writer_lock(settings):
+            has.set()
+            is_over.wait(60)
+
+    other = Thread(target=wait)
+    with writer_lock.writer_lock(settings):
+        other.start()
+        assert waits.wait(60)
+        assert eventually(lambda: is_held(settings, TURN))
+        assert not has.is_set()
+    impatient = settings.model_copy(update={"lock_seconds": 0.01})
+    while not has.is_set():
+        # never in between: nobody is let past who waits
+        with pytest.raises(WriterBusyError), writer_lock.writer_lock(impatient):
+            pass
+    is_over.set()
+    other.join()
+    with writer_lock.writer_lock(settings):
+        assert not is_held(settings, TURN)
 
 
 def test_a_writer_that_cannot_sign_goes_on(

@@ -49,7 +49,8 @@ def test_no_file_says_so_but_the_warehouse_itself(house: House) -> None:
     """A copy of it, taken then, would have to know it too."""
     beside = {path.name for path in house.settings.catalog.parent.iterdir()}
 
-    assert {name.partition("-")[0] for name in beside} == {"catalog.sqlite", "data", "writer.lock"}
+    own = {"catalog.sqlite", "data", "writer.lock", "writer-turn.lock"}
+    assert {name.removesuffix("-wal").removesuffix("-shm") for name in beside} == own
 
 
 def test_a_run_of_other_models_leaves_it_to_be_done(

@@ -25,6 +25,9 @@ class Runner:
     always = False
     shown: list[set[str]]
 
+    def __init__(self, manifest: object = None) -> None:
+        """It may know what the project is, and looks all the same."""
+
     def invoke(self, arguments: list[str]) -> SimpleNamespace:
         """Answer as dbt does."""
         project = Path(arguments[arguments.index("--project-dir") + 1])

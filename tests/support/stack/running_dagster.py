@@ -1,6 +1,7 @@
 """Dagster's daemon with its code server and runs, really started, and killed one by one."""
 
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -76,6 +77,20 @@ class LoadingHouse(RunningHouse):
         if victim == "daemon":
             assert self.process is not None
             self.process.wait(timeout=10)
+
+    def kill_run(self, run_id: str) -> None:
+        """SIGKILL, to the process that executes a run."""
+        with self.instance() as instance:
+            logs = instance.all_logs(run_id, of_type=dg.DagsterEventType.ENGINE_EVENT)
+        said = "".join(entry.dagster_event.message or "" for entry in logs if entry.dagster_event)
+        found = re.search(r"Executing steps in process \(pid: (\d+)\)", said)
+        assert found, said
+        psutil.Process(int(found[1])).kill()
+
+    def cancel(self, run_id: str) -> None:
+        """As somebody does in the UI."""
+        with self.instance() as instance:
+            assert instance.run_launcher.terminate(run_id)
 
     def end(self) -> None:
         """Kill everything that is left."""
