@@ -7,7 +7,7 @@ import dagster as dg
 
 from landed.folders import REJECTED
 from orchestration.audit.checks import CHECKS, look_at
-from orchestration.defs.completeness_asset import COMPLETENESS
+from orchestration.defs.completeness_result import COMPLETENESS
 from orchestration.defs.landing_assets import LANDING, SOURCES
 from orchestration.defs.raw_assets import raw_key
 from orchestration.settings import Settings
