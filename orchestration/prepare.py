@@ -97,13 +97,7 @@ def load_once(settings: Settings, progress: Progress | None = None) -> str:
         restore_if_behind(settings, progress)
         loaded = load(settings, progress=progress)
     run_all_models(settings)
-    rows = ", ".join(f"{count} {call}" for call, count in sorted(loaded.rows.items()) if count)
-    line = f"Loaded {loaded.files} files: {rows or 'no events'}"
-    if loaded.rejected:
-        line += f"; {loaded.rejected} rejected, see raw.rejected"
-    if loaded.conflicts:
-        line += f"; {len(loaded.conflicts)} put aside as *.conflict: {', '.join(loaded.conflicts)}"
-    return line
+    return str(loaded)
 
 
 def reload_once(settings: Settings) -> str:

@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from datetime import UTC, datetime
 from functools import cache
 from types import MappingProxyType
 from typing import Any
@@ -18,10 +19,12 @@ from dbt.artifacts.schemas.run import RunResult
 
 from landed.settings import ROOT
 from orchestration.defs.sensor import FAILED_MODELS
+from orchestration.defs.table_metadata import final_metadata, said_before
 from orchestration.models import run
 from orchestration.models.own_models import FOLDERS, PROJECT
 from orchestration.settings import Settings
 from orchestration.warehouse.connection import connect
+from orchestration.warehouse.raw_tables import WITH_TABLE
 
 MANIFEST = run.write_manifest(Settings())
 
@@ -92,13 +95,12 @@ def materialized(
     """
     results = list(results)
     done = [result for result in results if result.status == "success"]
-    rows = row_counts(settings, done)
+    said = table_metadata(context.instance, settings, done)
     for result in done:
         key = key_of(result)
         metadata: dict[str, Any] = {"seconds": round(result.execution_time, 2)}
-        if key in rows:
-            metadata["dagster/row_count"] = rows[key]
-        yield dg.MaterializeResult(asset_key=key, metadata={**metadata, **more.get(key, {})})
+        metadata |= {**said.get(key, {}), **more.get(key, {})}
+        yield dg.MaterializeResult(asset_key=key, metadata=metadata)
     failed = run.failures(results)
     if failed:
         # the sensor tells by it that all else of the run was done
@@ -112,17 +114,29 @@ def key_of(result: RunResult) -> dg.AssetKey:
     return _key(result.node.to_dict())
 
 
-def row_counts(settings: Settings, results: Iterable[RunResult]) -> dict[dg.AssetKey, int]:
-    """How many rows the final tables among some models have now."""
-    finals = [result for result in results if result.node.schema == settings.schema_name]
-    counts = {}
-    if finals:
-        with connect(settings, read_only=True) as con:
-            for result in finals:
-                table = result.node.relation_name
-                row = con.execute(f"select count(*) from {table}").fetchone()  # noqa: S608 - dbt's name
-                counts[key_of(result)] = int(row[0]) if row else 0
-    return counts
+def table_metadata(
+    instance: dg.DagsterInstance, settings: Settings, results: Iterable[RunResult]
+) -> dict[dg.AssetKey, dict[str, Any]]:
+    """What is said of what some models have made in the final tables' schema."""
+    ours = [result for result in results if result.node.schema == settings.schema_name]
+    said: dict[dg.AssetKey, dict[str, Any]] = {}
+    if not ours:
+        return said
+    with connect(settings, read_only=True) as con:
+        for result in ours:
+            key = key_of(result)
+            if key in _FINAL:
+                before = said_before(instance, key)
+                call, now = key.path[-1], datetime.now(UTC)
+                said[key] = final_metadata(con, settings, call, before, now)
+            else:
+                relation = result.node.relation_name
+                row = con.execute(f"select count(*) from {relation}").fetchone()  # noqa: S608 - dbt's name
+                said[key] = {"dagster/row_count": row[0] if row else 0}
+    return said
+
+
+_FINAL = {dg.AssetKey([Settings().schema_name, call]) for call in WITH_TABLE}
 
 
 @cache

@@ -1,11 +1,13 @@
 """The raw tables as assets: one step loads all that is selected in one pass."""
 
 from collections.abc import Iterator
+from datetime import UTC, datetime
 
 import dagster as dg
 
 from landed.folders import FOLDERS, REJECTED
 from orchestration.defs.landing_assets import LANDING
+from orchestration.defs.table_metadata import raw_metadata
 from orchestration.loading.load import Loaded, Progress, WarehouseBehindError, load
 from orchestration.recovery.restore import restore_if_behind, what_is_not_restored
 from orchestration.settings import Settings
@@ -73,13 +75,14 @@ def loaded_tables(
     """What is said of some raw tables behind a load."""
     for name in loaded.conflicts:
         context.log.error("%s was loaded before with other contents: put aside", name)
-    totals = _row_counts(settings, folders)
-    for folder in folders:
-        new = loaded.rejected if folder == REJECTED else loaded.rows[folder]
-        yield dg.MaterializeResult(
-            asset_key=raw_key(folder),
-            metadata={"dagster/row_count": totals[folder], "new_rows": new},
-        )
+    if loaded.files:
+        context.log.info("%s", loaded)
+    with connect(settings, read_only=True) as con:
+        for folder in folders:
+            yield dg.MaterializeResult(
+                asset_key=raw_key(folder),
+                metadata=raw_metadata(con, folder, loaded.load_ids, datetime.now(UTC)),
+            )
 
 
 def _progress(context: dg.AssetExecutionContext) -> Progress:
@@ -87,12 +90,3 @@ def _progress(context: dg.AssetExecutionContext) -> Progress:
         context.log.info("%d of %d done", done, total)
 
     return progress
-
-
-def _row_counts(settings: Settings, folders: tuple[str, ...]) -> dict[str, int]:
-    counts = {}
-    with connect(settings, read_only=True) as con:
-        for folder in folders:
-            row = con.execute(f'select count(*) from raw."{folder}"').fetchone()  # noqa: S608
-            counts[folder] = int(row[0]) if row else 0
-    return counts

@@ -53,6 +53,16 @@ class Loaded:
     conflicts: list[str] = field(default_factory=list)
     """Files whose name is in the ledger with other contents: put aside, not loaded."""
 
+    def __str__(self) -> str:
+        """What was loaded, in a line."""
+        rows = ", ".join(f"{count} {call}" for call, count in sorted(self.rows.items()) if count)
+        line = f"Loaded {self.files} files: {rows or 'no events'}"
+        if self.rejected:
+            line += f"; {self.rejected} rejected, see raw.rejected"
+        if self.conflicts:
+            line += f"; {len(self.conflicts)} put aside as *.conflict: {', '.join(self.conflicts)}"
+        return line
+
     def add(self, portion: list[Contents], unusable: Counter[str]) -> None:
         """Count the files of one transaction."""
         self.files += len(portion)

@@ -16,7 +16,7 @@ from orchestration.defs.dbt_assets import (
     OWN,
     Translator,
     models,
-    row_counts,
+    table_metadata,
 )
 from orchestration.prepare import has_all_models
 from orchestration.settings import Settings
@@ -35,9 +35,10 @@ def test_rows_are_counted_in_the_table_whatever_its_model_is_called(
         **names, relation_name='"seamline"."segment"."shown as"', to_dict=lambda: names
     )
 
-    counts = row_counts(made_warehouse, [SimpleNamespace(node=node)])
+    with dg.instance_for_test() as instance:
+        said = table_metadata(instance, made_warehouse, [SimpleNamespace(node=node)])
 
-    assert counts == {dg.AssetKey(["segment", "shown as"]): 3}
+    assert said == {dg.AssetKey(["segment", "shown as"]): {"dagster/row_count": 3}}
 
 
 def test_seeds_and_snapshots_are_no_assets_that_a_run_would_leave_as_they_are() -> None:
