@@ -32,6 +32,7 @@ _decode = msgspec.json.Decoder().decode
 _decode_raw = msgspec.json.Decoder(Raw).decode
 _decode_key = msgspec.json.Decoder(str).decode
 _decode_members = msgspec.json.Decoder(dict[str, Raw]).decode
+_decode_objects = msgspec.json.Decoder(list[dict[str, Raw]]).decode
 _PIECE = 1 << 20
 _MOST_TOKENS = 4_000_000  # a second's work; a batch of 4,000 ordinary events has 700,000
 _OPENING = b"{["
@@ -111,15 +112,19 @@ class JsonObject:
 
     __slots__ = ("_gap", "_places", "text", "values")
 
-    def __init__(self, text: bytes) -> None:
+    def __init__(self, text: bytes, values: dict[str, Raw] | None = None) -> None:
         """Read an object, without white space around it.
+
+        Args:
+            text: the object.
+            values: what `objects_without_gaps` has found in it.
 
         Raises:
             msgspec.DecodeError, UnicodeDecodeError, RecursionError: it is none, or not valid.
         """
         self.text = text
-        self.values: dict[str, Raw] = _decode_members(text)
-        self._gap = _gap_in(text, self.values)
+        self.values: dict[str, Raw] = _decode_members(text) if values is None else values
+        self._gap = _gap_in(text, self.values) if values is None else 0
         self._places: Sequence[Member] | None = None
 
     @property
@@ -172,6 +177,17 @@ class JsonObject:
                 done = _end_of_blank(self.text, end)
                 done += self.text[done : done + 1] == b","
         return with_members(b"".join([*pieces, self.text[done:]]), added)
+
+
+def objects_without_gaps(array: bytes) -> list[dict[str, Raw]] | None:
+    """Read an array of objects: the members of each, as they are written.
+
+    Returns:
+        The objects; None if a key stands twice, or white space beside a key or a value. Written
+        anew, they would be the same bytes.
+    """
+    found = _decode_objects(array)
+    return found if _encode(found) == array else None
 
 
 def with_members(text: bytes, added: Sequence[bytes]) -> bytes:

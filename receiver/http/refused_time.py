@@ -13,12 +13,10 @@ Damaged bodies of known sources are counted in the same way: they are cut by the
 hundred times as slowly as those that are sound.
 """
 
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import NamedTuple
-
-from limits import RateLimitItemPerSecond
-from limits.strategies import FixedWindowRateLimiter
 
 from receiver.errors import NotLandedError, RequestRefusedError, ThrottledError
 from receiver.http.known_addresses import MOST, KnownAddresses
@@ -39,13 +37,16 @@ class RefusedTime:
         Args:
             share: what of its time it may spend on one of them.
         """
-        micros = round(min(share, 1) * _WINDOW_MICROS)
-        self._most = RateLimitItemPerSecond(micros, _WINDOW_SECONDS)
-        self._limiter = FixedWindowRateLimiter(SharedCounters())
+        self._most = round(min(share, 1) * _WINDOW_MICROS)
+        self._counters = SharedCounters()
+        self._all_end = 0.0
 
     def has_left(self, who: str | None, but: float = 0) -> bool:
         """Say whether a body may be read for somebody, as `must_have_left`."""
-        return self._limiter.test(self._most, str(who), cost=1 - round(but * 1e6))
+        if time.monotonic() > self._all_end:  # nobody has spent anything
+            return True
+        (spent,) = self._counters.get(str(who))
+        return spent - round(but * 1e6) < self._most
 
     def must_have_left(self, who: str | None, but: float = 0) -> None:
         """Return if a body may be read for somebody.
@@ -72,7 +73,8 @@ class RefusedTime:
 
     def spend(self, who: str | None, seconds: float) -> None:
         """Count time."""
-        self._limiter.hit(self._most, str(who), cost=round(seconds * 1e6))
+        self._counters.add(str(who), _WINDOW_SECONDS, round(seconds * 1e6))
+        self._all_end = time.monotonic() + _WINDOW_SECONDS
 
 
 class Group(NamedTuple):

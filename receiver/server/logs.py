@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+import msgspec
 import structlog
 from flask import Flask, Response, g, request
 
@@ -20,6 +21,9 @@ _PROCESSORS: list[structlog.typing.Processor] = [
     structlog.stdlib.add_log_level,
     structlog.processors.TimeStamper(fmt="iso", utc=True),
 ]
+_RENDERER = structlog.processors.JSONRenderer(
+    lambda line, **_: msgspec.json.encode(line, enc_hook=repr).decode()
+)
 
 log = structlog.get_logger()
 
@@ -43,7 +47,7 @@ def configure_logs() -> None:
     Two, of a line and of its end, would be mixed up with those of the other processes.
     """
     structlog.configure(
-        processors=[*_PROCESSORS, structlog.processors.JSONRenderer()],
+        processors=[*_PROCESSORS, _RENDERER],
         logger_factory=structlog.WriteLoggerFactory(sys.stderr),
         cache_logger_on_first_use=True,
     )
@@ -58,7 +62,7 @@ def server_logs() -> dict[str, Any]:
         "formatters": {
             "json": {
                 "()": structlog.stdlib.ProcessorFormatter,
-                "processor": structlog.processors.JSONRenderer(),
+                "processor": _RENDERER,
                 "foreign_pre_chain": _PROCESSORS,
             }
         },
