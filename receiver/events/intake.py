@@ -3,13 +3,11 @@
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
 
-from flask import g
 from msgspec import Raw
 
 from landed.folders import CALLS, REJECTED
-from receiver.errors import NotLandedError, RequestRefusedError, ThrottledError
+from receiver.errors import NotLandedError
 from receiver.events.batches import Batch, refuse_oversized
 from receiver.events.check import Event, EventCheck, NotStored, Record, Rejected
 from receiver.events.direct import DirectSender
@@ -17,12 +15,14 @@ from receiver.events.kept import without_keys
 from receiver.events.made_up_ids import OfRequest, OfView
 from receiver.files.envelope import good_line, received_stamps, rejected_line
 from receiver.files.lines import Lines
+from receiver.http.refused_time import IfRefused
 from receiver.senders.scopes import LANDED_AS
 from receiver.senders.sources import Credential
 from receiver.server.native_threads import let_others_run, work_seconds
 from receiver.state import (
     charge_to,
     charged_seconds,
+    current_handling,
     current_receiver,
     note_damage,
     uncharged_seconds,
@@ -42,7 +42,7 @@ def let_in(credential: Credential) -> None:
         ThrottledError: what it may cost, or a quota, is used up.
     """
     current_receiver().damage.must_have_left(credential.account)
-    g.source = credential.source.name
+    current_handling().log["source"] = credential.source.name
     charge_to(credential.account)
     _must_have_left(credential)
 
@@ -75,21 +75,9 @@ def land(
         NotLandedError, ThrottledError: it has to be sent again.
         RequestRefusedError: it is too large for one request.
     """
-    with _refusal_charged():
+    # A request that is too much is charged to its sender; what has to be sent again is not.
+    with IfRefused(note_damage, uncharged_seconds):
         _land_all(credential, read_events, body, path_call, direct, is_view=is_view)
-
-
-@contextmanager
-def _refusal_charged() -> Iterator[None]:
-    """Charge a request that is too much to its sender; what has to be sent again is not."""
-    started = uncharged_seconds()
-    try:
-        yield
-    except (NotLandedError, ThrottledError):
-        raise
-    except RequestRefusedError:
-        note_damage(uncharged_seconds() - started)
-        raise
 
 
 def _land_all(
@@ -116,7 +104,7 @@ def _land_all(
         return
     settings = receiver.settings
     limit = min(settings.body_bytes, _GROWTH * receiver.body_limit(credential))
-    sent = g.get("bytes", len(body))  # what a body unpacked to is growth itself
+    sent = current_handling().size or len(body)  # what a body unpacked to is growth itself
     growth = max(credential.scope.unmeasured_bytes, settings.expansion_ratio * sent)
     refuse_oversized(events, settings.batch_events, limit, growth)
     receiver.quotas.take_events(credential, len(events.items))
@@ -180,10 +168,16 @@ def _land(
         on_damaged += (now - started) * spoilt / len(records)
         started = now
     note_damage(on_damaged - (charged_seconds() - charged))
-    g.credential = str(credential.kind)
-    g.source, g.events, g.rejected = source.name, lines.events, sum(reasons.values())
-    g.shut_out, g.suppressed = others[NotStored.SHUT_OUT], others[NotStored.SUPPRESSED]
-    receiver = current_receiver()
+    handling = current_handling()
+    handling.log |= {
+        "source": source.name,
+        "credential": str(credential.kind),
+        "events": lines.events,
+        "rejected": sum(reasons.values()),
+        "shut_out": others[NotStored.SHUT_OUT],
+        "suppressed": others[NotStored.SUPPRESSED],
+    }
+    receiver = handling.receiver
     receiver.quotas.take_bytes(credential, lines.size)
     try:
         receiver.committer.land(lines)

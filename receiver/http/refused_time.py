@@ -14,8 +14,7 @@ hundred times as slowly as those that are sound.
 """
 
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from typing import NamedTuple
 
 from receiver.errors import NotLandedError, RequestRefusedError, ThrottledError
@@ -65,11 +64,9 @@ class RefusedTime:
                 "Too many requests that are damaged or not authorized; send again later.",
             )
 
-    @contextmanager
-    def at_work(self, who: str | None) -> Iterator[None]:
+    def at_work(self, who: str | None) -> "IfRefused":
         """Count the time of a block, if it ends in a refusal."""
-        with _if_refused(lambda seconds: self.spend(who, seconds)):
-            yield
+        return IfRefused(lambda seconds: self.spend(who, seconds))
 
     def spend(self, who: str | None, seconds: float) -> None:
         """Count time."""
@@ -132,11 +129,9 @@ class UnauthenticatedTime:
         self._of_one.must_have_left(address)
         self._of_all.must_have_left(self.groups(address)[0].name)
 
-    @contextmanager
-    def at_work(self, address: str | None) -> Iterator[None]:
+    def at_work(self, address: str | None) -> "IfRefused":
         """Count the time of a block, if it ends in a refusal."""
-        with _if_refused(lambda seconds: self._spend(address, seconds)):
-            yield
+        return IfRefused(lambda seconds: self._spend(address, seconds))
 
     def _spend(self, address: str | None, seconds: float) -> None:
         group = self.groups(address)[0]
@@ -154,14 +149,22 @@ class UnauthenticatedTime:
         addresses.note(address)
 
 
-@contextmanager
-def _if_refused(spend: Callable[[float], None]) -> Iterator[None]:
-    """Count the time of a block that ends in a refusal, unless it is to come again."""
-    started = work_seconds()
-    try:
-        yield
-    except (NotLandedError, ThrottledError):
-        raise
-    except RequestRefusedError:
-        spend(work_seconds() - started)
-        raise
+class IfRefused:
+    """Counts the time of a block that ends in a refusal, unless it is to come again."""
+
+    def __init__(
+        self, spend: Callable[[float], None], clock: Callable[[], float] = work_seconds
+    ) -> None:
+        """Take what counts it, and a clock of the work for the request."""
+        self._spend = spend
+        self._clock = clock
+
+    def __enter__(self) -> None:
+        """Begin."""
+        self._started = self._clock()
+
+    def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> None:
+        """Count the time, if there is a reason to."""
+        is_refused = isinstance(error, RequestRefusedError)
+        if is_refused and not isinstance(error, NotLandedError | ThrottledError):
+            self._spend(self._clock() - self._started)

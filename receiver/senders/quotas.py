@@ -78,6 +78,18 @@ class _Quotas(NamedTuple):
     has_public: bool
     has_others: bool
 
+    def taken(self, counters: SharedCounters) -> tuple[_Taken, _Taken]:
+        """Return what was sent for it: events, and landed bytes."""
+        names = [(one.of_public, one.of_others) for one in (self.events, self.landed)]
+        if self.has_public and self.has_others:
+            public, others, landed, of_others = counters.get(*names[0], *names[1])
+            return _Taken(public, others), _Taken(landed, of_others)
+        which = int(self.has_others)
+        events, landed = counters.get(names[0][which], names[1][which])
+        if self.has_others:
+            return _Taken(0, events), _Taken(0, landed)
+        return _Taken(events, 0), _Taken(landed, 0)
+
 
 class Quotas:
     """Counts what sources send, in counters that all workers share."""
@@ -116,7 +128,7 @@ class Quotas:
             ThrottledError: it has not.
         """
         of = self._of(credential.source)
-        events, landed = self._taken(of)
+        events, landed = of.taken(self._counters)
         if _is_over(credential, of, of.events.most, events):
             raise self._refusal(of, "events", of.events)
         if _is_over(credential, of, of.landed.most, landed):
@@ -138,17 +150,6 @@ class Quotas:
         is_public = credential.kind is Kind.BROWSER
         name = quota.of_public if is_public else quota.of_others
         self._counters.add(name, quota.seconds, number)
-
-    def _taken(self, of: _Quotas) -> tuple[_Taken, _Taken]:
-        """Return what was sent for a source: events, and landed bytes."""
-        events, others, landed, other_bytes = self._counters.get(
-            of.events.of_public, of.events.of_others, of.landed.of_public, of.landed.of_others
-        )
-        if not of.has_public:
-            events = landed = 0
-        if not of.has_others:
-            others = other_bytes = 0
-        return _Taken(events, others), _Taken(landed, other_bytes)
 
     def _of(self, source: Source) -> _Quotas:
         """Return the quotas of a source as it is now."""

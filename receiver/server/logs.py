@@ -12,10 +12,10 @@ from typing import Any
 
 import msgspec
 import structlog
-from flask import Flask, Response, g, request
+from flask import Flask, Response, request
 
 from receiver.http.paths import shown_path
-from receiver.state import receiver_of
+from receiver.state import current_handling, receiver_of
 
 _PROCESSORS: list[structlog.typing.Processor] = [
     structlog.stdlib.add_log_level,
@@ -24,6 +24,17 @@ _PROCESSORS: list[structlog.typing.Processor] = [
 _RENDERER = structlog.processors.JSONRenderer(
     lambda line, **_: msgspec.json.encode(line, enc_hook=repr).decode()
 )
+
+_UNKNOWN = {
+    "source": None,
+    "credential": None,
+    "events": 0,
+    "rejected": 0,
+    "shut_out": 0,
+    "suppressed": 0,
+    "refused": None,
+}
+"""What is said of a request where it has not been found out."""
 
 log = structlog.get_logger()
 
@@ -89,29 +100,20 @@ def log_requests(app: Flask, note_request: Callable[[str | None, int], None]) ->
         note_request: counts an answer, by route and status.
     """
 
-    @app.before_request
-    def start() -> None:
-        g.started = time.perf_counter()
-
     @app.after_request
     def finish(response: Response) -> Response:
         route = request.url_rule.rule if request.url_rule else None
         note_request(route, response.status_code)
+        handling = current_handling()
         log.info(
             "request",
             method=request.method,
             route=route,
             **({} if route else {"path": _shown(app)}),
             status=response.status_code,
-            source=g.get("source"),
-            credential=g.get("credential"),
-            events=g.get("events", 0),
-            rejected=g.get("rejected", 0),
-            shut_out=g.get("shut_out", 0),
-            suppressed=g.get("suppressed", 0),
-            refused=g.get("refused"),
-            bytes=g.get("bytes", 0),
-            duration_ms=round((time.perf_counter() - g.started) * 1000, 2),
+            **(_UNKNOWN | handling.log),
+            bytes=handling.size or 0,
+            duration_ms=round((time.perf_counter() - handling.started) * 1000, 2),
         )
         return response
 
