@@ -22,6 +22,7 @@ from receiver.files.open_files import OpenFiles
 from receiver.files.recovery import recover
 from receiver.http import description, health, pixel, projects, tracking, webhooks
 from receiver.http.answers import register_error_answers
+from receiver.http.application import Application
 from receiver.http.body_memory import BodyMemory
 from receiver.http.cors import open_to_browsers
 from receiver.http.paths import one_slash
@@ -63,7 +64,7 @@ def create_app(settings: Settings | None = None, sources: Sources | None = None)
     _recover(settings.landing)
     threading.Thread(target=_keep_recovering, args=[settings.landing], daemon=True).start()
 
-    app = Flask(__name__, static_folder=None)
+    app = Application(__name__, static_folder=None)
     # Some SDKs end the path with a slash, and some hosts end with one themselves.
     app.url_map.strict_slashes = False
     app.url_map.merge_slashes = False  # it would redirect, and a POST is lost on the way

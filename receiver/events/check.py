@@ -5,7 +5,7 @@ strictly, to know that whoever reads the landed file can decode it too; what is 
 its bytes. What has to be changed in them is collected, and written once.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from enum import StrEnum
 from typing import Any, NamedTuple
 
@@ -95,7 +95,7 @@ class EventCheck(NamedTuple):
             event, written = read_event(item, self.limits)
         except UnusableError as error:
             return self._unusable(item, error, self.path_call)
-        return self._read(item, event, written)
+        return self._read(item, event, written.values, written)
 
     def some(self, items: Sequence[bytes | Raw]) -> Iterator[Sequence[Record]]:
         """Check events. Where all are sound, they are read together, or else one by one."""
@@ -104,27 +104,44 @@ class EventCheck(NamedTuple):
             for item in items:
                 yield [self.one(bytes(item))]
         else:
-            yield [self._read(written.text, event, written) for event, written in read]
+            yield [self._read(item, event, written) for item, event, written in read]
 
-    def _read(self, item: bytes, event: Mapping[str, Any], written: JsonObject) -> Record:
+    def _read(
+        self,
+        item: bytes,
+        event: Mapping[str, Any],
+        members: dict[str, Raw],
+        written: JsonObject | None = None,
+    ) -> Record:
+        """Check an event that has been read.
+
+        Args:
+            item: its bytes as they came.
+            event: its members, decoded.
+            members: the same as they are written.
+            written: the object that they stand in, if that is not `item` without gaps.
+        """
         call = self.path_call
         try:
             call = _call_of(event, call)
             _refuse_order(call, self.limits)
-            is_mended = written.text is not item
+            is_mended = written is not None and written.text is not item
             message_id = _message_id_of(event, item, self.ids, is_mended=is_mended)
         except UnusableError as error:
             return self._unusable(item, error, call)
-        if self.suppressed and self.suppressed.has_sent(written.values):
+        if self.suppressed and self.suppressed.has_sent(members):
             return NotStored.SUPPRESSED
         shared = self.shared
-        changes = shared.changes_to(event, written.values) if shared.size else {}
+        changes = shared.changes_to(event, members) if shared.size else {}
         if self.direct:
             seen = shared.seen_in(event)
             if self.direct.shuts_us_out(seen):
                 return NotStored.SHUT_OUT
-            self.direct.add_changes(changes, seen, written.values)
-        payload = written.changed(changes) if changes else written.text
+            self.direct.add_changes(changes, seen, members)
+        if changes:
+            payload = (written or JsonObject(item, members)).changed(changes)
+        else:
+            payload = written.text if written else item
         return Event(call, message_id, _sent_at_of(event) or shared.sent_at, payload)
 
     def _unusable(self, item: bytes, error: "UnusableError", call: str | None) -> Record:
@@ -185,11 +202,12 @@ def read_event(item: bytes, limits: Limits) -> tuple[dict[str, Any], JsonObject]
 
 def read_events(
     items: Sequence[bytes | Raw], limits: Limits
-) -> list[tuple[dict[str, Any], JsonObject]] | None:
+) -> Iterable[tuple[bytes, dict[str, Any], dict[str, Raw]]] | None:
     """Read the members of several events at once, as `read_event` does of each.
 
     Returns:
-        What it returns of each; None if one is unusable, or is not told to be sound so cheaply.
+        The bytes of each, its members, decoded and as they are written; None if one is unusable,
+        or is not told to be sound so cheaply.
     """
     array = b"[%b]" % b",".join(items)
     texts = [bytes(item) for item in items]
@@ -202,8 +220,7 @@ def read_events(
         return None
     if members is None or len(members) != len(texts):
         return None
-    written = map(JsonObject, texts, members)
-    return list(zip(events, written, strict=True))
+    return zip(texts, events, members, strict=True)
 
 
 def _are_deep(array: bytes, texts: Sequence[bytes], limit: int) -> bool:

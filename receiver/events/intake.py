@@ -140,7 +140,7 @@ def _land(
     ids: OfRequest | OfView | None = None,
 ) -> None:
     source, sent_by = credential.source, LANDED_AS[credential.kind]
-    lines = Lines()
+    by_folder: dict[str, list[bytes]] = defaultdict(list)
     others: dict[str, int] = dict.fromkeys(NotStored, 0)
     reasons: dict[str, int] = defaultdict(int)
     stamps = received_stamps(time.time_ns() // 1000)
@@ -153,20 +153,23 @@ def _land(
                 call, message_id, sent_at, payload = one
                 received_at = next(stamps)
                 line = good_line(message_id, received_at, sent_at, source.name, payload, sent_by)
-                lines.add(call, line)
+                by_folder[call].append(line)
             elif isinstance(one, Rejected):
                 spoilt += 1
                 reasons[one.reason] += 1
                 kept = without_keys(one.body, credential)
                 received_at = next(stamps)
                 line = rejected_line(received_at, source.name, one.call, one.reason, kept, sent_by)
-                lines.add(REJECTED, line)
+                by_folder[REJECTED].append(line)
             else:
                 spoilt += one is NotStored.SUPPRESSED
                 others[one] += 1
         now = work_seconds()
         on_damaged += (now - started) * spoilt / len(records)
         started = now
+    lines = Lines()
+    for folder, of_folder in by_folder.items():
+        lines.add_all(folder, of_folder)
     note_damage(on_damaged - (charged_seconds() - charged))
     handling = current_handling()
     handling.log |= {

@@ -155,10 +155,11 @@ class JsonObject:
             changes: key → the new value, or None to leave the member out. What is not there yet
                 is added at the end.
         """
-        added = []
-        for key, value in changes.items():
-            if key not in self.values and value is not None:
-                added.append(b"%b:%b" % (_encode(key), value))
+        added = [
+            b"%b:%b" % (_encode(key), value)
+            for key, value in changes.items()
+            if key not in self.values and value is not None
+        ]
         if len(added) == len(changes):
             return with_members(self.text, added)
         pieces: list[bytes] = []
@@ -194,8 +195,12 @@ def with_members(text: bytes, added: Sequence[bytes]) -> bytes:
     """Return an object's bytes with members put in at its end."""
     if not added:
         return text
-    kept = text[:-1].rstrip(WHITESPACE)
-    return (kept if kept == b"{" else kept + b",") + b",".join(added) + b"}"
+    kept = text[:-1]
+    if kept[-1] in b"{ \t\n\r":
+        kept = kept.rstrip(WHITESPACE)
+        if kept == b"{":
+            return b"{%b}" % b",".join(added)
+    return b"%b,%b}" % (kept, b",".join(added))
 
 
 def _gap_in(text: bytes, values: Mapping[str, Raw]) -> int | None:

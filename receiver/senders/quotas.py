@@ -78,14 +78,18 @@ class _Quotas(NamedTuple):
     has_public: bool
     has_others: bool
 
-    def taken(self, counters: SharedCounters) -> tuple[_Taken, _Taken]:
-        """Return what was sent for it: events, and landed bytes."""
+    def taken(self, look: Callable[..., list[int]]) -> tuple[_Taken, _Taken]:
+        """Return what was sent for it: events, and landed bytes.
+
+        Args:
+            look: returns what counters are, by their names.
+        """
         names = [(one.of_public, one.of_others) for one in (self.events, self.landed)]
         if self.has_public and self.has_others:
-            public, others, landed, of_others = counters.get(*names[0], *names[1])
+            public, others, landed, of_others = look(*names[0], *names[1])
             return _Taken(public, others), _Taken(landed, of_others)
         which = int(self.has_others)
-        events, landed = counters.get(names[0][which], names[1][which])
+        events, landed = look(names[0][which], names[1][which])
         if self.has_others:
             return _Taken(0, events), _Taken(0, landed)
         return _Taken(events, 0), _Taken(landed, 0)
@@ -128,15 +132,26 @@ class Quotas:
             ThrottledError: it has not.
         """
         of = self._of(credential.source)
-        events, landed = of.taken(self._counters)
+        # To keep the other processes out costs more than a look: it is for a look that refuses.
+        if self._used_up(credential, of, of.taken(self._counters.glance), is_alone=is_alone) and (
+            quota := self._used_up(credential, of, of.taken(self._counters.get), is_alone=is_alone)
+        ):
+            raise self._refusal(of, quota)
+
+    def _used_up(
+        self, credential: Credential, of: _Quotas, taken: tuple[_Taken, _Taken], *, is_alone: bool
+    ) -> str | None:
+        """Return the quota of which nothing is left, if there is one."""
+        events, landed = taken
         if _is_over(credential, of, of.events.most, events):
-            raise self._refusal(of, "events", of.events)
+            return "events"
         if _is_over(credential, of, of.landed.most, landed):
-            raise self._refusal(of, "bytes", of.landed)
+            return "bytes"
         room = self._free.value() - self._allowed.reserve_bytes
         share = 1 if is_alone else self._allowed.disk_share
         if room > 0 and _is_over(credential, of, share * (room + sum(landed)), landed):
-            raise self._refusal(of, "disk", of.landed)
+            return "disk"
+        return None
 
     def take_events(self, credential: Credential, number: int) -> None:
         """Count events."""
@@ -169,7 +184,8 @@ class Quotas:
             any(source.of_kind(kind) for kind in Kind if kind is not Kind.BROWSER),
         )
 
-    def _refusal(self, of: _Quotas, name: str, quota: _Quota) -> ThrottledError:
+    def _refusal(self, of: _Quotas, name: str) -> ThrottledError:
+        quota = of.events if name == "events" else of.landed
         self._note(of.source.name, name, 1)
         self._log(of.source.name, name)
         ends = max(map(self._counters.ends, (quota.of_public, quota.of_others)))

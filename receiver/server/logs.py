@@ -7,7 +7,8 @@ and nowhere else.
 import logging
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
@@ -21,9 +22,13 @@ _PROCESSORS: list[structlog.typing.Processor] = [
     structlog.stdlib.add_log_level,
     structlog.processors.TimeStamper(fmt="iso", utc=True),
 ]
-_RENDERER = structlog.processors.JSONRenderer(
-    lambda line, **_: msgspec.json.encode(line, enc_hook=repr).decode()
-)
+
+
+def _as_json(line: Mapping[str, Any], **_: Any) -> str:
+    return msgspec.json.encode(line, enc_hook=repr).decode()
+
+
+_RENDERER = structlog.processors.JSONRenderer(_as_json)
 
 _UNKNOWN = {
     "source": None,
@@ -35,8 +40,6 @@ _UNKNOWN = {
     "refused": None,
 }
 """What is said of a request where it has not been found out."""
-
-log = structlog.get_logger()
 
 
 class WithoutRequests(logging.Filter):
@@ -105,16 +108,22 @@ def log_requests(app: Flask, note_request: Callable[[str | None, int], None]) ->
         route = request.url_rule.rule if request.url_rule else None
         note_request(route, response.status_code)
         handling = current_handling()
-        log.info(
-            "request",
-            method=request.method,
-            route=route,
+        line = {
+            "method": request.method,
+            "route": route,
             **({} if route else {"path": _shown(app)}),
-            status=response.status_code,
-            **(_UNKNOWN | handling.log),
-            bytes=handling.size or 0,
-            duration_ms=round((time.perf_counter() - handling.started) * 1000, 2),
-        )
+            "status": response.status_code,
+            **_UNKNOWN,
+            **handling.log,
+            "bytes": handling.size or 0,
+            "duration_ms": round((time.perf_counter() - handling.started) * 1000, 2),
+            "event": "request",
+            "level": "info",
+            "timestamp": datetime.now(UTC),
+        }
+        # To the logger itself: what stands between is for lines that are no finished ones yet, and
+        # costs as much as the check of an event.
+        structlog.get_config()["logger_factory"]().msg(_as_json(line))
         return response
 
 
