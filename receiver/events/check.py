@@ -98,8 +98,14 @@ class EventCheck(NamedTuple):
         return self._read(item, event, written.values, written)
 
     def some(self, items: Sequence[bytes | Raw]) -> Iterator[Sequence[Record]]:
-        """Check events. Where all are sound, they are read together, or else one by one."""
-        read = read_events(items, self.limits) if len(items) > 1 else None
+        """Check events. Where all are sound, they are read together, or else one by one.
+
+        Args:
+            items: each without white space around it; as `Raw`, if they were cut out of an array
+                that is valid.
+        """
+        is_cut_right = len(items) > 1 and isinstance(items[0], Raw)
+        read = read_events(items, self.limits) if is_cut_right else None
         if read is None:
             for item in items:
                 yield [self.one(bytes(item))]
