@@ -15,7 +15,7 @@ from benchmarks import report
 from benchmarks.patience import patience_of
 from benchmarks.servers import granian, gunicorn, nginx, receiver
 from benchmarks.soak import soak
-from benchmarks.speed import BATCH, SINGLE, compare
+from benchmarks.speed import BATCH, SINGLE, at_share, compare
 
 _NEEDED = {"wrk": "wrk", "nginx": "nginx-light"}
 
@@ -66,7 +66,9 @@ def _speed(folder: Path, rounds: int, seconds: float) -> list[str]:
         report.NGINX: nginx,
     }
     results = compare(servers, folder, rounds=rounds, seconds=seconds)
-    return [said, "", *report.speed_lines(results, rounds, seconds)]
+    highest, paced = at_share(receiver, folder, report.SHARE, rounds=rounds, seconds=seconds)
+    lines = report.speed_lines(results, rounds, seconds)
+    return [said, "", *lines, report.paced_line(highest, paced)]
 
 
 def _servers(folder: Path, rounds: int, seconds: float) -> list[str]:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from benchmarks.servers import Command, Running, running
-from benchmarks.wrk import Load, load
+from benchmarks.wrk import CONNECTIONS, Load, load
 
 SINGLE, BATCH = 1, 100
 
@@ -62,6 +62,25 @@ def compare(
                     print(f"{number}/{rounds}: {name}, {size} a request: {one[0].rate:,.0f}/s")
                     measured.setdefault((name, size), []).append(one)
     return {name: {size: _medians(measured[name, size]) for size in sizes} for name in servers}
+
+
+def at_share(
+    command: Command, folder: Path, share: float, *, rounds: int, seconds: float
+) -> tuple[float, Load]:
+    """Measure single events at a share of the highest rate, which is measured just before.
+
+    Returns:
+        That rate, and the load whose p99 is the median: how long others let us wait changes fast.
+    """
+    seen = []
+    with running(command, folder / "at-share") as server:
+        load(server.url, SINGLE, seconds)
+        for _ in range(rounds):
+            highest = load(server.url, SINGLE, seconds)
+            every = 1000 * CONNECTIONS / (share * highest.rate)
+            pause = every - highest.p50_ms * share
+            seen.append((highest.rate, load(server.url, SINGLE, seconds, pause_ms=pause)))
+    return sorted(seen, key=lambda one: one[1].p99_ms)[rounds // 2]
 
 
 def _measure(server: Running, size: int, seconds: float) -> tuple[Load, float]:

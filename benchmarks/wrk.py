@@ -34,8 +34,10 @@ class Load(NamedTuple):
         return self.requests / self.seconds
 
 
-def load(url: str, events: int, seconds: float, connections: int = CONNECTIONS) -> Load:
-    """Send requests of so many events each, as fast as they are answered.
+def load(
+    url: str, events: int, seconds: float, connections: int = CONNECTIONS, pause_ms: float = 0
+) -> Load:
+    """Send requests of so many events each, as fast as they are answered, or with pauses.
 
     Every event has a messageId of its own, over all runs.
 
@@ -45,7 +47,16 @@ def load(url: str, events: int, seconds: float, connections: int = CONNECTIONS) 
     prefix = f"{_PROCESS}-{next(_RUNS):04d}"
     wrk = shutil.which("wrk") or "wrk"
     command = [wrk, "-t1", f"-c{connections}", f"-d{seconds:g}s", "--timeout", "30s"]
-    command += ["-s", str(_SCRIPT), url, "--", AUTHORIZATION, str(events), prefix]
+    command += [
+        "-s",
+        str(_SCRIPT),
+        url,
+        "--",
+        AUTHORIZATION,
+        str(events),
+        prefix,
+        f"{pause_ms:.1f}",
+    ]
     ended = subprocess.run(command, check=False, capture_output=True, text=True)
     if ended.returncode:
         raise RuntimeError(f"wrk: {ended.stdout[-500:]}{ended.stderr[-500:]}")

@@ -72,7 +72,7 @@ def ids_among(members: Mapping[str, msgspec.Raw]) -> dict[str, bytes]:
 
 def is_blank(text: str) -> bool:
     """Whether nothing of a text can be seen: as an id it would be everybody's."""
-    return _BLANK.fullmatch(text) is not None
+    return not "!" <= text[:1] <= "~" and _BLANK.fullmatch(text) is not None
 
 
 def visible(text: str) -> str:

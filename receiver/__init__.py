@@ -23,7 +23,8 @@ from receiver.files.open_files import OpenFiles
 from receiver.files.recovery import recover
 from receiver.http import description, health, pixel, projects, tracking, webhooks
 from receiver.http.answers import register_error_answers
-from receiver.http.body_memory import limit_bodies
+from receiver.http.application import Application
+from receiver.http.body_memory import BodyMemory
 from receiver.http.cors import open_to_browsers
 from receiver.http.paths import one_slash
 from receiver.http.refused_time import RefusedTime, UnauthenticatedTime
@@ -37,7 +38,7 @@ from receiver.server.logs import configure_logs, log_requests
 from receiver.server.metrics_folder import FOLDER_VARIABLE
 from receiver.server.native_threads import run_native
 from receiver.settings import Settings
-from receiver.state import Receiver, attach
+from receiver.state import Receiver, attach, handle_for
 
 RECOVER_SECONDS = 30.0
 
@@ -64,11 +65,10 @@ def create_app(settings: Settings | None = None, sources: Sources | None = None)
     _recover(settings.landing)
     threading.Thread(target=_keep_recovering, args=[settings.landing], daemon=True).start()
 
-    app = Flask(__name__, static_folder=None)
+    app = Application(__name__, static_folder=None)
     # Some SDKs end the path with a slash, and some hosts end with one themselves.
     app.url_map.strict_slashes = False
     app.url_map.merge_slashes = False  # it would redirect, and a POST is lost on the way
-    app.wsgi_app = one_slash(app.wsgi_app)  # type: ignore[assignment, method-assign]
     # Not before: prometheus-client looks for the processes' folder when it is imported.
     from receiver.server import metrics  # noqa: PLC0415
 
@@ -85,24 +85,24 @@ def create_app(settings: Settings | None = None, sources: Sources | None = None)
     quotas = _quotas(settings, note_throttled)
     for name in sources.names():
         counts.note_source(name)
-    attach(
-        app,
-        Receiver(
-            settings,
-            live_sources,
-            committer,
-            counts,
-            not_stored,
-            suppression,
-            quotas,
-            UnauthenticatedTime(
-                settings.refused_time_share, lambda: live_sources.current().with_public_keys()
-            ),
-            RefusedTime(settings.refused_time_share),
-            SlowBodies(),
+    receiver = Receiver(
+        settings,
+        live_sources,
+        committer,
+        counts,
+        not_stored,
+        suppression,
+        quotas,
+        UnauthenticatedTime(
+            settings.refused_time_share, lambda: live_sources.current().with_public_keys()
         ),
+        RefusedTime(settings.refused_time_share),
+        SlowBodies(),
+        BodyMemory(settings.bodies_bytes),
     )
-    limit_bodies(app, settings.bodies_bytes)
+    attach(app, receiver)
+    application = handle_for(receiver, one_slash(app.wsgi_app))
+    app.wsgi_app = application  # type: ignore[assignment, method-assign]
     log_requests(app, counts.note_request)
     open_to_browsers(app)
     register_error_answers(app)

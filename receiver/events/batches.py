@@ -59,7 +59,7 @@ class Batch(NamedTuple):
 def read_fields(body: bytes) -> Fields:
     """Read the outermost object of a body; its members' values stay bytes, in the body."""
     text = body.strip(WHITESPACE)
-    if text.count(b",") > _MANY_COMMAS:
+    if _has_many_commas(text):
         return _read_known_fields(text)
     try:
         found = JsonObject(text)
@@ -84,11 +84,15 @@ def read_array(text: bytes | Raw, most: int) -> Sequence[bytes | Raw] | None:
         RequestRefusedError: there are so many more that they are not even cut.
     """
     try:
-        if bytes(text).count(b",") > _MANY_COMMAS:
+        if _has_many_commas(text):
             _refuse_more_objects(text, most)
         return _decode_elements(text)
     except NOT_DECODABLE:
         return counted(partial(elements, bytes(text), most + 1))
+
+
+def _has_many_commas(text: bytes | Raw) -> bool:
+    return len(text) > _MANY_COMMAS and bytes(text).count(b",") > _MANY_COMMAS
 
 
 def _refuse_more_objects(text: bytes | Raw, most: int) -> None:

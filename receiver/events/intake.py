@@ -2,27 +2,27 @@
 
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
-from flask import g
 from msgspec import Raw
 
 from landed.folders import CALLS, REJECTED
-from receiver.errors import NotLandedError, RequestRefusedError, ThrottledError
+from receiver.errors import NotLandedError
 from receiver.events.batches import Batch, refuse_oversized
-from receiver.events.check import Event, NotStored, Record, Rejected, check_event
+from receiver.events.check import Event, EventCheck, NotStored, Record, Rejected
 from receiver.events.direct import DirectSender
 from receiver.events.kept import without_keys
 from receiver.events.made_up_ids import OfRequest, OfView
 from receiver.files.envelope import good_line, received_stamps, rejected_line
 from receiver.files.lines import Lines
+from receiver.http.refused_time import IfRefused
 from receiver.senders.scopes import LANDED_AS
 from receiver.senders.sources import Credential
 from receiver.server.native_threads import let_others_run, work_seconds
 from receiver.state import (
     charge_to,
     charged_seconds,
+    current_handling,
     current_receiver,
     note_damage,
     uncharged_seconds,
@@ -30,6 +30,8 @@ from receiver.state import (
 
 _TURN_BYTES = 256 << 10  # about a millisecond of work
 _EVENT_BYTES = 2500  # so many cost as much time as what an event costs beside its bytes
+_TOGETHER = 16  # events that are checked at once, and bytes
+_TOGETHER_BYTES = 128 << 10
 _GROWTH = 8  # times a request's limit: what a batch says of all its events lands with each of them
 
 
@@ -40,7 +42,7 @@ def let_in(credential: Credential) -> None:
         ThrottledError: what it may cost, or a quota, is used up.
     """
     current_receiver().damage.must_have_left(credential.account)
-    g.source = credential.source.name
+    current_handling().log["source"] = credential.source.name
     charge_to(credential.account)
     _must_have_left(credential)
 
@@ -73,21 +75,9 @@ def land(
         NotLandedError, ThrottledError: it has to be sent again.
         RequestRefusedError: it is too large for one request.
     """
-    with _refusal_charged():
+    # A request that is too much is charged to its sender; what has to be sent again is not.
+    with IfRefused(note_damage, uncharged_seconds):
         _land_all(credential, read_events, body, path_call, direct, is_view=is_view)
-
-
-@contextmanager
-def _refusal_charged() -> Iterator[None]:
-    """Charge a request that is too much to its sender; what has to be sent again is not."""
-    started = uncharged_seconds()
-    try:
-        yield
-    except (NotLandedError, ThrottledError):
-        raise
-    except RequestRefusedError:
-        note_damage(uncharged_seconds() - started)
-        raise
 
 
 def _land_all(
@@ -110,72 +100,87 @@ def _land_all(
         is_theirs = suppressed and suppressed.is_in(body)
         one = NotStored.SUPPRESSED if is_theirs else Rejected(events, body, path_call)
         note_damage(uncharged_seconds() - started)
-        _land(credential, [one])
+        _land(credential, [[one]])
         return
     settings = receiver.settings
     limit = min(settings.body_bytes, _GROWTH * receiver.body_limit(credential))
-    sent = g.get("bytes", len(body))  # what a body unpacked to is growth itself
+    sent = current_handling().size or len(body)  # what a body unpacked to is growth itself
     growth = max(credential.scope.unmeasured_bytes, settings.expansion_ratio * sent)
     refuse_oversized(events, settings.batch_events, limit, growth)
     receiver.quotas.take_events(credential, len(events.items))
     shared = events.shared
     address = direct.address if direct else None
     ids = OfView() if is_view else OfRequest(source.name, address, time.time(), shared.sent_at)
-    _land(
-        credential,
-        (
-            check_event(item, shared, path_call, limits, direct, suppressed, ids)
-            for item in _in_turns(events.items, shared.size)
-        ),
-        ids,
-    )
+    check = EventCheck(shared, path_call, limits, direct, suppressed, ids)
+    together = _in_turns(events.items, shared.size)
+    _land(credential, (records for items in together for records in check.some(items)), ids)
 
 
-def _in_turns(items: Iterable[bytes | Raw], shared_bytes: int) -> Iterator[bytes]:
-    """Yield events, and let other requests run now and then, whatever becomes of the events."""
-    turn = 0
-    for item in items:
-        event = bytes(item)
-        turn += len(event) + shared_bytes + _EVENT_BYTES
-        if turn > _TURN_BYTES:
-            let_others_run()
-            turn = 0
-        yield event
+def _in_turns(items: Sequence[bytes | Raw], shared_bytes: int) -> Iterator[Sequence[bytes | Raw]]:
+    """Yield events, some at a time, and let others run now and then, whatever becomes of them."""
+    turn = start = size = 0
+    for at, item in enumerate(items):
+        cost = len(item) + shared_bytes + _EVENT_BYTES
+        if at - start == _TOGETHER or size + cost > _TOGETHER_BYTES:
+            if at > start:
+                yield items[start:at]
+            start, size = at, 0
+            if turn + cost > _TURN_BYTES:
+                let_others_run()
+                turn = 0
+        size += cost
+        turn += cost
+    if start < len(items):
+        yield items[start:]
 
 
 def _land(
     credential: Credential,
-    checked: Iterable[Record],
+    checked: Iterable[Sequence[Record]],
     ids: OfRequest | OfView | None = None,
 ) -> None:
     source, sent_by = credential.source, LANDED_AS[credential.kind]
-    lines = Lines()
+    by_folder: dict[str, list[bytes]] = defaultdict(list)
     others: dict[str, int] = dict.fromkeys(NotStored, 0)
     reasons: dict[str, int] = defaultdict(int)
     stamps = received_stamps(time.time_ns() // 1000)
     on_damaged, charged = 0.0, charged_seconds()
     started = work_seconds()
-    for one, received_at in zip(checked, stamps, strict=False):
-        if isinstance(one, Event):
-            call, message_id, sent_at, payload = one
-            line = good_line(message_id, received_at, sent_at, source.name, payload, sent_by)
-            lines.add(call, line)
-        elif isinstance(one, Rejected):
-            reasons[one.reason] += 1
-            kept = without_keys(one.body, credential)
-            line = rejected_line(received_at, source.name, one.call, one.reason, kept, sent_by)
-            lines.add(REJECTED, line)
-        else:
-            others[one] += 1
+    for records in checked:
+        spoilt = 0
+        for one in records:
+            if isinstance(one, Event):
+                call, message_id, sent_at, payload = one
+                received_at = next(stamps)
+                line = good_line(message_id, received_at, sent_at, source.name, payload, sent_by)
+                by_folder[call].append(line)
+            elif isinstance(one, Rejected):
+                spoilt += 1
+                reasons[one.reason] += 1
+                kept = without_keys(one.body, credential)
+                received_at = next(stamps)
+                line = rejected_line(received_at, source.name, one.call, one.reason, kept, sent_by)
+                by_folder[REJECTED].append(line)
+            else:
+                spoilt += one is NotStored.SUPPRESSED
+                others[one] += 1
         now = work_seconds()
-        if isinstance(one, Rejected) or one is NotStored.SUPPRESSED:
-            on_damaged += now - started
+        on_damaged += (now - started) * spoilt / len(records)
         started = now
+    lines = Lines()
+    for folder, of_folder in by_folder.items():
+        lines.add_all(folder, of_folder)
     note_damage(on_damaged - (charged_seconds() - charged))
-    g.credential = str(credential.kind)
-    g.source, g.events, g.rejected = source.name, lines.events, sum(reasons.values())
-    g.shut_out, g.suppressed = others[NotStored.SHUT_OUT], others[NotStored.SUPPRESSED]
-    receiver = current_receiver()
+    handling = current_handling()
+    handling.log |= {
+        "source": source.name,
+        "credential": str(credential.kind),
+        "events": lines.events,
+        "rejected": sum(reasons.values()),
+        "shut_out": others[NotStored.SHUT_OUT],
+        "suppressed": others[NotStored.SUPPRESSED],
+    }
+    receiver = handling.receiver
     receiver.quotas.take_bytes(credential, lines.size)
     try:
         receiver.committer.land(lines)

@@ -32,6 +32,7 @@ _decode = msgspec.json.Decoder().decode
 _decode_raw = msgspec.json.Decoder(Raw).decode
 _decode_key = msgspec.json.Decoder(str).decode
 _decode_members = msgspec.json.Decoder(dict[str, Raw]).decode
+_decode_objects = msgspec.json.Decoder(list[dict[str, Raw]]).decode
 _PIECE = 1 << 20
 _MOST_TOKENS = 4_000_000  # a second's work; a batch of 4,000 ordinary events has 700,000
 _OPENING = b"{["
@@ -111,15 +112,19 @@ class JsonObject:
 
     __slots__ = ("_gap", "_places", "text", "values")
 
-    def __init__(self, text: bytes) -> None:
+    def __init__(self, text: bytes, values: dict[str, Raw] | None = None) -> None:
         """Read an object, without white space around it.
+
+        Args:
+            text: the object.
+            values: what `objects_without_gaps` has found in it.
 
         Raises:
             msgspec.DecodeError, UnicodeDecodeError, RecursionError: it is none, or not valid.
         """
         self.text = text
-        self.values: dict[str, Raw] = _decode_members(text)
-        self._gap = _gap_in(text, self.values)
+        self.values: dict[str, Raw] = _decode_members(text) if values is None else values
+        self._gap = _gap_in(text, self.values) if values is None else 0
         self._places: Sequence[Member] | None = None
 
     @property
@@ -150,10 +155,11 @@ class JsonObject:
             changes: key → the new value, or None to leave the member out. What is not there yet
                 is added at the end.
         """
-        added = []
-        for key, value in changes.items():
-            if key not in self.values and value is not None:
-                added.append(b"%b:%b" % (_encode(key), value))
+        added = [
+            b"%b:%b" % (_encode(key), value)
+            for key, value in changes.items()
+            if key not in self.values and value is not None
+        ]
         if len(added) == len(changes):
             return with_members(self.text, added)
         pieces: list[bytes] = []
@@ -174,12 +180,27 @@ class JsonObject:
         return with_members(b"".join([*pieces, self.text[done:]]), added)
 
 
+def objects_without_gaps(array: bytes) -> list[dict[str, Raw]] | None:
+    """Read an array of objects: the members of each, as they are written.
+
+    Returns:
+        The objects; None if a key stands twice, or white space beside a key or a value. Written
+        anew, they would be the same bytes.
+    """
+    found = _decode_objects(array)
+    return found if _encode(found) == array else None
+
+
 def with_members(text: bytes, added: Sequence[bytes]) -> bytes:
     """Return an object's bytes with members put in at its end."""
     if not added:
         return text
-    kept = text[:-1].rstrip(WHITESPACE)
-    return (kept if kept == b"{" else kept + b",") + b",".join(added) + b"}"
+    kept = text[:-1]
+    if kept[-1] in b"{ \t\n\r":
+        kept = kept.rstrip(WHITESPACE)
+        if kept == b"{":
+            return b"{%b}" % b",".join(added)
+    return b"%b,%b}" % (kept, b",".join(added))
 
 
 def _gap_in(text: bytes, values: Mapping[str, Raw]) -> int | None:

@@ -6,10 +6,9 @@ from functools import partial
 from landed.packed import GZIP_MAGIC, gunzip
 from receiver.events.batches import counted
 from receiver.http.body import beyond, most_unpacked
-from receiver.http.body_memory import hold
 from receiver.senders.masking import Mask
 from receiver.senders.sources import Credential
-from receiver.state import current_receiver
+from receiver.state import current_handling, current_receiver
 
 _MASKED_NATIVELY_FROM = 8 << 10  # five milliseconds, if all of it is in two encodings
 
@@ -39,7 +38,7 @@ def without_keys(body: bytes, credential: Credential) -> bytes:
     pieces, problem = counted(partial(gunzip, body, most))
     if problem == "too_large":
         raise beyond(most, limit)
-    hold(sum(map(len, pieces)))
+    current_handling().body.hold(sum(map(len, pieces)))
     return counted(partial(_packed_without_keys, body, b"".join(pieces), mask))
 
 

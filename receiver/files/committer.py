@@ -2,7 +2,8 @@
 
 Requests add their lines to the group that is gathering, and wait. The committer takes the
 group, writes and syncs it, and wakes those it served; what comes meanwhile gathers in the
-next one. There is no timer: the sync itself sets the pace.
+next one. There is no timer: the sync itself sets the pace, and what has arrived before it begins
+is landed with it.
 """
 
 import os
@@ -18,10 +19,11 @@ from receiver.errors import NotLandedError
 from receiver.files.landed_file import LandedFile
 from receiver.files.lines import Lines
 from receiver.files.open_files import OpenFiles, Problem
-from receiver.server.native_threads import run_native
+from receiver.server.native_threads import event, run_native, while_growing
 
 EXIT_AFTER_IO_ERROR = 74  # EX_IOERR
 _TIME_TO_ANSWER = 0.5
+_LONGEST_GATHERING = 0.005
 _RETRY_AFTER_TROUBLE = 1.0
 
 log = structlog.get_logger()
@@ -53,7 +55,7 @@ class _Group:
 
     def __init__(self) -> None:
         self.lines = Lines()
-        self.done = threading.Event()
+        self.done = event()
         self.problem: Problem | None = None
 
 
@@ -189,6 +191,8 @@ class Committer:
             if not (self._gathering.lines.events or self._closing):
                 due = self._files.next_due()
                 self._changed.wait(None if due is None else max(0.0, due - time.monotonic()))
+        while_growing(lambda: self._gathering.lines.events, _LONGEST_GATHERING)
+        with self._changed:
             group, self._gathering = self._gathering, _Group()
             return group
 

@@ -1,10 +1,10 @@
 """The format of a landed line, as landing/README.md has it."""
 
-import itertools
 import re
 import time
 from base64 import b64encode
 from collections.abc import Iterator
+from functools import lru_cache
 
 import msgspec
 
@@ -38,13 +38,12 @@ def good_line(
     if b"\n" in payload or b"\r" in payload:
         payload = payload.translate(_BREAKS_TO_SPACES)
     return _seal(
-        b',"message_id":%b,"received_at":"%b","sent_at":%b,"source":%b%b,"payload":%b}'
+        b',"message_id":%b,"received_at":"%b","sent_at":%b%b,"payload":%b}'
         % (
             _encode(message_id),
             received_at.encode(),
             _encode(sent_at),
-            _encode(source),
-            _sent_by(credential),
+            _origin(source, credential),
             payload,
         )
     )
@@ -69,11 +68,10 @@ def rejected_line(
         credential: by what kind of credential they came, if that is known.
     """
     return _seal(
-        b',"message_id":null,"received_at":"%b","sent_at":null,"source":%b%b,"call":%b,"reason":%b,"body":"%b"}'
+        b',"message_id":null,"received_at":"%b","sent_at":null%b,"call":%b,"reason":%b,"body":"%b"}'
         % (
             received_at.encode(),
-            _encode(source),
-            _sent_by(credential),
+            _origin(source, credential),
             _encode(call),
             _encode(reason),
             b64encode(body),
@@ -99,18 +97,20 @@ def received_stamps(micros: int) -> Iterator[str]:
     Args:
         micros: when the request was whole, in microseconds since 1970.
     """
-    shown = -1
-    prefix = ""
-    for moment in itertools.count(micros):
-        second, rest = divmod(moment, 1_000_000)
-        if second != shown:
-            shown = second
-            prefix = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(second))
-        yield f"{prefix}.{rest:06d}Z"
+    second, start = divmod(micros, 1_000_000)
+    while True:
+        prefix = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(second))
+        for rest in range(start, 1_000_000):
+            yield f"{prefix}.{rest:06d}Z"
+        second, start = second + 1, 0
 
 
-def _sent_by(credential: str | None) -> bytes:
-    return b"" if credential is None else b',"credential":%b' % _encode(credential)
+@lru_cache(1024)
+def _origin(source: str, credential: str | None) -> bytes:
+    members = (
+        {"source": source} if credential is None else {"source": source, "credential": credential}
+    )
+    return b"," + _encode(members)[1:-1]
 
 
 def _seal(covered: bytes) -> bytes:

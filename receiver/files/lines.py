@@ -1,6 +1,7 @@
 """Lines on their way to the disk, by the folder they go to."""
 
 from collections import defaultdict
+from collections.abc import Sequence
 
 
 class Lines:
@@ -22,13 +23,17 @@ class Lines:
 
     def add(self, folder: str, line: bytes) -> None:
         """Add one line."""
-        self.by_folder[folder].append(line)
-        self.events += 1
-        self.size += len(line)
+        self.add_all(folder, [line])
+
+    def add_all(self, folder: str, lines: Sequence[bytes]) -> None:
+        """Add lines of one folder."""
+        self.by_folder[folder] += lines
+        self.events += len(lines)
+        self.size += sum(map(len, lines))
 
     def extend(self, other: "Lines") -> None:
         """Add all lines of another."""
         for folder, lines in other.by_folder.items():
-            self.by_folder[folder].extend(lines)
+            self.by_folder[folder] += lines
         self.events += other.events
         self.size += other.size

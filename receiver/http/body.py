@@ -2,11 +2,11 @@
 
 import random
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from functools import partial
 from typing import NamedTuple
 
-from flask import Request, g
+from flask import Request
 from gunicorn.http.errors import ParseException
 from werkzeug.exceptions import ClientDisconnected
 
@@ -19,15 +19,12 @@ from receiver.http.body_memory import (
     SOURCES_SHARE,
     UNAUTHENTICATED_SHARE,
     Account,
-    held_for,
-    hold,
-    hold_for,
 )
 from receiver.senders.scopes import Kind
 from receiver.senders.sources import Credential
 from receiver.server.connection import Connection
-from receiver.server.native_threads import Turn, compute, deadline, let_others_run
-from receiver.state import current_receiver
+from receiver.server.native_threads import Turn, compute, compute_as, deadline, let_others_run
+from receiver.state import current_handling, current_receiver
 
 _PIECE = 64 * 1024
 # What packs, besides gzip: IANA's registered codings, and what is in use without being one. Any
@@ -87,12 +84,13 @@ def receive_body(
         raise RequestRefusedError(
             415, "unknown_encoding", "Content-Encoding may be gzip or left out."
         )
-    hold_for(*_accounts(limit, credential, address))
+    handling = current_handling()
+    handling.body.count_on(*_accounts(limit, credential, address))
     if credential is None:
-        unauthenticated = current_receiver().unauthenticated
-        g.turn = Turn(f"address {address}", partial(unauthenticated.must_have_left, address))
+        unauthenticated = handling.receiver.unauthenticated
+        compute_as(Turn(f"address {address}", partial(unauthenticated.must_have_left, address)))
     data = _read_whole(request, limit, credential, address)
-    g.bytes = len(data)
+    handling.size = len(data)
     if data.startswith(GZIP_MAGIC) and most_unpacked(data, limit) > _UNMEASURED_BYTES:
         let_others_run()  # of very many that end together, not all are unpacked in one turn
     return data
@@ -112,7 +110,7 @@ def unpack_body(request: Request, data: bytes, limit: int) -> Body:
         unpacked, problem = _unpack(data, most)
         if problem == "too_large":
             raise beyond(most, limit)
-        hold(sum(map(len, unpacked)))
+        current_handling().body.hold(sum(map(len, unpacked)))
         whole = b"".join(unpacked)
         body = Body(data, problem, whole) if problem else Body(whole)
     if not body.data or body.data.isspace():
@@ -135,7 +133,7 @@ def unpacked_part(data: bytes, limit: int) -> bytes:
     if not data.startswith(GZIP_MAGIC):
         return b""
     pieces, _ = _unpack(data, most_unpacked(data, limit))
-    hold(sum(map(len, pieces)))
+    current_handling().body.hold(sum(map(len, pieces)))
     return b"".join(pieces)
 
 
@@ -155,7 +153,7 @@ def _accounts(limit: int, credential: Credential | None, address: str | None) ->
     else:
         # Who is known by two sources' keys does not wait for the one of which many are here.
         groups = receiver.unauthenticated.groups(address)
-        group = min(groups, key=lambda one: held_for(one.name) * one.parts)
+        group = min(groups, key=lambda one: receiver.bodies.held(one.name) * one.parts)
         share = UNAUTHENTICATED_SHARE / group.parts
         shares = {f"address {address}": ADDRESS_SHARE * share, group.name: share}
     for name, share in shares.items():
@@ -169,12 +167,13 @@ def _read_whole(
     announced = request.content_length
     if announced is not None and announced > limit:
         raise _too_large(limit)
+    body = current_handling().body
     pieces = []
     size = 0
     try:
-        with _patience(request, credential, address):
+        with _waiting(request, credential, address):
             while piece := request.stream.read(_PIECE):
-                hold(len(piece))
+                body.hold(len(piece))
                 pieces.append(piece)
                 size += len(piece)
                 if size > limit:
@@ -199,9 +198,19 @@ def _unpack(data: bytes, limit: int) -> tuple[list[bytes], str | None]:
     return compute(unpacking) if limit > _UNPACK_NATIVELY_FROM else unpacking()
 
 
+def _waiting(
+    request: Request, credential: Credential | None, address: str | None
+) -> AbstractContextManager[None]:
+    """Return the context to wait for a body in: most are here with their header."""
+    connection = request.environ.get("gunicorn.socket")
+    if isinstance(connection, Connection):
+        return connection.once_waiting(partial(_patience, connection, credential, address))
+    return _patience(None, credential, address)
+
+
 @contextmanager
 def _patience(
-    request: Request, credential: Credential | None, address: str | None
+    connection: Connection | None, credential: Credential | None, address: str | None
 ) -> Iterator[None]:
     """Wait for a body: not for ever, not for one that drips, and not for very many at once."""
     receiver = current_receiver()
@@ -212,9 +221,8 @@ def _patience(
         share = random.uniform(0.5, 1)  # noqa: S311 - no secret
         seconds = min(seconds, share * settings.keyless_seconds)
     sender = credential.account if credential else f"address {address}"
-    connection = request.environ.get("gunicorn.socket")
     with ExitStack() as limits:
-        if isinstance(connection, Connection):
+        if connection:
             limits.enter_context(receiver.slow_bodies.waiting(sender, connection.end))
             limits.enter_context(connection.at_least(settings.body_rate_bytes, _too_slow()))
         limits.enter_context(deadline(seconds, _too_slow()))

@@ -10,11 +10,7 @@ import threading
 from collections import Counter
 from typing import NamedTuple
 
-from flask import Flask, current_app, g
-
 from receiver.errors import NotLandedError
-
-_KEY = "seamline-bodies"
 
 SOURCES_SHARE = 1 / 2
 PUBLIC_SHARE = 1 / 4
@@ -72,33 +68,29 @@ class BodyMemory:
                     del self._held[name]
 
 
-def limit_bodies(app: Flask, limit: int) -> None:
-    """Give an application a limit for the bodies it holds at once."""
-    memory = app.extensions[_KEY] = BodyMemory(limit)
+class HeldBody:
+    """What one request holds, until it has ended."""
 
-    @app.teardown_request
-    def release(_error: BaseException | None) -> None:
-        memory.release(g.pop("held", 0), g.pop("body_accounts", ()))
+    def __init__(self, memory: BodyMemory) -> None:
+        """Start with nothing, and on nobody's account."""
+        self._memory = memory
+        self._accounts: tuple[Account, ...] = ()
+        self._size = 0
 
+    def count_on(self, *accounts: Account) -> None:
+        """Say whose it is, before any of it is held."""
+        self._accounts = accounts
 
-def hold_for(*accounts: Account) -> None:
-    """Say whose the current request's body is, before any of it is held."""
-    g.body_accounts = accounts
+    def hold(self, size: int) -> None:
+        """Count more bytes.
 
+        Raises:
+            NotLandedError: the process, or its sender, holds too many; the request has to be sent
+                again.
+        """
+        self._memory.hold(size, self._size, self._accounts)
+        self._size += size
 
-def held_for(account: str) -> int:
-    """Return how many bytes an account has now."""
-    memory: BodyMemory = current_app.extensions[_KEY]
-    return memory.held(account)
-
-
-def hold(size: int) -> None:
-    """Count bytes of the current request, until it has ended.
-
-    Raises:
-        NotLandedError: the process, or its sender, holds too many; the request has to be sent
-            again.
-    """
-    already = g.get("held", 0)
-    current_app.extensions[_KEY].hold(size, already, g.get("body_accounts", ()))
-    g.held = already + size
+    def release(self) -> None:
+        """Forget all of it."""
+        self._memory.release(self._size, self._accounts)

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Sequence
+from functools import lru_cache
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 from urllib.parse import urlsplit
 
@@ -71,6 +72,7 @@ def _client(request: Request, trusted: Networks | None) -> Address | None:
     return address
 
 
+@lru_cache(4096)
 def _parsed(text: str) -> Address | None:
     """Read one address; a listening socket for both kinds writes IPv4 as a part of IPv6."""
     text = text.strip().strip('"')

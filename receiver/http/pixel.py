@@ -9,7 +9,7 @@ import binascii
 import re
 from urllib.parse import quote_plus, unquote_to_bytes
 
-from flask import Blueprint, Response, g, request
+from flask import Blueprint, Response, request
 from msgspec import Raw, json
 from werkzeug.datastructures import MultiDict
 
@@ -20,7 +20,7 @@ from receiver.events.json_text import WHITESPACE
 from receiver.http.body import Body
 from receiver.http.tracking import CALLS_BY_NAME, credential_of_fields, direct_sender
 from receiver.senders.scopes import Endpoint
-from receiver.state import current_receiver
+from receiver.state import current_handling, current_receiver
 
 # One transparent pixel.
 _GIF = base64.b64decode("R0lGODlhAQABAIAAAAAAAP///yH5BAEAAAAALAAAAAABAAEAAAIBRAA7")
@@ -42,7 +42,7 @@ def pixel(call: str) -> Response:
         try:
             _land(call)
         except RequestRefusedError as error:
-            g.refused = error.code
+            current_handling().log["refused"] = error.code
     response = Response(_GIF, mimetype="image/gif")
     response.headers["Cache-Control"] = "no-store"  # or the second look would not be counted
     return response

@@ -13,12 +13,9 @@ Damaged bodies of known sources are counted in the same way: they are cut by the
 hundred times as slowly as those that are sound.
 """
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+import time
+from collections.abc import Callable
 from typing import NamedTuple
-
-from limits import RateLimitItemPerSecond
-from limits.strategies import FixedWindowRateLimiter
 
 from receiver.errors import NotLandedError, RequestRefusedError, ThrottledError
 from receiver.http.known_addresses import MOST, KnownAddresses
@@ -39,13 +36,16 @@ class RefusedTime:
         Args:
             share: what of its time it may spend on one of them.
         """
-        micros = round(min(share, 1) * _WINDOW_MICROS)
-        self._most = RateLimitItemPerSecond(micros, _WINDOW_SECONDS)
-        self._limiter = FixedWindowRateLimiter(SharedCounters())
+        self._most = round(min(share, 1) * _WINDOW_MICROS)
+        self._counters = SharedCounters()
+        self._all_end = 0.0
 
     def has_left(self, who: str | None, but: float = 0) -> bool:
         """Say whether a body may be read for somebody, as `must_have_left`."""
-        return self._limiter.test(self._most, str(who), cost=1 - round(but * 1e6))
+        if time.monotonic() > self._all_end:  # nobody has spent anything
+            return True
+        (spent,) = self._counters.get(str(who))
+        return spent - round(but * 1e6) < self._most
 
     def must_have_left(self, who: str | None, but: float = 0) -> None:
         """Return if a body may be read for somebody.
@@ -64,15 +64,14 @@ class RefusedTime:
                 "Too many requests that are damaged or not authorized; send again later.",
             )
 
-    @contextmanager
-    def at_work(self, who: str | None) -> Iterator[None]:
+    def at_work(self, who: str | None) -> "IfRefused":
         """Count the time of a block, if it ends in a refusal."""
-        with _if_refused(lambda seconds: self.spend(who, seconds)):
-            yield
+        return IfRefused(lambda seconds: self.spend(who, seconds))
 
     def spend(self, who: str | None, seconds: float) -> None:
         """Count time."""
-        self._limiter.hit(self._most, str(who), cost=round(seconds * 1e6))
+        self._counters.add(str(who), _WINDOW_SECONDS, round(seconds * 1e6))
+        self._all_end = time.monotonic() + _WINDOW_SECONDS
 
 
 class Group(NamedTuple):
@@ -130,11 +129,9 @@ class UnauthenticatedTime:
         self._of_one.must_have_left(address)
         self._of_all.must_have_left(self.groups(address)[0].name)
 
-    @contextmanager
-    def at_work(self, address: str | None) -> Iterator[None]:
+    def at_work(self, address: str | None) -> "IfRefused":
         """Count the time of a block, if it ends in a refusal."""
-        with _if_refused(lambda seconds: self._spend(address, seconds)):
-            yield
+        return IfRefused(lambda seconds: self._spend(address, seconds))
 
     def _spend(self, address: str | None, seconds: float) -> None:
         group = self.groups(address)[0]
@@ -152,14 +149,22 @@ class UnauthenticatedTime:
         addresses.note(address)
 
 
-@contextmanager
-def _if_refused(spend: Callable[[float], None]) -> Iterator[None]:
-    """Count the time of a block that ends in a refusal, unless it is to come again."""
-    started = work_seconds()
-    try:
-        yield
-    except (NotLandedError, ThrottledError):
-        raise
-    except RequestRefusedError:
-        spend(work_seconds() - started)
-        raise
+class IfRefused:
+    """Counts the time of a block that ends in a refusal, unless it is to come again."""
+
+    def __init__(
+        self, spend: Callable[[float], None], clock: Callable[[], float] = work_seconds
+    ) -> None:
+        """Take what counts it, and a clock of the work for the request."""
+        self._spend = spend
+        self._clock = clock
+
+    def __enter__(self) -> None:
+        """Begin."""
+        self._started = self._clock()
+
+    def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> None:
+        """Count the time, if there is a reason to."""
+        is_refused = isinstance(error, RequestRefusedError)
+        if is_refused and not isinstance(error, NotLandedError | ThrottledError):
+            self._spend(self._clock() - self._started)

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from flask import Blueprint, Response, g, request
+from flask import Blueprint, Response, request
 
 from receiver.errors import RequestRefusedError, unauthorized
 from receiver.events.batches import Batch, batch_of, first_element
@@ -15,7 +15,7 @@ from receiver.http.client_address import counted_address
 from receiver.senders.auth import credential_of_header, is_signed, may_be_signed
 from receiver.senders.scopes import Endpoint, Kind
 from receiver.senders.sources import Credential, Source
-from receiver.state import charge_to, current_receiver
+from receiver.state import charge_to, current_handling, current_receiver
 
 _LATER = (408, 429, 503)  # what is to be sent again
 
@@ -93,7 +93,7 @@ def _as_unauthorized() -> Iterator[None]:
     except RequestRefusedError as error:
         if error.status in _LATER:
             raise
-        g.refused = error.code
+        current_handling().log["refused"] = error.code
         raise unauthorized() from None
 
 

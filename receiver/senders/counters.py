@@ -1,7 +1,6 @@
-"""Counters that all workers share: what `limits` counts in, in memory mapped by each of them.
+"""Counters that all workers share, in memory mapped by each of them.
 
-None of the stores that come with it is shared by processes without a server beside them. A
-counter is kept under a hash of its name, in a table of fixed size. Nothing of it is worth
+A counter is kept under a hash of its name, in a table of fixed size. Nothing of it is worth
 keeping: where a process dies between two writes, a counter has run out early or late.
 """
 
@@ -11,11 +10,8 @@ import mmap
 import os
 import struct
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from functools import lru_cache
 from pathlib import Path
-
-from limits.storage import Storage
 
 from landed.files import FILE_MODE
 
@@ -25,10 +21,8 @@ _LOOKED_AT = 16  # slots that a name may be in
 _SIZE = _SLOTS * _SLOT.size
 
 
-class SharedCounters(Storage):
+class SharedCounters:
     """Counters with a time after which they are 0 again; times are `time.monotonic`'s."""
-
-    STORAGE_SCHEME = None
 
     def __init__(self, path: Path | None = None) -> None:
         """Take a table.
@@ -36,72 +30,61 @@ class SharedCounters(Storage):
         Args:
             path: its file, which is made unless it is there; without one it is this process's own.
         """
-        super().__init__()
         self._file: int | None = None
         if path:
             self._file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, FILE_MODE)
             os.ftruncate(self._file, _SIZE)
         self._table = mmap.mmap(-1 if self._file is None else self._file, _SIZE)
 
-    def incr(self, key: str, expiry: int, amount: int = 1) -> int:
-        """Add to a counter, or take away from it; return what it is then.
+    def add(self, name: str, seconds: float, amount: int) -> None:
+        """Add to a counter, or take away from it: it does not fall below 0.
 
         Args:
-            key: its name.
-            expiry: after how many seconds it is 0 again, from when it was 0.
+            name: its name.
+            seconds: after so many it is 0 again, from when it was 0.
             amount: how much.
         """
         now = time.monotonic()
-        with self._locked():
-            place, ends, count = self._find(key, now)
+        self._lock()
+        try:
+            place, ends, count = self._find(name, now)
             if not ends:
-                ends, count = now + expiry, 0
-            count = max(0, count + amount)
-            _SLOT.pack_into(self._table, place, _name(key), ends, count)
-        return count
+                ends, count = now + seconds, 0
+            _SLOT.pack_into(self._table, place, _hash(name), ends, max(0, count + amount))
+        finally:
+            self._unlock()
 
-    def get(self, key: str) -> int:
-        """Return what a counter is."""
-        with self._locked():
-            return self._find(key, time.monotonic())[2]
+    def glance(self, *names: str) -> list[int]:
+        """Return what counters are, but for one that is being written just now."""
+        now = time.monotonic()
+        return [self._find(name, now)[2] for name in names]
 
-    def get_expiry(self, key: str) -> float:
+    def get(self, *names: str) -> list[int]:
+        """Return what counters are, all at one time."""
+        self._lock()
+        try:
+            return self.glance(*names)
+        finally:
+            self._unlock()
+
+    def ends(self, name: str) -> float:
         """Return when a counter will be 0 again."""
         now = time.monotonic()
-        with self._locked():
-            return self._find(key, now)[1] or now
+        self._lock()
+        try:
+            return self._find(name, now)[1] or now
+        finally:
+            self._unlock()
 
-    def check(self) -> bool:
-        """Say that it can be used."""
-        return True
-
-    def reset(self) -> int | None:
-        """Set all counters to 0."""
-        with self._locked():
-            self._table[:] = bytes(_SIZE)
-        return None
-
-    def clear(self, key: str) -> None:
-        """Set a counter to 0."""
-        with self._locked():
-            place, ends, _ = self._find(key, time.monotonic())
-            if ends:
-                _SLOT.pack_into(self._table, place, bytes(16), 0.0, 0)
-
-    @property
-    def base_exceptions(self) -> type[Exception]:
-        """What a failure of it is."""
-        return OSError
-
-    def _find(self, key: str, now: float) -> tuple[int, float, int]:
+    def _find(self, name: str, now: float) -> tuple[int, float, int]:
         """Return where a counter is or may be put, when it runs out, and what it is."""
-        name = _name(key)
-        first = int.from_bytes(name[:4])
+        key = _hash(name)
+        first = int.from_bytes(key[:4])
         free, soonest = 0, float("inf")
         for step in range(_LOOKED_AT):
             place = (first + step) % _SLOTS * _SLOT.size
             found, ends, count = _SLOT.unpack_from(self._table, place)
-            if found == name and ends > now:
+            if found == key and ends > now:
                 return place, ends, count
             if ends <= now:
                 ends = 0.0  # free, as all of those
@@ -109,18 +92,16 @@ class SharedCounters(Storage):
                 free, soonest = place, ends
         return free, 0.0, 0
 
-    @contextmanager
-    def _locked(self) -> Iterator[None]:
+    def _lock(self) -> None:
         """Keep other processes out, for microseconds; the kernel frees what a dead one had."""
-        if self._file is None:
-            yield
-            return
-        fcntl.flock(self._file, fcntl.LOCK_EX)
-        try:
-            yield
-        finally:
+        if self._file is not None:
+            fcntl.flock(self._file, fcntl.LOCK_EX)
+
+    def _unlock(self) -> None:
+        if self._file is not None:
             fcntl.flock(self._file, fcntl.LOCK_UN)
 
 
-def _name(key: str) -> bytes:
-    return hashlib.blake2b(key.encode(), digest_size=16).digest()
+@lru_cache(_SLOTS)
+def _hash(name: str) -> bytes:
+    return hashlib.blake2b(name.encode(), digest_size=16).digest()

@@ -14,8 +14,6 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 import structlog
-from limits import RateLimitItem, RateLimitItemPerDay, RateLimitItemPerSecond
-from limits.strategies import FixedWindowRateLimiter
 
 from receiver.errors import ThrottledError
 from receiver.senders.counters import SharedCounters
@@ -30,7 +28,7 @@ LOG_SECONDS = 60.0
 QUOTAS = ("events", "bytes", "disk")
 """Events a second, bytes a day, share of the disk."""
 
-_PUBLIC, _OTHERS = "public", "others"
+_DAY_SECONDS = 24 * 60 * 60
 _LOOK_EVERY = 1.0
 _LONGEST_RETRY = 300  # seconds; Segment's SDKs obey no longer one
 
@@ -60,6 +58,43 @@ class _Taken(NamedTuple):
     others: int
 
 
+class _Quota(NamedTuple):
+    """What a source may send in some time."""
+
+    of_public: str
+    """The counter of what comes with its public keys."""
+    of_others: str
+    """The counter of what comes with its other credentials."""
+    most: int
+    seconds: int
+
+
+class _Quotas(NamedTuple):
+    """The quotas of one source, and what of it they are made of."""
+
+    source: Source
+    events: _Quota
+    landed: _Quota
+    has_public: bool
+    has_others: bool
+
+    def taken(self, look: Callable[..., list[int]]) -> tuple[_Taken, _Taken]:
+        """Return what was sent for it: events, and landed bytes.
+
+        Args:
+            look: returns what counters are, by their names.
+        """
+        names = [(one.of_public, one.of_others) for one in (self.events, self.landed)]
+        if self.has_public and self.has_others:
+            public, others, landed, of_others = look(*names[0], *names[1])
+            return _Taken(public, others), _Taken(landed, of_others)
+        which = int(self.has_others)
+        events, landed = look(names[0][which], names[1][which])
+        if self.has_others:
+            return _Taken(0, events), _Taken(0, landed)
+        return _Taken(events, 0), _Taken(landed, 0)
+
+
 class Quotas:
     """Counts what sources send, in counters that all workers share."""
 
@@ -79,7 +114,8 @@ class Quotas:
             note: counts requests that were turned away, by source and quota.
         """
         self._allowed = allowed
-        self._limiter = FixedWindowRateLimiter(counters)
+        self._counters = counters
+        self._of_sources: dict[str, _Quotas] = {}
         self._free = _Recent(free_bytes)
         self._note = note
         self._turned_away: dict[tuple[str, str], int] = {}
@@ -95,53 +131,65 @@ class Quotas:
         Raises:
             ThrottledError: it has not.
         """
-        source = credential.source
-        events, landed = self._events(source), self._landed(source)
-        if _is_over(credential, events.amount, self._taken(events, source)):
-            raise self._refusal(source, "events", events)
-        taken = self._taken(landed, source)
-        if _is_over(credential, landed.amount, taken):
-            raise self._refusal(source, "bytes", landed)
+        of = self._of(credential.source)
+        # To keep the other processes out costs more than a look: it is for a look that refuses.
+        if self._used_up(credential, of, of.taken(self._counters.glance), is_alone=is_alone) and (
+            quota := self._used_up(credential, of, of.taken(self._counters.get), is_alone=is_alone)
+        ):
+            raise self._refusal(of, quota)
+
+    def _used_up(
+        self, credential: Credential, of: _Quotas, taken: tuple[_Taken, _Taken], *, is_alone: bool
+    ) -> str | None:
+        """Return the quota of which nothing is left, if there is one."""
+        events, landed = taken
+        if _is_over(credential, of, of.events.most, events):
+            return "events"
+        if _is_over(credential, of, of.landed.most, landed):
+            return "bytes"
         room = self._free.value() - self._allowed.reserve_bytes
         share = 1 if is_alone else self._allowed.disk_share
-        if room > 0 and _is_over(credential, share * (room + sum(taken)), taken):
-            raise self._refusal(source, "disk", landed)
+        if room > 0 and _is_over(credential, of, share * (room + sum(landed)), landed):
+            return "disk"
+        return None
 
     def take_events(self, credential: Credential, number: int) -> None:
         """Count events."""
-        self._take(self._events(credential.source), credential, max(1, number))
+        self._take(self._of(credential.source).events, credential, max(1, number))
 
     def take_bytes(self, credential: Credential, number: int) -> None:
         """Count landed bytes; fewer than none for those that did not land after all."""
-        self._take(self._landed(credential.source), credential, number)
+        self._take(self._of(credential.source).landed, credential, number)
 
-    def _take(self, item: RateLimitItem, credential: Credential, number: int) -> None:
-        of_whom = _PUBLIC if credential.kind is Kind.BROWSER else _OTHERS
-        self._limiter.hit(item, credential.source.name, of_whom, cost=number)
+    def _take(self, quota: _Quota, credential: Credential, number: int) -> None:
+        is_public = credential.kind is Kind.BROWSER
+        name = quota.of_public if is_public else quota.of_others
+        self._counters.add(name, quota.seconds, number)
 
-    def _taken(self, item: RateLimitItem, source: Source) -> _Taken:
-        get = self._limiter.storage.get
-        return _Taken(
-            get(item.key_for(source.name, _PUBLIC)) if source.browser_keys else 0,
-            get(item.key_for(source.name, _OTHERS)) if _has_others(source) else 0,
+    def _of(self, source: Source) -> _Quotas:
+        """Return the quotas of a source as it is now."""
+        found = self._of_sources.get(source.name)
+        if found is None or found.source is not source:
+            found = self._of_sources[source.name] = self._made(source)
+        return found
+
+    def _made(self, source: Source) -> _Quotas:
+        events = source.events_per_second or self._allowed.events_per_second
+        landed = source.bytes_per_day or self._allowed.bytes_per_day
+        return _Quotas(
+            source,
+            _quota(source, "events", events * BURST_SECONDS, BURST_SECONDS),
+            _quota(source, "bytes", landed or 2**62, _DAY_SECONDS),
+            bool(source.browser_keys),
+            any(source.of_kind(kind) for kind in Kind if kind is not Kind.BROWSER),
         )
 
-    def _events(self, source: Source) -> RateLimitItem:
-        number = source.events_per_second or self._allowed.events_per_second
-        return RateLimitItemPerSecond(number * BURST_SECONDS, BURST_SECONDS, "events")
-
-    def _landed(self, source: Source) -> RateLimitItem:
-        number = source.bytes_per_day or self._allowed.bytes_per_day
-        return RateLimitItemPerDay(number or 2**62, 1, "bytes")
-
-    def _refusal(self, source: Source, quota: str, item: RateLimitItem) -> ThrottledError:
-        self._note(source.name, quota, 1)
-        self._log(source.name, quota)
-        resets = (
-            self._limiter.get_window_stats(item, source.name, of_whom).reset_time
-            for of_whom in (_PUBLIC, _OTHERS)
-        )
-        seconds = math.ceil(max(resets) - time.monotonic())
+    def _refusal(self, of: _Quotas, name: str) -> ThrottledError:
+        quota = of.events if name == "events" else of.landed
+        self._note(of.source.name, name, 1)
+        self._log(of.source.name, name)
+        ends = max(map(self._counters.ends, (quota.of_public, quota.of_others)))
+        seconds = math.ceil(ends - time.monotonic())
         return ThrottledError(min(_LONGEST_RETRY, max(1, seconds)))
 
     def _log(self, source: str, quota: str) -> None:
@@ -155,20 +203,20 @@ class Quotas:
             )
 
 
-def _has_others(source: Source) -> bool:
-    """Say whether a source has credentials that are not public."""
-    return any(source.of_kind(kind) for kind in Kind if kind is not Kind.BROWSER)
+def _quota(source: Source, name: str, most: int, seconds: int) -> _Quota:
+    return _Quota(f"{name} public {source.name}", f"{name} others {source.name}", most, seconds)
 
 
-def _is_over(credential: Credential, most: float, taken: _Taken) -> bool:
+def _is_over(credential: Credential, of: _Quotas, most: float, taken: _Taken) -> bool:
     """Say whether what may be sent with a credential is used up.
 
     Args:
         credential: the credential.
+        of: its source's quotas.
         most: what its source may send.
         taken: what was sent for it.
     """
-    of_public = most / 2 if _has_others(credential.source) else most
+    of_public = most / 2 if of.has_others else most
     if credential.kind is Kind.BROWSER and taken.public >= of_public:
         return True
     return min(taken.public, of_public) + taken.others >= most

@@ -3,8 +3,8 @@
 import random
 import socket
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from typing import Any
 
 import gevent
@@ -38,6 +38,8 @@ class Connection:
         self._client = client
         self._timeout: gevent.Timeout | None = None
         self._pace: _Pace | None = None
+        self._kept: list[bytes] | None = None
+        self._wait: Callable[[], object] | None = None
         self._ends = float("inf")
         self.has_begun = False
 
@@ -49,6 +51,9 @@ class Connection:
         """Receive; the first bytes of a request start the time that its header may take."""
         if time.monotonic() > self._ends:
             return b""
+        if self._wait:
+            wait, self._wait = self._wait, None
+            wait()
         if self._pace:
             return self._recv_in_time(self._pace, *arguments)
         data: bytes = self._client.recv(*arguments)
@@ -63,6 +68,34 @@ class Connection:
             data: bytes = self._client.recv(*arguments)
         pace.received += len(data)
         return data
+
+    def sendall(self, data: bytes) -> None:
+        """Send, or keep for the one write."""
+        if self._kept is None:
+            self._client.sendall(data)
+        else:
+            self._kept.append(data)
+
+    @contextmanager
+    def one_write(self) -> Iterator[None]:
+        """Send what is sent in a block at its end, all at once: an answer's header and its body."""
+        kept = self._kept = []
+        try:
+            yield
+        finally:
+            self._kept = None
+            if kept:
+                self._client.sendall(b"".join(kept))
+
+    @contextmanager
+    def once_waiting(self, patience: Callable[[], AbstractContextManager[None]]) -> Iterator[None]:
+        """Enter a context in a block, once something has to be received that is not here yet."""
+        with ExitStack() as entered:
+            self._wait = lambda: entered.enter_context(patience())
+            try:
+                yield
+            finally:
+                self._wait = None
 
     @contextmanager
     def at_least(self, rate: int, error: Exception) -> Iterator[None]:

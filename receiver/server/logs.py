@@ -7,21 +7,39 @@ and nowhere else.
 import logging
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
 from typing import Any
 
+import msgspec
 import structlog
-from flask import Flask, Response, g, request
+from flask import Flask, Response, request
 
 from receiver.http.paths import shown_path
-from receiver.state import receiver_of
+from receiver.state import current_handling, receiver_of
 
 _PROCESSORS: list[structlog.typing.Processor] = [
     structlog.stdlib.add_log_level,
     structlog.processors.TimeStamper(fmt="iso", utc=True),
 ]
 
-log = structlog.get_logger()
+
+def _as_json(line: Mapping[str, Any], **_: Any) -> str:
+    return msgspec.json.encode(line, enc_hook=repr).decode()
+
+
+_RENDERER = structlog.processors.JSONRenderer(_as_json)
+
+_UNKNOWN = {
+    "source": None,
+    "credential": None,
+    "events": 0,
+    "rejected": 0,
+    "shut_out": 0,
+    "suppressed": 0,
+    "refused": None,
+}
+"""What is said of a request where it has not been found out."""
 
 
 class WithoutRequests(logging.Filter):
@@ -43,7 +61,7 @@ def configure_logs() -> None:
     Two, of a line and of its end, would be mixed up with those of the other processes.
     """
     structlog.configure(
-        processors=[*_PROCESSORS, structlog.processors.JSONRenderer()],
+        processors=[*_PROCESSORS, _RENDERER],
         logger_factory=structlog.WriteLoggerFactory(sys.stderr),
         cache_logger_on_first_use=True,
     )
@@ -58,7 +76,7 @@ def server_logs() -> dict[str, Any]:
         "formatters": {
             "json": {
                 "()": structlog.stdlib.ProcessorFormatter,
-                "processor": structlog.processors.JSONRenderer(),
+                "processor": _RENDERER,
                 "foreign_pre_chain": _PROCESSORS,
             }
         },
@@ -85,30 +103,27 @@ def log_requests(app: Flask, note_request: Callable[[str | None, int], None]) ->
         note_request: counts an answer, by route and status.
     """
 
-    @app.before_request
-    def start() -> None:
-        g.started = time.perf_counter()
-
     @app.after_request
     def finish(response: Response) -> Response:
         route = request.url_rule.rule if request.url_rule else None
         note_request(route, response.status_code)
-        log.info(
-            "request",
-            method=request.method,
-            route=route,
+        handling = current_handling()
+        line = {
+            "method": request.method,
+            "route": route,
             **({} if route else {"path": _shown(app)}),
-            status=response.status_code,
-            source=g.get("source"),
-            credential=g.get("credential"),
-            events=g.get("events", 0),
-            rejected=g.get("rejected", 0),
-            shut_out=g.get("shut_out", 0),
-            suppressed=g.get("suppressed", 0),
-            refused=g.get("refused"),
-            bytes=g.get("bytes", 0),
-            duration_ms=round((time.perf_counter() - g.started) * 1000, 2),
-        )
+            "status": response.status_code,
+            **_UNKNOWN,
+            **handling.log,
+            "bytes": handling.size or 0,
+            "duration_ms": round((time.perf_counter() - handling.started) * 1000, 2),
+            "event": "request",
+            "level": "info",
+            "timestamp": datetime.now(UTC),
+        }
+        # To the logger itself: what stands between is for lines that are no finished ones yet, and
+        # costs as much as the check of an event.
+        structlog.get_config()["logger_factory"]().msg(_as_json(line))
         return response
 
 

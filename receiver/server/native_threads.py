@@ -5,6 +5,7 @@ disk holds up every other one. There the work goes to a real thread; elsewhere t
 thread is one already.
 """
 
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -13,7 +14,7 @@ from typing import NamedTuple, TypeVar
 from weakref import WeakValueDictionary
 
 import gevent
-from flask import g, has_request_context
+import gevent.event
 from gevent import monkey
 from gevent.lock import BoundedSemaphore
 
@@ -36,14 +37,20 @@ _turns: _Turns = WeakValueDictionary()
 
 
 class Turn(NamedTuple):
-    """In whose turn a request computes: it stands in `g.turn`, once it is known."""
+    """In whose turn a request computes."""
 
     sender: str
     must_have_left: Callable[[], None] = lambda: None
     """Raises where meanwhile the sender has used up what it may cost."""
 
 
-_NOBODYS = Turn("")
+NOBODYS = Turn("")
+_turn: ContextVar[Turn] = ContextVar("turn", default=NOBODYS)
+
+
+def compute_as(turn: Turn) -> None:
+    """Say in whose turn the request being handled computes from now on, once that is known."""
+    _turn.set(turn)
 
 
 def work_seconds() -> float:
@@ -83,6 +90,12 @@ def run_native(work: Callable[[], Result]) -> Result:
     return result
 
 
+def event() -> threading.Event | gevent.event.Event:
+    """Return an event for this process's threads: threading's costs a lot with gevent's locks."""
+    is_patched = monkey.is_module_patched("threading")
+    return gevent.event.Event() if is_patched else threading.Event()
+
+
 def compute(work: Callable[[], Result]) -> Result:
     """Run work that computes for long: in a native thread, one at a time.
 
@@ -99,7 +112,7 @@ def compute(work: Callable[[], Result]) -> Result:
     Raises:
         ThrottledError: when the turn has come, its sender has used up what it may cost.
     """
-    turn = _turn()
+    turn = _turn.get()
     if not monkey.is_module_patched("threading"):
         turn.must_have_left()
         return work()
@@ -115,8 +128,24 @@ def let_others_run() -> None:
     one turn of a long one, however many long ones there are. Of each sender's requests one asks.
     """
     if monkey.is_module_patched("threading"):
-        with _others_served(), _of_sender(_turn(), _turns), _one_turn:
+        with _others_served(), _of_sender(_turn.get(), _turns), _one_turn:
             gevent.sleep(NEXT_LOOK)
+
+
+def while_growing(size: Callable[[], int], seconds: float) -> None:
+    """Let others run for as long as each look at what has arrived adds something.
+
+    Args:
+        size: what they add to; nothing is waited for while it is 0.
+        seconds: after so many it has been enough.
+    """
+    if not monkey.is_module_patched("threading"):
+        return
+    until = time.monotonic() + seconds
+    before = 0
+    while before < (now := size()) and time.monotonic() < until:
+        before = now
+        gevent.sleep(NEXT_LOOK)
 
 
 @contextmanager
@@ -127,11 +156,6 @@ def deadline(seconds: float, error: Exception) -> Iterator[None]:
         return
     with gevent.Timeout(seconds, error):
         yield
-
-
-def _turn() -> Turn:
-    turn: Turn = g.get("turn", _NOBODYS) if has_request_context() else _NOBODYS
-    return turn
 
 
 def _of_sender(turn: Turn, among: _Turns) -> BoundedSemaphore:

@@ -245,8 +245,11 @@ def test_slow_bodies_with_a_public_key_are_not_counted_to_the_sources_other_keys
     client = make_both().app.test_client()
     here, there = socket.socketpair()
     with here, there:
-        environ = {"gunicorn.socket": Connection(here)}
+        connection = Connection(here)
+        stream = SimpleNamespace(read=connection.recv)
+        environ = {"gunicorn.socket": connection, "wsgi.input": stream}
         for headers in (PAGE, BACKEND):
+            there.sendall(b"{}")
             client.post("/v1/track", data="{}", headers=headers, environ_overrides=environ)
 
     assert len(set(waited_for)) == 2

@@ -4,7 +4,6 @@ from collections.abc import Callable
 
 import gevent
 import pytest
-from flask import Flask, g
 from gevent import monkey, socket
 
 from receiver.errors import ThrottledError
@@ -63,9 +62,8 @@ def test_of_long_computations_one_runs_at_a_time(monkeypatch: pytest.MonkeyPatch
 
 def compute_as(turn: Turn, done: list[str]) -> None:
     """Compute for a request of somebody's; at once, but others run beside it."""
-    with Flask("receiver").test_request_context():
-        g.turn = turn
-        compute(lambda: done.append(turn.sender))
+    native_threads.compute_as(turn)
+    compute(lambda: done.append(turn.sender))
 
 
 @pytest.fixture
@@ -107,9 +105,8 @@ def test_of_one_senders_requests_one_asks_for_a_turn() -> None:
     done: list[str] = []
 
     def run_as(sender: str) -> None:
-        with Flask("receiver").test_request_context():
-            g.turn = Turn(sender)
-            let_others_run()
+        native_threads.compute_as(Turn(sender))
+        let_others_run()
         done.append(sender)
 
     senders = [*["first"] * 50, "second"]
