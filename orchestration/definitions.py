@@ -10,6 +10,7 @@ from orchestration.defs.erasure_asset import erase_hourly, erasure, erasure_job
 from orchestration.defs.landing_assets import landing_assets
 from orchestration.defs.load_job import load_job
 from orchestration.defs.raw_assets import raw_tables
+from orchestration.defs.repair_jobs import repair_jobs
 from orchestration.defs.run_process import run_process
 from orchestration.defs.sensor import sealed_files
 from orchestration.defs.upkeep_assets import every_hour, upkeep_assets, upkeep_job
@@ -21,7 +22,7 @@ defs = dg.Definitions.merge(
     dg.Definitions(
         assets=[*landing_assets, raw_tables, models, completeness, *upkeep_assets, erasure],
         asset_checks=[dbt_checks, watch_checks],
-        jobs=[load_job, upkeep_job, erasure_job, checks_job, watch_job],
+        jobs=[load_job, upkeep_job, erasure_job, checks_job, watch_job, *repair_jobs],
         sensors=[sealed_files, *notifications.sensors(Settings())],
         schedules=[every_hour, erase_hourly, every_day, watch_schedule],
         resources={"run_process": run_process},
