@@ -222,7 +222,7 @@ class SharedSettings(BaseSettings):
     integration_name: Annotated[str, AfterValidator(_names_a_schema)] = "Segment"
     """The integration's name. Folded, it is the schema of the final tables."""
 
-    seal_seconds: Seconds = 2
+    seal_seconds: Seconds = 1
     """The age at which the receiver seals a file, and so hands it to the loader."""
 
     def __init__(self, **values: Any) -> None:

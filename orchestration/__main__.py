@@ -82,9 +82,9 @@ def prepare(settings: Settings) -> None:
 @_with_settings
 def load(settings: Settings) -> None:
     """Do one synchronous pass."""
-    from orchestration.prepare import load_once  # noqa: PLC0415
+    from orchestration.one_pass import load_once  # noqa: PLC0415
 
-    with _progress("bytes") as progress:
+    with connection.keeping_sessions(), _progress("bytes") as progress:
         click.echo(load_once(settings, progress))
 
 

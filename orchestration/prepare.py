@@ -7,8 +7,8 @@ from landed.settings import ROOT
 from orchestration import modes
 from orchestration.columns.update import is_placed_by_this_version
 from orchestration.errors import DbtFailedError
-from orchestration.loading.load import Progress, WarehouseBehindError, is_behind, load
-from orchestration.models import command, run
+from orchestration.loading.load import is_behind
+from orchestration.models import command, run, up_to_date
 from orchestration.models.own_models import is_own
 from orchestration.models.schema_name import (
     SchemaMovedError,
@@ -18,7 +18,6 @@ from orchestration.models.schema_name import (
 )
 from orchestration.recovery.ownership import own_relations, users_columns, users_relations
 from orchestration.recovery.reload import limits_of_today, reload_rejected
-from orchestration.recovery.restore import restore_if_behind
 from orchestration.recovery.user_notes import add_notes, notes_of
 from orchestration.settings import Settings
 from orchestration.upkeep.archives import pack_loaded_files
@@ -80,24 +79,6 @@ def has_all_models(settings: Settings, manifest: Path) -> bool:
         # those of earlier versions have the database in them: macros/create_view_as.sql
         is_as_now = is_placed_by_this_version(con) and not ours & views_with_database(con)
         return models <= tables(con) | views(con) and is_as_now
-
-
-def load_once(settings: Settings, progress: Progress | None = None) -> str:
-    """Load all sealed files and run the models: one synchronous pass.
-
-    A warehouse that was lost is first made again from the files of earlier loads.
-
-    Returns:
-        What happened, in a line.
-    """
-    modes.narrow(settings)
-    try:
-        loaded = load(settings, progress=progress)
-    except WarehouseBehindError:
-        restore_if_behind(settings, progress)
-        loaded = load(settings, progress=progress)
-    run_all_models(settings)
-    return str(loaded)
 
 
 def reload_once(settings: Settings) -> str:
@@ -197,4 +178,8 @@ def run_all_models(settings: Settings) -> None:
     Raises:
         DbtFailedError: one of ours could not be; the text says which and why.
     """
-    run.require_own(run.run_models(settings))
+    made = up_to_date.made_from(settings)
+    with writer_lock(settings):
+        results = run.run_models(settings)
+        up_to_date.note(settings, made, results)
+    run.require_own(results)

@@ -17,18 +17,19 @@
 {% macro first_copies(call) %}
     {#- The query of a final model: of each message its first received copy. -#}
     {%- set copies = ref('stg_segment__' ~ call) -%}
+    {%- set not_seen = where_not_seen(copies) -%}
 with
 
 copies as (
 
     select * from {{ copies }}
-    {{ where_not_seen(copies) }}
+    {{ not_seen }}
 
 ),
 
 first_copies as (
 
-    {{ first_received_copies(copies) }}
+    {{ first_received_copies(copies, not_seen) }}
 
 ),
 
@@ -48,7 +49,7 @@ select * from events
 {% endmacro %}
 
 
-{% macro first_received_copies(copies) -%}
+{% macro first_received_copies(copies, not_seen) -%}
     {# File and line of the rows to write. Keys only: ranking whole rows takes twice the time. -#}
     select
         ranked._seamline_file,
@@ -65,7 +66,7 @@ select * from events
                 order by {{ first_copy_order('received') }}
             ) as place
         from {{ copies }} as received
-        {{ where_not_seen(copies) }}
+        {{ not_seen }}
     ) as ranked
     {%- if is_incremental() and not replayed_day() %}
     left join {{ this }} as kept on ranked.message_id = kept.message_id

@@ -5,6 +5,7 @@
     #}
     {% set is_wanted = for_relation and config.persist_relation_docs() %}
     {% set are_wanted = for_columns and config.persist_column_docs() and not relation.is_view %}
+    {% if is_kept(model) and is_as_placed() %} {{ return('') }} {% endif %}
     {% set is_asked = (is_wanted or are_wanted) and is_kept(model) %}
     {% set said = comments_on(relation, are_wanted) if is_asked else {} %}
     {% if is_wanted and model.description and said.get('') != model.description %}

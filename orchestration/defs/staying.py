@@ -127,8 +127,8 @@ class Passes:
         self._settings = settings
         chosen = context.run.asset_selection
         own = set(models.keys)
-        self._made = (own if chosen is None else own & chosen) - _TABLES
-        """Views that are as the fields are placed now."""
+        self._made = own if chosen is None else own & chosen
+        """Models that are as the fields are placed now."""
 
     def one(self, found: News) -> Iterator[dg.MaterializeResult[None]]:
         """Load what waits, run its models, count what became of each line.
@@ -154,14 +154,14 @@ class Passes:
             is_placed = command.is_placed(con, settings)
         if not is_placed:
             self._made.clear()
-        left = wanted - self._made
+        left = wanted - (self._made - _TABLES)
         if not left:
             run.count_lines(settings)
             return []
-        with command.with_fields_placed() if is_placed else nullcontext():
+        is_all_made = left <= self._made
+        with command.with_fields_placed(is_all_made=is_all_made) if is_placed else nullcontext():
             results = run.run_models(settings, selectors(left))
-        done = {key_of(result) for result in results if result.status == "success"}
-        self._made |= done - _TABLES
+        self._made |= {key_of(result) for result in results if result.status == "success"}
         return results
 
     def _progress(self, done: int, total: int) -> None:

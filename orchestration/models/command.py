@@ -4,6 +4,7 @@ dbt calls this at the start of each command, whatever the profile says (dbt_seam
 """
 
 import logging
+import os
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
@@ -43,6 +44,9 @@ PLUGIN = "orchestration.models.plugin"
 WRITING = {"build", "clone", "retry", "run", "run-operation", "seed", "snapshot"}
 """dbt's commands that write; `test` does too if it is to store failures."""
 
+_AS_PLACED = "SEAMLINE_AS_PLACED"
+"""In the environment, for macros/fill_moved_columns.sql and persist_docs.sql."""
+
 _now: set[str] = set()
 """What this process is doing, of writing, giving way, renaming and rebuilding."""
 
@@ -73,9 +77,21 @@ def giving_way() -> AbstractContextManager[None]:
     return _doing("giving way")
 
 
-def with_fields_placed() -> AbstractContextManager[None]:
-    """Let a command go by what its caller, who is the writer, has seen to be so (`is_placed`)."""
-    return _doing("as placed")
+@contextmanager
+def with_fields_placed(*, is_all_made: bool) -> Iterator[None]:
+    """Let a command go by what its caller, who is the writer, has seen to be so (`is_placed`).
+
+    Args:
+        is_all_made: Whether each model has been run by this process since it was not so: nothing
+            is to be filled in its table, and every comment is there.
+    """
+    if is_all_made:
+        os.environ[_AS_PLACED] = "true"
+    try:
+        with _doing("as placed"):
+            yield
+    finally:
+        os.environ.pop(_AS_PLACED, None)
 
 
 def pausing() -> Writer | None:

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from orchestration import prepare
+from orchestration import one_pass, prepare
 from orchestration.erasure import rebuilt_tables
 from orchestration.errors import DbtFailedError
 from orchestration.models import run
@@ -67,7 +67,7 @@ def test_one_of_ours_that_fails_fails_the_command(
 def test_a_load_by_hand_goes_well(answer: Callable[..., None], settings: Settings) -> None:
     answer(BROKEN)
 
-    assert prepare.load_once(settings).startswith("Loaded 0 files")
+    assert one_pass.load_once(settings).startswith("Loaded 0 files")
 
 
 def test_a_start_goes_well_and_asks_for_our_models_alone(
@@ -162,7 +162,7 @@ def test_a_real_dbt_loads_whatever_a_user_has_added(
         own_house.land("track", landed.line({"type": "track", "messageId": message_id}))
         prepare.prepare(own_house.settings)
 
-        assert prepare.load_once(own_house.settings) == "Loaded 1 files: 1 track"
+        assert one_pass.load_once(own_house.settings) == "Loaded 1 files: 1 track"
 
         assert said in caplog.text
         assert (message_id,) in own_house.rows("select message_id from segment.track")
