@@ -98,14 +98,7 @@ def _insert_events_of(
     if not any(contents.lines for contents in portion):
         return Counter()
     con.register("events", events_table(portion))
-    # A view, not a table: the rows stay in Arrow's memory, and are read by two statements.
-    con.execute(
-        f"""
-        create or replace temp view usable_events as
-        select * replace ({RECEIVED_AT} as received_at)
-        from events where {_USABLE}
-        """  # noqa: S608 - a condition of our own
-    )
+    _choose_events(con, _USABLE)
     inserted = number(
         con,
         f"""
@@ -113,14 +106,26 @@ def _insert_events_of(
         select * replace (payload::json as payload) from usable_events
         """,  # noqa: S608 - call is one of our own words
     )
+    is_all = inserted == sum(len(contents.lines) for contents in portion)
+    if is_all:
+        _choose_events(con, "true")  # so it need not be asked again
     notes.note(call)
     # Counted from what was in the file, not from what was inserted: the two are compared later.
     _count_lines(con, "events", f"'{call}'")
-    is_all = inserted == sum(len(contents.lines) for contents in portion)
     unusable = Counter() if is_all else _reject_unusable(con, call)
     con.execute("drop view usable_events")
     con.unregister("events")
     return unusable
+
+
+def _choose_events(con: duckdb.DuckDBPyConnection, which: str) -> None:
+    """Call some of the events usable: a view, as the rows stay in Arrow's memory."""
+    con.execute(
+        f"""
+        create or replace temp view usable_events as
+        select * replace ({RECEIVED_AT} as received_at) from events where {which}
+        """  # noqa: S608 - a condition of our own
+    )
 
 
 def _reject_unusable(con: duckdb.DuckDBPyConnection, call: str) -> Counter[str]:

@@ -31,7 +31,14 @@ _TYPES = {
 }
 _INT64 = range(-(2**63), 2**63)
 
-HAS_LONG_NUMBER = r"regexp_matches(payload, '[:\[,]\s*-?\d{16}')"
+# Three patterns, as one that begins with a character of its own is looked for with `memchr`.
+HAS_LONG_NUMBER = (
+    "("
+    + " or ".join(
+        rf"regexp_matches(payload, '{before}\s*-?\d{{16}}')" for before in (":", ",", r"\[")
+    )
+    + ")"
+)
 """SQL of whether a payload may have a whole number of more digits than a double holds, or than 64
 bits do: `json_structure` calls it an integer or a double."""
 
