@@ -1,10 +1,12 @@
 """One pass over what has landed, with a clock in each part: `python -m benchmarks.load_parts`.
 
 The last line of its output is JSON: the name of each part, with its seconds by the clock and of
-processor. What a part calls that is a part itself counts there alone.
+processor. What a part calls that is a part itself counts there alone; what a thread reads beside
+others counts as its own, and its processor as theirs too.
 """
 
 import json
+import threading
 import time
 from collections.abc import Callable
 from functools import wraps
@@ -29,10 +31,17 @@ PARTS = {
 Times = dict[str, list[float]]
 
 
+class _Running(threading.local):
+    """What the parts that a thread is in have spent in others."""
+
+    def __init__(self) -> None:
+        self.parts: list[list[float]] = []
+
+
 def main() -> None:
     """Do it."""
     times: Times = {name: [0.0, 0.0] for name in PARTS}
-    running: list[list[float]] = []
+    running = _Running()
     for name, (owner, function) in PARTS.items():
         setattr(owner, function, _timed(getattr(owner, function), times[name], running))
     load_once(Settings())
@@ -40,22 +49,24 @@ def main() -> None:
 
 
 def _timed(
-    function: Callable[..., Any], taken: list[float], running: list[list[float]]
+    function: Callable[..., Any], taken: list[float], running: _Running
 ) -> Callable[..., Any]:
     @wraps(function)
     def timed(*arguments: Any, **named: Any) -> Any:
         inner = [0.0, 0.0]
-        running.append(inner)
-        began = (time.perf_counter(), time.process_time())
+        running.parts.append(inner)
+        is_main = threading.current_thread() is threading.main_thread()
+        processor = time.process_time if is_main else time.thread_time
+        began = (time.perf_counter(), processor())
         try:
             return function(*arguments, **named)
         finally:
-            running.pop()
-            whole = (time.perf_counter() - began[0], time.process_time() - began[1])
+            running.parts.pop()
+            whole = (time.perf_counter() - began[0], processor() - began[1])
             for place in (0, 1):
                 taken[place] += whole[place] - inner[place]
-                if running:
-                    running[-1][place] += whole[place]
+                if running.parts:
+                    running.parts[-1][place] += whole[place]
 
     return timed
 
