@@ -17,7 +17,7 @@ check: export DAGSTER_HOME := $(CHECK)/dagster
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help demo run receiver load verify rebuild replay rename sql test test-integration test-long chaos fuzz check bench-freshness bench-receiver bench-tables lock install install-dev clean upkeep bench-upkeep import bench-import forget unsuppress sbom
+.PHONY: help demo run receiver load verify rebuild replay rename sql test test-integration test-long chaos fuzz check bench-freshness bench-load bench-receiver bench-tables lock install install-dev clean upkeep bench-upkeep import bench-import forget unsuppress sbom
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -97,6 +97,9 @@ bench-receiver: install-dev ## measure the receiver beside a bare Flask handler 
 
 bench-freshness: install-dev ## measure how long an event takes to be a row, through all of it (ten minutes)
 	@$(BIN)/python -m benchmarks.freshness $(OPTIONS)
+
+bench-load: install-dev ## measure a load beside a script of SQL that does the same work
+	@$(BIN)/python -m benchmarks.load $(OPTIONS)
 
 bench-tables: install-dev ## measure what very many names of properties cost
 	@$(BIN)/python -m benchmarks.tables $(OPTIONS)

@@ -1,9 +1,9 @@
 """What a load writes: rows, rejects, counts and ledger lines of some files, in one transaction."""
 
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from datetime import datetime
-from operator import attrgetter
+from itertools import chain, repeat
 from typing import Any
 
 import duckdb
@@ -18,10 +18,14 @@ from orchestration.warehouse.transaction import transaction
 _TEXT = pa.large_string()
 _PLACE = {"line": pa.int64(), "load_id": pa.int64(), "file": _TEXT}
 _KNOWN = dict.fromkeys(("message_id", "received_at", "sent_at", "source", "credential"), _TEXT)
+_LINE = _KNOWN | {"payload": pa.large_binary(), "line": pa.int64()}
+_PAYLOAD = list(_LINE).index("payload")
 _EVENT_SCHEMA = pa.schema(_KNOWN | {"payload": _TEXT} | _PLACE)
 _REJECT_SCHEMA = pa.schema(
     _KNOWN | {"call": _TEXT, "reason": _TEXT, "body": pa.large_binary()} | _PLACE
 )
+
+_BATCH_ROWS = 8_192
 
 _STAMP = "[1-9]" + "###-##-##T##:##:##.######Z".replace("#", "[0-9]")
 RECEIVED_AT = (
@@ -94,40 +98,51 @@ def _insert_events_of(
     if not any(contents.lines for contents in portion):
         return Counter()
     con.register("events", events_table(portion))
-    # A view, not a table: the rows stay in Arrow's memory, and are read by two statements.
-    con.execute(
-        f"""
-        create or replace temp view usable_events as
-        select * replace ({RECEIVED_AT} as received_at)
-        from events where {_USABLE}
-        """  # noqa: S608 - a condition of our own
-    )
-    con.execute(
+    _choose_events(con, _USABLE)
+    inserted = number(
+        con,
         f"""
         insert into raw."{call}" by name
         select * replace (payload::json as payload) from usable_events
-        """  # noqa: S608 - call is one of our own words
+        """,  # noqa: S608 - call is one of our own words
     )
+    is_all = inserted == sum(len(contents.lines) for contents in portion)
+    if is_all:
+        _choose_events(con, "true")  # so it need not be asked again
     notes.note(call)
     # Counted from what was in the file, not from what was inserted: the two are compared later.
     _count_lines(con, "events", f"'{call}'")
+    unusable = Counter() if is_all else _reject_unusable(con, call)
+    con.execute("drop view usable_events")
+    con.unregister("events")
+    return unusable
+
+
+def _choose_events(con: duckdb.DuckDBPyConnection, which: str) -> None:
+    """Call some of the events usable: a view, as the rows stay in Arrow's memory."""
+    con.execute(
+        f"""
+        create or replace temp view usable_events as
+        select * replace ({RECEIVED_AT} as received_at) from events where {which}
+        """  # noqa: S608 - a condition of our own
+    )
+
+
+def _reject_unusable(con: duckdb.DuckDBPyConnection, call: str) -> Counter[str]:
+    con.execute(
+        f"""
+        insert into raw.rejected by name
+        select
+            * exclude (payload) replace ({RECEIVED_AT} as received_at), ? as call,
+            if(json_valid(payload), 'bad_received_at', 'bad_json') as reason,
+            encode(payload) as body
+        from events where not ({_USABLE})
+        """,  # noqa: S608 - our own words
+        [call],
+    )
     counted = con.execute(
         f"select file, count(*) from events where not ({_USABLE}) group by file"  # noqa: S608
     ).fetchall()
-    if counted:
-        con.execute(
-            f"""
-            insert into raw.rejected by name
-            select
-                * exclude (payload) replace ({RECEIVED_AT} as received_at), ? as call,
-                if(json_valid(payload), 'bad_received_at', 'bad_json') as reason,
-                encode(payload) as body
-            from events where not ({_USABLE})
-            """,  # noqa: S608 - as above
-            [call],
-        )
-    con.execute("drop view usable_events")
-    con.unregister("events")
     return Counter(dict(counted))
 
 
@@ -184,20 +199,30 @@ def _insert_ledger(
 
 def events_table(portion: list[Contents]) -> pa.Table:
     """The good lines of several files, each with its load and its file's name."""
-    return _table(portion, _EVENT_SCHEMA, attrgetter("lines"))
+    columns = [
+        pa.array(chain.from_iterable(getattr(one.lines, name) for one in portion), kind)
+        for name, kind in _LINE.items()
+    ]
+    columns[_PAYLOAD] = columns[_PAYLOAD].cast(_TEXT)
+    counts = [len(one.lines) for one in portion]
+    for values, kind in (
+        ([one.load_id for one in portion], pa.int64()),
+        ([one.file.name for one in portion], _TEXT),
+    ):
+        repeated = (repeat(*each) for each in zip(values, counts, strict=True))
+        columns.append(pa.array(chain.from_iterable(repeated), kind))
+    return _in_batches(pa.table(columns, _EVENT_SCHEMA))
 
 
 def rejects_table(portion: list[Contents]) -> pa.Table:
     """What cannot be used of several files, each with its load and its file's name."""
-    return _table(portion, _REJECT_SCHEMA, attrgetter("rejects"))
+    rows = [(*line, one.load_id, one.file.name) for one in portion for line in one.rejects]
+    return _in_batches(table_of(rows, _REJECT_SCHEMA))
 
 
-def _table(
-    portion: list[Contents], schema: pa.Schema, lines_of: Callable[[Contents], list[Any]]
-) -> pa.Table:
-    return table_of(
-        [(*line, one.load_id, one.file.name) for one in portion for line in lines_of(one)], schema
-    )
+def _in_batches(table: pa.Table) -> pa.Table:
+    """The same, cut: DuckDB reads one batch with one core, and several beside each other."""
+    return pa.Table.from_batches(table.to_batches(_BATCH_ROWS), table.schema)
 
 
 def table_of(rows: list[tuple[Any, ...]], schema: pa.Schema) -> pa.Table:

@@ -3,7 +3,7 @@
 import hashlib
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
@@ -44,8 +44,32 @@ class Line(NamedTuple):
     sent_at: str | None
     source: str
     credential: str | None
-    payload: str
+    payload: bytes
+    """UTF-8."""
     line: int
+
+
+@dataclass
+class Lines:
+    """Good lines, a list for each of their columns."""
+
+    message_id: list[str] = field(default_factory=list)
+    received_at: list[str] = field(default_factory=list)
+    sent_at: list[str | None] = field(default_factory=list)
+    source: list[str] = field(default_factory=list)
+    credential: list[str | None] = field(default_factory=list)
+    payload: list[bytes] = field(default_factory=list)
+    line: Sequence[int] = field(default_factory=list)
+
+    @classmethod
+    def of(cls, lines: Iterable[Line]) -> "Lines":
+        """Lines that are there one by one."""
+        columns = list(zip(*lines, strict=True))
+        return cls(*map(list, columns)) if columns else cls()
+
+    def __len__(self) -> int:
+        """How many they are."""
+        return len(self.line)
 
 
 class Reject(NamedTuple):
@@ -69,7 +93,7 @@ class Contents:
     file: LandedFile
     bytes: int
     sha256: str
-    lines: list[Line] = field(default_factory=list)
+    lines: Lines = field(default_factory=Lines)
     rejects: list[Reject] = field(default_factory=list)
     load_id: int = 0
     """The load that takes it, once one does."""
@@ -94,7 +118,10 @@ class _RejectedEnvelope(msgspec.Struct):
     credential: str | None = None
 
 
+_ESCAPED_NUL = b"\\u0000"
+
 _envelope = msgspec.json.Decoder(_Envelope)
+_envelopes = msgspec.json.Decoder(list[_Envelope])
 _rejected_envelope = msgspec.json.Decoder(_RejectedEnvelope)
 
 
@@ -136,6 +163,10 @@ def parse(file: LandedFile, data: bytes) -> Contents:
     """
     contents = Contents(file, len(data), hashlib.sha256(data).hexdigest())
     is_rejected = file.call == REJECTED
+    if not is_rejected and (lines := _whole_lines(data)):
+        contents.lines = lines
+        return contents
+    good = []
     for number, line in enumerate(data.split(b"\n"), start=1):
         if not line:
             continue
@@ -143,12 +174,54 @@ def parse(file: LandedFile, data: bytes) -> Contents:
             if is_rejected:
                 contents.rejects.append(_reject(line, number))
             else:
-                contents.lines.append(_event(line, number))
+                good.append(_event(line, number))
         except DamagedLineError as damage:
             call = None if is_rejected else file.call
             unknown = (None,) * 5
             contents.rejects.append(Reject(*unknown, call, str(damage), line, number))
+    contents.lines = Lines.of(good)
     return contents
+
+
+def _whole_lines(data: bytes) -> Lines | None:
+    """The lines of a file that are all good, as almost every file's are, in a third of the time.
+
+    Returns:
+        What `_event` says of each; nothing if it has anything to say of one but that it is good.
+    """
+    lines = data.split(b"\n")
+    if lines.pop() or not lines:
+        return None
+    heads, payloads = [], []
+    for line in lines:
+        covered = line[COVERED]
+        head, _, payload = covered.partition(PAYLOAD)
+        if (
+            line[CRC] != checksum(covered)
+            or not line.startswith(HEAD)
+            or not payload.endswith(b"}")
+            or is_too_deep(payload)
+        ):
+            return None
+        heads.append(head[1:])
+        payloads.append(payload[:-1])
+    envelopes = b"[{%b}]" % b"},{".join(heads)
+    try:
+        data.decode()
+        known = _envelopes.decode(envelopes)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return None
+    if len(known) != len(lines) or _ESCAPED_NUL in envelopes:
+        return None
+    return Lines(
+        [one.message_id for one in known],
+        [one.received_at for one in known],
+        [one.sent_at for one in known],
+        [one.source for one in known],
+        [one.credential for one in known],
+        payloads,
+        range(1, len(lines) + 1),
+    )
 
 
 def _covered(line: bytes) -> bytes:
@@ -171,7 +244,7 @@ def _event(line: bytes, number: int) -> Line:
         raise DamagedLineError("too_deep")
     try:
         known = _envelope.decode(b"{" + head[1:] + b"}")
-        text = payload.decode()
+        payload.decode()
     except (msgspec.DecodeError, UnicodeDecodeError):
         raise DamagedLineError("no_envelope") from None
     return Line(
@@ -180,7 +253,7 @@ def _event(line: bytes, number: int) -> Line:
         known.sent_at and without_nul(known.sent_at),
         known.source,
         known.credential and without_nul(known.credential),
-        text,
+        payload,
         number,
     )
 

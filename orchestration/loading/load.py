@@ -1,11 +1,13 @@
 """One pass over the sealed files: in transactions, and each file moves when it is in."""
 
 import logging
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
@@ -35,6 +37,12 @@ File = TypeVar("File")
 
 Progress = Callable[[int, int], None]
 """Told how many bytes of how many are done."""
+
+Sized = list[tuple[LandedFile, int]]
+"""Files with their sizes."""
+
+Read = Callable[[], list[Contents]]
+"""Reads some files, or waits until they are read."""
 
 
 class WarehouseBehindError(ReportedError):
@@ -97,13 +105,30 @@ def load(
         waiting = list(_sized(landed_file.sealed_files(settings.landing, folders)))
         total = sum(size for _, size in waiting)
         done = 0
-        for files in portions(waiting, settings.load_bytes):
-            names = [file for file, _ in files]
-            last = _load_portion(con, settings, names, loaded, suppressed, last)
-            done += sum(size for _, size in files)
-            if progress:
-                progress(done, total)
+        cut = portions(waiting, settings.load_bytes)
+        with ThreadPoolExecutor(1) as reader:
+            # who is suppressed is taken out of a file before it is read
+            for files, read in _with_reading(reader, cut, is_ahead=not suppressed):
+                names = [file for file, _ in files]
+                last = _load_portion(con, settings, names, read, loaded, suppressed, last)
+                done += sum(size for _, size in files)
+                if progress:
+                    progress(done, total)
     return loaded
+
+
+def _with_reading(
+    reader: ThreadPoolExecutor, cut: Iterable[Sized], *, is_ahead: bool
+) -> Iterator[tuple[Sized, Read]]:
+    """Each portion with what reads it; ahead is: while the one before it is loaded."""
+    waiting: deque[tuple[Sized, Read]] = deque()
+    for files in cut:
+        names = [file for file, _ in files]
+        read = reader.submit(_read, names).result if is_ahead else partial(_read, names)
+        waiting.append((files, read))
+        if len(waiting) > is_ahead:
+            yield waiting.popleft()
+    yield from waiting
 
 
 def _sized(files: Iterable[LandedFile]) -> Iterator[tuple[LandedFile, int]]:
@@ -165,6 +190,7 @@ def _load_portion(
     con: duckdb.DuckDBPyConnection,
     settings: Settings,
     files: list[LandedFile],
+    read: Read,
     loaded: Loaded,
     suppressed: People | None,
     last: int,
@@ -174,7 +200,7 @@ def _load_portion(
     known = known_checksums(con, [file.name for file in files])
     if suppressed:
         _drop_suppressed(suppressed, [file for file in files if file.name not in known])
-    portion = list(_contents(files))
+    portion = read()
     new = [contents for contents in portion if contents.file.name not in known]
     if new:
         load_id = last + 1
@@ -196,16 +222,18 @@ def _load_portion(
     return last
 
 
-def _contents(files: Iterable[LandedFile]) -> Iterator[Contents]:
+def _read(files: Iterable[LandedFile]) -> list[Contents]:
+    portion = []
     for file in files:
         try:
-            yield landed_file.read(file)
+            portion.append(landed_file.read(file))
         except FileNotFoundError:
             log.warning(
                 "%s was taken away while it waited, and is not loaded; put it back to have it "
                 "loaded.",
                 file.path,
             )
+    return portion
 
 
 def _drop_suppressed(suppressed: People, files: list[LandedFile]) -> None:

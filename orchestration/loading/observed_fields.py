@@ -31,14 +31,25 @@ _TYPES = {
 }
 _INT64 = range(-(2**63), 2**63)
 
-HAS_LONG_NUMBER = r"regexp_matches(payload, '[:\[,]\s*-?\d{16}')"
+# Three patterns, as one that begins with a character of its own is looked for with `memchr`.
+HAS_LONG_NUMBER = (
+    "("
+    + " or ".join(
+        rf"regexp_matches(payload, '{before}\s*-?\d{{16}}')" for before in (":", ",", r"\[")
+    )
+    + ")"
+)
 """SQL of whether a payload may have a whole number of more digits than a double holds, or than 64
 bits do: `json_structure` calls it an integer or a double."""
 
+_STRUCTURE = "json_structure(payload)::varchar"
+_NAME = "json_extract(payload, '$.event')"
+"""SQL of an event's name, as JSON: the payload is parsed once for it."""
+
 # No name with a NUL in it: it could not stand in a query.
-_EVENT = (
-    "case when json_type(payload, '$.event') not in ('NULL', 'ARRAY', 'OBJECT') "
-    "and not contains(payload ->> '$.event', chr(0)) then payload ->> '$.event' end"
+_NAME_AS_TEXT = (
+    "case when json_type(name) not in ('NULL', 'ARRAY', 'OBJECT') "
+    "and not contains(name ->> '$', chr(0)) then name ->> '$' end"
 )
 _OF_AN_EVENT = ("event", "properties")
 _SEEN = "count(*), min((load_id, file, line)), min(received_at), max(received_at), max(load_id)"
@@ -98,27 +109,44 @@ def observed_in(con: duckdb.DuckDBPyConnection, *, is_named: bool) -> Observed:
     Events of one structure are one row of the query; what many structures share, such as the same
     `context`, is one part. The few events whose structure does not say all are read one by one.
     """
-    event = _EVENT if is_named else "null"
-    groups = con.execute(
-        f"select json_structure(payload), source, {event}, {_SEEN} from usable_events "  # noqa: S608
-        f"where not {HAS_LONG_NUMBER} group by 1, 2, 3"
-    ).fetchall()
-    inexact = set()
+    looked_at = f"""
+        select
+            *, {_NAME if is_named else "null::json"} as name,
+            {HAS_LONG_NUMBER} as is_whole,
+            if(is_whole, payload::varchar, {_STRUCTURE}) as text
+        from usable_events
+    """  # noqa: S608 - our own words
     parts: dict[Part, Seen] = {}
-    for text, source, name, *times in groups:
+    inexact = set()
+    for text, is_whole, source, name, *times in _groups(con, looked_at):
+        members = _parts_of(text, source, name, is_exact=not is_whole)
         try:
-            members = [
-                Part(source, name if key in _OF_AN_EVENT else None, key, bytes(value), True)
-                for key, value in _members_of(text)
-            ]
             for part in members:
                 part.fields()
         except _InexactError:
             inexact.add(text)
-            continue
-        _add_parts(parts, members, Seen(*times))
-    _observe_one_by_one(con, event, inexact, parts)
+        else:
+            _add_parts(parts, members, Seen(*times))
+    if inexact:
+        _observe_one_by_one(con, looked_at, inexact, parts)
     return sorted(parts.items(), key=lambda item: (item[1].first, item[0].key))
+
+
+def _groups(con: duckdb.DuckDBPyConnection, looked_at: str) -> list[tuple[Any, ...]]:
+    """Texts, whether each is a payload itself, their sources and events, and when they came."""
+    return con.execute(
+        f"select text, is_whole, source, {_NAME_AS_TEXT}, {_SEEN} from ({looked_at}) group by all"  # noqa: S608
+    ).fetchall()
+
+
+def _parts_of(text: str, source: str | None, event: str | None, *, is_exact: bool) -> list[Part]:
+    """What a structure, or a payload, has on its top level; nothing if the event is no object."""
+    text = text.lstrip()
+    members = _members.decode(text) if text.startswith("{") else {}
+    return [
+        Part(source, event if key in _OF_AN_EVENT else None, key, bytes(value), is_exact)
+        for key, value in members.items()
+    ]
 
 
 def _add_parts(parts: dict[Part, Seen], members: Iterable[Part], seen: Seen) -> None:
@@ -127,25 +155,17 @@ def _add_parts(parts: dict[Part, Seen], members: Iterable[Part], seen: Seen) -> 
 
 
 def _observe_one_by_one(
-    con: duckdb.DuckDBPyConnection, event: str, structures: set[str], parts: dict[Part, Seen]
+    con: duckdb.DuckDBPyConnection, looked_at: str, structures: set[str], parts: dict[Part, Seen]
 ) -> None:
+    """Look at the events whose structure does not say all."""
     con.register("inexact", pa.table({"structure": pa.array(structures, pa.large_string())}))
-    rows = con.execute(
-        f"select payload, source, {event}, {_SEEN} from usable_events "  # noqa: S608
-        f"where {HAS_LONG_NUMBER} or json_structure(payload) in (from inexact) group by 1, 2, 3"
-    ).fetchall()
+    of_these = f"""
+        select * replace (payload::varchar as text) from ({looked_at})
+        where not is_whole and text in (from inexact)
+    """  # noqa: S608 - our own words
+    for text, _, source, name, *times in _groups(con, of_these):
+        _add_parts(parts, _parts_of(text, source, name, is_exact=False), Seen(*times))
     con.unregister("inexact")
-    for payload, source, name, *times in rows:
-        members = (
-            Part(source, name if key in _OF_AN_EVENT else None, key, bytes(value), False)
-            for key, value in _members_of(payload.lstrip())
-        )
-        _add_parts(parts, members, Seen(*times))
-
-
-def _members_of(structure: str) -> Iterable[tuple[str, msgspec.Raw]]:
-    """The top level of a structure; none if the event is no object."""
-    return _members.decode(structure).items() if structure.startswith("{") else ()
 
 
 def _fields_of(key: str, part: bytes) -> frozenset[tuple[Keys, str]]:

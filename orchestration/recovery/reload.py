@@ -17,7 +17,7 @@ from landed.line import MAX_DEPTH
 from orchestration.loading import journal
 from orchestration.loading.insert import HOUR, UNKNOWN, highest_load, insert_events
 from orchestration.loading.journal import JournaledLoad
-from orchestration.loading.landed_file import Contents, LandedFile, Line, without_nul
+from orchestration.loading.landed_file import Contents, LandedFile, Line, Lines, without_nul
 from orchestration.loading.load import refuse_if_behind
 from orchestration.settings import Settings
 from orchestration.warehouse.catalog import number
@@ -135,12 +135,12 @@ def _move_chosen(
                 without_nul(event.sent_at) if event.sent_at else sent_at,
                 source,
                 credential,
-                _without_write_key(event.payload).decode(),
+                _without_write_key(event.payload),
                 at,
             )
             by_file[name, event.call].append(line)
     portion = [
-        Contents(LandedFile(Path(name), call), 0, "", lines, load_id=load_id)
+        Contents(LandedFile(Path(name), call), 0, "", Lines.of(lines), load_id=load_id)
         for (name, call), lines in by_file.items()
     ]
     return len(records), _insert(con, portion, load_id, loaded_at) if portion else 0
@@ -150,7 +150,7 @@ def _insert(
     con: duckdb.DuckDBPyConnection, portion: list[Contents], load_id: int, loaded_at: datetime
 ) -> int:
     """Insert the events, take them out of the rejected, and note both in ledger and counts."""
-    places = [(one.file.name, line.line) for one in portion for line in one.lines]
+    places = [(one.file.name, line) for one in portion for line in one.lines.line]
     moved = pa.table(list(zip(*places, strict=True)), ["file", "line"])
     with transaction(con):
         unusable = insert_events(con, portion)

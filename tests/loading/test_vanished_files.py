@@ -58,7 +58,7 @@ def gone_from_the_second_look(monkeypatch: pytest.MonkeyPatch) -> Callable[[Path
     return arrange
 
 
-@pytest.mark.parametrize("function", ["_sized", "known_checksums"])
+@pytest.mark.parametrize("function", ["_sized", "_read"])
 def test_a_load_takes_the_others_and_leaves_out_what_was_taken_away(
     made_warehouse: Settings,
     gone_from_the_second_look: Callable[[Path, str], None],

@@ -1,0 +1,204 @@
+"""`make bench-load`: landed events to final tables, beside a script of SQL that does the same work.
+
+Both alternately, each in a process of its own with a warehouse of its own, less what a pass takes
+that has nothing to do. Then one pass more with a clock in each of its parts.
+"""
+
+import argparse
+import json
+import os
+import resource
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from benchmarks import landed_events, report
+from landed.settings import ROOT
+
+PAGE = ROOT / "docs" / "benchmarks" / "load.md"
+RATIO = 1.5
+MEMORY_MB = 2_000
+
+Parts = dict[str, tuple[float, float]]
+"""Part of a load → its seconds by the clock and of processor."""
+
+
+@dataclass
+class Pass:
+    """What a process took."""
+
+    clock: float
+    processor: float
+    memory_mb: float
+
+
+@dataclass
+class Round:
+    """One load by either way, and a pass of each with nothing to load."""
+
+    ours: Pass
+    ours_empty: Pass
+    sql: Pass
+    sql_empty: Pass
+
+
+def main() -> None:
+    """Measure, and write the page."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--events", type=int, default=300_000)
+    parser.add_argument("--rounds", type=int, default=3)
+    options = parser.parse_args()
+    said = report.conditions("duckdb", "pyarrow", "dbt-core", "dbt-duckdb")
+    with tempfile.TemporaryDirectory(prefix="bench-load-") as name:
+        rounds = []
+        for number in range(options.rounds):
+            folder = Path(name, str(number))
+            one = _round(folder, options.events)
+            rounds.append(one)
+            print(f"{number + 1}/{options.rounds}: {one.ours.clock:.1f} s, {one.sql.clock:.1f} s")
+        parts = _parts(Path(name, "parts"), options.events)
+    lines = [said, "", *_table(rounds, options.events), "", *_parts_table(parts, options.events)]
+    print("\n".join(lines))
+    PAGE.write_text("\n".join(["# How fast a load is", "", *_INTRODUCTION, *lines, ""]))
+
+
+_INTRODUCTION = [
+    "Written by `make bench-load`.",
+    "What it measures, and what was tried: [performance](../performance.md).",
+    "",
+]
+
+
+def _round(folder: Path, events: int) -> Round:
+    landing = folder / "landing"
+    landing.mkdir(parents=True)
+    sql = [sys.executable, "-m", "benchmarks.sql_load", str(landing)]
+    sql_empty = _run([*sql, str(folder / "sql-empty")])
+    ours_empty = _prepared(folder)
+    landed_events.land(landing, events)
+    in_sql = _run([*sql, str(folder / "sql")])
+    return Round(_run(_LOAD, folder), ours_empty, in_sql, sql_empty)
+
+
+_LOAD = [sys.executable, "-m", "orchestration", "load"]
+
+
+def _prepared(folder: Path) -> Pass:
+    """Make a warehouse with all its tables, and pass over it once more, with nothing to do."""
+    _run(_LOAD, folder)
+    return _run(_LOAD, folder)
+
+
+def _environment(folder: Path) -> dict[str, str]:
+    return os.environ | {
+        "SEAMLINE_LANDING": str(folder / "landing"),
+        "SEAMLINE_WAREHOUSE": f"ducklake:sqlite:{folder}/w/catalog.sqlite",
+        "DAGSTER_HOME": str(folder / "dagster"),
+    }
+
+
+def _run(command: list[str], folder: Path | None = None) -> Pass:
+    """Run a command to its end, in an installation in a folder of its own."""
+    environment = _environment(folder) if folder else None
+    with tempfile.TemporaryFile() as output:
+        began = time.perf_counter()
+        process = subprocess.Popen(
+            command, cwd=ROOT, env=environment, stdout=output, stderr=subprocess.STDOUT
+        )
+        _, status, used = os.wait4(process.pid, 0)
+        process.returncode = os.waitstatus_to_exitcode(status)
+        clock = time.perf_counter() - began
+        if process.returncode:
+            output.seek(0)
+            sys.exit(output.read().decode())
+    return Pass(clock, _processor(used), used.ru_maxrss / 1e3)
+
+
+def _processor(used: resource.struct_rusage) -> float:
+    return used.ru_utime + used.ru_stime
+
+
+def _parts(folder: Path, events: int) -> Parts:
+    """What each part takes for the events, less what it takes with none."""
+    landing = folder / "landing"
+    landing.mkdir(parents=True)
+    _prepared(folder)
+    empty = _parts_of_a_pass(folder)
+    landed_events.land(landing, events)
+    whole = _parts_of_a_pass(folder)
+    return {
+        name: (clock - empty[name][0], processor - empty[name][1])
+        for name, (clock, processor) in whole.items()
+    }
+
+
+def _parts_of_a_pass(folder: Path) -> Parts:
+    said = subprocess.run(
+        [sys.executable, "-m", "benchmarks.load_parts"],
+        cwd=ROOT,
+        env=_environment(folder),
+        stdout=subprocess.PIPE,
+        check=True,
+    ).stdout
+    parts: Parts = json.loads(said.splitlines()[-1])
+    return parts
+
+
+def _table(rounds: list[Round], events: int) -> Iterator[str]:
+    ours = _less([one.ours for one in rounds], [one.ours_empty for one in rounds])
+    sql = _less([one.sql for one in rounds], [one.sql_empty for one in rounds])
+    yield (
+        f"{events:,} events, {len(rounds)} rounds, medians, each less a pass with nothing to load; "
+        "memory is the process's, whole."
+    )
+    yield ""
+    yield "| | seconds | events/s | seconds of processor | memory MB |"
+    yield "|---|---|---|---|---|"
+    for name, one in (("`make load`", ours), ("a script of SQL", sql)):
+        yield (
+            f"| {name} | {one.clock:.1f} | {events / one.clock:,.0f} | {one.processor:.1f} "
+            f"| {one.memory_mb:,.0f} |"
+        )
+    by_clock, by_processor = ours.clock / sql.clock, ours.processor / sql.processor
+    by_memory = ours.memory_mb / sql.memory_mb
+    yield f"| ratio | {by_clock:.2f} | | {by_processor:.2f} | {by_memory:.2f} |"
+    yield ""
+    yield f"- Clock against SQL: {by_clock:.2f}, to reach {RATIO}: {_reached(by_clock, RATIO)}."
+    memory = ours.memory_mb
+    yield f"- Memory: {memory:,.0f} MB, to reach {MEMORY_MB:,}: {_reached(memory, MEMORY_MB)}."
+    empty = statistics.median(one.ours_empty.clock for one in rounds)
+    yield f"- A pass with nothing to load: {empty:.1f} s."
+
+
+def _reached(value: float, limit: float) -> str:
+    return "reached" if value <= limit else "**not reached**"
+
+
+def _less(passes: list[Pass], empty: list[Pass]) -> Pass:
+    pairs = list(zip(passes, empty, strict=True))
+    return Pass(
+        statistics.median(one.clock - other.clock for one, other in pairs),
+        statistics.median(one.processor - other.processor for one, other in pairs),
+        statistics.median(one.memory_mb for one in passes),
+    )
+
+
+def _parts_table(parts: Parts, events: int) -> Iterator[str]:
+    yield "Where the time goes, in one more pass; µs are of each event."
+    yield ""
+    yield "| part | seconds | µs | µs of processor |"
+    yield "|---|---|---|---|"
+    for name, (clock, processor) in parts.items():
+        yield (
+            f"| {name} | {clock:.1f} | {clock / events * 1e6:.1f} "
+            f"| {processor / events * 1e6:.1f} |"
+        )
+
+
+if __name__ == "__main__":
+    main()
