@@ -169,6 +169,7 @@ def _swap_and_be_killed(swap: Swap, last: int) -> None:
     assert os.WTERMSIG(status) == SIGKILL
 
 
+@pytest.mark.any_one
 @pytest.mark.parametrize("damage", [b"", b"no catalog" * 1000, None], ids=["empty", "no", "gone"])
 def test_a_damaged_catalog_gives_way_with_its_log(swap: Swap, damage: bytes | None) -> None:
     catalog = swap.settings.catalog
