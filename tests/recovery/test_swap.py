@@ -13,6 +13,7 @@ from signal import SIGKILL
 
 import pytest
 
+from orchestration.columns.update import create_column_tables
 from orchestration.errors import RebuildRefusedError
 from orchestration.loading import waiting
 from orchestration.recovery import rebuild as rebuild_module
@@ -95,6 +96,7 @@ def swap(made_warehouse: Settings) -> Swap:
     beside = rebuild_module._beside(made_warehouse)  # noqa: SLF001
     with writer_lock(beside), connect(beside) as con:
         create_raw_tables(con)
+        create_column_tables(con)
         for number in range(MORE):
             con.execute(f"create table raw.more_{number} (one int)")
     new = Reader(beside.catalog).end()
