@@ -5,6 +5,7 @@ import os
 import random
 import signal
 import tempfile
+from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -54,7 +55,8 @@ ORDER = ("receiver", "stack", "erasure", "models", "upkeep", "recovery", "loadin
 LAST = ("demo", "docs", "landed", "seamline")
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+@pytest.hookimpl(tryfirst=True)  # what marks leave out is left out after it
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Begin with the receiver, then what takes long; what takes no time fills up the end.
 
     The receiver wants no house, and meanwhile one is prepared for all others. The stack mostly
@@ -67,6 +69,20 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         return found + (area in LAST)
 
     items.sort(key=place)
+    _choose_one_of_each(items, asked_for=config.option.markexpr)
+
+
+def _choose_one_of_each(items: list[pytest.Item], asked_for: str) -> None:
+    cases = defaultdict(list)
+    for item in items:
+        marks = {mark.name for mark in item.iter_markers()}
+        if "any_one" in marks and not marks & {"long", "chaos"}:
+            cases[item.nodeid.partition("[")[0]].append(item)
+    for test, of_test in cases.items():
+        chosen = random.Random(f"{os.environ['TEST_SEED']} {test}").choice(of_test)  # noqa: S311
+        for item in of_test:
+            if item is not chosen or "not long" not in asked_for:
+                item.add_marker(pytest.mark.long)
 
 
 def pytest_collection_finish() -> None:
@@ -78,7 +94,7 @@ def pytest_collection_finish() -> None:
 
 def pytest_report_header() -> str:
     """Say how to have the same faults again."""
-    return f"TEST_SEED={os.environ['TEST_SEED']} (where faults strike)"
+    return f"TEST_SEED={os.environ['TEST_SEED']} (where faults strike, which case is run of some)"
 
 
 @pytest.fixture

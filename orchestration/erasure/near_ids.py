@@ -109,15 +109,18 @@ def _ids_there(
     con: duckdb.DuckDBPyConnection, since: datetime | None = None
 ) -> Iterator[tuple[Id, int]]:
     """Each id in the raw tables, and how many events have it in that field."""
-    for call in CALLS:
-        for field, kinds in KINDS.items():
-            rows = con.execute(
-                f"select payload ->> '$.{field}' as text, count(*) from raw.\"{call}\" "
-                "where text is not null and ($1 is null or received_at >= $1) group by all",
-                [since],
-            )
-            for text, events in iter(rows.fetchone, None):
-                yield from ((Id(kind, text), events) for kind in kinds)
+    kinds = [(field, kind) for field, kinds in KINDS.items() for kind in kinds]
+    for call in CALLS:  # each once
+        rows = con.execute(
+            f"""
+            select kind, payload ->> ('$.' || field) as text, count(*)
+            from raw."{call}", (select unnest($1) as field, unnest($2) as kind)
+            where text is not null and ($3 is null or received_at >= $3) group by all
+            """,
+            [[field for field, _ in kinds], [kind for _, kind in kinds], since],
+        )
+        for kind, text, events in iter(rows.fetchone, None):
+            yield Id(kind, text), events
 
 
 def _emails_there(con: duckdb.DuckDBPyConnection) -> Iterator[tuple[Id, str, int]]:

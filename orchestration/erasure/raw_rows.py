@@ -17,7 +17,7 @@ from orchestration.loading.insert import HOUR, IS_RETRY, highest_load
 from orchestration.loading.people import People
 from orchestration.models.first_copy import place
 from orchestration.settings import Settings
-from orchestration.warehouse.catalog import DATABASE, columns_of, full_name, tables
+from orchestration.warehouse.catalog import DATABASE, columns_of, full_name, now, tables
 from orchestration.warehouse.raw_tables import WITH_TABLE
 from orchestration.warehouse.rewrite import write_anew
 
@@ -41,9 +41,14 @@ def erase_rows(
     last = highest_load(con)
     hours = _hours(con)
     keep_fields(con, people)
-    _erase_from_final_tables(con, settings)
+    erased = {
+        table for (table,) in con.execute("select distinct table_name from erased").fetchall()
+    }
+    deleted = _with_deleted_rows(con)
+    _erase_from_final_tables(con, settings, erased, deleted)
     for table in (*CALLS, REJECTED):
-        _erase_from(con, "raw", table, _GONE.format(table=table))
+        if table in erased or ("raw", table) in deleted:
+            _erase_from(con, "raw", table, _GONE.format(table=table))
     write_others_anew(con, settings)
     _update_ledger(con, files)
     _update_counts(con)
@@ -52,23 +57,37 @@ def erase_rows(
     completeness.count_here(con, settings, (), hours)
 
 
-def _erase_from_final_tables(con: duckdb.DuckDBPyConnection, settings: Settings) -> None:
+def _with_deleted_rows(con: duckdb.DuckDBPyConnection) -> set[tuple[str, str]]:
+    """Schema and name of each table with rows that were deleted and are still in its files."""
+    rows = con.execute(
+        f"""
+        select distinct schema_name, table_name from {now("delete_file")}
+        join {now("table")} using (table_id) join {now("schema")} using (schema_id)
+        """
+    ).fetchall()
+    return set(rows)
+
+
+def _erase_from_final_tables(
+    con: duckdb.DuckDBPyConnection,
+    settings: Settings,
+    erased: set[str],
+    deleted: set[tuple[str, str]],
+) -> None:
     """Take out rows; where an erased copy stood for a message of others, theirs takes its place.
 
     Theirs from the loads that the table has seen: the models go on from the highest number in it,
     and one row of a later load would hide all others of that load from them.
     """
     there = tables(con)
-    erased = {
-        table for (table,) in con.execute("select distinct table_name from erased").fetchall()
-    }
     for call in WITH_TABLE:
         if (settings.schema_name, call) not in there:
             continue
         table = f'{settings.schema_name}."{call}"'
         staged = f'{settings.schema_name}_staging."stg_segment__{call}"'
-        if call not in erased:  # but maybe rows that were deleted before
-            _erase_from(con, settings.schema_name, call, "false")
+        if call not in erased:
+            if (settings.schema_name, call) in deleted:
+                _erase_from(con, settings.schema_name, call, "false")
             continue
         gone = f"""
             (_seamline_file, _seamline_line) in (
@@ -129,7 +148,7 @@ def write_others_anew(con: duckdb.DuckDBPyConnection, settings: Settings) -> Non
     """Let deleted rows leave the files of tables that have rows of no single event."""
     done = {("raw", table) for table in (*CALLS, REJECTED)}
     done |= {(settings.schema_name, call) for call in WITH_TABLE}
-    for schema, name in sorted(tables(con) - done):
+    for schema, name in sorted(_with_deleted_rows(con) - done):
         _erase_from(con, schema, name, "false")
 
 

@@ -192,17 +192,16 @@ def _register_ids(con: duckdb.DuckDBPyConnection, people: People) -> None:
 
 def mentions(con: duckdb.DuckDBPyConnection, people: People) -> list[Mention]:
     """Events that hold an id of these people anywhere and are not in `erased`."""
-    found = []
     _register_ids(con, people)
-    for call in CALLS:
-        row = con.execute(
-            f"""
-            select count(*), list(message_id order by file, line)[:{_NAMED}]
-            from raw."{call}" anti join erased using (file, line)
-            where exists (from ids where contains(payload::varchar, text))
-            """
-        ).fetchone()
-        if row and row[0]:
-            found.append(Mention(call, *row))
+    queries = [
+        f"""
+        select '{call}' as call, count(*), list(message_id order by file, line)[:{_NAMED}]
+        from raw."{call}" anti join erased using (file, line)
+        where exists (from ids where contains(payload::varchar, text))
+        having count(*) > 0
+        """
+        for call in CALLS
+    ]
+    found = con.execute(" union all ".join(queries)).fetchall()
     con.unregister("ids")
-    return found
+    return [Mention(*row) for row in found]

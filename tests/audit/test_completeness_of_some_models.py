@@ -1,10 +1,11 @@
 """What the models of a call have not had yet waits: it is neither loaded nor lost."""
 
+from collections.abc import Callable
+
 import pytest
 
 from orchestration.audit.completeness import count
 from orchestration.audit.problems import problems
-from orchestration.columns.update import create_column_tables
 from orchestration.loading.load import load
 from orchestration.models.pending_models import calls_behind
 from orchestration.settings import Settings
@@ -20,14 +21,16 @@ KEPT = (
 
 
 @pytest.fixture
-def house(made_warehouse: Settings) -> Settings:
+def house(copy_of: Callable[..., Settings]) -> Settings:
     """A house with the final tables of two calls, as far as they matter here."""
-    with writer_lock(made_warehouse), connect(made_warehouse) as con:
-        create_column_tables(con)
-        con.execute("create schema segment")
-        for call in ("track", "page"):
-            con.execute(f"create table segment.{call} as select {KEPT} from raw.{call}")
-    return made_warehouse
+
+    def make(settings: Settings) -> None:
+        with writer_lock(settings), connect(settings) as con:
+            con.execute("create schema segment")
+            for call in ("track", "page"):
+                con.execute(f"create table segment.{call} as select {KEPT} from raw.{call}")
+
+    return copy_of("two-final-tables", make)
 
 
 def land(settings: Settings, call: str, message_id: str, hour: int = 5) -> None:

@@ -1,6 +1,7 @@
 """Columns when one source sends names without end, and when an operator drops some."""
 
 import json
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -110,24 +111,27 @@ def test_a_table_made_load_by_load_is_the_one_that_is_made_at_once(junk_house: H
     assert (junk_house.rows(rows), properties_of(junk_house)) == by_load
 
 
+def place(settings: Settings, calls: list[str]) -> list[object]:
+    """Stands for building tables anew: places columns, and no more."""
+    assert calls == ["track"]
+    with writer_lock(settings), connect(settings) as con:
+        create_column_tables(con)
+        update_placement(con, "segment", read_rules(settings.columns))
+    return []
+
+
 @pytest.fixture
-def placed(made_warehouse: Settings, monkeypatch: pytest.MonkeyPatch) -> Settings:
+def placed(copy_of: Callable[..., Settings], monkeypatch: pytest.MonkeyPatch) -> Settings:
     """A warehouse in which junk was placed; building tables anew places columns and no more."""
 
-    def place(settings: Settings, calls: list[str]) -> list[object]:
-        assert calls == ["track"]
-        with writer_lock(settings), connect(settings) as con:
-            create_column_tables(con)
-            update_placement(con, "segment", read_rules(settings.columns))
-        return []
+    def make(settings: Settings) -> None:
+        settings.columns.write_text(FEW)
+        send(settings, "j", "junk", **JUNK)
+        send(settings, "w", "web", "Bought", honest=1, junk_mail="x")
+        place(settings, ["track"])
 
-    settings = made_warehouse
-    settings.columns.write_text(FEW)
-    send(settings, "j", "junk", **JUNK)
-    send(settings, "w", "web", "Bought", honest=1, junk_mail="x")
-    place(settings, ["track"])
     monkeypatch.setattr(dropping.run, "build_anew", place)
-    return settings
+    return copy_of("placed-junk", make)
 
 
 def columns(settings: Settings) -> set[str]:

@@ -1,5 +1,6 @@
 """Final tables whose columns of numbers follow what is placed, and those of an earlier version."""
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -39,17 +40,20 @@ def send(settings: Settings, *values: Any) -> None:
 
 
 @pytest.fixture
-def whole(made_warehouse: Settings) -> Settings:
+def whole(copy_of: Callable[..., Settings]) -> Settings:
     """A final table with whole numbers, as dbt makes it."""
-    send(made_warehouse, 39, BIG, -BIG)
-    place(made_warehouse)
-    with writer_lock(made_warehouse), connect(made_warehouse) as con:
-        con.execute("create schema segment")
-        con.execute(
+
+    def make(settings: Settings) -> None:
+        send(settings, 39, BIG, -BIG)
+        place(settings)
+        run(
+            settings,
+            "create schema segment",
             "create table segment.track as select message_id, "
-            "(payload -> '$.properties.n')::bigint as properties__n from raw.track"
+            "(payload -> '$.properties.n')::bigint as properties__n from raw.track",
         )
-    return made_warehouse
+
+    return copy_of("whole-numbers", make)
 
 
 def numbers(settings: Settings) -> list[tuple[Any, ...]]:
@@ -81,6 +85,7 @@ def test_a_reader_goes_on_with_what_it_began_with(whole: Settings) -> None:
         assert reader.execute(query).fetchall() == before == [(39, "BIGINT")]
 
 
+@pytest.mark.any_one
 @pytest.mark.parametrize("dies_at", ["_merge", "restore_digits", "_replace"])
 def test_whose_process_dies_half_way_it_is_done_by_the_next(
     whole: Settings, monkeypatch: pytest.MonkeyPatch, dies_at: str
@@ -142,22 +147,26 @@ def test_digits_that_move_to_the_text_are_not_read_again_from_the_payloads(whole
 
 
 @pytest.fixture
-def earlier(made_warehouse: Settings) -> Settings:
+def earlier(copy_of: Callable[..., Settings]) -> Settings:
     """A final table with fractions beside whole numbers, as an earlier version made it."""
-    send(made_warehouse, 39, 39.95)
-    place(made_warehouse)
-    run(
-        made_warehouse,
-        "create schema segment",
-        "create table segment.track as "
-        "select 39::bigint as properties__n, null::double as properties__n__double "
-        "union all select null, 39.95",
-        "update columns.placement set column_type = 'bigint' where type = 'bigint'",
-        "update columns.placement set column_name = 'properties__n__double' where type = 'double'",
-        "delete from columns.placed",
-    )
-    staged(made_warehouse)
-    return made_warehouse
+
+    def make(settings: Settings) -> None:
+        send(settings, 39, 39.95)
+        place(settings)
+        placement = "update columns.placement set"
+        run(
+            settings,
+            "create schema segment",
+            "create table segment.track as "
+            "select 39::bigint as properties__n, null::double as properties__n__double "
+            "union all select null, 39.95",
+            f"{placement} column_type = 'bigint' where type = 'bigint'",
+            f"{placement} column_name = 'properties__n__double' where type = 'double'",
+            "delete from columns.placed",
+        )
+        staged(settings)
+
+    return copy_of("numbers-of-an-earlier-version", make)
 
 
 def test_fractions_of_an_earlier_version_move_once_and_are_not_read_again(

@@ -71,13 +71,17 @@ def test_a_notification_from_webhook_to_the_last_byte(
     assert empty.rows("select kind, lines from raw.erasure") == [("user", 2)]
 
 
-def test_a_notification_erases_and_does_not_suppress(empty: House) -> None:
+def test_a_notification_erases_and_does_not_suppress_and_one_that_names_nobody_stays(
+    empty: House,
+) -> None:
     land_notified(empty)
 
     forget_notified(empty.settings)
 
     assert empty.rows("select message_id from raw.track") == [("m-stays-1",)]
     assert suppressed.suppressed_people(empty.landing) is None
+    assert empty.rows("select message_id from raw.delete") == [("d2",)]
+    assert forget_notified(empty.settings).people == 0
 
 
 def test_a_notification_suppresses_where_that_is_set(empty: House) -> None:
@@ -86,15 +90,6 @@ def test_a_notification_suppresses_where_that_is_set(empty: House) -> None:
     forget_notified(with_setting(empty, delete_suppresses=True))
 
     assert suppressed.suppressed_people(empty.landing) is not None
-
-
-def test_one_that_names_nobody_stays(empty: House) -> None:
-    land_notified(empty)
-
-    forget_notified(empty.settings)
-
-    assert empty.rows("select message_id from raw.delete") == [("d2",)]
-    assert forget_notified(empty.settings).people == 0
 
 
 def test_the_asset_erases_every_hour(empty: House, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -87,6 +87,7 @@ def killed_at(folder: Path, prelude: str) -> bool:
     return result.returncode != 0
 
 
+@pytest.mark.any_one
 @pytest.mark.parametrize(
     "prelude",
     [

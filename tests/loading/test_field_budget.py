@@ -165,6 +165,7 @@ def test_sources_without_end_share_one_room(
     assert rows == [*own, (None, "a2"), (None, "a3"), (None, "b2")]
 
 
+@pytest.mark.any_one
 @pytest.mark.parametrize("limits", [(8, 3, 9), (12, 4, 9), (16, 3, 30), (30, 5, 12)])
 def test_what_is_listed_does_not_depend_on_how_files_come_together(
     settings: Settings,

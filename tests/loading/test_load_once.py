@@ -169,6 +169,7 @@ def test_whether_a_folder_has_news_is_seen_without_looking_at_all_that_wait(
     assert len(looked_at) == 2
 
 
+@pytest.mark.any_one
 @pytest.mark.parametrize(
     ("module", "step"),
     [

@@ -154,6 +154,7 @@ def half_way(
     return other
 
 
+@pytest.mark.any_one
 def test_from_half_way_it_can_be_done_again(
     half_way: Settings, dbt_builds: Callable[..., None]
 ) -> None:
@@ -164,6 +165,7 @@ def test_from_half_way_it_can_be_done_again(
     assert relations(half_way) == of("other")
 
 
+@pytest.mark.any_one
 def test_from_half_way_it_can_be_gone_back_from(
     half_way: Settings, dbt_builds: Callable[..., None], own_house: House
 ) -> None:
@@ -174,6 +176,7 @@ def test_from_half_way_it_can_be_gone_back_from(
     assert relations(half_way) == of("segment")
 
 
+@pytest.mark.any_one
 def test_half_way_nothing_goes_on_in_either_and_what_is_said_is_true(
     half_way: Settings, own_house: House
 ) -> None:

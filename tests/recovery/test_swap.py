@@ -13,6 +13,7 @@ from signal import SIGKILL
 
 import pytest
 
+from orchestration.columns.update import create_column_tables
 from orchestration.errors import RebuildRefusedError
 from orchestration.loading import waiting
 from orchestration.recovery import rebuild as rebuild_module
@@ -95,6 +96,7 @@ def swap(made_warehouse: Settings) -> Swap:
     beside = rebuild_module._beside(made_warehouse)  # noqa: SLF001
     with writer_lock(beside), connect(beside) as con:
         create_raw_tables(con)
+        create_column_tables(con)
         for number in range(MORE):
             con.execute(f"create table raw.more_{number} (one int)")
     new = Reader(beside.catalog).end()
@@ -169,6 +171,7 @@ def _swap_and_be_killed(swap: Swap, last: int) -> None:
     assert os.WTERMSIG(status) == SIGKILL
 
 
+@pytest.mark.any_one
 @pytest.mark.parametrize("damage", [b"", b"no catalog" * 1000, None], ids=["empty", "no", "gone"])
 def test_a_damaged_catalog_gives_way_with_its_log(swap: Swap, damage: bytes | None) -> None:
     catalog = swap.settings.catalog

@@ -113,6 +113,7 @@ def test_views_that_the_data_names_and_what_a_killed_dbt_leaves_are_no_users(
 REFUSED = MINE | COLUMNS
 
 
+@pytest.mark.any_one
 @pytest.mark.parametrize(
     "name", ["main.orders__dbt_backup_2025", "segment.latest()", "segment.track.my_score"]
 )
@@ -175,6 +176,7 @@ def test_schemas_comments_and_options_of_a_user_come_along_into_another_lake(
         }
 
 
+@pytest.mark.any_one
 @pytest.mark.parametrize("old", ["old", "seamline", "temp"])
 def test_a_rename_leaves_it_in_the_old_schema(house: Settings, old: str) -> None:
     make(

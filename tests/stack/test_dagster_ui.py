@@ -9,7 +9,6 @@ from dagster._core.workspace.context import WorkspaceProcessContext
 from dagster._core.workspace.load_target import EmptyWorkspaceTarget
 from starlette.testclient import TestClient, WebSocketDenialResponse
 
-from stack.dagster_ui import application
 from stack.errors import StackError
 from stack.login import Login, read_login
 from stack.settings import EVERYWHERE, Settings
@@ -33,11 +32,18 @@ def workspace() -> Iterator[WorkspaceProcessContext]:
         yield context
 
 
+def client(workspace: WorkspaceProcessContext, settings: Settings) -> TestClient:
+    """One that is on the machine."""
+    from stack.dagster_ui import application  # noqa: PLC0415 - a second, for each that collects
+
+    return TestClient(application(workspace, settings), base_url=OWN)
+
+
 @pytest.fixture(scope="module")
 def ui(workspace: WorkspaceProcessContext) -> TestClient:
     """The UI without a login, on loopback and behind a proxy that has a name for it."""
     settings = Settings(dagster_names="dagster.example.com")
-    return TestClient(application(workspace, settings), base_url=OWN)
+    return client(workspace, settings)
 
 
 @pytest.fixture(scope="module")
@@ -48,7 +54,7 @@ def closed_ui(
     file = tmp_path_factory.mktemp("login") / "login"
     file.touch(0o600)
     file.write_text(":".join(LOGIN))
-    return TestClient(application(workspace, Settings(dagster_login=file)), base_url=OWN)
+    return client(workspace, Settings(dagster_login=file))
 
 
 @pytest.mark.parametrize(

@@ -17,9 +17,11 @@ from filelock import FileLock
 from landed.folders import CALLS
 from landed.settings import ROOT
 from orchestration.audit.verify import verify
+from orchestration.columns.update import create_column_tables
 from orchestration.loading.load import load
 from orchestration.settings import Settings
-from orchestration.warehouse.connection import create_warehouse
+from orchestration.warehouse.connection import connect, create_warehouse
+from orchestration.warehouse.writer_lock import writer_lock
 from tests.support import forked, landed, warehouse
 from tests.support.processes import plain_environment
 
@@ -192,8 +194,14 @@ def prepared_house(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def raw_house(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with a warehouse/ that has the raw tables, empty, and no others."""
-    return once(tmp_path_factory, "raw-house", lambda made: create_warehouse(made.settings))
+    """A folder with a warehouse/ that has all tables but those of dbt, empty."""
+
+    def make(house: House) -> None:
+        create_warehouse(house.settings)
+        with writer_lock(house.settings), connect(house.settings) as con:
+            create_column_tables(con)
+
+    return once(tmp_path_factory, "raw-house", make)
 
 
 @pytest.fixture(scope="module")
@@ -224,5 +232,20 @@ def settings(own_house: House) -> Settings:
 
 @pytest.fixture
 def made_warehouse(own_house: House, raw_house: Path) -> Settings:
-    """The same, with the raw tables."""
+    """The same, with all tables but those of dbt, empty."""
     return own_house.move_in(raw_house).settings
+
+
+@pytest.fixture
+def copy_of(
+    own_house: House, raw_house: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Callable[[str, Callable[[Settings], object]], Settings]:
+    """Give the test's own house what is made once, under a name, in one with no rows yet."""
+
+    def copied(name: str, make: Callable[[Settings], object]) -> Settings:
+        def fill(house: House) -> None:
+            make(house.move_in(raw_house).settings)
+
+        return own_house.move_in(once(tmp_path_factory, name, fill)).settings
+
+    return copied

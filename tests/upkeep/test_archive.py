@@ -1,6 +1,7 @@
 """Loaded files are packed by the hour, proved, and only then removed."""
 
 import tarfile
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -37,13 +38,16 @@ def archived(settings: Settings) -> dict[str, dict[str, bytes]]:
 
 
 @pytest.fixture
-def filled(settings: Settings) -> Settings:
+def filled(copy_of: Callable[..., Settings]) -> Settings:
     """Two files of one hour, one of the next, one of an hour that has hardly ended."""
-    for hour, number in (("20261122T05", 1), ("20261122T05", 2), ("20261122T06", 3)):
-        land(settings, hour, number)
-    land(settings, "20261122T07", 4)
-    load(settings)
-    return settings
+
+    def make(settings: Settings) -> None:
+        for hour, number in (("20261122T05", 1), ("20261122T05", 2), ("20261122T06", 3)):
+            land(settings, hour, number)
+        land(settings, "20261122T07", 4)
+        load(settings)
+
+    return copy_of("four-loaded-files", make)
 
 
 def test_each_hour_that_is_over_is_an_archive_of_its_files(filled: Settings) -> None:
@@ -100,6 +104,7 @@ def test_a_file_that_is_loaded_late_gets_a_second_archive_of_its_hour(filled: Se
     ]
 
 
+@pytest.mark.any_one
 @pytest.mark.parametrize("step", ["sync_file", "sync_folder"])
 def test_after_a_death_no_file_is_missing_and_none_is_packed_twice(
     filled: Settings, monkeypatch: pytest.MonkeyPatch, step: str
@@ -128,6 +133,7 @@ def test_a_file_that_is_not_what_was_loaded_stays(filled: Settings) -> None:
     assert list(archived(filled)) == ["20261122T05.tar.zst"]
 
 
+@pytest.mark.any_one
 @pytest.mark.parametrize("damage", [lambda it: it[:-20], lambda it: it[:60] + b"\0" + it[61:]])
 def test_a_damaged_archive_is_named_and_never_read_in_silence(
     filled: Settings, damage: object

@@ -26,6 +26,7 @@ def _orphan(settings: Settings, name: str, days: float) -> Path:
     return path
 
 
+@pytest.mark.any_one
 @pytest.mark.parametrize(
     "name", [f"{NAME}.parquet", f"tmp_{NAME}.parquet", f"{NAME}-delete.parquet"]
 )

@@ -49,6 +49,7 @@ def warehouse_of_a_killed_load(
     return settings.catalog.parent
 
 
+@pytest.mark.any_one
 @forms(short=5, long=300, minutes=20, what="times")
 @pytest.mark.parametrize("damage", [cut, flip])
 def test_with_a_damaged_log_the_catalog_opens_with_whole_loads_only(

@@ -30,6 +30,7 @@ def run(house: House, *arguments: str, **more: str) -> tuple[int, str]:
     )
 
 
+@pytest.mark.any_one
 @pytest.mark.parametrize("arguments", [c for c in COMMANDS if c[0] not in WRITERS], ids=" ".join)
 def test_what_only_reads_works_while_another_writes_and_changes_nothing(
     built_house: House, arguments: list[str]
@@ -58,6 +59,7 @@ def test_what_writes_waits_for_the_writer_and_names_it(
     assert built_house.snapshots() == before
 
 
+@pytest.mark.any_one
 @pytest.mark.parametrize("arguments", [c for c in COMMANDS if c[0] in WRITERS], ids=" ".join)
 def test_what_writes_works_and_gives_the_lock_back(
     built_house: House, arguments: list[str]

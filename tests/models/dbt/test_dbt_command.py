@@ -112,19 +112,11 @@ def another_writer(settings: Settings) -> Iterator[None]:
         yield
 
 
-@pytest.fixture
-def session(
-    built_house: House, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[Session]:
-    """With a profile whose target has another name and whose path is the right one."""
+@pytest.fixture(scope="module")
+def profiles(built_house: House, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a profile whose target has another name and whose path is the right one."""
+    folder = tmp_path_factory.mktemp("profiles")
     settings = built_house.settings
-    for name, value in {
-        "SEAMLINE_LANDING": str(settings.landing),
-        "SEAMLINE_WAREHOUSE": settings.warehouse,
-        "SEAMLINE_COLUMNS": str(tmp_path / "columns.yml"),
-        "SEAMLINE_LOCK_SECONDS": "0.2",
-    }.items():
-        monkeypatch.setenv(name, value)
     profiles = yaml.safe_load((ROOT / "profiles.yml").read_text())
     profile = profiles["seamline"]
     own = profile["outputs"].pop(profile["target"])
@@ -138,10 +130,26 @@ def session(
         },
     }
     profile |= {"target": "mine", "outputs": {"mine": own}}
-    (tmp_path / "profiles.yml").write_text(yaml.safe_dump(profiles))
+    (folder / "profiles.yml").write_text(yaml.safe_dump(profiles))
     read = built_house.folder / "dagster" / "dbt" / "target"  # the project as it was read
-    shutil.copytree(read, tmp_path / "target")
-    yield Session(built_house, tmp_path)
+    shutil.copytree(read, folder / "target")
+    return folder
+
+
+@pytest.fixture
+def session(
+    built_house: House, profiles: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Session]:
+    """One with that profile."""
+    settings = built_house.settings
+    for name, value in {
+        "SEAMLINE_LANDING": str(settings.landing),
+        "SEAMLINE_WAREHOUSE": settings.warehouse,
+        "SEAMLINE_COLUMNS": str(settings.columns),
+        "SEAMLINE_LOCK_SECONDS": "0.2",
+    }.items():
+        monkeypatch.setenv(name, value)
+    yield Session(built_house, profiles)
     DuckDBConnectionManager.close_all_connections()
 
 

@@ -33,6 +33,7 @@ def shown(first: str, last: str) -> Any:
     return value if isinstance(value, str) else json.dumps(value, separators=(",", ":"))
 
 
+@pytest.mark.any_one
 @pytest.mark.parametrize(
     ("call", "key", "views"),
     [("identify", "userId", ("identifies", "users")), ("group", "groupId", ("groups", "accounts"))],
