@@ -15,7 +15,7 @@ from typing import Any
 from orchestration.audit import completeness
 from orchestration.loading import fields, insert, landed_file, load
 from orchestration.models import run
-from orchestration.prepare import load_once
+from orchestration.one_pass import load_once
 from orchestration.settings import Settings
 
 PARTS = {

@@ -4,7 +4,7 @@ import hashlib
 import os
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import NamedTuple
 
@@ -70,6 +70,11 @@ class Lines:
     def __len__(self) -> int:
         """How many they are."""
         return len(self.line)
+
+    def __iter__(self) -> Iterator[Line]:
+        """Them, one by one."""
+        columns = (getattr(self, column.name) for column in fields(self))
+        return map(Line._make, zip(*columns, strict=True))
 
 
 class Reject(NamedTuple):
