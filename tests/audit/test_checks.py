@@ -227,8 +227,8 @@ def test_new_fields_are_counted(warehouse: Warehouse) -> None:
 def test_a_table_near_its_ceiling_is_an_alarm(
     warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    warehouse.con.execute("create schema columns")
-    warehouse.con.execute("create table columns.rules (call varchar, rules varchar)")
+    warehouse.con.execute("create schema if not exists columns")
+    warehouse.con.execute("create table if not exists columns.rules (call varchar, rules varchar)")
     monkeypatch.setattr(
         checks, "columns_in", lambda *_: {"track": set(map(str, range(460))), "page": {"id"}}
     )
@@ -241,9 +241,9 @@ def test_a_table_near_its_ceiling_is_an_alarm(
 
 
 def test_new_fields_without_a_column_are_an_alarm(warehouse: Warehouse) -> None:
-    warehouse.con.execute("create schema columns")
+    warehouse.con.execute("create schema if not exists columns")
     warehouse.con.execute(
-        "create table columns.placement (call varchar, path varchar, status varchar)"
+        "create or replace table columns.placement (call varchar, path varchar, status varchar)"
     )
     for path, first_seen in (("$.new", NOW), ("$.old", NOW - timedelta(days=2))):
         row = {"call": "track", "path": path, "first_seen": first_seen.replace(tzinfo=None)}

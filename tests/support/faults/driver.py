@@ -257,7 +257,7 @@ def judge(landing: Path, sent: Iterable[Sent]) -> Verdict:
         damaged += [f"{file.name}: {one.reason}" for one in contents.rejects]
         for line in contents.lines:
             landed.add(line.message_id)
-            sha256 = hashlib.sha256(line.payload.encode()).hexdigest()
+            sha256 = hashlib.sha256(line.payload).hexdigest()
             if sha256 not in known.get(line.message_id, {sha256}):
                 changed.add(line.message_id)
     return Verdict(
