@@ -16,6 +16,7 @@ from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, NamedTuple
+from weakref import WeakSet
 
 import pytest
 
@@ -76,6 +77,15 @@ def make_events(count: int, size: int | None = None) -> list[Event]:
     return [make_event(chance, size) for _ in range(count)]
 
 
+_driving: WeakSet[Any] = WeakSet()
+
+
+def end_all() -> None:
+    """Tell every driver that still sends to end, and wait for none."""
+    for driver in list(_driving):
+        driver.end()
+
+
 class Driver:
     """Senders that post events until told to stop, each id with its status in a list."""
 
@@ -105,6 +115,7 @@ class Driver:
         self._calls = calls
         self._stopped = False
         self._pool = ThreadPoolExecutor(senders)
+        _driving.add(self)
         seeds = random.Random(seed)  # noqa: S311
         self._senders = [
             self._pool.submit(self._send_all, random.Random(seeds.random()))  # noqa: S311
@@ -120,9 +131,13 @@ class Driver:
         since = time.monotonic()
         return eventually(lambda: self.promised(since) >= more)
 
+    def end(self) -> None:
+        """Begin no other request."""
+        self._stopped = True
+
     def stop(self) -> list[Sent]:
         """Stop sending; return what was sent."""
-        self._stopped = True
+        self.end()
         for sender in self._senders:
             sender.result(60)
         self._pool.shutdown()
