@@ -126,7 +126,8 @@ def test_a_full_disk_refuses_at_once_and_accepts_again_when_there_is_room(
     assert slowest < SEGMENT_GIVES_UP
     verdict = judge(elsewhere, sent)
     assert verdict.faults == {}
-    assert not list(small_disk.glob("*/*"))
+    assert not list(small_disk.glob("*/*.ndjson*"))
+    assert not list(small_disk.glob("*/*.torn"))
     report.add(
         "F06",
         "disk full",
