@@ -121,9 +121,7 @@ def _lines(landing: Path, folder: str, after: datetime) -> Iterator[bytes]:
     """Yield the last lines of a folder's files, those of the newest files first."""
     left = _FOLDER_BYTES
     for path in _newest_files(landing, folder):
-        data, is_from_start, changed = _end_of(path, left)
-        if changed < after.timestamp():
-            continue
+        data, is_from_start = _end_of(path, left, after.timestamp())
         left -= len(data)
         lines = data.splitlines(keepends=True)
         yield from reversed(lines if is_from_start else lines[1:])
@@ -145,10 +143,10 @@ def _newest_files(landing: Path, folder: str) -> list[Path]:
     return [found[name] for name in heapq.nlargest(_FILES, found)]
 
 
-def _end_of(path: Path, most: int) -> tuple[bytes, bool, float]:
-    """Return a file's last bytes, whether they are all of it, and when it was last written to.
+def _end_of(path: Path, most: int, after: float) -> tuple[bytes, bool]:
+    """Return a file's last bytes, and whether they are all of it; none if it is older than that.
 
-    A file that is sealed, loaded or packed meanwhile is looked for in its next place.
+    A file that is sealed or loaded meanwhile is looked for in its next place.
     """
     sealed = path.name.removesuffix(".open")
     call = path.parent.name
@@ -157,12 +155,14 @@ def _end_of(path: Path, most: int) -> tuple[bytes, bool, float]:
         try:
             with place.open("rb") as file:
                 status = os.fstat(file.fileno())
+                if status.st_mtime < after:
+                    break
                 start = max(0, status.st_size - most)
                 file.seek(start)
-                return file.read(most), start == 0, status.st_mtime
+                return file.read(most), start == 0
         except FileNotFoundError:
             continue
-    return b"", True, 0.0
+    return b"", True
 
 
 def _event(folder: str, line: bytes, most: int) -> dict[str, Any]:
