@@ -78,7 +78,7 @@ def _path(landing: Path, moment: datetime) -> Path:
 def _read(path: Path) -> _Day:
     try:
         return msgspec.json.decode(path.read_bytes(), type=_Day)
-    except (FileNotFoundError, msgspec.DecodeError):
+    except (FileNotFoundError, ValueError):  # of msgspec, or no UTF-8
         return {}
 
 

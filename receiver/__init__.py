@@ -29,6 +29,8 @@ from receiver.http.cors import open_to_browsers
 from receiver.http.paths import one_slash
 from receiver.http.refused_time import RefusedTime, UnauthenticatedTime
 from receiver.http.slow_bodies import SlowBodies
+from receiver.live.key import read_live_key
+from receiver.live.page import live_page
 from receiver.senders.advice import log_advice
 from receiver.senders.counters import SharedCounters
 from receiver.senders.live_sources import LiveSources
@@ -108,6 +110,7 @@ def create_app(settings: Settings | None = None, sources: Sources | None = None)
     register_error_answers(app)
     for module in (tracking, pixel, projects, webhooks, health, description, metrics):
         app.register_blueprint(module.bp)
+    app.register_blueprint(live_page(read_live_key(settings.live_key)))
     return app
 
 

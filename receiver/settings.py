@@ -70,6 +70,10 @@ class Settings(SharedSettings):
     metrics_port: Port | None = None
     """Port of its own for `/metrics`; without one only this machine is shown it."""
 
+    live_key: RootedFile | None = None
+    """File with the key of the live page, readable by its owner alone; without one there is no
+    such page."""
+
     public_url: PublicUrl = None
     """Address browsers and devices reach the receiver by, `https://events.example.com`.
 

@@ -1,6 +1,7 @@
 """What the stack's processes print, whole: a file each, which begins anew once it is large."""
 
 import sys
+from io import TextIOWrapper
 from logging import LogRecord, makeLogRecord
 from logging.handlers import RotatingFileHandler
 from pathlib import Path
@@ -26,7 +27,6 @@ class LogFiles:
         """Add a line of a process; where that cannot be, go on without."""
         with self._lock:
             if name not in self._files:
-                self.folder.mkdir(FOLDER_MODE, parents=True, exist_ok=True)
                 self._files[name] = _LogFile(self.folder / f"{name}.log")
         self._files[name].handle(makeLogRecord({"msg": line}))
 
@@ -44,6 +44,11 @@ class _LogFile(RotatingFileHandler):
             delay=True,
         )
         self._failed = False
+
+    def _open(self) -> TextIOWrapper:
+        """Open it, in a folder that is made unless it is there."""
+        Path(self.baseFilename).parent.mkdir(FOLDER_MODE, parents=True, exist_ok=True)
+        return super()._open()
 
     def handleError(self, record: LogRecord) -> None:  # noqa: N802, ARG002 - logging's
         """Say once that nothing is written down any more, and why."""

@@ -43,7 +43,7 @@ class Running:
         with os.fdopen(output, errors="replace") as lines:
             for line in map(str.rstrip, lines):
                 self.tail.append(line)
-                with suppress(BrokenPipeError):  # nobody looks any more; read on
+                with suppress(OSError):  # nobody looks any more, or it cannot be written; read on
                     show(self.name, line)
 
     def ask_to_end(self) -> None:

@@ -70,7 +70,7 @@ def _of_receiver(line: str) -> str | None:
         key: value for key, value in said.items() if key not in {"event", "level", "timestamp"}
     }
     return " ".join(
-        [f"{said['level']}: {said['event']}", *(f"{k}={v}" for k, v in details.items())]
+        [f"{said.get('level')}: {said['event']}", *(f"{k}={v}" for k, v in details.items())]
     )
 
 

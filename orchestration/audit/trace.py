@@ -3,6 +3,7 @@
 Only ids of messages, places and times are shown: nothing of what an event says.
 """
 
+import re
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -19,10 +20,11 @@ from orchestration.loading import archive
 from orchestration.loading.landed_file import LandedFile, Line, Reject, parse
 from orchestration.loading.waiting import waiting_files
 from orchestration.settings import Settings
-from orchestration.warehouse.catalog import tables
+from orchestration.warehouse.catalog import columns_in, tables
 from orchestration.warehouse.connection import WarehouseMissingError, connect
 from orchestration.warehouse.raw_tables import WITH_TABLE
 
+_TIME = re.compile(r"\d{4}-\d\d-\d\d[T ][\d:.,]{2,20}(Z|[+-]\d\d:?\d\d)?", re.ASCII)
 _COLUMNS = ("source", "credential", "received_at", "sent_at", "load_id", "file", "line")
 
 
@@ -36,7 +38,7 @@ class Copy:
     """By what kind of credential it came, if that is known."""
     received_at: datetime | None
     sent_at: str | None
-    """As the sender wrote it."""
+    """As the sender wrote it, if it is written as a time."""
     load_id: int | None
     """The load that took it; None while its file waits."""
     file: str
@@ -149,8 +151,9 @@ def _loaded(con: duckdb.DuckDBPyConnection, settings: Settings, message_id: str)
     there = tables(con)
     rows = con.execute(
         " union all ".join(
-            f"select {', '.join(_COLUMNS)}, '{call}' from raw.\"{call}\" where message_id = $1"
+            f"select {_selected(con, call)}, '{call}' from raw.\"{call}\" where message_id = $1"
             for call in CALLS
+            if ("raw", call) in there
         ),
         [message_id],
     ).fetchall()
@@ -184,7 +187,7 @@ def _rejected(
     """Those of whose bytes the id is a part, as JSON writes it."""
     rows = con.execute(
         f"""
-        select {", ".join(_COLUMNS)}, coalesce(call, 'unknown'), reason
+        select {_selected(con, REJECTED)}, coalesce(call, 'unknown'), reason
         from raw.rejected
         -- as text, as a blob knows no search; what is no ASCII is escaped in it, as in the pattern
         where contains(body::varchar, $1::varchar)
@@ -204,6 +207,7 @@ def _copy(
     reason: str | None = None,
 ) -> Copy:
     known = dict(zip(_COLUMNS, values, strict=True))
+    known["sent_at"] = _as_time(known["sent_at"])
     folder, loaded_at = con.execute(
         "select call, loaded_at from raw.landed_file where file = $file and load_id = $load_id",
         {name: known[name] for name in ("file", "load_id")},
@@ -216,6 +220,17 @@ def _copy(
         reason=reason,
         is_row=row == (known["file"], known["line"]),
     )
+
+
+def _as_time(text: str | None) -> str | None:
+    """What a sender wrote, if it is written as a time: it may have written anything."""
+    return text if text is not None and _TIME.fullmatch(text) else None
+
+
+def _selected(con: duckdb.DuckDBPyConnection, table: str) -> str:
+    """The columns of a copy; one that came with a later version than the warehouse is null."""
+    there = columns_in(con, "raw").get(table, ())
+    return ", ".join(name if name in there else f"null as {name}" for name in _COLUMNS)
 
 
 def _place(landing: Path, folder: str, name: str) -> str:
@@ -273,7 +288,7 @@ def _waits(path: Path, call: str, line: Line | Reject, reason: str | None = None
         line.source,
         line.credential,
         datetime.fromisoformat(line.received_at).replace(tzinfo=None) if line.received_at else None,
-        line.sent_at,
+        _as_time(line.sent_at),
         load_id=None,
         file=path.name.removesuffix(".open"),
         line=line.line,

@@ -140,14 +140,15 @@ def update_placement(
     return emptied
 
 
-def are_as_placed(
+def placed_as(
     con: duckdb.DuckDBPyConnection,
     schema: str,
     rules: ColumnRules,
     of_tables: Mapping[str, ColumnRules],
-) -> bool:
-    """Whether `update_placement` would have nothing to do."""
-    return _is_placed(con, _digest_of(con, schema, rules, of_tables))
+) -> str | None:
+    """Return what stands for the placement as it is; None if `update_placement` would change it."""
+    digest = _digest_of(con, schema, rules, of_tables)
+    return digest if _is_placed(con, digest) else None
 
 
 def _digest_of(

@@ -3,6 +3,7 @@
 Each remembers in its cursor what it has told. What could not be delivered is told at the next tick.
 """
 
+import time
 from datetime import UTC, datetime
 from typing import Any, cast
 
@@ -15,6 +16,9 @@ from orchestration.notifications.alerts import CheckState, Failure
 from orchestration.notifications.post import NotDeliveredError, post
 from orchestration.settings import Settings
 from orchestration.warehouse.connection import WarehouseMissingError, connect
+
+_TICK_SECONDS = 20.0
+"""So long a tick tells of loads: one that takes a minute is cut by Dagster, and its cursor lost."""
 
 _RUNS = 50
 """So many failed runs are told at a time."""
@@ -40,9 +44,12 @@ def tell_alerts(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg.Ski
     """Tell what is new since the last message; at the first tick, what is wrong now."""
     settings = Settings()
     told = _decoded(context.cursor, Told)
-    failures, until = _failures(context.instance, settings, told.until)
+    began = time.time()
+    failures, until = (
+        _failures(context.instance, settings, told.until) if context.cursor else ([], began)
+    )
     states = _states(context)
-    found = alerts.changes(failures if context.cursor else [], states, told.failing)
+    found = alerts.changes(failures, states, told.failing)
     # one that is being made has no state just now
     failing = [key for key in told.failing if key not in states]
     now = Told(failing + [key for key, state in states.items() if not state.passed], until)
@@ -81,8 +88,12 @@ def tell_loads(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg.Skip
             news = list(loads.brought(con, settings, told))
     except WarehouseMissingError:
         return dg.SkipReason("Nothing was loaded yet.")
-    reason = f"Told of {len(news)} loads." if news else "There is no news."
+    reason = "There is no news." if not news else "Told of what is new."
+    until = time.monotonic() + _TICK_SECONDS
     for one in news:
+        if time.monotonic() > until:
+            reason = "Told of what there was time for; the rest is told at the next tick."
+            break
         try:
             post(str(settings.loaded_url), one.body)
         except NotDeliveredError as error:

@@ -70,6 +70,7 @@ class Watch:
         self._settings = settings
         self._known = Pending()
         self._looked = float("-inf")
+        self._began = time.time()
 
     def is_to_end(self) -> bool:
         """Whether another run has to begin: the warehouse is lost, or dbt's project has changed."""
@@ -77,7 +78,9 @@ class Watch:
             return False
         self._looked = time.monotonic()
         self._known = pending(self._settings)
-        return is_warehouse_lost(self._settings) or run.has_project_changed(self._settings)
+        return is_warehouse_lost(self._settings) or run.has_project_changed(
+            self._settings, self._began
+        )
 
     def news(self) -> News:
         """Say what there is to do."""
@@ -113,7 +116,10 @@ def more_passes(context: dg.AssetExecutionContext, settings: Settings) -> Iterat
                 for result in passes.one(found):
                     yield from _events(result)
                 watch.done(found)
-                patience.has_come()
+                if passes.has_done:
+                    patience.has_come()
+                else:  # what is called like a file and cannot be read
+                    time.sleep(WAREHOUSE_SECONDS)
             else:
                 time.sleep(LOOK_SECONDS)
 
@@ -129,6 +135,9 @@ class Passes:
         own = set(models.keys)
         self._made = own if chosen is None else own & chosen
         """Models that are as the fields are placed now."""
+        self._placed: str | None = None
+        self.has_done = False
+        """Whether the last pass found what it was made for."""
 
     def one(self, found: News) -> Iterator[dg.MaterializeResult[None]]:
         """Load what waits, run its models, count what became of each line.
@@ -140,6 +149,7 @@ class Passes:
         with writer_lock(settings):
             loaded = load_or_restore(settings, found.folders, self._progress)
             results = self._run_models(found.assets() & models.keys)
+        self.has_done = bool(loaded.files or results)
         tables = [call for call, rows in sorted(loaded.rows.items()) if rows]
         if loaded.rejected:
             tables.append(REJECTED)
@@ -150,23 +160,29 @@ class Passes:
     def _run_models(self, wanted: set[dg.AssetKey]) -> list[RunResult]:
         """Run those that read what is new; views only where they may have changed."""
         settings = self._settings
-        with connect(settings) as con:
-            is_placed = command.is_placed(con, settings)
-        if not is_placed:
+        placed = _placement(settings)
+        # another command may have placed what was seen, and not made what goes by it
+        if placed is None or self._placed not in {None, placed}:
             self._made.clear()
         left = wanted - (self._made - _TABLES)
         if not left:
             run.count_lines(settings)
             return []
         is_all_made = left <= self._made
-        with command.with_fields_placed(is_all_made=is_all_made) if is_placed else nullcontext():
+        with command.with_fields_placed(is_all_made=is_all_made) if placed else nullcontext():
             results = run.run_models(settings, selectors(left))
         self._made |= {key_of(result) for result in results if result.status == "success"}
+        self._placed = _placement(settings)
         return results
 
     def _progress(self, done: int, total: int) -> None:
         if done < total:  # most passes are one transaction, of which the assets say enough
             self._context.log.info("%d of %d done", done, total)
+
+
+def _placement(settings: Settings) -> str | None:
+    with connect(settings) as con:
+        return command.placement(con, settings)
 
 
 _TABLES = {dg.AssetKey([COMPLETENESS.path[0], call]) for call in CALLS}

@@ -19,6 +19,9 @@ from orchestration.warehouse.catalog import column_types_in, full_name
 NEWEST = 5
 """So many rows are shown."""
 
+OFTEN = 10
+"""A name that so many events have is no person's; of others none is shown, as Dagster keeps it."""
+
 LOAD = "load"
 """In a final table's metadata: the newest load that it shows."""
 
@@ -127,9 +130,18 @@ def _since(oldest: datetime | None, now: datetime) -> dict[str, Any]:
 def _newest(con: duckdb.DuckDBPyConnection, table: str, load: int, types: Mapping[str, str]) -> str:
     event = "event" if "event" in types else "null"
     rows = con.execute(
-        f"select _sdc_received_at, _seamline_source, {event} from {table} "
-        f"where _seamline_load_id = $1 order by _sdc_received_at desc limit {NEWEST}",
-        [load],
+        f"""
+        with newest as (
+            select _sdc_received_at, _seamline_source, {event} as event from {table}
+            where _seamline_load_id = $load order by _sdc_received_at desc limit {NEWEST}
+        )
+        select _sdc_received_at, _seamline_source, if(event in (
+            select event from raw.field where event in (select event from newest)
+            group by event having max(count) >= {OFTEN}
+        ), event, null)
+        from newest order by _sdc_received_at desc
+        """,
+        {"load": load},
     ).fetchall()
     lines = ["| received | source | event |", "|---|---|---|"]
     for received, source, name in rows:

@@ -24,8 +24,8 @@ from orchestration.columns.columns_yml import read_rules
 from orchestration.columns.documented import CALLS
 from orchestration.columns.in_force import Force, in_a_line, put_in_force, rules_in_force
 from orchestration.columns.update import (
-    are_as_placed,
     create_column_tables,
+    placed_as,
     update_placement,
 )
 from orchestration.columns.widened import drop_emptied
@@ -79,7 +79,7 @@ def giving_way() -> AbstractContextManager[None]:
 
 @contextmanager
 def with_fields_placed(*, is_all_made: bool) -> Iterator[None]:
-    """Let a command go by what its caller, who is the writer, has seen to be so (`is_placed`).
+    """Let a command go by what its caller, who is the writer, has seen to be so (`placement`).
 
     Args:
         is_all_made: Whether each model has been run by this process since it was not so: nothing
@@ -246,15 +246,18 @@ def _place_fields(settings: Settings, flags: Any) -> list[str]:
         )
 
 
-def is_placed(con: duckdb.DuckDBPyConnection, settings: Settings) -> bool:
-    """Whether all that was seen has its place, by the rules as they are: no view would change.
+def placement(con: duckdb.DuckDBPyConnection, settings: Settings) -> str | None:
+    """Return what stands for the places of all that was seen, by the rules as they are.
+
+    Returns:
+        The same as long as no view would change; None if something has no place yet.
 
     Raises:
         SchemaMovedError: the tables are in another schema than the settings say.
     """
     refuse_another_name(con, settings)
     of_tables = Force(rules_in_force(con)).of_tables()
-    return are_as_placed(con, settings.schema_name, read_rules(settings.columns), of_tables)
+    return placed_as(con, settings.schema_name, read_rules(settings.columns), of_tables)
 
 
 def _built(flags: Any) -> set[str]:

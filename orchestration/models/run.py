@@ -84,9 +84,6 @@ def keeping_project(settings: Settings) -> Iterator[None]:
 
     Args:
         settings: Where dbt's folder is.
-
-    Raises:
-        DbtFailedError: the project cannot be parsed.
     """
     outcome = _command(settings, ["parse", "--quiet", "--no-write-json"], PROJECT_DIR)
     # what cannot be read is read again by each command, which says so and runs our part of it
@@ -102,9 +99,16 @@ _kept: list[Manifest] = []
 """The project as dbt has read it, while it is kept."""
 
 
-def has_project_changed(settings: Settings) -> bool:
-    """Whether the project is another than when its manifest was written."""
-    return _is_older_than_project(manifest_path(settings))
+def has_project_changed(settings: Settings, since: float) -> bool:
+    """Whether the project is another than at a time.
+
+    Args:
+        settings: Where dbt's folder is.
+        since: When it was read, in seconds since 1970.
+    """
+    manifest = manifest_path(settings)
+    # another process may have written a new one already
+    return manifest.stat().st_mtime > since or _is_older_than_project(manifest)
 
 
 def run_models(

@@ -1,7 +1,9 @@
 """One POST of JSON to an address that an operator has named."""
 
+import http.client
 import urllib.error
 import urllib.request
+from typing import Any
 from urllib.parse import urlsplit
 
 import msgspec
@@ -16,6 +18,16 @@ AGENT = "Seamline"
 
 class NotDeliveredError(ReportedError):
     """The other side did not take it. The text names its host alone: an address may hold a key."""
+
+
+class _WithoutRedirects(urllib.request.HTTPRedirectHandler):
+    """Takes a redirect for an answer: what is behind it would be asked for without the body."""
+
+    def redirect_request(self, *_: Any) -> None:
+        """Follow none."""
+
+
+_opener = urllib.request.build_opener(_WithoutRedirects)
 
 
 def post(url: str, body: object) -> None:
@@ -36,10 +48,12 @@ def post(url: str, body: object) -> None:
     )
     host = urlsplit(url).hostname
     try:
-        with urllib.request.urlopen(request, timeout=TIMEOUT_SECONDS):  # noqa: S310 - likewise
+        with _opener.open(request, timeout=TIMEOUT_SECONDS):
             return
     except urllib.error.HTTPError as error:
         raise NotDeliveredError(f"{host} answered {error.code}") from None
-    except (OSError, ValueError) as error:  # ValueError: an answer that is no HTTP
+    except OSError as error:
         reason = getattr(error, "reason", None) or error
         raise NotDeliveredError(f"{host} cannot be reached: {reason}") from None
+    except (http.client.HTTPException, ValueError) as error:  # whose text may be the address
+        raise NotDeliveredError(f"{host} answered with {type(error).__name__}") from None

@@ -1,6 +1,7 @@
 """Flask, without what costs time here and does nothing: a session, and a search for known paths."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 from flask import Flask, Request
@@ -23,9 +24,15 @@ class _NoSession(SessionInterface):
 class _Found:
     """A path's rule, which is searched for once; it answers as the adapter that finds it."""
 
-    def __init__(self, adapter: MapAdapter) -> None:
-        """Take the adapter of a request."""
+    def __init__(self, adapter: MapAdapter, keep: Callable[["_Found"], None]) -> None:
+        """Take the adapter of a request.
+
+        Args:
+            adapter: what searches.
+            keep: called once there is a rule.
+        """
         self._adapter = adapter
+        self._keep = keep
         self._found: tuple[Rule, Mapping[str, Any]] | None = None
 
     def match(self, **how: Any) -> tuple[Rule, dict[str, Any]]:
@@ -36,6 +43,7 @@ class _Found:
         """
         if self._found is None:
             self._found = self._adapter.match(**how)
+            self._keep(self)
         rule, arguments = self._found
         return rule, dict(arguments)
 
@@ -56,12 +64,16 @@ class Application(Flask):
             return super().create_url_adapter(request)
         environ = request.environ
         key = (environ.get("HTTP_HOST"), environ["PATH_INFO"], environ["SERVER_PORT"])
-        found = self._paths.get(key)
-        if found is None:
-            adapter = super().create_url_adapter(request)
-            if adapter is None:
-                return None
-            if len(self._paths) >= _MOST_PATHS:
-                self._paths.clear()
-            found = self._paths[key] = _Found(adapter)
-        return found
+        # an upgrade to a websocket has rules of its own, and here there is none
+        if "HTTP_UPGRADE" in environ:
+            return super().create_url_adapter(request)
+        if found := self._paths.get(key):
+            return found
+        adapter = super().create_url_adapter(request)
+        return adapter and _Found(adapter, partial(self._keep, key))
+
+    def _keep(self, key: tuple[str | None, ...], found: _Found) -> None:
+        """Keep a path that there is; anybody may ask for others."""
+        if len(self._paths) >= _MOST_PATHS:
+            self._paths.clear()
+        self._paths[key] = found

@@ -19,6 +19,7 @@ from receiver import create_app
 from receiver.errors import StartError
 from receiver.events.suppression import LiveSuppression
 from receiver.files.disk import cannot_land, log_landing_warnings, prepare_landing, probe
+from receiver.live.key import read_live_key
 from receiver.senders.advice import log_advice
 from receiver.senders.sources import Sources, load_sources
 from receiver.server.logs import configure_logs, server_logs
@@ -95,6 +96,7 @@ def serve(settings: Settings) -> None:
     """
     os.umask(0o077)
     sources = load_sources(settings.sources)
+    read_live_key(settings.live_key)
     prepare_landing(settings.landing)
     LiveSuppression(settings.landing).refuse_unreadable()
     try:

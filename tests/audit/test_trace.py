@@ -24,6 +24,7 @@ SECOND = "20261122T052450123456Z-web1-1-00000000-000001.ndjson"
 def house(built_house: House) -> House:
     """Two copies of a track, of which one is the row; a reject; a delete; and what waits."""
     event = {"event": "E", "userId": "ann"}
+    sent = '{"to":"ann"}'
     built_house.land("track", landed.line(event, message_id="twice", source="web"), name=FIRST)
     later = "2026-11-22T05:24:50.000000Z"
     built_house.land(
@@ -32,14 +33,14 @@ def house(built_house: House) -> House:
         landed.line(event, message_id="twice", source="app", received_at=later),
         name=SECOND,
     )
-    built_house.land("delete", landed.line({"userId": "u-1"}, message_id="order"))
+    built_house.land("delete", landed.line({"userId": "u-1"}, message_id="order", sent_at=sent))
     built_house.land("rejected", landed.rejected_line(b'{"messageId":"broken", [\xc3\xa9'))
     built_house.land("page", b'{"v":1,"crc":"00000000","message_id":"damaged"}\n')
     built_house.load()
     built_house.models("track")
     built_house.land("track", landed.line(event, message_id="later"))
     built_house.load()
-    built_house.land("screen", landed.line({}, message_id="waits"))
+    built_house.land("screen", landed.line({}, message_id="waits", sent_at=sent))
     built_house.land("rejected", landed.rejected_line(b'{"messageId":"waits broken"'))
     return built_house
 
@@ -96,7 +97,10 @@ def test_of_what_was_not_stored_it_says_how_much_there_was(house: House) -> None
 
 
 def test_nothing_of_what_an_event_says_is_shown(house: House) -> None:
-    shown = "\n".join(said(house, "twice")) + repr(trace(house.settings, "twice"))
+    shown = "".join(
+        "\n".join(said(house, message_id)) + repr(trace(house.settings, message_id))
+        for message_id in ("twice", "order", "waits")
+    )
 
     assert "ann" not in shown
 

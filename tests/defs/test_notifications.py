@@ -113,6 +113,17 @@ def test_what_fails_when_it_begins_is_told_of(
     assert len(listener.posted) == 1
 
 
+def test_a_run_that_failed_before_it_began_is_not_told_of(
+    alerts: Ticks, instance: dg.DagsterInstance, listener: Listener
+) -> None:
+    breaks.execute_in_process(instance=instance, raise_on_error=False)
+
+    alerts.tick()
+    alerts.tick()
+
+    assert listener.posted == []
+
+
 def test_a_run_that_fails_is_told_of_once_and_nothing_it_said(
     alerts: Ticks, instance: dg.DagsterInstance, listener: Listener
 ) -> None:

@@ -6,6 +6,7 @@ from typing import Any
 import dagster as dg
 import pytest
 
+from orchestration.defs import table_metadata
 from orchestration.defs.dbt_assets import models
 from orchestration.defs.raw_assets import raw_key, raw_tables
 from orchestration.defs.table_metadata import as_code, final_metadata, raw_metadata, said_before
@@ -85,8 +86,14 @@ def test_columns_are_listed_when_they_are_others_than_before(house: House) -> No
     assert "new_columns" not in again
 
 
-def test_the_newest_rows_show_no_person_and_run_nothing(house: House) -> None:
+def test_the_newest_rows_show_no_person_and_run_nothing(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rare = final(house)["newest"].value
+    monkeypatch.setattr(table_metadata, "OFTEN", 1)
     shown = final(house)["newest"].value
+
+    assert rare.splitlines()[2:] == ["| 2026-11-22 05:24:47 | `web` |  |"]
 
     assert shown.splitlines()[2:] == [
         "| 2026-11-22 05:24:47 | `web` | `<b>c\N{REPLACEMENT CHARACTER}</b>` |"

@@ -58,6 +58,7 @@ OTHERS: dict[str, dict[str, Any]] = {
         "*": None,
         "a/b": None,
     },
+    "live_key": PATH | NO_FILE,
     "dagster_login": PATH | NO_FILE,
     "metrics_host": TEXT,
     "expansion_ratio": WHOLE | NO_NUMBER,

@@ -6,6 +6,8 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import pytest
+
 from landed import not_stored
 from landed.folders import NOT_STORED
 from receiver.files.not_stored import THROTTLED, NotStoredCounts
@@ -50,9 +52,10 @@ def test_processes_that_add_at_the_same_time_lose_nothing(tmp_path: Path) -> Non
     assert not_stored.read(tmp_path, HOUR, 1) == {"web": {"shut_out": 40}}
 
 
-def test_a_file_that_somebody_damaged_stops_no_count(tmp_path: Path) -> None:
+@pytest.mark.parametrize("damaged", [b'{"web": [', b'{"\xff": {}}', b"", b"[1]"])
+def test_a_file_that_somebody_damaged_stops_no_count(tmp_path: Path, damaged: bytes) -> None:
     not_stored.add(tmp_path, HOUR, {"web": {"shut_out": 1}})
-    (tmp_path / NOT_STORED / "2026-11-22.json").write_bytes(b'{"web": [')
+    (tmp_path / NOT_STORED / "2026-11-22.json").write_bytes(damaged)
 
     not_stored.add(tmp_path, HOUR, {"web": {"shut_out": 2}})
 

@@ -1,5 +1,7 @@
 """Paths that were asked for before are answered as the first time."""
 
+from collections.abc import Callable
+
 import pytest
 
 from receiver.http import application
@@ -27,9 +29,24 @@ def test_it_is_answered_alike_again(app: AppReceiver, path: str, host: str, stat
     assert [one.status_code for one in answers] == [status] * 3
 
 
-def test_not_every_path_is_kept(app: AppReceiver) -> None:
-    for number in range(2 * application._MOST_PATHS):  # noqa: SLF001
-        app.app.test_client().post(f"/v1/{number}")
+def test_a_request_for_a_websocket_changes_nothing_for_others(
+    make_app: Callable[..., AppReceiver],
+) -> None:
+    receiver = make_app()
+    upgrade = {"Connection": "Upgrade", "Upgrade": "websocket"}
 
-    kept = app.app._paths  # type: ignore[attr-defined]  # noqa: SLF001
-    assert len(kept) <= application._MOST_PATHS  # noqa: SLF001
+    first = receiver.http.post("/v1/track", content=b"{}", headers=upgrade)
+    good = receiver.post("/v1/track", "{}")
+    again = receiver.http.post("/v1/track", content=b"{}", headers=upgrade)
+
+    assert (first.status_code, again.status_code) == (400, 400)
+    assert (good.status_code, receiver.post("/v1/track", "{}").status_code) == (200, 200)
+
+
+def test_paths_that_are_none_are_not_kept(make_app: Callable[..., AppReceiver]) -> None:
+    receiver = make_app()
+    receiver.post("/v1/track", "{}")
+    for number in range(2 * application._MOST_PATHS):  # noqa: SLF001
+        receiver.post(f"/v1/{number}", "{}")
+
+    assert len(receiver.app._paths) == 1  # type: ignore[attr-defined]  # noqa: SLF001

@@ -1,0 +1,1 @@
+"""The live page: what has lately arrived, for whoever sets up tracking."""
