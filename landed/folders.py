@@ -21,7 +21,7 @@ SUPPRESSED = "suppressed"
 """The folder that says whose events are not stored: in a list, by hashes made with a key."""
 
 NOT_STORED = "not_stored"
-"""The folder of how many events were answered and not stored, by source and day."""
+"""The folder of how many events were answered and not stored, by the hour."""
 
 SUPPRESSED_LIST = "list.ndjson"
 SUPPRESSED_KEY = "key"

@@ -40,14 +40,13 @@ class Told(msgspec.Struct):
     description="Sends failed runs, failing checks and checks that are well again to "
     "SEAMLINE_ALERTS_URL.",
 )
-def tell_alerts(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg.SkipReason:
+def tell_alerts(context: dg.SensorEvaluationContext) -> dg.SensorResult:
     """Tell what is new since the last message; at the first tick, what is wrong now."""
     settings = Settings()
     told = _decoded(context.cursor, Told)
-    began = time.time()
-    failures, until = (
-        _failures(context.instance, settings, told.until) if context.cursor else ([], began)
-    )
+    if not context.cursor:
+        told.until = time.time()
+    failures, until = _failures(context.instance, settings, told.until)
     states = _states(context)
     found = alerts.changes(failures, states, told.failing)
     # one that is being made has no state just now
@@ -61,12 +60,13 @@ def tell_alerts(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg.Ski
     try:
         post(url, alerts.message(url, found, settings.integration_name))
     except NotDeliveredError as error:
-        return dg.SkipReason(f"{error}. It is tried again at the next tick.")
-    return dg.SensorResult(
-        skip_reason=f"Told of {len(found.failures)} failed runs, {len(found.failing)} checks that "
-        f"do not pass and {len(found.well_again)} that do again.",
-        cursor=msgspec.json.encode(now).decode(),
-    )
+        now, reason = told, f"{error}. It is tried again at the next tick."
+    else:
+        reason = (
+            f"Told of {len(found.failures)} failed runs, {len(found.failing)} checks that do not "
+            f"pass and {len(found.well_again)} that do again."
+        )
+    return dg.SensorResult(skip_reason=reason, cursor=msgspec.json.encode(now).decode())
 
 
 @dg.sensor(

@@ -1,7 +1,7 @@
 """What a terminal's commands prove and repair, as jobs that Dagster's UI launches.
 
-Each has typed config, which the UI refuses if it does not fit. Nothing of a person may be in it,
-as Dagster keeps it: to erase somebody by an id there is `seamline forget` alone.
+Each has typed config, which the UI refuses if it does not fit. Dagster keeps it, so no person's id
+is in it: to erase somebody there is `seamline forget` alone. A `messageId` is kept.
 """
 
 from collections.abc import Callable, Iterable
@@ -131,7 +131,8 @@ def rebuild_warehouse(context: dg.OpExecutionContext, config: Rebuild) -> None:
 def trace_message(context: dg.OpExecutionContext, config: OfMessage) -> None:
     """Say where an event is, and what became of each copy."""
     settings = Settings()
-    _say(context, trace(settings, config.message_id).lines(settings.schema_name))
+    found = _repaired(trace, settings, config.message_id)
+    _say(context, found.lines(settings.schema_name))
 
 
 @dg.job(

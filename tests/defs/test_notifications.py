@@ -151,6 +151,20 @@ def test_what_nobody_took_is_told_at_the_next_tick(
     assert listener.posted[0] == listener.posted[1]
 
 
+def test_a_run_that_fails_while_nobody_takes_the_first_message_is_told_of(
+    alerts: Ticks, instance: dg.DagsterInstance, listener: Listener
+) -> None:
+    check(instance, passed=False)
+    listener.status = 503
+    alerts.tick()
+    done = breaks.execute_in_process(instance=instance, raise_on_error=False)
+    listener.status = 200
+
+    alerts.tick()
+
+    assert [one["run_id"] for one in listener.posted[-1]["failed_runs"]] == [done.run_id]
+
+
 def test_loads_are_told_from_the_first_tick_on(
     own_house: House,
     raw_house: Path,
