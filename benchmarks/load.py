@@ -64,11 +64,13 @@ def main() -> None:
         parts = _parts(Path(name, "parts"), options.events)
     lines = [said, "", *_table(rounds, options.events), "", *_parts_table(parts, options.events)]
     print("\n".join(lines))
-    PAGE.write_text("\n".join(["# How fast a load is", "", *_INTRODUCTION, *lines, ""]))
+    notes = PAGE.read_text().partition(report.NOTES)[2]
+    measured = "\n".join(["# How fast a load is", "", *_INTRODUCTION, *lines, ""])
+    PAGE.write_text(f"{measured}\n{report.NOTES}{notes}")
 
 
 _INTRODUCTION = [
-    "Written by `make bench-load`.",
+    "Written by `make bench-load`, up to the notes at its end.",
     "What it measures, and what was tried: [performance](../performance.md).",
     "",
 ]
