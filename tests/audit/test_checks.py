@@ -35,10 +35,12 @@ class Warehouse:
         row = {"call": "track", "source": source, "hour": hour, "received": received} | more
         self.insert("completeness", row)
 
-    def insert(self, table: str, row: dict[str, Any]) -> None:
+    def insert(self, table: str, row: dict[str, Any], times: int = 1) -> None:
         """Add a row to a raw table."""
         columns = ", ".join(f'${name} as "{name}"' for name in row)
-        self.con.execute(f'insert into raw."{table}" by name select {columns}', row)
+        self.con.execute(
+            f'insert into raw."{table}" by name select {columns} from range({times})', row
+        )
 
     def found(self, check: Made, **settings: object) -> Found:
         """Make a check, with other limits than the defaults."""
@@ -197,8 +199,7 @@ def test_clocks_that_cannot_be_right_are_an_alarm(
     warehouse: Warehouse, sent_at: str, is_wrong: bool
 ) -> None:
     row = {"source": "web", "received_at": datetime(2026, 11, 22, 5, 10), "sent_at": sent_at}  # noqa: DTZ001
-    for _ in range(100):
-        warehouse.insert("page", row)
+    warehouse.insert("page", row, times=100)
 
     assert len(warehouse.found(checks.clocks_are_right).problems) == is_wrong
 

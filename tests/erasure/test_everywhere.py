@@ -168,6 +168,7 @@ def test_to_erase_whoever_is_nowhere_changes_nothing(empty: House) -> None:
     assert after == before
 
 
+@pytest.mark.long
 def test_a_copy_that_the_models_have_not_seen_is_left_to_them_with_its_whole_load(
     house: House,
 ) -> None:

@@ -57,6 +57,7 @@ def is_erased(house: House) -> None:
     assert sums == [("user", 8, 2)]
 
 
+@pytest.mark.long
 def test_loads_go_between_two_parts_and_what_they_bring_stays_accounted_for(
     crowded: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:

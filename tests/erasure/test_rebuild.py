@@ -43,6 +43,7 @@ def test_a_rebuilt_warehouse_is_row_for_row_the_same(house: House) -> None:
     assert house.problems() == []
 
 
+@pytest.mark.long
 @pytest.mark.timeout(600)
 def test_what_was_rejected_and_became_an_event_later_is_erased_too(empty: House) -> None:
     events = [track("late-31f0", n=1), track("bob", n=2), track("late-31f0", n=3)]

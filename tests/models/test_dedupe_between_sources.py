@@ -153,6 +153,7 @@ def test_status_names_the_number_of_conflicts(
     )
 
 
+@pytest.mark.long
 def test_built_in_one_go_or_from_the_files_the_tables_are_the_same(increments: House) -> None:
     in_increments: list[tuple[Any, ...]] = increments.tables(("track",))["track"]
 

@@ -215,6 +215,7 @@ def rows_of(house: House) -> tuple[list[str], list[tuple[Any, ...]]]:
     return names, house.rows(f"select {columns} from segment.track order by message_id")
 
 
+@pytest.mark.long
 def test_columns_of_an_earlier_version_are_renamed_and_what_was_shared_is_told_apart(
     sent: Sent,
 ) -> None:

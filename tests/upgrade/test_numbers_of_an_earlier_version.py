@@ -124,6 +124,7 @@ def upgraded(earlier: House) -> House:
     return earlier
 
 
+@pytest.mark.long
 def test_the_next_load_makes_it_what_a_new_one_is(upgraded: House) -> None:
     after = seen(upgraded)
     run(upgraded, "--full-refresh")

@@ -64,6 +64,7 @@ def test_whenever_it_is_killed_every_file_is_there_and_the_next_time_packs_the_r
     assert not list((settings.landing / "loaded" / "track").glob("*.ndjson"))
 
 
+@pytest.mark.long
 def test_killed_while_old_archives_go_each_that_went_is_noted(
     settings: Settings, monkeypatch: pytest.MonkeyPatch, chance: random.Random
 ) -> None:

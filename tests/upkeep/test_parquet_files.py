@@ -59,6 +59,7 @@ def test_a_second_time_there_is_nothing_to_do(small_lake: Settings) -> None:
     assert snapshots(small_lake) == before
 
 
+@pytest.mark.long
 def test_every_snapshot_of_the_past_has_the_same_rows(small_lake: Settings) -> None:
     before = past(small_lake)
 
