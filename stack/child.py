@@ -36,6 +36,11 @@ def guard(command: list[str], grace: float) -> int:
         The command's exit status; negative for the number of the signal that ended it.
     """
     asked: list[int] = []
+    woken, wake = os.pipe()
+    for end in (woken, wake):
+        os.set_blocking(end, False)
+    signal.set_wakeup_fd(wake)  # each signal ends the wait below, and nothing else has to
+    signal.signal(signal.SIGCHLD, lambda _received, _frame: None)
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         # a handler and not SIG_IGN, which the command would inherit
         signal.signal(number, lambda received, _frame: asked.append(received))
@@ -51,8 +56,9 @@ def guard(command: list[str], grace: float) -> int:
         print(f"{command[0]} cannot be started: {error.strerror}", file=sys.stderr)  # noqa: T201
         return CANNOT_START
     while process.poll() is None and not asked:
-        if select.select([sys.stdin], [], [], TICK)[0]:
+        if sys.stdin in select.select([sys.stdin, woken], [], [])[0]:
             break  # nothing is ever written to it, so this is its end
+        os.read(woken, 4096)
     end_group(process, grace)
     return process.wait()
 

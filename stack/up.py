@@ -58,7 +58,10 @@ def _services() -> dict[str, tuple[str, ...]]:
     return {
         "receiver": (sys.executable, "-m", "receiver"),
         "dagster-webserver": (sys.executable, "-m", "stack.dagster_ui"),
-        "dagster-daemon": (str(SCRIPTS / "dagster-daemon"), "run", "-w", "workspace.yaml"),
+        "dagster-daemon": (
+            *(sys.executable, "-m", "stack.dagster_daemon"),
+            *("run", "-w", "workspace.yaml"),
+        ),
     }
 
 

@@ -3,7 +3,8 @@
         Which copy is the row is asked of the table as it is, before an increment appends the columns
         that the query has beyond it. So a table of a version that did not have this one gets it here.
     #}
-    {% set table = load_cached_relation(this) if execute and not should_full_refresh() else none %}
+    {% set is_wanted = execute and not should_full_refresh() and not is_as_placed() %}
+    {% set table = load_cached_relation(this) if is_wanted else none %}
     {% if table is not none and table.is_table and model.name in calls() %}
         {% set there = adapter.get_columns_in_relation(table) | map(attribute='name') | list %}
         {% if '_seamline_credential' not in there %}

@@ -50,8 +50,11 @@ select * from events
 
 
 {% macro first_received_copies(copies, not_seen) -%}
-    {# File and line of the rows to write. Keys only: ranking whole rows takes twice the time. -#}
+    {# The keys of the rows to write. Keys only: ranking whole rows takes twice the time. -#}
     select
+        ranked.message_id,
+        ranked._seamline_credential,
+        ranked._sdc_sequence,
         ranked._seamline_file,
         ranked._seamline_line
     from (
@@ -78,6 +81,20 @@ select * from events
         and (kept.message_id is null or {{ is_before('ranked', 'kept') }})
         {%- endif %}
 {%- endmacro %}
+
+
+{% macro copies_of(call) %}
+    {# Every received copy of a call, with what its place among the copies of its message goes by. #}
+    {% set query %}
+        (
+            select
+                message_id,
+                {{ receipt_columns(is_in_ledger=false) }}
+            from {{ source('raw', call) }}
+        )
+    {% endset %}
+    {% do return(query) %}
+{% endmacro %}
 
 
 {% macro where_not_seen(copies) -%}
@@ -135,6 +152,15 @@ select * from events
     {%- set target = arg_dict['target_relation'] -%}
     {%- set new = arg_dict['temp_relation'] -%}
     {%- set columns = get_quoted_csv(arg_dict['dest_columns'] | map(attribute='name')) -%}
+    {{ delete_later_copies(target, new) }}
+
+    insert into {{ target }} ({{ columns }})
+    select {{ columns }} from {{ new }}
+{% endmacro %}
+
+
+{% macro delete_later_copies(target, new) -%}
+    {# Delete the rows of messages of which there is an earlier copy now. -#}
     delete from {{ target }}
     where
         {% if replayed_day() -%}
@@ -154,7 +180,4 @@ select * from events
             where _seamline_credential is distinct from 'browser'
         );
     {%- endif %}
-
-    insert into {{ target }} ({{ columns }})
-    select {{ columns }} from {{ new }}
-{% endmacro %}
+{%- endmacro %}

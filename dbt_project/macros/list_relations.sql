@@ -4,7 +4,7 @@
         times as long. So a lake is asked for its own tables; any other database is dbt's.
     #}
     {% if not adapter.is_ducklake(schema_relation) %}
-        {{ return(dbt_duckdb.duckdb__list_relations_without_caching(schema_relation)) }}
+        {{ return(dbt.duckdb__list_relations_without_caching(schema_relation)) }}
     {% endif %}
     {% set lake = adapter.quote('__ducklake_metadata_' ~ schema_relation.database) %}
     {% call statement('list_relations_without_caching', fetch_result=True) %}
@@ -33,7 +33,7 @@
         again; and it has DuckDB load all that the lake has.
     #}
     {% if not adapter.is_ducklake(api.Relation.create(database=database | replace('"', ''))) %}
-        {{ return(dbt_duckdb.duckdb__list_schemas(database)) }}
+        {{ return(dbt.duckdb__list_schemas(database)) }}
     {% endif %}
     {% set lake = adapter.quote('__ducklake_metadata_' ~ database | replace('"', '')) %}
     {% set query %}

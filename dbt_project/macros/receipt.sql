@@ -1,7 +1,7 @@
-{% macro receipt_columns() -%}
+{% macro receipt_columns(is_in_ledger=true) -%}
     {# How a row came here: Stitch's `_sdc_` columns, and ours beside them. -#}
     received_at as _sdc_received_at,
-        loaded_at as _sdc_batched_at,
+        {{ 'loaded_at as _sdc_batched_at,' if is_in_ledger }}
         {#- by receipt, and within one by line, so that copies have an order #}
         {{ epoch_microseconds('received_at') }} * 1000 + line % 1000 as _sdc_sequence,
         {#- Stitch's changes when a table is replicated in full once more, which events never are #}

@@ -87,15 +87,26 @@ def materialized(
     settings: Settings,
     results: Iterable[RunResult],
     more: Mapping[dg.AssetKey, Mapping[str, Any]] = MappingProxyType({}),
+    shown_at: Mapping[dg.AssetKey, datetime] = MappingProxyType({}),
 ) -> Iterator[dg.MaterializeResult[None]]:
     """What a step says of its models, with what is more to be said of some.
+
+    Args:
+        context: The step's.
+        settings: The settings.
+        results: dbt's.
+        more: What else is said of some.
+        shown_at: When the oldest new rows of some could be read; of others: now.
+
+    Yields:
+        What is said of each model that went well.
 
     Raises:
         dg.Failure: some failed; after all that went well was said to be materialized.
     """
     results = list(results)
     done = [result for result in results if result.status == "success"]
-    said = table_metadata(context.instance, settings, done)
+    said = table_metadata(context.instance, settings, done, shown_at)
     for result in done:
         key = key_of(result)
         metadata: dict[str, Any] = {"seconds": round(result.execution_time, 2)}
@@ -111,11 +122,15 @@ def materialized(
 
 def key_of(result: RunResult) -> dg.AssetKey:
     """The asset of a model that dbt has run."""
-    return _key(result.node.to_dict())
+    node: Any = result.node  # of many kinds; a model has both
+    return dg.AssetKey([node.schema, node.alias])
 
 
 def table_metadata(
-    instance: dg.DagsterInstance, settings: Settings, results: Iterable[RunResult]
+    instance: dg.DagsterInstance,
+    settings: Settings,
+    results: Iterable[RunResult],
+    shown_at: Mapping[dg.AssetKey, datetime] = MappingProxyType({}),
 ) -> dict[dg.AssetKey, dict[str, Any]]:
     """What is said of what some models have made in the final tables' schema."""
     ours = [result for result in results if result.node.schema == settings.schema_name]
@@ -127,8 +142,8 @@ def table_metadata(
             key = key_of(result)
             if key in _FINAL:
                 before = said_before(instance, key)
-                call, now = key.path[-1], datetime.now(UTC)
-                said[key] = final_metadata(con, settings, call, before, now)
+                at = shown_at.get(key) or datetime.now(UTC)
+                said[key] = final_metadata(con, settings, key.path[-1], before, at)
             else:
                 relation = result.node.relation_name
                 row = con.execute(f"select count(*) from {relation}").fetchone()  # noqa: S608 - dbt's name

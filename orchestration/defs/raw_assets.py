@@ -1,6 +1,6 @@
 """The raw tables as assets: one step loads all that is selected in one pass."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 
 import dagster as dg
@@ -46,7 +46,8 @@ def raw_tables(
     settings = Settings()
     folders = tuple(key.path[-1] for key in context.selected_asset_keys)
     loaded = load_or_restore(settings, folders, _progress(context))
-    yield from loaded_tables(context, settings, folders, loaded)
+    log_load(context, loaded)
+    yield from loaded_tables(settings, dict.fromkeys(folders, datetime.now(UTC)), loaded.load_ids)
 
 
 def load_or_restore(settings: Settings, folders: tuple[str, ...], progress: Progress) -> Loaded:
@@ -58,30 +59,41 @@ def load_or_restore(settings: Settings, folders: tuple[str, ...], progress: Prog
     try:
         return load(settings, folders, progress)
     except WarehouseBehindError:
-        restored = restore_if_behind(settings, progress)
-        raise dg.Failure(
-            "The warehouse was lost, and its raw tables have been made again from the landed and "
-            "archived files. The next run brings all models up to date, and loads what waits. "
-            + what_is_not_restored(restored.folders if restored else [])
-        ) from None
+        raise restored_instead(settings, progress) from None
 
 
-def loaded_tables(
-    context: dg.AssetExecutionContext,
-    settings: Settings,
-    folders: tuple[str, ...],
-    loaded: Loaded,
-) -> Iterator[dg.MaterializeResult[None]]:
-    """What is said of some raw tables behind a load."""
+def restored_instead(settings: Settings, progress: Progress) -> dg.Failure:
+    """Make the raw tables of a lost warehouse again; return what the step fails with."""
+    restored = restore_if_behind(settings, progress)
+    return dg.Failure(
+        "The warehouse was lost, and its raw tables have been made again from the landed and "
+        "archived files. The next run brings all models up to date, and loads what waits. "
+        + what_is_not_restored(restored.folders if restored else [])
+    )
+
+
+def log_load(context: dg.AssetExecutionContext, loaded: Loaded) -> None:
+    """Say in the run's log what a load has done."""
     for name in loaded.conflicts:
         context.log.error("%s was loaded before with other contents: put aside", name)
     if loaded.files:
         context.log.info("%s", loaded)
+
+
+def loaded_tables(
+    settings: Settings, shown: Mapping[str, datetime], load_ids: list[int]
+) -> Iterator[dg.MaterializeResult[None]]:
+    """What is said of some raw tables behind loads.
+
+    Args:
+        settings: Where the warehouse is.
+        shown: The tables, with the times at which their oldest new rows could be read.
+        load_ids: The loads.
+    """
     with connect(settings, read_only=True) as con:
-        for folder in folders:
+        for folder, at in shown.items():
             yield dg.MaterializeResult(
-                asset_key=raw_key(folder),
-                metadata=raw_metadata(con, folder, loaded.load_ids, datetime.now(UTC)),
+                asset_key=raw_key(folder), metadata=raw_metadata(con, folder, load_ids, at)
             )
 
 

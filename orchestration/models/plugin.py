@@ -33,6 +33,9 @@ class Plugin(BasePlugin):
         except (connection.WarehouseMissingError, connection.WarehouseUnusableError) as error:
             raise DbtRuntimeError(str(error)) from error
         self._files = NewFiles(settings.data) if is_writing else None
+        if is_writing and connection.is_shared(settings):
+            credentials.path = connection.SHARED  # where the lake is attached already
+            credentials.keep_open = True
         credentials.attach = [
             Attachment(
                 path=f"ducklake:sqlite:{self._catalog.path}",

@@ -10,7 +10,7 @@ import logging
 import os
 import re
 import shutil
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
@@ -28,6 +28,7 @@ from filelock import FileLock
 from landed.settings import MB, ROOT
 from orchestration.audit import completeness
 from orchestration.errors import DbtFailedError
+from orchestration.loading.insert import highest_load
 from orchestration.models import back_off, command
 from orchestration.models.own_models import FOLDERS, PROJECT, is_own
 from orchestration.settings import Settings
@@ -117,6 +118,7 @@ def run_models(
     *,
     full_refresh: bool = False,
     is_replay: bool = False,
+    is_counted: bool = True,
 ) -> list[RunResult]:
     """Bring models up to date with the raw tables, and count what became of every line.
 
@@ -127,6 +129,7 @@ def run_models(
         select: Names of models, or what `selector` says; all of them if there are none.
         full_refresh: Whether to build them anew from all that was loaded.
         is_replay: Whether only rows that are there are derived again.
+        is_counted: Whether to count; else the caller does, with `count_lines`.
 
     Returns:
         dbt's result for each model, in the order they were done, failed ones included.
@@ -145,19 +148,26 @@ def run_models(
         results = list(_invoke(settings, arguments))
         with connection.connect(settings) as con:
             done = _note(con, results)
-            count = completeness.count_all if is_replay or full_refresh else completeness.count
-            count(con, settings, () if is_replay else done)
+            if is_counted:
+                count = completeness.count_all if is_replay or full_refresh else completeness.count
+                count(con, settings, () if is_replay else done)
     return results
 
 
-def count_lines(settings: Settings) -> None:
-    """Count what became of every line where no model has anything new to read.
+def count_lines(settings: Settings, modelled: Collection[str] = (), last_load: int = 0) -> None:
+    """Count what became of every line behind models that ran before.
+
+    Args:
+        settings: Where the warehouse is.
+        modelled: The models that went well when they were run last.
+        last_load: The last load that they have had. If there are later ones, nobody knows which of
+            these a model has had, and all of them wait.
 
     Raises:
         WriterBusyError: another writer did not finish in time; nothing was changed.
     """
     with writer_lock(settings), connection.connect(settings) as con:
-        completeness.count(con, settings)
+        completeness.count(con, settings, modelled if highest_load(con) <= last_load else ())
 
 
 def build_anew(settings: Settings, calls: Iterable[str]) -> list[RunResult]:

@@ -68,6 +68,10 @@ def connect(settings: Settings, *, read_only: bool = False) -> duckdb.DuckDBPyCo
                 "was opened or made; to read, connect with `read_only=True`."
             )
         create_catalog(settings)
+    if is_shared(settings):
+        con = _shared[settings.catalog].cursor()
+        con.execute(f"set TimeZone = 'UTC'; use {DATABASE}")
+        return con
     catalog = catalog_to_open(settings, read_only=read_only)
     session = _idle.pop() if _idle else _session()
     # of a kept one the caller closes a cursor
@@ -96,6 +100,42 @@ def keeping_sessions() -> Iterator[None]:
         _keeps.pop()
         if not _keeps:
             _idle.clear()
+            _shareable.clear()
+
+
+SHARED = ":memory:seamline"
+"""By this name all connections of a process have one DuckDB (`sharing`), dbt's too."""
+
+_shareable: list[duckdb.DuckDBPyConnection] = []
+_shared: dict[Path, duckdb.DuckDBPyConnection] = {}
+
+
+@contextmanager
+def sharing(settings: Settings) -> Iterator[None]:
+    """Have the lake attached once for all connections of a `with` block; the caller is the writer.
+
+    To attach it takes a twentieth of a second each time, as DuckLake reads all tables and columns.
+    All connections can write then. The catalog is not to be exchanged meanwhile.
+
+    Args:
+        settings: Where the warehouse is.
+    """
+    create_catalog(settings)
+    session = _shareable.pop() if _shareable else _session(SHARED)
+    _attach(session, settings, Catalog(settings.catalog), read_only=False)
+    _shared[settings.catalog] = session
+    try:
+        yield
+    finally:
+        del _shared[settings.catalog]
+        session.execute(f"use memory; detach database {DATABASE}")
+        if _keeps:
+            _shareable.append(session)
+
+
+def is_shared(settings: Settings) -> bool:
+    """Whether this process's connections to the warehouse share one DuckDB just now."""
+    return settings.catalog in _shared
 
 
 def _give_back(session: duckdb.DuckDBPyConnection | None, catalog: Catalog) -> None:
@@ -106,8 +146,8 @@ def _give_back(session: duckdb.DuckDBPyConnection | None, catalog: Catalog) -> N
     catalog.remove_copy()
 
 
-def _session() -> duckdb.DuckDBPyConnection:
-    con = duckdb.connect(config=CONFIG)
+def _session(name: str = ":memory:") -> duckdb.DuckDBPyConnection:
+    con = duckdb.connect(name, config=CONFIG)
     load_extensions(con)
     con.execute("set TimeZone = 'UTC'")
     return con

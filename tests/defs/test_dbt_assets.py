@@ -31,9 +31,7 @@ def test_rows_are_counted_in_the_table_whatever_its_model_is_called(
         con.execute("create schema segment")
         con.execute('create table segment."shown as" as from range(3)')
     names = {"schema": "segment", "alias": "shown as"}
-    node = SimpleNamespace(
-        **names, relation_name='"seamline"."segment"."shown as"', to_dict=lambda: names
-    )
+    node = SimpleNamespace(**names, relation_name='"seamline"."segment"."shown as"')
 
     with dg.instance_for_test() as instance:
         said = table_metadata(instance, made_warehouse, [SimpleNamespace(node=node)])

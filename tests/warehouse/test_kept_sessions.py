@@ -1,11 +1,15 @@
 """A DuckDB that is kept for the next connection shows it nothing of the one before."""
 
+from pathlib import Path
+from typing import Any
+
 import duckdb
+import psutil
 import pytest
 
 from orchestration.settings import Settings
 from orchestration.warehouse import connection
-from orchestration.warehouse.connection import connect, keeping_sessions
+from orchestration.warehouse.connection import connect, keeping_sessions, sharing
 from orchestration.warehouse.writer_lock import writer_lock
 
 
@@ -77,3 +81,66 @@ def test_a_warehouse_that_was_exchanged_meanwhile_is_the_one_that_is_read(
         new.rename(catalog)
         with connect(made_warehouse, read_only=True) as con, pytest.raises(duckdb.CatalogException):
             con.execute("from main.t")
+
+
+def test_connections_that_share_have_the_lake_attached_once_and_leave_nothing_open(
+    made_warehouse: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    attached = []
+    attach = connection._attach  # noqa: SLF001
+
+    def counted(*arguments: Any, **named: Any) -> None:
+        attached.append(1)
+        attach(*arguments, **named)
+
+    monkeypatch.setattr(connection, "_attach", counted)
+    with keeping_sessions():
+        for number in range(3):
+            with writer_lock(made_warehouse), sharing(made_warehouse):
+                with connect(made_warehouse) as con:
+                    con.execute(f"create table main.t{number} as select {number} as x")
+                with connect(made_warehouse, read_only=True) as con:
+                    assert con.execute(f"from main.t{number}").fetchall() == [(number,)]
+                    zone = con.execute("select current_setting('TimeZone')").fetchone()
+            assert zone == ("UTC",)
+            assert not connection.is_shared(made_warehouse)
+            assert _open_files(made_warehouse.catalog) == []
+    assert len(attached) == 3
+
+
+def test_of_connections_that_share_none_sees_what_another_has_not_committed(
+    made_warehouse: Settings,
+) -> None:
+    with (
+        writer_lock(made_warehouse),
+        sharing(made_warehouse),
+        connect(made_warehouse) as writer,
+        connect(made_warehouse, read_only=True) as reader,
+    ):
+        writer.execute("begin")
+        writer.execute("create table main.t as select 1 as x")
+        with pytest.raises(duckdb.CatalogException):
+            reader.execute("from main.t")
+        writer.execute("commit")
+        assert reader.execute("from main.t").fetchall() == [(1,)]
+
+
+def test_a_transaction_that_fails_while_they_share_leaves_nothing(made_warehouse: Settings) -> None:
+    with pytest.raises(duckdb.CatalogException):
+        _fail_half_way(made_warehouse)
+    assert _open_files(made_warehouse.catalog) == []
+    with connect(made_warehouse, read_only=True) as con, pytest.raises(duckdb.CatalogException):
+        con.execute("from main.half")
+
+
+def _fail_half_way(settings: Settings) -> None:
+    with writer_lock(settings), sharing(settings), connect(settings) as con:
+        con.execute("begin")
+        con.execute("create table main.half as select 1 as x")
+        con.execute("from main.nothing")
+
+
+def _open_files(catalog: Path) -> list[str]:
+    """What this process has open of a catalog."""
+    opened = (file.path for file in psutil.Process().open_files())
+    return [path for path in opened if path.startswith(str(catalog))]

@@ -48,7 +48,7 @@ class LoadingHouse(RunningHouse):
                 [sys.executable, "-m", "orchestration", "prepare"], check=True, stderr=log, **run
             )
             self.process = subprocess.Popen(
-                [str(SCRIPTS / "dagster-daemon"), "run", "-w", "workspace.yaml"],
+                [sys.executable, "-m", "stack.dagster_daemon", "run", "-w", "workspace.yaml"],
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
                 **run,

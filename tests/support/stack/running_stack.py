@@ -24,10 +24,6 @@ def _module(name: str) -> Callable[[list[str]], bool]:
     return lambda command: command[1:3] == ["-m", name]
 
 
-def _script(name: str) -> Callable[[list[str]], bool]:
-    return lambda command: any(part.endswith(name) for part in command[:2])
-
-
 def _is_code_server(command: list[str]) -> bool:
     return "api" in command and "grpc" in command
 
@@ -40,7 +36,7 @@ def _is_run_worker(command: list[str]) -> bool:
 VICTIMS: dict[str, Callable[[list[str]], bool]] = {
     "receiver": _module("receiver"),
     "webserver": _module("stack.dagster_ui"),
-    "daemon": _script("dagster-daemon"),
+    "daemon": _module("stack.dagster_daemon"),
     "run worker": _is_run_worker,
     "code server": _is_code_server,
 }

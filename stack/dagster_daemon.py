@@ -1,0 +1,107 @@
+"""`python -m stack.dagster_daemon`: Dagster's daemon, which loads code again only where it has to.
+
+Its own command starts another code server each minute, whatever has changed, and ends the one
+before: five seconds of processor, most of what a stack took that had nothing to do.
+"""
+
+import os
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from dagster._core.errors import DagsterUserCodeUnreachableError
+from dagster._core.remote_representation.code_location import GrpcServerCodeLocation
+from dagster._core.workspace.workspace import CodeLocationEntry
+from dagster._daemon import controller
+from dagster._daemon.cli import main
+
+from landed.settings import ROOT
+
+LOOK_SECONDS = 60.0
+"""Between two looks at the code, as Dagster's own daemon has it."""
+
+LONGEST_SECONDS = 3600.0
+"""A code server that is well is exchanged after so long."""
+
+_CODE = ("orchestration", "landed", "dbt_project")
+_WRITTEN_BY_USE = {"__pycache__", "logs", "target"}
+
+Written = frozenset[tuple[str, int, int]]
+"""The files that the definitions are made from, and when and how each was written last."""
+
+
+def code_as_written(root: Path = ROOT) -> Written:
+    """Look at our code, the dbt project and the settings."""
+    files = [root / ".env", root / "profiles.yml"]
+    for folder in _CODE:
+        for above, folders, names in os.walk(root / folder, followlinks=True):
+            folders[:] = set(folders) - _WRITTEN_BY_USE
+            files += [Path(above, name) for name in names]
+    return frozenset(found for file in files for found in _state(file))
+
+
+def _state(file: Path) -> list[tuple[str, int, int]]:
+    try:
+        state = file.stat()
+    except FileNotFoundError:
+        return []
+    return [(str(file), max(state.st_mtime_ns, state.st_ctime_ns), state.st_size)]
+
+
+class Code:
+    """The code that was loaded last."""
+
+    def __init__(
+        self,
+        look: Callable[[], Written] = code_as_written,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """Take it as it is written now."""
+        self._look = look
+        self._clock = clock
+        self.is_loaded()
+
+    def is_loaded(self) -> None:
+        """Remember that it was loaded just now."""
+        self._loaded = self._look()
+        self._at = self._clock()
+
+    def has_to_be_loaded(self, entries: Mapping[str, CodeLocationEntry]) -> bool:
+        """Whether it has changed, was not loaded well, or its server does not answer, or is old."""
+        is_old = self._clock() - self._at > LONGEST_SECONDS
+        return is_old or self._look() != self._loaded or not all(map(_answers, entries.values()))
+
+
+def _answers(entry: CodeLocationEntry) -> bool:
+    if not isinstance(entry.code_location, GrpcServerCodeLocation):
+        return False  # it could not be loaded
+    try:
+        entry.code_location.client.ping("")
+    except DagsterUserCodeUnreachableError:
+        return False
+    return True
+
+
+class Controller(controller.DagsterDaemonController):
+    """Dagster's own, that asks whether there is a reason to load the code again."""
+
+    def __init__(self, *arguments: Any, **named: Any) -> None:
+        """Begin as Dagster's own does."""
+        super().__init__(*arguments, **named)
+        self._code = Code()
+
+    def check_workspace_freshness(self, last_workspace_update_time: float) -> float:
+        """Load the code again if it is time and there is a reason; return when it was looked at."""
+        if time.time() - last_workspace_update_time <= LOOK_SECONDS:
+            return last_workspace_update_time
+        workspace = self._workspace_process_context.get_current_workspace()
+        if not self._code.has_to_be_loaded(workspace.code_location_entries):
+            return time.time()
+        self._code.is_loaded()  # first: what is written meanwhile is seen at the next look
+        return super().check_workspace_freshness(last_workspace_update_time)
+
+
+if __name__ == "__main__":
+    controller.DagsterDaemonController = Controller  # type: ignore[misc]
+    main()
