@@ -14,6 +14,7 @@ import dagster as dg
 from dbt.artifacts.schemas.run import RunResult
 
 from landed.folders import CALLS, REJECTED
+from orchestration.defs.behind_loads import BehindLoads
 from orchestration.defs.completeness_result import COMPLETENESS, completeness_result
 from orchestration.defs.dbt_assets import key_of, materialized, models, selectors
 from orchestration.defs.news import News, news
@@ -110,18 +111,24 @@ def more_passes(context: dg.AssetExecutionContext, settings: Settings) -> Iterat
     patience = Patience(settings.quiet_seconds)
     watch = Watch(settings)
     passes = Passes(context, settings)
+    behind = BehindLoads(context, settings)
     with keeping_sessions(), run.keeping_project(settings):
         while not patience.is_over() and not watch.is_to_end():
             if found := watch.news():
                 for result in passes.one(found):
-                    yield from _events(result)
+                    yield from events_of(result)
                 watch.done(found)
                 if passes.has_done:
                     patience.has_come()
+                    behind.has_come()
                 else:  # what is called like a file and cannot be read
                     time.sleep(WAREHOUSE_SECONDS)
             else:
                 time.sleep(LOOK_SECONDS)
+            for result in behind.look_if_due():
+                yield from events_of(result)
+        for result in behind.look():
+            yield from events_of(result)
 
 
 class Passes:
@@ -188,7 +195,7 @@ def _placement(settings: Settings) -> str | None:
 _TABLES = {dg.AssetKey([COMPLETENESS.path[0], call]) for call in CALLS}
 
 
-def _events(result: dg.MaterializeResult[None]) -> Iterator[Event]:
+def events_of(result: dg.MaterializeResult[None]) -> Iterator[Event]:
     """A result as the events that Dagster makes of those of a step's own assets."""
     if result.asset_key is not None:
         yield dg.AssetMaterialization(result.asset_key, metadata=result.metadata)

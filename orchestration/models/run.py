@@ -146,7 +146,7 @@ def run_models(
         with connection.connect(settings) as con:
             done = _note(con, results)
             count = completeness.count_all if is_replay or full_refresh else completeness.count
-            count(con, settings, () if is_replay else done)
+            count(con, settings, completeness.NOTHING if is_replay else done)
     return results
 
 
@@ -209,10 +209,14 @@ def run_marts(settings: Settings, select: Iterable[str]) -> list[RunResult]:
     return results
 
 
-def _note(con: duckdb.DuckDBPyConnection, results: Iterable[RunResult]) -> set[str]:
-    """Write down which models went well and which failed; return the names of the first."""
-    done = {known_as(result.node) for result in results if result.status == "success"}
-    back_off.note(con, done, {known_as(result.node) for result in results} - done)
+def _note(con: duckdb.DuckDBPyConnection, results: Iterable[RunResult]) -> dict[str, float]:
+    """Write down which models went well and which failed; return the first with their seconds."""
+    done = {
+        known_as(result.node): result.execution_time
+        for result in results
+        if result.status == "success"
+    }
+    back_off.note(con, set(done), {known_as(result.node) for result in results} - done.keys())
     return done
 
 
