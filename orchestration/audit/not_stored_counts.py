@@ -63,4 +63,22 @@ def add(con: duckdb.DuckDBPyConnection, landing: Path, since: datetime | None = 
         con.unregister("not_stored")
 
 
+def put_together(con: duckdb.DuckDBPyConnection) -> None:
+    """Make one row of the rows of each count, where they are many; in an open transaction."""
+    ((rows, counts),) = con.execute(
+        "select count(*), count(distinct (source, hour, reason)) from raw.not_stored"
+    ).fetchall()
+    if rows > 2 * counts + _FEW:
+        con.execute(
+            "create or replace temp table together as "
+            "select source, hour, reason, sum(number)::bigint as number "
+            "from raw.not_stored group by all"
+        )
+        con.execute("delete from raw.not_stored")
+        con.execute("insert into raw.not_stored by name from together")
+        con.execute("drop table together")
+
+
+_FEW = 1_000
+
 _COLUMNS = ("source", "hour", "reason", "number")

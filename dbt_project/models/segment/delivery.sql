@@ -125,9 +125,9 @@ named as (
             source,
             event,
             duplicate,
-            0,
-            null,
-            null
+            0 as rows,
+            null as lag_p50_seconds,
+            null as lag_p95_seconds
         from copies
     ) as both_kinds
     group by day, source, event
@@ -215,16 +215,16 @@ delivery as (
         day,
         source,
         call,
-        null,
+        null as event,
         received,
-        0,
-        0,
+        0 as shut_out,
+        0 as suppressed,
         rejected,
         waiting,
         duplicate,
         rows,
         raw_only,
-        0,
+        0 as throttled_requests,
         lag_p50_seconds,
         lag_p95_seconds
     from others
@@ -233,19 +233,19 @@ delivery as (
     select
         day,
         source,
-        null,
-        null,
-        shut_out + suppressed,
+        null as call,
+        null as event,
+        shut_out + suppressed as received,
         shut_out,
         suppressed,
-        0,
-        0,
-        0,
-        0,
-        0,
-        throttled,
-        null,
-        null
+        0 as rejected,
+        0 as waiting,
+        0 as duplicate,
+        0 as rows,
+        0 as raw_only,
+        throttled as throttled_requests,
+        null as lag_p50_seconds,
+        null as lag_p95_seconds
     from not_stored
 
 )
