@@ -77,7 +77,7 @@ def cut(events: Sequence[Event]) -> tuple[list[Event], list[list[Event]], list[E
     """Cut a run's events into what comes before its passes, these, and what comes after.
 
     A pass ends with the materialization of completeness and its check. Of a run without further
-    passes all is before.
+    passes all is before. The first of several passes makes views, and stays out.
     """
     ends = [
         number
@@ -88,7 +88,7 @@ def cut(events: Sequence[Event]) -> tuple[list[Event], list[list[Event]], list[E
     if len(ends) < 2:  # noqa: PLR2004 - the run's own and one more
         return list(events), [], []
     blocks = [list(events[first + 1 : last + 1]) for first, last in pairwise(ends)]
-    return list(events[: ends[0] + 1]), blocks, list(events[ends[-1] + 1 :])
+    return list(events[: ends[0] + 1]), blocks[1:] or blocks, list(events[ends[-1] + 1 :])
 
 
 def newest_runs(history: Path, jobs: Iterable[str]) -> dict[str, Run]:

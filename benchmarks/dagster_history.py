@@ -190,6 +190,7 @@ def main() -> None:
     parser.add_argument("--sample-seconds", type=float, default=150.0)
     parser.add_argument("--folder", type=Path, help="where it is made, and left; else it goes")
     parser.add_argument("--times", type=int, default=3, help="how often each page is opened")
+    parser.add_argument("--pictures", type=Path, help="a folder for a picture of each page")
     given = parser.parse_args()
     with tempfile.TemporaryDirectory() as temporary:
         folder = given.folder or Path(temporary)
@@ -204,7 +205,9 @@ def main() -> None:
         print(f"{copied} in {time.monotonic() - began:.0f} s")
         purge(settings)
         with webserver(folder) as server:
-            seen = dagster_pages.open_pages(server.url, _pages(settings, runs), given.times)
+            seen = dagster_pages.open_pages(
+                server.url, _pages(settings, runs), given.times, given.pictures
+            )
         dagster_pages.write_page(seen, copied, _size(settings), given.hours)
 
 

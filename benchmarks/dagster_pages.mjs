@@ -1,8 +1,9 @@
 // Opens pages of Dagster's UI in Chromium, as told by the JSON in its argument; prints for each how
 // many milliseconds passed until its data was there, and what it asked for, as JSON.
 //
-// A page's data is there when every answer to its GraphQL has come and none has been asked for
-// QUIET ms; a run's page is fed by a websocket, and counts until that has been quiet too.
+// A page's data is there when each of its GraphQL queries has been answered once and no other has
+// been asked for QUIET ms: the same one again is a poll. A run's page is fed by a websocket, and
+// counts until that has been quiet too.
 import { createRequire } from 'node:module'
 
 const { chromium } = createRequire(process.cwd() + '/')('playwright-core')
@@ -17,7 +18,7 @@ const FLAGS = [
   '--disable-sync',
 ]
 const QUIET = 1500
-const LONGEST = 120_000
+const LONGEST = 30_000
 
 const { executablePath, url, pages, times, pictures } = JSON.parse(process.argv[2])
 const browser = await chromium.launch({ executablePath, args: FLAGS })
@@ -27,18 +28,19 @@ async function open(path, picture) {
   const page = await context.newPage()
   const asked = new Map()
   const slowest = {}
+  const nameOf = (request) => request.postDataJSON()?.operationName ?? '?'
   let last = 0
   let frames = 0
   const began = Date.now()
   const now = () => Date.now() - began
   page.on('request', (request) => {
-    if (request.url().endsWith('/graphql')) {
+    if (new URL(request.url()).pathname.endsWith('/graphql') && !(nameOf(request) in slowest)) {
       asked.set(request, now())
     }
   })
   const ended = (request) => {
     if (asked.has(request)) {
-      const name = request.postDataJSON()?.operationName ?? '?'
+      const name = nameOf(request)
       slowest[name] = Math.max(slowest[name] ?? 0, now() - asked.get(request))
       asked.delete(request)
       last = now()
@@ -63,6 +65,7 @@ async function open(path, picture) {
     await page.screenshot({ path: picture })
   }
   await page.close()
+  console.error(`${path}: ${last} ms, ${JSON.stringify(slowest)}, ${frames} frames`)
   const [query, longest] = Object.entries(slowest).sort((a, b) => b[1] - a[1])[0] ?? ['', 0]
   return { milliseconds: last, query, longest, frames, isQuiet }
 }
