@@ -1,4 +1,4 @@
-"""What is looked at behind loads: the cheap checks, and the report of the newest loads.
+"""What is looked at behind loads: the cheap checks, and at the end of a run the newest loads.
 
 Once a minute at most, however many passes a run makes, and when it ends. What they find is said,
 and never makes a load fail, wait or repeat (docs/operating.md).
@@ -41,21 +41,31 @@ class BehindLoads:
         self._is_news = True
 
     def look_if_due(self) -> Iterator[dg.MaterializeResult[None]]:
-        """Look, if something has come and the last look was long enough ago."""
-        if self._clock() - self._last >= LOOK_SECONDS:
-            yield from self.look()
+        """Make the checks, if something has come and the last look was long enough ago."""
+        if self._is_news and self._clock() - self._last >= LOOK_SECONDS:
+            yield from self._look(dg.MaterializeResult)
 
-    def look(self) -> Iterator[dg.MaterializeResult[None]]:
-        """Look, if something has come since the last look."""
-        if not self._is_news:
-            return
+    def look_at_the_end(self) -> Iterator[dg.MaterializeResult[None]]:
+        """Make the checks and report the newest loads, if something has come since the last look.
+
+        The report costs more than all checks together, so it is made once a run.
+        """
+        if self._is_news:
+            yield from self._look(self._report)
+
+    def _look(
+        self, begin: Callable[[], dg.MaterializeResult[None]]
+    ) -> Iterator[dg.MaterializeResult[None]]:
         self._is_news = False
         self._last = self._clock()
         try:
-            with connect(self._settings, read_only=True) as con:
-                report = loads_result(con, self._settings)
+            result = begin()
             found = list(evaluate(self._settings, datetime.now(UTC)))
         except (duckdb.Error, OSError, WarehouseUnusableError) as error:
             self._context.log.warning("The checks behind loads could not be made: %s", error)
         else:
-            yield report._replace(check_results=found)
+            yield result._replace(check_results=found)
+
+    def _report(self) -> dg.MaterializeResult[None]:
+        with connect(self._settings, read_only=True) as con:
+            return loads_result(con, self._settings)

@@ -47,5 +47,5 @@ def completeness(
     if STAYS in context.run.tags:
         yield from more_passes(context, settings)
     else:
-        for result in BehindLoads(context, settings).look():
+        for result in BehindLoads(context, settings).look_at_the_end():
             yield from events_of(result)

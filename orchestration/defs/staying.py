@@ -127,7 +127,7 @@ def more_passes(context: dg.AssetExecutionContext, settings: Settings) -> Iterat
                 time.sleep(LOOK_SECONDS)
             for result in behind.look_if_due():
                 yield from events_of(result)
-        for result in behind.look():
+        for result in behind.look_at_the_end():
             yield from events_of(result)
 
 

@@ -43,13 +43,13 @@ def test_they_are_made_once_a_minute_at_most_and_only_if_something_came(house: S
 def test_at_the_end_of_a_run_they_are_made_whatever_the_clock_says(house: Settings) -> None:
     behind = BehindLoads(MagicMock(), house, Clock())
 
-    (result,) = behind.look()
+    (result,) = behind.look_at_the_end()
 
     assert result.asset_key == LOADS
     found = {one.check_name: one for one in result.check_results or ()}
     assert found.keys() == {check.name for check in CHECKS}
     assert not found["quotas_are_kept"].passed
-    assert list(behind.look()) == []
+    assert list(behind.look_at_the_end()) == []
 
 
 def test_a_warehouse_that_cannot_be_read_fails_no_load(
@@ -61,7 +61,7 @@ def test_a_warehouse_that_cannot_be_read_fails_no_load(
     monkeypatch.setattr(behind_loads, "loads_result", breaks)
     context = MagicMock()
 
-    assert list(BehindLoads(context, house, Clock()).look()) == []
+    assert list(BehindLoads(context, house, Clock()).look_at_the_end()) == []
     context.log.warning.assert_called_once()
 
 
