@@ -17,7 +17,7 @@ check: export DAGSTER_HOME := $(CHECK)/dagster
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help demo run receiver load verify rebuild replay rename sql test test-integration test-long chaos fuzz check bench-freshness bench-load bench-receiver bench-tables lock install install-dev clean upkeep bench-upkeep import bench-import forget unsuppress sbom
+.PHONY: help demo run receiver load verify rebuild replay rename sql test test-integration test-long chaos fuzz check bench-dagster bench-freshness bench-load bench-receiver bench-tables lock install install-dev clean upkeep bench-upkeep import bench-import forget unsuppress sbom
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -94,6 +94,9 @@ check: install-dev ## lint and type-check everything, parse dbt, validate Dagste
 
 bench-receiver: install-dev ## measure the receiver beside a bare Flask handler and nginx (OPTIONS=--soak)
 	@$(BIN)/python -m benchmarks.receiver $(OPTIONS)
+
+bench-dagster: install-dev $(CLIENTS) ## measure Dagster's pages behind a week of loads, in Chromium (half an hour, 10 GB)
+	@$(BIN)/python -m benchmarks.dagster_history $(OPTIONS)
 
 bench-freshness: install-dev ## measure how long an event takes to be a row, through all of it (ten minutes)
 	@$(BIN)/python -m benchmarks.freshness $(OPTIONS)

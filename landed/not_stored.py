@@ -6,7 +6,7 @@ No event is in it: names of sources, reasons, numbers. Receivers add to it, the 
 import fcntl
 import os
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -61,6 +61,23 @@ def read(landing: Path, since: datetime, hours: int) -> Counts:
         if path not in days:
             days[path] = _read(path)
         _add(found, days[path].get(f"{moment:%H}", {}))
+    return found
+
+
+def by_hour(landing: Path, since: datetime | None = None) -> dict[datetime, Counts]:
+    """Return the counts of each hour, which is in UTC and without a zone.
+
+    Args:
+        landing: The landing folder.
+        since: A time in the first day, in UTC; all that are kept if there is none.
+    """
+    first = f"{since:%Y-%m-%d}" if since else ""
+    found: dict[datetime, Counts] = {}
+    for path in sorted((landing / NOT_STORED).glob("*.json")):
+        if path.stem >= first:
+            for hour, counts in _read(path).items():
+                with suppress(ValueError):  # somebody else's file
+                    found[datetime.fromisoformat(f"{path.stem}T{hour}:00")] = counts
     return found
 
 

@@ -104,6 +104,24 @@ def status(settings: Settings, *, as_json: bool) -> None:
         sys.exit(1)
 
 
+@cli.command(help="Say what became of what was received in a day, by source and event.")
+@click.option("--day", type=click.DateTime(["%Y-%m-%d"]), help="A day of receipt, in UTC; today.")
+@click.option("--source", help="One source.")
+@click.option("--json", "as_json", is_flag=True, help="The same for programs.")
+@_with_settings
+def delivery(
+    settings: Settings, *, day: datetime | None, source: str | None, as_json: bool
+) -> None:
+    """Look, and change nothing."""
+    from orchestration.audit.delivery import of_day  # noqa: PLC0415
+
+    found = of_day(settings, day.date() if day else None, source)
+    if as_json:
+        click.echo(msgspec.json.format(msgspec.json.encode(found)).decode())
+    else:
+        click.echo("\n".join(found.lines()))
+
+
 @cli.command(help="Say where an event is, from the file to the row; exit status 1 if nowhere.")
 @click.argument("message_id")
 @click.option("--json", "as_json", is_flag=True, help="The same for programs.")

@@ -11,6 +11,7 @@ from orchestration.defs.landing_assets import landing_assets
 from orchestration.defs.load_job import load_job
 from orchestration.defs.raw_assets import raw_tables
 from orchestration.defs.repair_jobs import repair_jobs
+from orchestration.defs.report_assets import reports
 from orchestration.defs.run_process import run_process
 from orchestration.defs.sensor import sealed_files
 from orchestration.defs.upkeep_assets import every_hour, upkeep_assets, upkeep_job
@@ -20,7 +21,15 @@ from orchestration.settings import Settings
 # The one object of its kind in this module: Dagster takes no second one.
 defs = dg.Definitions.merge(
     dg.Definitions(
-        assets=[*landing_assets, raw_tables, models, completeness, *upkeep_assets, erasure],
+        assets=[
+            *landing_assets,
+            raw_tables,
+            models,
+            completeness,
+            reports,
+            *upkeep_assets,
+            erasure,
+        ],
         asset_checks=[dbt_checks, watch_checks],
         jobs=[load_job, upkeep_job, erasure_job, checks_job, watch_job, *repair_jobs],
         sensors=[sealed_files, *notifications.sensors(Settings())],

@@ -22,6 +22,7 @@ from orchestration.recovery.user_notes import add_notes, notes_of
 from orchestration.settings import Settings
 from orchestration.upkeep.archives import pack_loaded_files
 from orchestration.upkeep.keep_small import keep_small
+from orchestration.upkeep.load_reports import forget_old_reports
 from orchestration.warehouse.catalog import tables, views, views_with_database
 from orchestration.warehouse.connection import connect, create_warehouse
 from orchestration.warehouse.writer_lock import writer_lock
@@ -107,11 +108,12 @@ def upkeep_once(settings: Settings) -> str:
     prepare_dagster_home(settings)
     create_warehouse(settings)
     packed = pack_loaded_files(settings)
+    forgotten = forget_old_reports(settings)
     done = keep_small(settings)
     with DagsterInstance.from_config(str(settings.dagster_home)) as instance:
         purged = dagster_storage.purge(instance, settings)
     files, snapshots, orphans = done.rewritten, done.expired, done.orphans
-    longest = max(packed.longest_lock_seconds, done.longest_lock_seconds)
+    longest = max(one.longest_lock_seconds for one in (packed, forgotten, done))
     return "\n".join(
         [
             f"Landed files packed: {packed.files}; archives removed: {packed.archives_expired}",

@@ -127,6 +127,9 @@ class Settings(SharedSettings):
     snapshot_days: Days = 7
     """How far back the tables can be queried as they were."""
 
+    load_days: Days = 90
+    """How long it is kept how soon each load was shown, and what its parts took."""
+
     query_hours: Hours = 1
     """The longest that a query, or a transaction for reading, may take."""
 

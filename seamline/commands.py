@@ -27,6 +27,7 @@ SECTIONS = {
         "load": Command("orchestration", "Load what waits, run the models, and exit."),
     },
     "Prove and repair": {
+        "delivery": Command("orchestration", "What became of a day's events, by source and name."),
         "trace": Command("orchestration", "Say where an event is, from the file to the row."),
         "verify": Command("orchestration", "Prove the warehouse against the files."),
         "replay": Command("orchestration", "Derive rows again: a day, a table, rejects."),

@@ -20,14 +20,16 @@ message has come once more.
 
 import logging
 from collections import Counter
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from datetime import datetime
+from types import MappingProxyType
 
 import duckdb
 import pyarrow as pa
 
 from landed.folders import CALLS
 from landed.ids import MADE_UP_ID
+from orchestration.audit import load_reports, not_stored_counts
 from orchestration.columns.in_force import rules_in_force
 from orchestration.loading.insert import HOUR, UNKNOWN, highest_load, known_checksums
 from orchestration.loading.waiting import Key, count_lines, waiting_files
@@ -39,6 +41,11 @@ from orchestration.warehouse.transaction import transaction
 
 log = logging.getLogger(__name__)
 
+Modelled = Mapping[str, float | None]
+"""Models that have run, and their seconds, where they are known."""
+
+NOTHING: Modelled = MappingProxyType({})
+
 UNREAD_TIMES = "_seamline_unread_times"
 """The column that names them, in a final table."""
 
@@ -47,7 +54,7 @@ CONFLICT = "conflict"
 
 
 def count_all(
-    con: duckdb.DuckDBPyConnection, settings: Settings, modelled: Collection[str] = ()
+    con: duckdb.DuckDBPyConnection, settings: Settings, modelled: Modelled = NOTHING
 ) -> None:
     """Count every hour again, as after rows of old ones were derived again; see `count`."""
     hours = {hour for (hour,) in con.execute("select hour from raw.completeness").fetchall()}
@@ -57,7 +64,7 @@ def count_all(
 def count(
     con: duckdb.DuckDBPyConnection,
     settings: Settings,
-    modelled: Collection[str] = (),
+    modelled: Modelled = NOTHING,
     hours: Collection[datetime] = (),
 ) -> None:
     """Bring `raw.completeness` up to date; the caller has the writer's lock.
@@ -65,7 +72,8 @@ def count(
     Args:
         con: The warehouse.
         settings: Where the landing folder is.
-        modelled: The calls whose models have had all that was loaded, as they have just run.
+        modelled: The calls whose models have had all that was loaded, as they have just run; with
+            how many seconds each took.
         hours: The hours to count beside those with news.
     """
     with transaction(con):
@@ -75,7 +83,7 @@ def count(
 def count_here(
     con: duckdb.DuckDBPyConnection,
     settings: Settings,
-    modelled: Collection[str],
+    modelled: Modelled,
     hours: Collection[datetime],
 ) -> None:
     """Count in a transaction that is open; see `count`."""
@@ -83,6 +91,7 @@ def count_here(
     known = known_checksums(con, [path.name.removesuffix(".open") for path in paths])
     waiting = count_lines([path for path in paths if path.name not in known])
     seen = modelled_loads(con)
+    not_stored_counts.add_now_and_then(con, settings.landing)
     news = {
         call: _hours_of_copies(con, call, seen.get(call, 0)) for call in with_rows_since(con, seen)
     }
@@ -93,6 +102,9 @@ def count_here(
     behind = {
         call: seen.get(call, 0) for call in WITH_TABLE if call in news and call not in modelled
     }
+    last = max(seen.values(), default=0)
+    shown = {call: seen.get(call, last) for call in news.keys() - behind.keys()}
+    load_reports.add(con, settings.catalog, shown, behind, last, modelled)
     filled = filled_tables(con, settings)
     columns = columns_in(con, settings.schema_name)
     # Of what is in neither, no row was ever loaded: its empty tables are not looked through.

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 import duckdb
 
 from landed.folders import CALLS, REJECTED
-from orchestration.audit import completeness
+from orchestration.audit import completeness, dagster_says
 from orchestration.audit.checks import CHECKS, look_at
 from orchestration.audit.problems import problems
 from orchestration.audit.sources import HOURS, Source
@@ -59,6 +59,10 @@ class Status:
     """Calls with loaded rows that the final tables lack."""
     rejected: dict[str, int] = field(default_factory=dict)
     """Reason → lines, ever."""
+    is_dagster_running: bool = False
+    next_upkeep: datetime | None = None
+    """When upkeep comes by itself; None if it does not."""
+    last_upkeep: datetime | None = None
     figures: dict[str, dict[str, int | float]] = field(default_factory=dict)
     """Check → what it looked at."""
     notes: list[str] = field(default_factory=list)
@@ -79,6 +83,7 @@ class Status:
                 else []
             ),
             f"Rejected: {_counts(self.rejected)}",
+            _line_of_upkeep(self),
             *self.notes,
             *self.problems,
             f"Problems: {len(self.problems) or 'none'}",
@@ -116,6 +121,7 @@ def status(settings: Settings, now: datetime | None = None) -> Status:
             _say_conflicts(con, settings, found)
             _say_notified(con, settings, found)
         _say_near(con, settings, found)
+    _say_dagster(settings, found, now or datetime.now(UTC))
     return found
 
 
@@ -183,8 +189,31 @@ def _line_of_table(table: Table) -> str:
     return f"{table.name}: {table.rows} rows{when}{loaded}"
 
 
+def _line_of_upkeep(found: Status) -> str:
+    last = (
+        f", the last one ended {found.last_upkeep:%Y-%m-%d %H:%M:%S}" if found.last_upkeep else ""
+    )
+    if found.next_upkeep:
+        return f"Next upkeep: {found.next_upkeep:%Y-%m-%d %H:%M} UTC{last}"
+    why = "its schedule is off" if found.is_dagster_running else "Dagster's daemon does not run"
+    return f"Next upkeep: none by itself, as {why}{last}"
+
+
 def _counts(counts: dict[str, int]) -> str:
     return ", ".join(f"{number} {what}" for what, number in counts.items()) or "none"
+
+
+def _say_dagster(settings: Settings, found: Status, now: datetime) -> None:
+    made_here = {check.name for check in CHECKS} | _MADE_HERE
+    said = dagster_says.look(settings, now, made_here)
+    if said is not None:
+        found.is_dagster_running = said.is_running
+        found.next_upkeep, found.last_upkeep = said.next_upkeep, said.last_upkeep
+        found.problems += said.problems
+
+
+_MADE_HERE = {"every_line_is_accounted_for", "no_order_waits", "no_order_is_refused"}
+"""Checks in Dagster of what is looked at here as well."""
 
 
 def _say_notified(con: duckdb.DuckDBPyConnection, settings: Settings, found: Status) -> None:

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 import dagster as dg
 
+from orchestration.defs.behind_loads import BehindLoads
 from orchestration.defs.completeness_result import (
     ACCOUNTED_FOR,
     COMPLETENESS,
@@ -12,7 +13,7 @@ from orchestration.defs.completeness_result import (
 from orchestration.defs.dbt_assets import models
 from orchestration.defs.raw_assets import raw_tables
 from orchestration.defs.sensor import STAYS
-from orchestration.defs.staying import Event, more_passes
+from orchestration.defs.staying import Event, events_of, more_passes
 from orchestration.settings import Settings
 
 
@@ -45,3 +46,6 @@ def completeness(
     yield completeness_result(context, settings)
     if STAYS in context.run.tags:
         yield from more_passes(context, settings)
+    else:
+        for result in BehindLoads(context, settings).look_at_the_end():
+            yield from events_of(result)

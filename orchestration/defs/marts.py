@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping
 import dagster as dg
 
 from orchestration.defs.dbt_assets import NOT_RUN, OWN, assets_of, materialized, nodes, selectors
-from orchestration.defs.sensor import runs_on_their_way
+from orchestration.defs.sensor import runs_on_their_way, what_rests
 from orchestration.models import run
 from orchestration.models.pending_models import pending
 from orchestration.settings import Settings
@@ -61,18 +61,28 @@ def after_loads(context: dg.SensorEvaluationContext) -> dg.RunRequest | dg.SkipR
     settings = Settings()
     running = runs_on_their_way(context.instance, settings, MARTS, lock=writer_lock.MARTS)
     if running:
-        return dg.SkipReason(f"Run {running[0]} is on its way.")
+        return dg.SkipReason(
+            f"Run {running[0]} makes your models just now; what comes meanwhile the next one has."
+        )
     if not settings.catalog.exists():
-        return dg.SkipReason("There is no warehouse yet.")
+        return dg.SkipReason("Nothing was loaded yet, so your models have nothing to read.")
     failing = pending(settings).failing
-    resting = {name for name, failed in failing.items() if time.time() < failed.due}
+    mine = {nodes()[key]["unique_id"] for key in marts.keys}
+    resting = {
+        name: failed
+        for name, failed in failing.items()
+        if name in mine and time.time() < failed.due
+    }
     wanted = [
         key
         for key in stale_marts(context.instance, settings)
         if nodes()[key]["unique_id"] not in resting
     ]
     if not wanted:
-        return dg.SkipReason("Your models are up to date, or rest after a failure.")
+        return dg.SkipReason(
+            "Nothing has come to the tables that your models read since they were made. "
+            f"{what_rests(resting)}".strip()
+        )
     return dg.RunRequest(asset_selection=wanted)
 
 

@@ -54,7 +54,8 @@ def tell_alerts(context: dg.SensorEvaluationContext) -> dg.SensorResult:
     now = Told(failing + [key for key, state in states.items() if not state.passed], until)
     if found.is_nothing:
         return dg.SensorResult(
-            skip_reason="Nothing has changed.", cursor=msgspec.json.encode(now).decode()
+            skip_reason="Since the last message no run has failed and no check has changed.",
+            cursor=msgspec.json.encode(now).decode(),
         )
     url = str(settings.alerts_url)
     try:
@@ -88,7 +89,11 @@ def tell_loads(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg.Skip
             news = list(loads.brought(con, settings, told))
     except WarehouseMissingError:
         return dg.SkipReason("Nothing was loaded yet.")
-    reason = "There is no news." if not news else "Told of what is new."
+    reason = (
+        f"Told what loads have brought: {len(news)} messages."
+        if news
+        else "No table shows a load that was not told of before."
+    )
     until = time.monotonic() + _TICK_SECONDS
     for one in news:
         if time.monotonic() > until:

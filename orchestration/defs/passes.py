@@ -19,6 +19,7 @@ from orchestration.defs.completeness_result import COMPLETENESS, completeness_re
 from orchestration.defs.dbt_assets import key_of, materialized, models, selectors
 from orchestration.defs.news import News
 from orchestration.defs.raw_assets import loaded_tables, log_load, restored_instead
+from orchestration.loading import seconds
 from orchestration.loading.insert import highest_load
 from orchestration.loading.load import Loaded, WarehouseBehindError, load
 from orchestration.models import command, run
@@ -149,7 +150,11 @@ class Passes:
         """Remember which models have had all that was loaded."""
         self._modelled -= {call for call, rows in loaded.rows.items() if rows}
         self._modelled -= {run.known_as(result.node) for result in results}
-        self._modelled |= {run.known_as(one.node) for one in results if one.status == "success"}
+        done = {
+            run.known_as(one.node): one.execution_time for one in results if one.status == "success"
+        }
+        self._modelled |= done.keys()
+        seconds.note_shown(self._settings.catalog, loaded.load_ids, datetime.now(UTC), done)
         with connect(self._settings) as con:
             self._last_load = highest_load(con)
 

@@ -63,14 +63,18 @@ def sealed_files(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg.Sk
     settings = Settings()
     running = runs_on_their_way(context.instance, settings)
     if running:
-        return dg.SkipReason(f"Run {running[0]} is on its way; it, or the next, loads the rest.")
+        return dg.SkipReason(
+            f"Run {running[0]} is on its way: it loads what waits, and the next one what it leaves."
+        )
     failures = failures_in_a_row(context.instance)
     if failures is not None:
         due = failures.ended + back_off.pause(failures.number)
         if time.time() < due:
+            before = failures.number - 1
+            others = f", as did the {before} before it" if before else ""
             return dg.SkipReason(
-                f"Run {failures.run_id} failed, as did {failures.number - 1} before it. The next "
-                f"try is at {_clock(due)}: the pause doubles with each failure, up to "
+                f"Run {failures.run_id} failed{others}; its page says why. The next try is at "
+                f"{_clock(due)}: the pause doubles with each failure, up to "
                 f"{back_off.LONGEST_SECONDS // 60} minutes. Nothing is lost meanwhile."
             )
         # over everything: what it had loaded may not be in the models yet
@@ -88,10 +92,10 @@ def _what_is_new(settings: Settings) -> dg.SensorResult | dg.SkipReason:
     known = pending(settings)
     found = news(settings, known)
     if not found:
-        return dg.SkipReason(
-            f"No sealed file waits in {settings.landing}.{_why(found.failing)} "
-            f"{known.problem}".strip()
-        )
+        rest = what_rests(found.failing)
+        unknown = f"What the models lack is not known: {known.problem}" if known.problem else ""
+        said = (f"No sealed file waits in {settings.landing}.", rest, unknown)
+        return dg.SkipReason(" ".join(sentence for sentence in said if sentence))
     return dg.SensorResult(
         run_requests=[
             dg.RunRequest(
@@ -103,15 +107,16 @@ def _what_is_new(settings: Settings) -> dg.SensorResult | dg.SkipReason:
     )
 
 
-def _why(failing: Mapping[str, back_off.Failing]) -> str:
-    """What rests, and until when, in a sentence."""
+def what_rests(failing: Mapping[str, back_off.Failing]) -> str:
+    """Which models rest, and until when, in a sentence; nothing if none does."""
     if not failing:
         return ""
     names = ", ".join(
-        f"{name} (failed {model.times} times; the next try is at {_clock(model.due)})"
+        f"{name} (failed {'once' if model.times == 1 else f'{model.times} times'}; the next try is "
+        f"at {_clock(model.due)})"
         for name, model in sorted(failing.items())
     )
-    return f" Of the models these rest, as they failed, and all others go on: {names}."
+    return f"Of the models these rest, as they failed, and all others go on: {names}."
 
 
 def _clock(seconds: float) -> str:

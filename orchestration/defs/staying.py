@@ -8,9 +8,11 @@ the writer's lock has it before the next.
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from itertools import chain
 
 import dagster as dg
 
+from orchestration.defs.behind_loads import BehindLoads
 from orchestration.defs.news import News, news
 from orchestration.defs.passes import Passes
 from orchestration.defs.sensor import DID_ITS_WORK, is_warehouse_lost
@@ -108,6 +110,7 @@ def more_passes(context: dg.AssetExecutionContext, settings: Settings) -> Iterat
     patience = Patience(settings.quiet_seconds)
     passes = Passes(context, settings)
     watch = Watch(settings, passes)
+    behind = BehindLoads(context, settings)
     with keeping_sessions(), run.keeping_project(settings):
         while not patience.is_over() and not watch.is_to_end():
             if found := watch.news():
@@ -115,27 +118,29 @@ def more_passes(context: dg.AssetExecutionContext, settings: Settings) -> Iterat
                 watch.done(found)
                 if passes.has_done:
                     patience.has_come()
+                    behind.has_come()
                 else:  # what is called like a file and cannot be read
                     time.sleep(_UNREADABLE_SECONDS)
             else:
                 time.sleep(LOOK_SECONDS)
-            if passes.are_to_be_told():
-                yield from _events(passes)
-        yield from _events(passes)
+            results = passes.told() if passes.are_to_be_told() else behind.look_if_due()
+            for result in results:
+                yield from events_of(result)
+        for result in chain(passes.told(), behind.look_at_the_end()):
+            yield from events_of(result)
 
 
-def _events(passes: Passes) -> Iterator[Event]:
-    """What is to be told, as the events that Dagster makes of those of a step's own assets."""
-    for result in passes.told():
-        if result.asset_key is not None:
-            yield dg.AssetMaterialization(result.asset_key, metadata=result.metadata)
-        for check in result.check_results or ():
-            if check.asset_key is not None and check.check_name is not None:
-                yield dg.AssetCheckEvaluation(
-                    asset_key=check.asset_key,
-                    check_name=check.check_name,
-                    passed=check.passed,
-                    metadata=check.metadata,
-                    severity=check.severity,
-                    description=check.description,
-                )
+def events_of(result: dg.MaterializeResult[None]) -> Iterator[Event]:
+    """A result as the events that Dagster makes of those of a step's own assets."""
+    if result.asset_key is not None:
+        yield dg.AssetMaterialization(result.asset_key, metadata=result.metadata)
+    for check in result.check_results or ():
+        if check.asset_key is not None and check.check_name is not None:
+            yield dg.AssetCheckEvaluation(
+                asset_key=check.asset_key,
+                check_name=check.check_name,
+                passed=check.passed,
+                metadata=check.metadata,
+                severity=check.severity,
+                description=check.description,
+            )

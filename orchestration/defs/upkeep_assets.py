@@ -8,7 +8,8 @@ from orchestration.upkeep import archives as files
 from orchestration.upkeep import dagster_storage as storage
 from orchestration.upkeep import orphans as orphaned
 from orchestration.upkeep import parquet_files as parquet
-from orchestration.upkeep.keep_small import shrink_catalog
+from orchestration.upkeep.keep_small import MINUTE, shrink_catalog
+from orchestration.upkeep.load_reports import forget_old_reports
 from orchestration.upkeep.snapshots import expire_snapshots
 
 
@@ -19,7 +20,14 @@ def archives() -> dg.MaterializeResult[None]:
     return dg.MaterializeResult(metadata={**vars(done)})
 
 
-@dg.asset(key=["upkeep", "parquet_files"], group_name=UPKEEP)
+@dg.asset(key=["upkeep", "load_reports"], group_name=UPKEEP)
+def load_reports() -> dg.MaterializeResult[None]:
+    """Old reports of loads removed, and the counts of what was not stored brought up to date."""
+    done = forget_old_reports(Settings())
+    return dg.MaterializeResult(metadata={**vars(done)})
+
+
+@dg.asset(key=["upkeep", "parquet_files"], group_name=UPKEEP, deps=[load_reports])
 def parquet_files() -> dg.MaterializeResult[None]:
     """Small Parquet files written together, and files rewritten without their deleted rows."""
     done = parquet.rewrite_small_files(Settings())
@@ -66,7 +74,15 @@ def dagster_storage(context: dg.AssetExecutionContext) -> dg.MaterializeResult[N
     return dg.MaterializeResult(metadata={**vars(done)})
 
 
-upkeep_assets = [archives, parquet_files, snapshots, orphans, catalog, dagster_storage]
+upkeep_assets = [
+    archives,
+    load_reports,
+    parquet_files,
+    snapshots,
+    orphans,
+    catalog,
+    dagster_storage,
+]
 
 upkeep_job = dg.define_asset_job(
     "upkeep",
@@ -79,7 +95,7 @@ upkeep_job = dg.define_asset_job(
 
 @dg.schedule(
     job=upkeep_job,
-    cron_schedule="5 * * * *",
+    cron_schedule=f"{MINUTE} * * * *",
     default_status=dg.DefaultScheduleStatus.RUNNING,
     description="Asks for the upkeep every hour, unless it is still on its way.",
 )
@@ -87,5 +103,7 @@ def every_hour(context: dg.ScheduleEvaluationContext) -> dg.RunRequest | dg.Skip
     """Ask for one run."""
     running = runs_on_their_way(context.instance, Settings(), upkeep_job.name)
     if running:
-        return dg.SkipReason(f"Run {running[0]} is on its way.")
+        return dg.SkipReason(
+            f"Run {running[0]} of an earlier hour is still at it; the next hour asks again."
+        )
     return dg.RunRequest()

@@ -10,6 +10,7 @@ from orchestration.audit.checks import CHECKS, look_at
 from orchestration.defs.completeness_result import COMPLETENESS
 from orchestration.defs.landing_assets import LANDING, SOURCES
 from orchestration.defs.raw_assets import raw_key
+from orchestration.defs.report_assets import reports
 from orchestration.settings import Settings
 from orchestration.warehouse.connection import WarehouseMissingError, connect
 from orchestration.warehouse.raw_tables import is_current
@@ -79,7 +80,8 @@ def evaluate(
 
 watch_job = dg.define_asset_job(
     "watch",
-    selection=dg.AssetSelection.checks(watch_checks),
+    selection=dg.AssetSelection.checks(watch_checks)
+    | dg.AssetSelection.assets(*reports.keys).without_checks(),
     description="Look at what somebody should know of; what it finds fails no run and no load.",
 )
 

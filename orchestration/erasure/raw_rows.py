@@ -54,7 +54,7 @@ def erase_rows(
     _update_counts(con)
     if highest_load(con) < last:
         con.execute("insert into raw.restored values ($1, timezone('UTC', now()), 0, 0)", [last])
-    completeness.count_here(con, settings, (), hours)
+    completeness.count_here(con, settings, completeness.NOTHING, hours)
 
 
 def _with_deleted_rows(con: duckdb.DuckDBPyConnection) -> set[tuple[str, str]]:

@@ -1,5 +1,6 @@
 """What a load writes: rows, rejects, counts and ledger lines of some files, in one transaction."""
 
+import time
 from collections import Counter
 from collections.abc import Mapping
 from datetime import datetime
@@ -12,6 +13,7 @@ import pyarrow as pa
 from landed.folders import CALLS
 from orchestration.loading.fields import FieldNotes
 from orchestration.loading.landed_file import Contents
+from orchestration.loading.seconds import Seconds
 from orchestration.warehouse.catalog import number
 from orchestration.warehouse.transaction import transaction
 
@@ -56,7 +58,10 @@ HOUR = (
 
 
 def insert_files(
-    con: duckdb.DuckDBPyConnection, portion: list[Contents], loaded_at: Mapping[int, datetime]
+    con: duckdb.DuckDBPyConnection,
+    portion: list[Contents],
+    loaded_at: Mapping[int, datetime],
+    seconds: Seconds | None = None,
 ) -> Counter[str]:
     """Insert all of some files.
 
@@ -64,36 +69,55 @@ def insert_files(
         con: The warehouse.
         portion: What the files hold; each says which load it belongs to.
         loaded_at: When each of those loads was, in UTC.
+        seconds: What is told how long the parts of it took.
 
     Returns:
         File → how many of its lines looked whole, but are not usable by the warehouse.
     """
+    seconds = seconds or Seconds()
+    began = time.perf_counter()
     with transaction(con):
-        unusable = insert_events(con, portion)
+        unusable = insert_events(con, portion, seconds)
         _insert_rejects(con, portion)
         _insert_ledger(con, portion, unusable, loaded_at)
+        inserted = time.perf_counter()
+    seconds.insert = inserted - began - seconds.fields
+    seconds.commit = time.perf_counter() - inserted
     return unusable
 
 
-def insert_events(con: duckdb.DuckDBPyConnection, portion: list[Contents]) -> Counter[str]:
+def insert_events(
+    con: duckdb.DuckDBPyConnection, portion: list[Contents], seconds: Seconds | None = None
+) -> Counter[str]:
     """Insert the events of some files; what DuckDB cannot read goes to the rejects.
 
     The fields they have are noted. In an open transaction.
 
+    Args:
+        con: The warehouse.
+        portion: What the files hold.
+        seconds: What is told how long it took to look at the fields.
+
     Returns:
         How many lines of each file went there.
     """
+    seconds = seconds or Seconds()
     unusable: Counter[str] = Counter()
     notes = FieldNotes(con)
     for call in CALLS:
         of_call = [contents for contents in portion if contents.file.call == call]
-        unusable += _insert_events_of(con, call, of_call, notes)
-    notes.add()
+        unusable += _insert_events_of(con, call, of_call, notes, seconds)
+    with seconds.looking_at_fields():
+        notes.add()
     return unusable
 
 
 def _insert_events_of(
-    con: duckdb.DuckDBPyConnection, call: str, portion: list[Contents], notes: FieldNotes
+    con: duckdb.DuckDBPyConnection,
+    call: str,
+    portion: list[Contents],
+    notes: FieldNotes,
+    seconds: Seconds,
 ) -> Counter[str]:
     if not any(contents.lines for contents in portion):
         return Counter()
@@ -109,7 +133,8 @@ def _insert_events_of(
     is_all = inserted == sum(len(contents.lines) for contents in portion)
     if is_all:
         _choose_events(con, "true")  # so it need not be asked again
-    notes.note(call)
+    with seconds.looking_at_fields():
+        notes.note(call)
     # Counted from what was in the file, not from what was inserted: the two are compared later.
     _count_lines(con, "events", f"'{call}'")
     unusable = Counter() if is_all else _reject_unusable(con, call)

@@ -1,6 +1,7 @@
 """One pass over the sealed files: in transactions, and each file moves when it is in."""
 
 import logging
+import time
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -16,7 +17,7 @@ import duckdb
 from landed.errors import ReportedError
 from landed.folders import FOLDERS
 from orchestration.durable_files import make_folder
-from orchestration.loading import journal, landed_file
+from orchestration.loading import journal, landed_file, seconds
 from orchestration.loading.archive import LOADED
 from orchestration.loading.blanking import blank_people
 from orchestration.loading.insert import highest_load, insert_files, known_checksums
@@ -41,8 +42,8 @@ Progress = Callable[[int, int], None]
 Sized = list[tuple[LandedFile, int]]
 """Files with their sizes."""
 
-Read = Callable[[], list[Contents]]
-"""Reads some files, or waits until they are read."""
+Read = Callable[[], tuple[list[Contents], float]]
+"""Reads some files, or waits until they are read; the number is how many seconds that took."""
 
 
 class WarehouseBehindError(ReportedError):
@@ -200,13 +201,16 @@ def _load_portion(
     known = known_checksums(con, [file.name for file in files])
     if suppressed:
         _drop_suppressed(suppressed, [file for file in files if file.name not in known])
-    portion = read()
+    portion, read_seconds = read()
     new = [contents for contents in portion if contents.file.name not in known]
     if new:
         load_id = last + 1
         for contents in new:
             contents.load_id = load_id
-        unusable = insert_files(con, new, {load_id: datetime.now(UTC).replace(tzinfo=None)})
+        took = seconds.Seconds(read=read_seconds)
+        loaded_at = {load_id: datetime.now(UTC).replace(tzinfo=None)}
+        unusable = insert_files(con, new, loaded_at, took)
+        seconds.remember(settings.catalog, load_id, took)
         journal.catch_up(con, landing)
         last = load_id
         loaded.load_ids.append(load_id)
@@ -222,7 +226,8 @@ def _load_portion(
     return last
 
 
-def _read(files: Iterable[LandedFile]) -> list[Contents]:
+def _read(files: Iterable[LandedFile]) -> tuple[list[Contents], float]:
+    began = time.perf_counter()
     portion = []
     for file in files:
         try:
@@ -233,7 +238,7 @@ def _read(files: Iterable[LandedFile]) -> list[Contents]:
                 "loaded.",
                 file.path,
             )
-    return portion
+    return portion, time.perf_counter() - began
 
 
 def _drop_suppressed(suppressed: People, files: list[LandedFile]) -> None:

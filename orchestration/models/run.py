@@ -150,7 +150,7 @@ def run_models(
             done = _note(con, results)
             if is_counted:
                 count = completeness.count_all if is_replay or full_refresh else completeness.count
-                count(con, settings, () if is_replay else done)
+                count(con, settings, completeness.NOTHING if is_replay else done)
     return results
 
 
@@ -167,7 +167,8 @@ def count_lines(settings: Settings, modelled: Collection[str] = (), last_load: i
         WriterBusyError: another writer did not finish in time; nothing was changed.
     """
     with writer_lock(settings), connection.connect(settings) as con:
-        completeness.count(con, settings, modelled if highest_load(con) <= last_load else ())
+        known = modelled if highest_load(con) <= last_load else ()
+        completeness.count(con, settings, dict.fromkeys(known))
 
 
 def build_anew(settings: Settings, calls: Iterable[str]) -> list[RunResult]:
@@ -219,10 +220,14 @@ def run_marts(settings: Settings, select: Iterable[str]) -> list[RunResult]:
     return results
 
 
-def _note(con: duckdb.DuckDBPyConnection, results: Iterable[RunResult]) -> set[str]:
-    """Write down which models went well and which failed; return the names of the first."""
-    done = {known_as(result.node) for result in results if result.status == "success"}
-    back_off.note(con, done, {known_as(result.node) for result in results} - done)
+def _note(con: duckdb.DuckDBPyConnection, results: Iterable[RunResult]) -> dict[str, float]:
+    """Write down which models went well and which failed; return the first with their seconds."""
+    done = {
+        known_as(result.node): result.execution_time
+        for result in results
+        if result.status == "success"
+    }
+    back_off.note(con, set(done), {known_as(result.node) for result in results} - done.keys())
     return done
 
 

@@ -10,6 +10,9 @@ from orchestration.upkeep.short_locks import ShortLocks
 from orchestration.upkeep.snapshots import STEP, Expired, expire_snapshots
 from orchestration.upkeep.sqlite_space import vacuum
 
+MINUTE = 5
+"""Of each hour, when upkeep comes by itself."""
+
 
 @dataclass
 class Done:

@@ -68,6 +68,17 @@ _COMPLETENESS = """
     conflicting bigint
 """
 
+_LOAD = """
+    load_id bigint,
+    call varchar,
+    shown_at timestamp,
+    read_seconds double,
+    fields_seconds double,
+    insert_seconds double,
+    commit_seconds double,
+    models_seconds double
+"""
+
 _FIELD = """
     call varchar,
     event varchar,
@@ -92,6 +103,8 @@ COLUMNS = {
         "load_id bigint, call varchar, source varchar, hour timestamp, lines bigint"
     ),
     "raw.restored": "load_id bigint, restored_at timestamp, files bigint, missing bigint",
+    "raw.load": _LOAD,
+    "raw.not_stored": "source varchar, hour timestamp, reason varchar, number bigint",
     "raw.completeness": _COMPLETENESS,
     "raw.failing_model": "model varchar, times bigint, failed_at timestamp",
     "raw.erasure": (

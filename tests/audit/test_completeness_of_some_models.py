@@ -47,7 +47,7 @@ def model(settings: Settings, *calls: str) -> None:
                 f"create or replace table segment.{call} as select {KEPT} from raw.{call} qualify "
                 "row_number() over (partition by message_id order by received_at) = 1"
             )
-        count(con, settings, calls)
+        count(con, settings, dict.fromkeys(calls, 0.0))
 
 
 def sums(settings: Settings) -> dict[tuple[str, int], tuple[int, ...]]:

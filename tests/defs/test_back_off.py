@@ -99,6 +99,9 @@ def test_a_tick_that_waits_says_which_run_failed_and_when_the_next_is_tried(
     assert run.run_id in said
     assert "The next try is at" in said
     assert "doubles" in said
+    assert "as did" not in said  # none before it
+    _fail(instance)
+    assert "as did the 1 before it" in str(tick(instance).skip_message)  # type: ignore[union-attr]
 
 
 def test_a_run_that_went_well_ends_it(instance: dg.DagsterInstance, settings: Settings) -> None:
@@ -135,7 +138,7 @@ def test_a_model_that_failed_alone_is_tried_again_though_no_file_waits(
 
     said = tick(instance)
     assert isinstance(said, dg.SkipReason)
-    assert "page (failed 1 times; the next try is at" in str(said.skip_message)
+    assert "page (failed once; the next try is at" in str(said.skip_message)
 
     _in(FIRST_SECONDS + 1, monkeypatch)
     assert wanted(tick(instance)) == {"segment/page", "segment/completeness"}

@@ -186,7 +186,7 @@ def test_loads_are_told_from_the_first_tick_on(
 
     told = [one["table_version"] for one in listener.posted]
     assert told == [2, 2, 3]  # the first was not taken
-    assert loaded.tick() == "There is no news."
+    assert loaded.tick() == "No table shows a load that was not told of before."
 
 
 def _load(settings: Settings, load_id: int) -> None:

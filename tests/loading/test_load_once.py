@@ -70,7 +70,7 @@ def test_all_raw_tables_exist_after_a_pass_that_found_nothing(settings: Settings
     found = _rows(settings, "select table_name from duckdb_tables() where schema_name = 'raw'")
     assert {name for (name,) in found} == {
         *("group", "identify", "page", "screen", "track", "alias", "delete"),
-        *("rejected", "landed_file", "landed_count", "completeness", "field"),
+        *("rejected", "landed_file", "landed_count", "load", "not_stored", "completeness", "field"),
         *("restored", "erasure", "erased_field", "repair", "failing_model"),
     }
 

@@ -48,7 +48,7 @@ def in_another_order(message_id: str, second: int, said: object, **sender: str) 
 def count_behind_models(house: House) -> None:
     house.models("track")
     with writer_lock(house.settings), connect(house.settings) as con:
-        count(con, house.settings, ["track"])
+        count(con, house.settings, {"track": 0.0})
 
 
 def senders(house: House) -> dict[str, str]:

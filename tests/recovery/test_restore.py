@@ -28,7 +28,7 @@ from tests.support.house import House
 from tests.support.warehouse import FIELDS, reading, unsynced
 
 HOURS = ("20261122T05", "20261122T06", "20261122T07")
-OF_ITS_TIME = {"raw.restored", "raw.completeness"}
+OF_ITS_TIME = {"raw.restored", "raw.completeness", "raw.load"}
 
 Tables = dict[str, list[tuple[Any, ...]]]
 

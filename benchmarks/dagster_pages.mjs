@@ -1,0 +1,82 @@
+// Opens pages of Dagster's UI in Chromium, as told by the JSON in its argument; prints for each how
+// many milliseconds passed until its data was there, and what it asked for, as JSON.
+//
+// A page's data is there when each of its GraphQL queries has been answered once and no other has
+// been asked for QUIET ms: the same one again is a poll. A run's page is fed by a websocket, and
+// counts until that has been quiet too.
+import { createRequire } from 'node:module'
+
+const { chromium } = createRequire(process.cwd() + '/')('playwright-core')
+
+const FLAGS = [
+  '--no-sandbox',
+  '--disable-gpu',
+  '--disable-quic',
+  '--no-first-run',
+  '--disable-background-networking',
+  '--disable-component-update',
+  '--disable-sync',
+]
+const QUIET = 1500
+const LONGEST = 30_000
+
+const { executablePath, url, pages, times, pictures } = JSON.parse(process.argv[2])
+const browser = await chromium.launch({ executablePath, args: FLAGS })
+const context = await browser.newContext({ viewport: { width: 1400, height: 1000 } })
+
+async function open(path, picture) {
+  const page = await context.newPage()
+  const asked = new Map()
+  const slowest = {}
+  const nameOf = (request) => request.postDataJSON()?.operationName ?? '?'
+  let last = 0
+  let frames = 0
+  const began = Date.now()
+  const now = () => Date.now() - began
+  page.on('request', (request) => {
+    if (new URL(request.url()).pathname.endsWith('/graphql') && !(nameOf(request) in slowest)) {
+      asked.set(request, now())
+    }
+  })
+  const ended = (request) => {
+    if (asked.has(request)) {
+      const name = nameOf(request)
+      slowest[name] = Math.max(slowest[name] ?? 0, now() - asked.get(request))
+      asked.delete(request)
+      last = now()
+    }
+  }
+  page.on('requestfinished', ended)
+  page.on('requestfailed', ended)
+  page.on('websocket', (socket) =>
+    socket.on('framereceived', ({ payload }) => {
+      if (String(payload).includes('"type":"data"') || String(payload).includes('"type":"next"')) {
+        frames += 1
+        last = now()
+      }
+    })
+  )
+  await page.goto(url + path, { waitUntil: 'commit' })
+  while ((asked.size > 0 || last === 0 || now() - last < QUIET) && now() < LONGEST) {
+    await page.waitForTimeout(50)
+  }
+  const isQuiet = now() < LONGEST
+  if (picture) {
+    await page.screenshot({ path: picture })
+  }
+  await page.close()
+  console.error(`${path}: ${last} ms, ${JSON.stringify(slowest)}, ${frames} frames`)
+  const [query, longest] = Object.entries(slowest).sort((a, b) => b[1] - a[1])[0] ?? ['', 0]
+  return { milliseconds: last, query, longest, frames, isQuiet }
+}
+
+await open('/', null) // its scripts are in the cache from now on
+const found = {}
+for (let time = 0; time < times; time += 1) {
+  for (const [name, path] of Object.entries(pages)) {
+    const picture = pictures && time === 0 ? `${pictures}/${name.replace(/\W+/g, '-')}.png` : null
+    found[name] = [...(found[name] ?? []), await open(path, picture)]
+  }
+}
+await browser.close()
+console.log(JSON.stringify(found))

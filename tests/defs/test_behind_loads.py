@@ -1,0 +1,97 @@
+"""Behind loads the cheap checks are made, and what they find or meet stops nothing."""
+
+from datetime import UTC, datetime
+from unittest.mock import MagicMock
+
+import dagster as dg
+import duckdb
+import pytest
+
+from landed import not_stored
+from orchestration.audit.checks import CHECKS
+from orchestration.defs import behind_loads
+from orchestration.defs.behind_loads import LOOK_SECONDS, BehindLoads
+from orchestration.defs.report_assets import LOADS, reports
+from orchestration.defs.watch_checks import WATCHED
+from orchestration.settings import Settings
+from tests.defs.test_patience import Clock
+
+
+@pytest.fixture
+def house(made_warehouse: Settings) -> Settings:
+    """Empty raw tables, and a source that was turned away."""
+    made_warehouse.landing.mkdir()
+    not_stored.add(made_warehouse.landing, datetime.now(UTC), {"web": {"throttled": 7}})
+    return made_warehouse
+
+
+def test_they_are_made_once_a_minute_at_most_and_only_if_something_came(house: Settings) -> None:
+    clock = Clock()
+    behind = BehindLoads(MagicMock(), house, clock)
+
+    assert list(behind.look_if_due()) == []
+    clock.now += LOOK_SECONDS
+    assert len(list(behind.look_if_due())) == 1
+    clock.now += LOOK_SECONDS
+    assert list(behind.look_if_due()) == []  # nothing has come
+    behind.has_come()
+    assert len(list(behind.look_if_due())) == 1
+    behind.has_come()
+    assert list(behind.look_if_due()) == []
+
+
+def test_at_the_end_of_a_run_they_are_made_whatever_the_clock_says(house: Settings) -> None:
+    behind = BehindLoads(MagicMock(), house, Clock())
+
+    (result,) = behind.look_at_the_end()
+
+    assert result.asset_key == LOADS
+    found = {one.check_name: one for one in result.check_results or ()}
+    assert found.keys() == {check.name for check in CHECKS}
+    assert not found["quotas_are_kept"].passed
+    assert list(behind.look_at_the_end()) == []
+
+
+def test_a_warehouse_that_cannot_be_read_fails_no_load(
+    house: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def breaks(*_: object) -> None:
+        raise duckdb.IOException("no such file")
+
+    monkeypatch.setattr(behind_loads, "loads_result", breaks)
+    context = MagicMock()
+
+    assert list(BehindLoads(context, house, Clock()).look_at_the_end()) == []
+    context.log.warning.assert_called_once()
+
+
+def test_a_run_by_hand_makes_them_too(house: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    from orchestration.defs import completeness_asset  # noqa: PLC0415
+    from orchestration.defs.run_process import run_process  # noqa: PLC0415
+
+    monkeypatch.setattr(completeness_asset, "Settings", lambda: house)
+    with dg.instance_for_test() as instance:
+        result = dg.materialize(
+            [completeness_asset.completeness],
+            instance=instance,
+            resources={"run_process": run_process},
+        )
+
+    assert result.success  # whatever they find
+    made = {one.check_name for one in result.get_asset_check_evaluations()}
+    assert {key.name for key in WATCHED} <= made
+
+
+@pytest.mark.usefixtures("house")
+def test_the_reports_say_what_there_is_though_no_view_is_there_yet() -> None:
+    with dg.instance_for_test() as instance:
+        result = dg.materialize([reports], instance=instance)
+
+    said = {
+        event.asset_key.path[-1]: event.materialization.metadata
+        for event in result.get_asset_materialization_events()
+        if event.asset_key
+    }
+    assert said["loads"] == {}
+    assert said["delivery"]["throttled_requests"].value == 7
+    assert "`web`" in str(said["delivery"]["today"].value)
