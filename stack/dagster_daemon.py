@@ -95,8 +95,8 @@ class Controller(controller.DagsterDaemonController):
         """Load the code again if it is time and there is a reason; return when it was looked at."""
         if time.time() - last_workspace_update_time <= LOOK_SECONDS:
             return last_workspace_update_time
-        workspace = self._workspace_process_context.get_current_workspace()
-        if not self._code.has_to_be_loaded(workspace.code_location_entries):
+        workspace = self._workspace_process_context.create_request_context()
+        if not self._code.has_to_be_loaded(workspace.get_code_location_entries()):
             return time.time()
         self._code.is_loaded()  # first: what is written meanwhile is seen at the next look
         return super().check_workspace_freshness(last_workspace_update_time)
