@@ -12,6 +12,8 @@ from typing import Any
 
 import dlt
 
+CALLS = ("track", "page", "identify", "screen", "group", "alias")
+
 
 def main(landing: Path, database: Path) -> None:
     """Load all files."""
@@ -25,8 +27,7 @@ def main(landing: Path, database: Path) -> None:
         dlt.resource(
             _records(folder), name=folder.name, write_disposition="merge", primary_key="message_id"
         )
-        for folder in sorted(landing.iterdir())
-        if folder.is_dir()
+        for folder in map(landing.joinpath, CALLS)
     ]
     pipeline.run(resources).raise_on_failed_jobs()
 

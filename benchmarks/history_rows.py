@@ -2,7 +2,7 @@
 
 A round is what a load of 10,000 events leaves: a file and a ledger line for each call, the counts,
 raw rows and final rows. Its rows are those of some events that were really loaded, with ids, times
-and places of their own; so raw and final table say the same (tests/benchmarks/test_history.py).
+and places of their own, which raw and final table have alike (tests/benchmarks/test_history.py).
 """
 
 from datetime import datetime, timedelta
@@ -54,6 +54,8 @@ _RAW = {
 }
 _FINAL = {
     "message_id": _MESSAGE_ID,
+    "received_at": _RECEIVED,
+    "timestamp": _RECEIVED,  # as the payloads' own clocks are another hour's
     "_sdc_received_at": _RECEIVED,
     "_sdc_batched_at": _RECEIVED,
     "_sdc_sequence": f"epoch_us({_RECEIVED}) * 1000 + (history.number + 1) % 1000",

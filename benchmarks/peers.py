@@ -19,27 +19,30 @@ from orchestration.warehouse.connection import connect
 
 OURS, SQL, SINGER, DLT = "this project", "a script of SQL", "Singer target-duckdb", "dlt, merge"
 
+FIRST, FEW = 2_000, 1_000
+"""Events that ours has loaded before, so that it has its columns; and those that are taken off."""
+
 _PEERS = Path(sys.prefix) / "peers"
 
 
 @dataclass
 class Taken:
-    """What one way took for the events, less what it takes for none."""
+    """What one way took for the events, less what it takes for few."""
 
     whole: Pass
-    empty: Pass
+    few: Pass
     rows: int = 0
     """Messages in its tables."""
 
     @property
     def clock(self) -> float:
         """Seconds by the clock."""
-        return self.whole.clock - self.empty.clock
+        return self.whole.clock - self.few.clock
 
     @property
     def processor(self) -> float:
         """Seconds of processor."""
-        return self.whole.processor - self.empty.processor
+        return self.whole.processor - self.few.processor
 
 
 @dataclass
@@ -49,9 +52,11 @@ class Loads:
     events: int
     folder: Path
     lines: int = 0
-    """Landed copies."""
+    """Landed copies that the difference is of."""
+    kept_lines: int = 0
+    """Landed copies in ours, with those that were there before."""
     json_bytes: int = 0
-    """Those of their events alone."""
+    """Those of the events of these alone."""
     ways: dict[str, Taken] = field(default_factory=dict)
 
 
@@ -64,7 +69,14 @@ def python_of(peer: str) -> Path:
     installed = folder / "installed"
     if not installed.exists() or installed.read_text() != mark:
         subprocess.run([sys.executable, "-m", "venv", "--clear", folder], check=True)
-        pip: list[str | Path] = [python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+        pip: list[str | Path] = [
+            python,
+            "-m",
+            "pip",
+            "install",
+            "--quiet",
+            "--disable-pip-version-check",
+        ]
         subprocess.run([*pip, "--require-hashes", "-r", lock], check=True)
         installed.write_text(mark)
     return python
@@ -75,18 +87,17 @@ def measure(folder: Path, events: int) -> Loads:
     singer, dlt = python_of("singer"), python_of("dlt")
     landing = settings_of(folder).landing
     landing.mkdir(parents=True)
-    run(LOAD, folder)
-    ours_empty = run(LOAD, folder)
-    for call in landed_events.SHARES:
-        (landing / call).mkdir(exist_ok=True)
-    empty = _others(folder / "empty", landing, singer, dlt)
-    landed_events.land(landing, events)
     loads = Loads(events, folder)
-    loads.lines, loads.json_bytes = _landed(landing)
-    others = _others(folder / "full", landing, singer, dlt)
-    loads.ways[OURS] = Taken(run(LOAD, folder), ours_empty)
-    for name, taken in others.items():
-        loads.ways[name] = Taken(taken, empty[name])
+    _land(loads, landing, FIRST, 1)
+    run(LOAD, folder)  # which makes tables and columns
+    few_lines = _land(loads, landing, FEW, 2)
+    few = _others(folder / "few", landing, singer, dlt)
+    few[OURS] = run(LOAD, folder)
+    loads.lines = _land(loads, landing, events, 3) - few_lines
+    whole = _others(folder / "whole", landing, singer, dlt)
+    whole[OURS] = run(LOAD, folder)
+    for name in (OURS, SQL, SINGER, DLT):
+        loads.ways[name] = Taken(whole[name], few[name])
     _count_rows(loads, singer, dlt)
     return loads
 
@@ -117,6 +128,15 @@ def _others(folder: Path, landing: Path, singer: Path, dlt: Path) -> dict[str, P
     return done
 
 
+def _land(loads: Loads, landing: Path, events: int, seed: int) -> int:
+    """Land events, and count them; return how many copies they are."""
+    landed_events.land(landing, events, seed)
+    lines, size = _landed(landing)
+    loads.kept_lines += lines
+    loads.json_bytes += size
+    return lines
+
+
 def _landed(landing: Path) -> tuple[int, int]:
     """How many lines have landed, and the bytes of their events alone."""
     lines = size = 0
@@ -135,15 +155,15 @@ def _count_rows(loads: Loads, singer: Path, dlt: Path) -> None:
         loads.ways[OURS].rows = sum(
             number(con, f'select count(*) from "{settings.schema_name}"."{call}"')
             for call in landed_events.SHARES
-        )
-        sql = loads.folder / "full" / "sql"
+        ) - (FIRST + FEW)
+        sql = loads.folder / "whole" / "sql"
         con.execute(f"attach 'ducklake:sqlite:{sql}/catalog.sqlite' as by_sql (read_only)")
         loads.ways[SQL].rows = sum(
             number(con, f'select count(*) from by_sql.final."{call}"')
             for call in landed_events.SHARES
         )
-    loads.ways[SINGER].rows = _rows_of(singer, loads.folder / "full" / "singer.duckdb")
-    loads.ways[DLT].rows = _rows_of(dlt, loads.folder / "full" / "dlt.duckdb")
+    loads.ways[SINGER].rows = _rows_of(singer, loads.folder / "whole" / "singer.duckdb")
+    loads.ways[DLT].rows = _rows_of(dlt, loads.folder / "whole" / "dlt.duckdb")
 
 
 def _rows_of(python: Path, database: Path) -> int:
