@@ -40,7 +40,8 @@ _RECEIVED = (
 )
 _FILE = (
     f"strftime(timestamp '{BEGIN}' - to_minutes({int(EVERY.total_seconds() // 60)} * "
-    "history.round), '%Y%m%dT%H%M%S') || format('-history-1-00000000-{:06d}.ndjson', history.round)"
+    "history.round), '%Y%m%dT%H%M%S') "
+    "|| format('-history-{}-00000000-{:06d}.ndjson', $call, history.round)"
 )
 
 _RAW = {
@@ -109,10 +110,11 @@ def _choose_templates(con: duckdb.DuckDBPyConnection, call: str) -> None:
     con.execute(
         f"""
         create or replace temp table "first_{call}" as
-        select raw.*, row_number() over (order by file, line) - 1 as number
-        from raw."{call}" as raw
-        where load_id = 1
-        qualify row_number() over (partition by message_id order by received_at, line) = 1
+        select first.*, row_number() over (order by file, line) - 1 as number
+        from (
+            from raw."{call}" where load_id = 1
+            qualify row_number() over (partition by message_id order by received_at, line) = 1
+        ) as first
         order by number
         limit {PAYLOADS}
         """
