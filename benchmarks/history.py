@@ -178,8 +178,8 @@ def _write_page(said: str, sizes: list[Measured]) -> None:
 _INTRODUCTION = f"""\
 Written by `make bench-history`, up to the notes at its end.
 The history is not loaded but written directly as Parquet, by SQL, with all that loads would have
-left: raw rows, final rows, ledger, counts, journal. A test holds ids, places and counts of such a
-warehouse against what the models make of its raw rows. Its events have ids and times of
+left: raw rows, final rows, ledger, counts, journal. A test holds each column and the counts of
+such a warehouse against what the models make of its raw rows. Its events have ids and times of
 their own and {PAYLOADS} different payloads of each call, so that a disk holds them;
 in the files of real events more is written.
 Then 10,000 events of 1.3 kB come, {COPIES} of them copies of events anywhere in the history, the
