@@ -17,7 +17,7 @@ check: export DAGSTER_HOME := $(CHECK)/dagster
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help demo run receiver load verify rebuild replay rename sql test test-integration test-long chaos fuzz check bench-dagster bench-freshness bench-load bench-receiver bench-tables lock install install-dev clean upkeep bench-upkeep import bench-import forget unsuppress sbom
+.PHONY: help demo run receiver load verify rebuild replay rename sql test test-integration test-long chaos fuzz check bench bench-dagster bench-freshness bench-history bench-load bench-receiver bench-tables lock screenshots install install-dev clean upkeep bench-upkeep import bench-import forget unsuppress sbom
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -92,6 +92,12 @@ check: install-dev ## lint and type-check everything, parse dbt, validate Dagste
 	$(BIN)/dbt parse --project-dir dbt_project --no-partial-parse --quiet
 	$(BIN)/dagster definitions validate -w workspace.yaml
 
+bench: install-dev ## measure loads, queries and bytes beside SQL, Singer, dlt and a DuckDB file (a quarter of an hour)
+	@$(BIN)/python -m benchmarks.compare $(OPTIONS)
+
+bench-history: install-dev ## measure a load on 1 and 10 million events of history (OPTIONS="--millions 1 10 100")
+	@$(BIN)/python -m benchmarks.history $(OPTIONS)
+
 bench-receiver: install-dev ## measure the receiver beside a bare Flask handler and nginx (OPTIONS=--soak)
 	@$(BIN)/python -m benchmarks.receiver $(OPTIONS)
 
@@ -117,6 +123,8 @@ lock: install-dev ## write the lock files from pyproject.toml
 	$(BIN)/$(LOCK) pyproject.toml --group build -o requirements.lock
 	$(BIN)/$(LOCK) pyproject.toml --group build --group dev -c requirements.lock -o requirements-dev.lock
 	$(BIN)/$(LOCK) --group fuzz -o requirements-fuzz.lock
+	$(BIN)/$(LOCK) --group singer -o requirements-singer.lock
+	$(BIN)/$(LOCK) --group dlt -o requirements-dlt.lock
 	$(BIN)/$(LOCK) --group sbom -c requirements-dev.lock -o requirements-sbom.lock
 
 SBOM := sbom.json

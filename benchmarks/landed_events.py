@@ -14,7 +14,7 @@ FILE_BYTES = 16_000_000
 SENT_AGAIN = 0.03
 """How many events of one come a second time."""
 
-_SHARES = {"track": 60, "page": 25, "identify": 10, "screen": 2, "group": 2, "alias": 1}
+SHARES = {"track": 60, "page": 25, "identify": 10, "screen": 2, "group": 2, "alias": 1}
 _EVENTS = (
     *("Product Viewed", "Product Added", "Cart Viewed", "Checkout Started", "Order Completed"),
     *("Products Searched", "Coupon Entered", "Signed Up", "Banner Clicked", "Video Watched"),
@@ -27,30 +27,40 @@ _AGENTS = (
 _BEGIN = 1_767_607_200_000_000
 
 
-def land(landing: Path, events: int, seed: int = 5) -> int:
+def land(
+    landing: Path, events: int, seed: int = 5, begin: int = _BEGIN, again: float = SENT_AGAIN
+) -> int:
     """Land so many events, some of them twice.
+
+    Args:
+        landing: Where.
+        events: How many, without those that come once more.
+        seed: What makes them other ones.
+        begin: When the first is received, in microseconds since 1970.
+        again: How many of one come a second time.
 
     Returns:
         The bytes of the files.
     """
-    files: dict[str, list[bytes]] = {call: [] for call in _SHARES}
-    sizes = dict.fromkeys(_SHARES, 0)
+    files: dict[str, list[bytes]] = {call: [] for call in SHARES}
+    sizes = dict.fromkeys(SHARES, 0)
     total = number = 0
-    for call, line in _lines(events, random.Random(seed)):  # noqa: S311 - made-up events
+    for call, line in _lines(events, random.Random(seed), begin, again):  # noqa: S311
         files[call].append(line)
         sizes[call] += len(line)
         total += len(line)
         if sizes[call] >= FILE_BYTES:
             number += 1
-            _write(landing, call, files[call], seed, number)
+            land_lines(landing, call, files[call], seed, number)
             files[call], sizes[call] = [], 0
     for call, lines in files.items():
         number += 1
-        _write(landing, call, lines, seed, number)
+        land_lines(landing, call, lines, seed, number)
     return total
 
 
-def _write(landing: Path, call: str, lines: list[bytes], seed: int, number: int) -> None:
+def land_lines(landing: Path, call: str, lines: list[bytes], seed: int, number: int) -> None:
+    """Land a file of a call, if there are lines for it."""
     if lines:
         folder = landing / call
         folder.mkdir(parents=True, exist_ok=True)
@@ -58,9 +68,11 @@ def _write(landing: Path, call: str, lines: list[bytes], seed: int, number: int)
         (folder / name).write_bytes(b"".join(lines))
 
 
-def _lines(events: int, rng: random.Random) -> Iterator[tuple[str, bytes]]:
-    stamps = received_stamps(_BEGIN)
-    calls = [call for call, share in _SHARES.items() for _ in range(share)]
+def _lines(
+    events: int, rng: random.Random, begin: int, again: float
+) -> Iterator[tuple[str, bytes]]:
+    stamps = received_stamps(begin)
+    calls = [call for call, share in SHARES.items() for _ in range(share)]
     waiting: list[tuple[str, str, bytes]] = []
     for number in range(events):
         call = calls[rng.randrange(100)]
@@ -69,7 +81,7 @@ def _lines(events: int, rng: random.Random) -> Iterator[tuple[str, bytes]]:
         payload = json.dumps(event, separators=(",", ":"), ensure_ascii=False).encode()
         message_id = event["messageId"]
         yield call, good_line(message_id, stamp, event["sentAt"], "web", payload, "browser")
-        if rng.random() < SENT_AGAIN:
+        if rng.random() < again:
             waiting.append((call, message_id, payload))
         if len(waiting) > 50:  # noqa: PLR2004 - some while later
             call, message_id, payload = waiting.pop(rng.randrange(50))

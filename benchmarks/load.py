@@ -5,36 +5,20 @@ that has nothing to do. Then one pass more with a clock in each of its parts.
 """
 
 import argparse
-import json
-import os
-import resource
 import statistics
-import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks import landed_events, report
+from benchmarks.passes import LOAD, Parts, Pass, load_in_parts, run
 from landed.settings import ROOT
 
 PAGE = ROOT / "docs" / "benchmarks" / "load.md"
 RATIO = 1.5
 MEMORY_MB = 2_000
-
-Parts = dict[str, tuple[float, float]]
-"""Part of a load → its seconds by the clock and of processor."""
-
-
-@dataclass
-class Pass:
-    """What a process took."""
-
-    clock: float
-    processor: float
-    memory_mb: float
 
 
 @dataclass
@@ -80,49 +64,17 @@ def _round(folder: Path, events: int) -> Round:
     landing = folder / "landing"
     landing.mkdir(parents=True)
     sql = [sys.executable, "-m", "benchmarks.sql_load", str(landing)]
-    sql_empty = _run([*sql, str(folder / "sql-empty")])
+    sql_empty = run([*sql, str(folder / "sql-empty")])
     ours_empty = _prepared(folder)
     landed_events.land(landing, events)
-    in_sql = _run([*sql, str(folder / "sql")])
-    return Round(_run(_LOAD, folder), ours_empty, in_sql, sql_empty)
-
-
-_LOAD = [sys.executable, "-m", "orchestration", "load"]
+    in_sql = run([*sql, str(folder / "sql")])
+    return Round(run(LOAD, folder), ours_empty, in_sql, sql_empty)
 
 
 def _prepared(folder: Path) -> Pass:
     """Make a warehouse with all its tables, and pass over it once more, with nothing to do."""
-    _run(_LOAD, folder)
-    return _run(_LOAD, folder)
-
-
-def _environment(folder: Path) -> dict[str, str]:
-    return os.environ | {
-        "SEAMLINE_LANDING": str(folder / "landing"),
-        "SEAMLINE_WAREHOUSE": f"ducklake:sqlite:{folder}/w/catalog.sqlite",
-        "DAGSTER_HOME": str(folder / "dagster"),
-    }
-
-
-def _run(command: list[str], folder: Path | None = None) -> Pass:
-    """Run a command to its end, in an installation in a folder of its own."""
-    environment = _environment(folder) if folder else None
-    with tempfile.TemporaryFile() as output:
-        began = time.perf_counter()
-        process = subprocess.Popen(
-            command, cwd=ROOT, env=environment, stdout=output, stderr=subprocess.STDOUT
-        )
-        _, status, used = os.wait4(process.pid, 0)
-        process.returncode = os.waitstatus_to_exitcode(status)
-        clock = time.perf_counter() - began
-        if process.returncode:
-            output.seek(0)
-            sys.exit(output.read().decode())
-    return Pass(clock, _processor(used), used.ru_maxrss / 1e3)
-
-
-def _processor(used: resource.struct_rusage) -> float:
-    return used.ru_utime + used.ru_stime
+    run(LOAD, folder)
+    return run(LOAD, folder)
 
 
 def _parts(folder: Path, events: int) -> Parts:
@@ -130,25 +82,13 @@ def _parts(folder: Path, events: int) -> Parts:
     landing = folder / "landing"
     landing.mkdir(parents=True)
     _prepared(folder)
-    empty = _parts_of_a_pass(folder)
+    empty = load_in_parts(folder)
     landed_events.land(landing, events)
-    whole = _parts_of_a_pass(folder)
+    whole = load_in_parts(folder)
     return {
         name: (clock - empty[name][0], processor - empty[name][1])
         for name, (clock, processor) in whole.items()
     }
-
-
-def _parts_of_a_pass(folder: Path) -> Parts:
-    said = subprocess.run(
-        [sys.executable, "-m", "benchmarks.load_parts"],
-        cwd=ROOT,
-        env=_environment(folder),
-        stdout=subprocess.PIPE,
-        check=True,
-    ).stdout
-    parts: Parts = json.loads(said.splitlines()[-1])
-    return parts
 
 
 def _table(rounds: list[Round], events: int) -> Iterator[str]:

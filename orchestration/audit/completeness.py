@@ -305,19 +305,36 @@ def _loaded(
             (is_duplicate and is_of_another)::int as conflicting,
             coalesce(is_unread, false)::int as unread_times
         from (
-            select
-                copies.*, is_unread, kept.line is not null as is_row,
-                kept.line is null and of_message.message_id is not null as is_duplicate,
-                copies.source <> coalesce(of_message._seamline_source, '{UNKNOWN}')
-                    as is_of_another
-            from ({copies}) as copies
-            left join {table} as of_message using (message_id)
-            left join (
-                select _seamline_file as file, _seamline_line as line, {is_unread} as is_unread
+            with kept as not materialized (
+                select
+                    message_id, _seamline_file as file, _seamline_line as line,
+                    _seamline_source as row_source, {is_unread} as is_unread
                 from {table}
                 where _sdc_received_at >= timestamp '{begin}'
                     and _sdc_received_at < timestamp '{last}' + interval 1 hour
-            ) as kept using (file, line)
+            ),
+            placed as materialized (
+                select copies.*, is_unread, kept.line is not null as is_row
+                from ({copies}) as copies
+                left join (from kept select file, line, is_unread) as kept using (file, line)
+            ),
+            others as materialized (select distinct message_id from placed where not is_row),
+            near as materialized (
+                select message_id, row_source from kept semi join others using (message_id)
+            ),
+            -- the ids of the whole table are read for those alone whose row is not of these hours
+            far as (
+                select message_id, _seamline_source as row_source
+                from {table}
+                where message_id in (
+                    select message_id from others anti join near using (message_id)
+                )
+            )
+            select
+                placed.*, not is_row and of_message.message_id is not null as is_duplicate,
+                source <> coalesce(row_source, '{UNKNOWN}') as is_of_another
+            from placed
+            left join (from near union all from far) as of_message using (message_id)
         )
     """
 
