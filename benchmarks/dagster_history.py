@@ -110,13 +110,13 @@ class Webserver:
 
 @contextmanager
 def webserver(folder: Path) -> Iterator[Webserver]:
-    """Start the webserver on a folder's instance, and stop it with the end of the `with` block."""
+    """Start the webserver as the stack does, and stop it with the end of the `with` block."""
     port = free_port()
-    program = Path(sys.executable).with_name("dagster-webserver")
     with (folder / "webserver.log").open("ab") as log:
         process = subprocess.Popen(
-            [program, "-w", "workspace.yaml", "-h", "127.0.0.1", "-p", str(port)],
+            [sys.executable, "-m", "stack.dagster_ui"],
             cwd=ROOT,
+            env=os.environ | {"SEAMLINE_DAGSTER_PORT": str(port)},
             stdout=log,
             stderr=log,
         )
