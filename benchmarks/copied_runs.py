@@ -13,6 +13,8 @@ from itertools import cycle, islice, pairwise
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import dagster as dg
+
 HOUR = 3600.0
 PASS_SECONDS = 5.0
 PASSES = 700
@@ -236,6 +238,23 @@ def _renew_assets(index: sqlite3.Connection) -> None:
                 "last_materialization_timestamp = ?, cached_status_data = null where id = ?",
                 [*(newest[0][name] for name in ("event", "run_id", "timestamp")), asset["id"]],
             )
+
+
+def read_back(instance: dg.DagsterInstance, runs: Mapping[str, Run]) -> None:
+    """See that Dagster reads of a copy what it reads of the run itself.
+
+    Raises:
+        SystemExit: it does not.
+    """
+    for job, run in runs.items():
+        (newest,) = instance.get_runs(dg.RunsFilter(job_name=job), limit=1)
+        copied = [entry.dagster_event_type for entry in instance.all_logs(newest.run_id)]
+        made = [entry.dagster_event_type for entry in instance.all_logs(run.run_id)]
+        head, _, tail = cut(run.events)
+        first, last = len(head), len(copied) - len(tail)
+        is_same = copied[:first] + copied[last:] == made[:first] + made[len(made) - len(tail) :]
+        if newest.run_id == run.run_id or not newest.is_success or not is_same:
+            raise SystemExit(f"Dagster does not read the copies of {job} as it reads {run.run_id}.")
 
 
 def _check(event: str) -> str:

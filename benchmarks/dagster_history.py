@@ -22,12 +22,16 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import dagster as dg
+import psutil
+
 from benchmarks import dagster_pages
-from benchmarks.copied_runs import Run, copy_hours, newest_runs
+from benchmarks.copied_runs import Run, copy_hours, newest_runs, read_back
 from benchmarks.landed_events import land
 from benchmarks.servers import free_port
 from landed.settings import ROOT
 from orchestration.settings import Settings
+from orchestration.upkeep import dagster_storage
 
 PASS_SECONDS = 5.0
 """Between two loads."""
@@ -59,9 +63,14 @@ _PATIENCE = 900.0
 class Webserver:
     """Dagster's webserver, asked as its UI asks it."""
 
-    def __init__(self, port: int) -> None:
-        """Ask on this port of loopback."""
+    def __init__(self, port: int, process: int) -> None:
+        """Ask this process on this port of loopback."""
         self.url = f"http://127.0.0.1:{port}"
+        self._process = psutil.Process(process)
+
+    def processes(self) -> list[int]:
+        """The ids of its processes: its own, and that of the project's code."""
+        return [self._process.pid, *(one.pid for one in self._process.children(recursive=True))]
 
     def ask(self, query: str, **variables: object) -> dict[str, Any]:
         """Return the data that a query is answered with."""
@@ -101,18 +110,18 @@ class Webserver:
 
 @contextmanager
 def webserver(folder: Path) -> Iterator[Webserver]:
-    """Start the webserver on a folder's instance, and stop it with the end of the `with` block."""
+    """Start the webserver as the stack does, and stop it with the end of the `with` block."""
     port = free_port()
-    program = Path(sys.executable).with_name("dagster-webserver")
     with (folder / "webserver.log").open("ab") as log:
         process = subprocess.Popen(
-            [program, "-w", "workspace.yaml", "-h", "127.0.0.1", "-p", str(port)],
+            [sys.executable, "-m", "stack.dagster_ui"],
             cwd=ROOT,
+            env=os.environ | {"SEAMLINE_DAGSTER_PORT": str(port)},
             stdout=log,
             stderr=log,
         )
     try:
-        server = Webserver(port)
+        server = Webserver(port, process.pid)
         deadline = time.monotonic() + _PATIENCE
         while True:
             try:
@@ -167,15 +176,11 @@ def _land(landing: Path, aside: Path, number: int) -> None:
         path.rename(target / path.name)
 
 
-def purge(settings: Settings) -> None:
-    """Do what the hourly upkeep does to Dagster's storage."""
-    code = (
-        "from dagster import DagsterInstance as D\n"
-        "from orchestration.settings import Settings as S\n"
-        "from orchestration.upkeep.dagster_storage import purge\n"
-        "with D.get() as instance: print(purge(instance, S()))"
-    )
-    subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True)
+def purge(settings: Settings, runs: Mapping[str, Run]) -> None:
+    """Do what the hourly upkeep does to Dagster's storage, and see that it can be read."""
+    with dg.DagsterInstance.from_config(str(settings.dagster_home)) as instance:
+        print(dagster_storage.purge(instance, settings))
+        read_back(instance, runs)
     print(f"{_size(settings) / 1e6:,.0f} MB of Dagster's storage are left")
 
 
@@ -203,10 +208,10 @@ def main() -> None:
         began = time.monotonic()
         copied = copy_hours(runs, settings.dagster_home / "history", given.hours, JOBS)
         print(f"{copied} in {time.monotonic() - began:.0f} s")
-        purge(settings)
+        purge(settings, runs)
         with webserver(folder) as server:
             seen = dagster_pages.open_pages(
-                server.url, _pages(settings, runs), given.times, given.pictures
+                server.url, server.processes(), _pages(settings, runs), given.times, given.pictures
             )
         dagster_pages.write_page(seen, copied, _size(settings), given.hours)
 

@@ -259,3 +259,17 @@ def test_wider_than_loopback_it_needs_a_login(host: str) -> None:
 @pytest.mark.parametrize("host", ["127.0.0.1", "127.0.0.2", "::1"])
 def test_on_loopback_it_needs_none(host: str) -> None:
     assert read_login(Settings(dagster_host=host)) is None
+
+
+def test_a_runs_page_is_filled_in_small_portions(monkeypatch: pytest.MonkeyPatch) -> None:
+    from dagster_graphql.implementation.execution import get_chunk_size  # noqa: PLC0415 - as above
+
+    from stack.dagster_ui import EVENTS_AT_ONCE, send_few_events_at_once  # noqa: PLC0415
+
+    monkeypatch.setenv("DAGSTER_UI_EVENT_LOAD_CHUNK_SIZE", "7")
+    send_few_events_at_once()
+    assert get_chunk_size() == 7  # somebody has said otherwise
+
+    monkeypatch.delenv("DAGSTER_UI_EVENT_LOAD_CHUNK_SIZE")
+    send_few_events_at_once()
+    assert get_chunk_size() == EVENTS_AT_ONCE
