@@ -3,6 +3,7 @@
 import dagster as dg
 
 from orchestration.defs import marts, notifications
+from orchestration.defs.asset_details import with_details
 from orchestration.defs.completeness_asset import completeness
 from orchestration.defs.dbt_assets import models
 from orchestration.defs.dbt_checks import checks_job, dbt_checks, every_day
@@ -13,6 +14,7 @@ from orchestration.defs.raw_assets import raw_tables
 from orchestration.defs.repair_jobs import repair_jobs
 from orchestration.defs.run_process import run_process
 from orchestration.defs.sensor import sealed_files
+from orchestration.defs.source_assets import source_assets
 from orchestration.defs.upkeep_assets import every_hour, upkeep_assets, upkeep_job
 from orchestration.defs.watch_checks import watch_checks, watch_job, watch_schedule
 from orchestration.settings import Settings
@@ -20,7 +22,17 @@ from orchestration.settings import Settings
 # The one object of its kind in this module: Dagster takes no second one.
 defs = dg.Definitions.merge(
     dg.Definitions(
-        assets=[*landing_assets, raw_tables, models, completeness, *upkeep_assets, erasure],
+        assets=with_details(
+            [
+                *landing_assets,
+                *source_assets(set(raw_tables.keys)),
+                raw_tables,
+                models,
+                completeness,
+                *upkeep_assets,
+                erasure,
+            ]
+        ),
         asset_checks=[dbt_checks, watch_checks],
         jobs=[load_job, upkeep_job, erasure_job, checks_job, watch_job, *repair_jobs],
         sensors=[sealed_files, *notifications.sensors(Settings())],

@@ -104,7 +104,7 @@ def more_passes(context: dg.AssetExecutionContext, settings: Settings) -> Iterat
         What each pass did, as events of its assets and checks.
 
     Raises:
-        dg.Failure: a model failed, or the warehouse was lost; the sensor asks for another run.
+        dg.Failure: a model failed; the sensor asks for another run.
     """
     context.instance.add_run_tags(context.run_id, {DID_ITS_WORK: "true"})
     patience = Patience(settings.quiet_seconds)
@@ -147,7 +147,7 @@ class Passes:
         """
         settings = self._settings
         with writer_lock(settings):
-            loaded = load_or_restore(settings, found.folders, self._progress)
+            loaded = load_or_restore(self._context, settings, found.folders, self._progress)
             results = self._run_models(found.assets() & models.keys)
         self.has_done = bool(loaded.files or results)
         tables = [call for call, rows in sorted(loaded.rows.items()) if rows]
