@@ -6,7 +6,7 @@ from orchestration.defs import marts, notifications
 from orchestration.defs.asset_details import with_details
 from orchestration.defs.completeness_asset import completeness
 from orchestration.defs.dbt_assets import models
-from orchestration.defs.dbt_checks import checks_job, dbt_checks, every_day
+from orchestration.defs.dbt_checks import at_first, checks_job, dbt_checks, every_day
 from orchestration.defs.erasure_asset import erase_hourly, erasure, erasure_job
 from orchestration.defs.landing_assets import landing_assets
 from orchestration.defs.load_job import load_job
@@ -35,7 +35,7 @@ defs = dg.Definitions.merge(
         ),
         asset_checks=[dbt_checks, watch_checks],
         jobs=[load_job, upkeep_job, erasure_job, checks_job, watch_job, *repair_jobs],
-        sensors=[sealed_files, *notifications.sensors(Settings())],
+        sensors=[sealed_files, at_first, *notifications.sensors(Settings())],
         schedules=[every_hour, erase_hourly, every_day, watch_schedule],
         resources={"run_process": run_process},
         # All steps in one process: a second one costs more than the whole load.

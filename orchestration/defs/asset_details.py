@@ -45,7 +45,8 @@ def _with_details(
 
 def _function(asset: dg.AssetsDefinition) -> Callable[..., Any]:
     compute: Any = asset.op.compute_fn
-    return getattr(compute, "decorated_fn", compute)
+    function: Callable[..., Any] = getattr(compute, "decorated_fn", compute)
+    return function
 
 
 def code_of(function: Callable[..., Any], settings: Settings) -> dg.CodeReferencesMetadataValue:

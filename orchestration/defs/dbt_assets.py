@@ -2,6 +2,7 @@
 
 import json
 import re
+import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from functools import cache
@@ -61,9 +62,14 @@ class Translator(DagsterDbtTranslator):
         file = run.PROJECT_DIR / props["original_file_path"]
         if props["package_name"] != PROJECT:
             file = run.PROJECT_DIR / "dbt_packages" / props["package_name"] / file.name
-        return spec.replace_attributes(
-            kinds={*spec.kinds, kind}, owners=spec.owners or settings.owners
-        ).merge_attributes(metadata={CODE: code_at(file, settings)})
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", dg.PreviewWarning)
+            return spec.replace_attributes(
+                kinds={*spec.kinds, kind},
+                owners=spec.owners or settings.owners,
+                metadata={**spec.metadata, CODE: code_at(file, settings)},
+                is_virtual=kind == "view",  # it shows what is new below it, and is never behind
+            )
 
     def get_owners(self, dbt_resource_props: Mapping[str, Any]) -> list[str]:
         """As `meta: {dagster: {owners: […]}}` or dbt's group says."""
