@@ -44,7 +44,7 @@ const STEPS = {
     for (const [path, words] of Object.entries(order.pages)) {
       await open(path)
       await seen(words)
-      await settled()
+      await page.waitForLoadState('networkidle', PATIENCE)
       shown[path] = await page.locator('body').innerText()
     }
     return shown
@@ -93,11 +93,13 @@ const STEPS = {
   },
 
   async live() {
+    await page.setViewportSize({ width: 1000, height: 1180 })
     await open('/live')
     const rows = page.locator('#events > li:visible')
     for (const verdict of order.verdicts)
       await rows.filter({ has: text(verdict) }).first().waitFor(PATIENCE)
     await rows.filter({ has: text(order.opened) }).first().locator('summary').click()
+    await page.evaluate(() => window.scrollTo(0, 0))
     return { verdicts: await rows.locator('.verdict').allTextContents() }
   },
 
@@ -105,10 +107,13 @@ const STEPS = {
     await page.setContent('<pre></pre>')
     await page.addStyleTag({
       content: `body { margin: 0; background: #16181d }
-        pre { margin: 0; padding: 24px; color: #e4e6eb; font: 15px/1.5 monospace;
+        pre { margin: 0; padding: 24px; color: #e4e6eb; font: 14px/1.5 monospace;
               white-space: pre-wrap }`,
     })
-    await page.locator('pre').evaluate((pre, printed) => (pre.textContent = printed), order.printed)
+    const pre = page.locator('pre')
+    await pre.evaluate((element, printed) => (element.textContent = printed), order.printed)
+    await page.setViewportSize({ width: 1480, height: 100 })
+    await page.setViewportSize({ width: 1480, height: Math.ceil((await pre.boundingBox()).height) })
   },
 
   async launch() {
