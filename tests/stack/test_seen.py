@@ -99,7 +99,7 @@ def damaged(house: Seen) -> Seen:
 def test_on_a_fresh_demo_nothing_is_red_and_nothing_is_behind(house: Seen) -> None:
     pages = {
         "/runs": ["load"],
-        "/assets": ["landing", "sources", "Materialized"],
+        "/assets": ["landing", "Materialized"],
         "/asset-groups": GROUPS,
         "/health": ["Freshness Daemon"],
         "/overview/activity/timeline": ["load"],
