@@ -75,6 +75,10 @@ test-long: install-dev ## run the tests that take long
 test-integration: install-dev $(CLIENTS) ## run the tests that want a browser, Node, nginx or an object store
 	@$(BIN)/python -m pytest -m integration $(PYTEST)
 
+screenshots: install-dev $(CLIENTS) ## make the pictures of the docs anew, of a running demo, in Chromium
+	@$(BIN)/python -m pytest -m integration tests/stack/test_seen.py
+screenshots: export SEAMLINE_PICTURES := $(CURDIR)/docs/pictures
+
 chaos: install-dev ## kill receiver, load, dbt and Dagster hundreds of times, fail each disk operation
 	@$(BIN)/python -m pytest -m chaos -q
 

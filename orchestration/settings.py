@@ -73,6 +73,32 @@ Webhook = Annotated[
 ]
 
 
+def _names(value: object) -> object:
+    return [part.strip() for part in value.split(",")] if isinstance(value, str) else value
+
+
+_Owner = Annotated[
+    str, Field(pattern=r"^team:[\w.-]+$|^[A-Za-z0-9._%+-]+@[A-Za-z0-9.-]+\.[A-Za-z]{2,7}$")
+]
+Page = Annotated[
+    HttpUrl | None,
+    has_to_be("an address that begins with https:// or http://"),
+]
+
+Owners = Annotated[
+    tuple[_Owner, ...],
+    NoDecode,
+    BeforeValidator(_names),
+    has_to_be("addresses or teams with commas between, such as ann@example.com or team:data"),
+]
+
+# Dagster takes no window below a minute, and half of it is one too
+Window = Annotated[
+    Hours,
+    Field(ge=0.1),
+    has_to_be("a number of hours from 0.1 on, such as 0.5 or 2, and a century at most"),
+]
+
 Readers = Literal["owner", "group", "everybody"]
 
 
@@ -139,6 +165,12 @@ class Settings(SharedSettings):
     failed_run_days: Days = 30
     """How long Dagster keeps runs that did not."""
 
+    owners: Owners = ("team:data",)
+    """Whom Dagster names as owners of what does not name its own."""
+
+    code_url: Page = None
+    """The page of your repository's files, to which Dagster links; the files here if not set."""
+
     alerts_url: Webhook = None
     """The address that is told of failed runs and of checks that fail, or pass again."""
 
@@ -166,6 +198,12 @@ class Settings(SharedSettings):
 
     alarm_columns_share: Share = 0.9
     """Of the columns that a table may have, from when on they are an alarm."""
+
+    alarm_landing_hours: Window = 1
+    """For how long nothing may have said that all that was landed is loaded."""
+
+    alarm_upkeep_hours: Window = 3
+    """For how long the hourly upkeep, and erasure, may not have been done."""
 
     @cached_property
     def catalog(self) -> Path:

@@ -10,7 +10,7 @@ from orchestration.defs.completeness_result import (
     COMPLETENESS,
     completeness_result,
 )
-from orchestration.defs.dbt_assets import models
+from orchestration.defs.dbt_assets import model_spec, models
 from orchestration.defs.raw_assets import raw_tables
 from orchestration.defs.sensor import STAYS
 from orchestration.defs.staying import Event, events_of, more_passes
@@ -21,7 +21,12 @@ from orchestration.settings import Settings
     key=COMPLETENESS,
     deps=[*raw_tables.keys, *models.keys],
     group_name=Settings().schema_name,
-    kinds={"duckdb"},
+    kinds={"dbt", "duckdb", "view"},
+    metadata={
+        name: value
+        for name, value in model_spec("completeness").metadata.items()
+        if name.startswith("dagster/")
+    },
     description="What became of every landed line, per call, source and hour: received = loaded + "
     "rejected + waiting, and loaded = rows + duplicate. Counted behind each run of the models. "
     "Beside them: `folded`, duplicates whose sender gave no messageId, so that they may be events "

@@ -2,6 +2,7 @@
 
 import json
 import re
+import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from functools import cache
@@ -18,10 +19,12 @@ from dagster_dbt import (
 from dbt.artifacts.schemas.run import RunResult
 
 from landed.settings import ROOT
+from orchestration.defs.asset_details import CODE, code_at, valid_owners
+from orchestration.defs.model_columns import Parent, columns_metadata
 from orchestration.defs.sensor import FAILED_MODELS
 from orchestration.defs.table_metadata import final_metadata, said_before
 from orchestration.models import run
-from orchestration.models.own_models import FOLDERS, PROJECT
+from orchestration.models.own_models import FOLDERS, PROJECT, is_own
 from orchestration.settings import Settings
 from orchestration.warehouse.connection import connect
 from orchestration.warehouse.raw_tables import WITH_TABLE
@@ -35,12 +38,49 @@ NOT_RUN = "completeness loads delivery resource_type:seed resource_type:snapshot
 """What is no asset of the models: a view whose asset is behind them, and what `dbt run` leaves."""
 
 
+VIEWS = {"view", "lasting_view", "view_set"}
+"""dbt's materializations that keep no rows."""
+
+
 def _key(node: Mapping[str, Any]) -> dg.AssetKey:
     return dg.AssetKey([node["schema"], node["alias"]])
 
 
 class Translator(DagsterDbtTranslator):
     """Call a model's asset what its table is called: schema, then name."""
+
+    def get_asset_spec(
+        self, manifest: Mapping[str, Any], unique_id: str, project: DbtProject | None
+    ) -> dg.AssetSpec:
+        """As dbt describes it, and whether it is a view, who owns it, and where its SQL is."""
+        spec = super().get_asset_spec(manifest, unique_id, project)
+        props = self.get_resource_props(manifest, unique_id)
+        if props["resource_type"] != "model":
+            return spec
+        settings = Settings()
+        kind = "view" if props["config"]["materialized"] in VIEWS else "table"
+        file = run.PROJECT_DIR / props["original_file_path"]
+        if props["package_name"] != PROJECT:
+            file = run.PROJECT_DIR / "dbt_packages" / props["package_name"] / file.name
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", dg.PreviewWarning)
+            return spec.replace_attributes(
+                kinds={*spec.kinds, kind},
+                owners=spec.owners or settings.owners,
+                metadata={**spec.metadata, CODE: code_at(file, settings)},
+                is_virtual=kind == "view",  # it shows what is new below it, and is never behind
+            )
+
+    def get_owners(self, dbt_resource_props: Mapping[str, Any]) -> list[str]:
+        """As `meta: {dagster: {owners: […]}}` or dbt's group says."""
+        said = super().get_owners(dbt_resource_props) or ()
+        return valid_owners([said] if isinstance(said, str) else said)
+
+    def get_description(self, dbt_resource_props: Mapping[str, Any]) -> str:
+        """Of ours the words alone: the SQL is a call of a macro, and a link leads to it."""
+        if dbt_resource_props["resource_type"] == "model" and is_own(dbt_resource_props["fqn"]):
+            return str(dbt_resource_props["description"])
+        return super().get_description(dbt_resource_props)
 
     def get_asset_key(self, dbt_resource_props: Mapping[str, Any]) -> dg.AssetKey:
         """Schema and name; dbt's own key for what is no model."""
@@ -64,9 +104,17 @@ def assets_of(
         name=name,
         select=select,
         exclude=exclude,
-        # the tests are checks of their own (defs/dbt_checks.py), and run without the models
-        dagster_dbt_translator=Translator(DagsterDbtTranslatorSettings(enable_asset_checks=False)),
+        dagster_dbt_translator=TRANSLATOR,
     )
+
+
+# the tests are checks of their own (defs/dbt_checks.py), and run without the models
+TRANSLATOR = Translator(DagsterDbtTranslatorSettings(enable_asset_checks=False))
+
+
+def model_spec(name: str) -> dg.AssetSpec:
+    """What is said of one of our models, by dbt's name."""
+    return TRANSLATOR.get_asset_spec(manifest(), f"model.{PROJECT}.{name}", None)
 
 
 @assets_of("models", select=OWN, exclude=NOT_RUN)
@@ -132,22 +180,23 @@ def table_metadata(
     results: Iterable[RunResult],
     shown_at: Mapping[dg.AssetKey, datetime] = MappingProxyType({}),
 ) -> dict[dg.AssetKey, dict[str, Any]]:
-    """What is said of what some models have made in the final tables' schema."""
-    ours = [result for result in results if result.node.schema == settings.schema_name]
+    """What is said of what some models have made: rows in the final tables' schema, and columns."""
+    results = list(results)
     said: dict[dg.AssetKey, dict[str, Any]] = {}
-    if not ours:
+    if not results:
         return said
     with connect(settings, read_only=True) as con:
-        for result in ours:
-            key = key_of(result)
+        for result in results:
+            key, node = key_of(result), result.node
+            before = said_before(instance, key)
+            said[key] = {}
             if key in _FINAL:
-                before = said_before(instance, key)
                 at = shown_at.get(key) or datetime.now(UTC)
                 said[key] = final_metadata(con, settings, key.path[-1], before, at)
-            else:
-                relation = result.node.relation_name
-                row = con.execute(f"select count(*) from {relation}").fetchone()  # noqa: S608 - dbt's name
+            elif node.schema == settings.schema_name:
+                row = con.execute(f"select count(*) from {node.relation_name}").fetchone()  # noqa: S608 - dbt's name
                 said[key] = {"dagster/row_count": row[0] if row else 0}
+            said[key] |= columns_metadata(con, node, said[key], before, parents())
     return said
 
 
@@ -157,5 +206,27 @@ _FINAL = {dg.AssetKey([Settings().schema_name, call]) for call in WITH_TABLE}
 @cache
 def nodes() -> dict[dg.AssetKey, dict[str, Any]]:
     """The manifest's models by their assets."""
-    read = json.loads(MANIFEST.read_bytes())["nodes"].values()
+    read = manifest()["nodes"].values()
     return {_key(node): node for node in read if node["resource_type"] == "model"}
+
+
+@cache
+def parents() -> dict[str, Parent]:
+    """What models may read, by dbt's ids."""
+    read = manifest()
+    found = {
+        source["unique_id"]: Parent(
+            (source["schema"], source["identifier"]), TRANSLATOR.get_asset_key(source)
+        )
+        for source in read["sources"].values()
+    }
+    for key, node in nodes().items():
+        found[node["unique_id"]] = Parent((node["schema"], node["alias"]), key)
+    return found
+
+
+@cache
+def manifest() -> dict[str, Any]:
+    """All that dbt knows of the project."""
+    read: dict[str, Any] = json.loads(MANIFEST.read_bytes())
+    return read

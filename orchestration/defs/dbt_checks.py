@@ -1,8 +1,13 @@
-"""dbt's data tests as asset checks: run when they are asked for and once a day, each by itself."""
+"""dbt's data tests as asset checks, each by itself.
+
+They are run once behind the first load, and so are those that are new; then once a day, and when
+somebody asks for them.
+"""
 
 import json
 import re
 from collections.abc import Iterator, Mapping
+from hashlib import sha256
 from typing import Any
 
 import dagster as dg
@@ -10,6 +15,7 @@ from dagster_dbt import DagsterDbtTranslatorSettings
 from dbt.artifacts.schemas.results import TestStatus
 from dbt.artifacts.schemas.run import RunResult
 
+from orchestration.defs.completeness_result import COMPLETENESS
 from orchestration.defs.dbt_assets import MANIFEST, Translator
 from orchestration.models import run
 from orchestration.settings import Settings
@@ -131,3 +137,22 @@ every_day = dg.ScheduleDefinition(
     default_status=dg.DefaultScheduleStatus.RUNNING,
     description="Every night, as they read whole tables.",
 )
+
+_TESTS = sha256("\n".join(sorted(_SPECS)).encode()).hexdigest()[:16]
+
+
+@dg.sensor(
+    name="checks_at_first",
+    job=checks_job,
+    minimum_interval_seconds=60,
+    default_status=dg.DefaultSensorStatus.RUNNING,
+    description="Asks once for dbt's tests behind the first load, and once after some are new.",
+)
+def at_first(context: dg.SensorEvaluationContext) -> dg.RunRequest | dg.SkipReason:
+    """Ask for one run, so that no check is one that was never made."""
+    if context.cursor == _TESTS:
+        return dg.SkipReason("All tests have been run once; checks_every_day runs them again.")
+    if context.instance.get_latest_materialization_event(COMPLETENESS) is None:
+        return dg.SkipReason("Nothing is loaded yet.")
+    context.update_cursor(_TESTS)
+    return dg.RunRequest(run_key=_TESTS)

@@ -25,7 +25,9 @@ landing_assets = [
         LANDING,
         deps=[SOURCES],
         description="Landed files: an event is on disk here before it is acknowledged, in a folder "
-        "for each call (landing/README.md).",
+        "for each call (landing/README.md). Materialized four times an hour if all of it but the "
+        "newest is loaded: what is older than an hour says that loads do not keep up, and not that "
+        "nobody sends.",
         group_name=GROUP,
         kinds={"json"},
     ),

@@ -11,7 +11,15 @@ from collections.abc import Iterable, Iterator, Mapping
 
 import dagster as dg
 
-from orchestration.defs.dbt_assets import NOT_RUN, OWN, assets_of, materialized, nodes, selectors
+from orchestration.defs.dbt_assets import (
+    NOT_RUN,
+    OWN,
+    VIEWS,
+    assets_of,
+    materialized,
+    nodes,
+    selectors,
+)
 from orchestration.defs.sensor import runs_on_their_way, what_rests
 from orchestration.models import run
 from orchestration.models.pending_models import pending
@@ -29,7 +37,6 @@ NEWS = "newest_parent"
 """In a materialization: Dagster's number of what had come to the model's tables by then."""
 
 _CODE_VERSION = "dagster/code_version"
-_VIEWS = {"view", "lasting_view"}
 
 
 @assets_of("your_models", select="resource_type:model", exclude=f"{OWN} {NOT_RUN}")
@@ -101,7 +108,7 @@ def stale_marts(instance: dg.DagsterInstance, settings: Settings) -> list[dg.Ass
         if last is None or last.tags is None:
             is_due = news[spec.key] > 0  # not before the first load, which has enough to do
         else:
-            is_view = nodes()[spec.key]["config"]["materialized"] in _VIEWS
+            is_view = nodes()[spec.key]["config"]["materialized"] in VIEWS
             is_due = last.tags.get(_CODE_VERSION) != spec.code_version or (
                 not is_view and news[spec.key] > _news_in(last)
             )

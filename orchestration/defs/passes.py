@@ -18,12 +18,13 @@ from landed.folders import CALLS, REJECTED
 from orchestration.defs.completeness_result import COMPLETENESS, completeness_result
 from orchestration.defs.dbt_assets import key_of, materialized, models, selectors
 from orchestration.defs.news import News
-from orchestration.defs.raw_assets import loaded_tables, log_load, restored_instead
+from orchestration.defs.raw_assets import loaded_tables, log_load, make_again
 from orchestration.loading import seconds
 from orchestration.loading.insert import highest_load
 from orchestration.loading.load import Loaded, WarehouseBehindError, load
 from orchestration.models import command, run
 from orchestration.models.pending_models import Pending
+from orchestration.prepare import run_all_models
 from orchestration.settings import Settings
 from orchestration.warehouse.connection import connect, sharing
 from orchestration.warehouse.writer_lock import writer_lock
@@ -90,8 +91,7 @@ class Passes:
     def one(self, found: News) -> None:
         """Load what waits, and run its models.
 
-        Raises:
-            dg.Failure: the warehouse was lost; its raw tables have been made again instead.
+        A warehouse that was lost is made again first, with all models.
         """
         settings = self._settings
         try:
@@ -101,7 +101,10 @@ class Passes:
                 results = self._run_models(found.assets() & models.keys)
                 self._note(loaded, results)
         except WarehouseBehindError:  # outside: the catalog is exchanged
-            raise restored_instead(settings, self._progress) from None
+            make_again(self._context, settings, self._progress)
+            run_all_models(settings)
+            self.one(found)
+            return
         log_load(self._context, loaded)
         self.has_done = bool(loaded.files or results)
         self._passed = self._clock()

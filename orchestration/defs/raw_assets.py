@@ -7,18 +7,21 @@ import dagster as dg
 
 from landed.folders import FOLDERS, REJECTED
 from orchestration.defs.landing_assets import LANDING
+from orchestration.defs.source_assets import RAW, source_metadata
 from orchestration.defs.table_metadata import raw_metadata
 from orchestration.loading.load import Loaded, Progress, WarehouseBehindError, load
+from orchestration.prepare import run_all_models
 from orchestration.recovery.restore import restore_if_behind, what_is_not_restored
 from orchestration.settings import Settings
 from orchestration.warehouse.connection import connect
 
-GROUP = "raw"
+RESTORED = "seamline/restored"
+"""The tag of a run that has made a lost warehouse again."""
 
 
 def raw_key(folder: str) -> dg.AssetKey:
     """The asset of a raw table; dbt's source of the same name has the same key."""
-    return dg.AssetKey(["raw", folder])
+    return dg.AssetKey([RAW, folder])
 
 
 def _spec(folder: str) -> dg.AssetSpec:
@@ -31,8 +34,9 @@ def _spec(folder: str) -> dg.AssetSpec:
         raw_key(folder),
         deps=[LANDING],
         description=description,
-        group_name=GROUP,
-        kinds={"duckdb"},
+        group_name=RAW,
+        kinds={"duckdb", "table"},
+        metadata=source_metadata(RAW, folder),
     )
 
 
@@ -45,31 +49,44 @@ def raw_tables(
     """Load the sealed files of the selected tables; see `orchestration.loading.load`."""
     settings = Settings()
     folders = tuple(key.path[-1] for key in context.selected_asset_keys)
-    loaded = load_or_restore(settings, folders, _progress(context))
+    loaded = load_or_restore(context, settings, folders, _progress(context))
     log_load(context, loaded)
     yield from loaded_tables(settings, dict.fromkeys(folders, datetime.now(UTC)), loaded.load_ids)
 
 
-def load_or_restore(settings: Settings, folders: tuple[str, ...], progress: Progress) -> Loaded:
-    """Load the sealed files of some tables.
+def load_or_restore(
+    context: dg.AssetExecutionContext,
+    settings: Settings,
+    folders: tuple[str, ...],
+    progress: Progress,
+) -> Loaded:
+    """Load the sealed files of some tables; a warehouse that was lost is first made again.
+
+    All models are then brought up to date at once, as the run may be for some of them alone.
 
     Raises:
-        dg.Failure: the warehouse was lost; its raw tables have been made again instead.
+        DbtFailedError: one of our models could not be.
     """
     try:
         return load(settings, folders, progress)
     except WarehouseBehindError:
-        raise restored_instead(settings, progress) from None
+        make_again(context, settings, progress)
+    loaded = load(settings, folders, progress)
+    run_all_models(settings)
+    return loaded
 
 
-def restored_instead(settings: Settings, progress: Progress) -> dg.Failure:
-    """Make the raw tables of a lost warehouse again; return what the step fails with."""
+def make_again(context: dg.AssetExecutionContext, settings: Settings, progress: Progress) -> None:
+    """Make the raw tables of a warehouse that was lost again, and let the run say so."""
     restored = restore_if_behind(settings, progress)
-    return dg.Failure(
-        "The warehouse was lost, and its raw tables have been made again from the landed and "
-        "archived files. The next run brings all models up to date, and loads what waits. "
-        + what_is_not_restored(restored.folders if restored else [])
-    )
+    if restored:
+        context.instance.add_run_tags(context.run.run_id, {RESTORED: f"{restored.files} files"})
+        context.log.warning(
+            "The warehouse was lost, and its raw tables have been made again from %d landed and "
+            "archived files; the models follow. %s",
+            restored.files,
+            what_is_not_restored(restored.folders),
+        )
 
 
 def log_load(context: dg.AssetExecutionContext, loaded: Loaded) -> None:

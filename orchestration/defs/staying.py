@@ -104,7 +104,7 @@ def more_passes(context: dg.AssetExecutionContext, settings: Settings) -> Iterat
         What the passes did, as events of their assets and checks.
 
     Raises:
-        dg.Failure: a model failed, or the warehouse was lost; the sensor asks for another run.
+        dg.Failure: a model failed; the sensor asks for another run.
     """
     context.instance.add_run_tags(context.run_id, {DID_ITS_WORK: "true"})
     patience = Patience(settings.quiet_seconds)

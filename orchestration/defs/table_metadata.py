@@ -25,9 +25,11 @@ OFTEN = 10
 LOAD = "load"
 """In a final table's metadata: the newest load that it shows."""
 
+SCHEMA = "dagster/column_schema"
+"""In a materialization: the columns, where they are others than before."""
+
 _SHOWN = 60  # characters of an event's name
 _NEITHER_TEXT_NOR_SPACE = re.compile(r"[\x00-\x1f\x7f`|]")
-_SCHEMA = "dagster/column_schema"
 
 
 def raw_metadata(
@@ -100,7 +102,7 @@ def final_metadata(
         **_since(oldest, now),
     }
     if before.get("columns") != len(types):
-        metadata[_SCHEMA] = dg.TableSchema(
+        metadata[SCHEMA] = dg.TableSchema(
             [dg.TableColumn(name, kind) for name, kind in types.items()]
         )
         metadata["new_columns"] = len(types) - before.get("columns", 0)

@@ -31,12 +31,25 @@ def test_rows_are_counted_in_the_table_whatever_its_model_is_called(
         con.execute("create schema segment")
         con.execute('create table segment."shown as" as from range(3)')
     names = {"schema": "segment", "alias": "shown as"}
-    node = SimpleNamespace(**names, relation_name='"seamline"."segment"."shown as"')
+    node = SimpleNamespace(
+        **names,
+        relation_name='"seamline"."segment"."shown as"',
+        to_dict=lambda: names,
+        fqn=["seamline", "segment", "shown as"],
+        compiled_code=None,
+    )
 
     with dg.instance_for_test() as instance:
         said = table_metadata(instance, made_warehouse, [SimpleNamespace(node=node)])
 
-    assert said == {dg.AssetKey(["segment", "shown as"]): {"dagster/row_count": 3}}
+    schema = dg.TableSchema([dg.TableColumn("range", "bigint")])
+    assert said == {
+        dg.AssetKey(["segment", "shown as"]): {
+            "dagster/row_count": 3,
+            "columns": 1,
+            "dagster/column_schema": schema,
+        }
+    }
 
 
 def test_seeds_and_snapshots_are_no_assets_that_a_run_would_leave_as_they_are() -> None:

@@ -10,7 +10,13 @@ import pytest
 from orchestration.definitions import defs
 from orchestration.defs.completeness_result import ACCOUNTED_FOR
 from orchestration.defs.dbt_assets import MANIFEST, models
-from orchestration.defs.dbt_checks import check_specs, checks_job, dbt_checks, every_day
+from orchestration.defs.dbt_checks import (
+    at_first,
+    check_specs,
+    checks_job,
+    dbt_checks,
+    every_day,
+)
 from orchestration.defs.load_job import load_job
 from orchestration.settings import Settings
 from orchestration.warehouse.connection import connect
@@ -172,3 +178,19 @@ def test_they_run_every_day_and_never_behind_a_load() -> None:
     assert every_day.default_status is dg.DefaultScheduleStatus.RUNNING
     assert ours == _checks_of(checks_job.name)
     assert _checks_of(load_job.name) == {ACCOUNTED_FOR}
+
+
+def test_they_are_asked_for_once_behind_the_first_load_and_once_if_some_are_new() -> None:
+    with dg.instance_for_test() as instance:
+        before = at_first(dg.build_sensor_context(instance))
+        instance.report_runless_asset_event(dg.AssetMaterialization(ACCOUNTED_FOR.asset_key))
+        context = dg.build_sensor_context(instance)
+        first = at_first(context)
+        again = at_first(dg.build_sensor_context(instance, cursor=context.cursor))
+        others = at_first(dg.build_sensor_context(instance, cursor="of other tests"))
+
+    assert isinstance(before, dg.SkipReason)
+    assert isinstance(first, dg.RunRequest)
+    assert isinstance(again, dg.SkipReason)
+    assert isinstance(others, dg.RunRequest)
+    assert first.run_key == others.run_key

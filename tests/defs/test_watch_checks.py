@@ -1,5 +1,6 @@
 """What somebody should look at is a check in Dagster, and stops nothing."""
 
+import os
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from orchestration.defs.landing_assets import LANDING, SOURCES
 from orchestration.defs.load_job import load_job
 from orchestration.defs.raw_assets import raw_tables
 from orchestration.defs.watch_checks import WATCHED, evaluate, watch_checks, watch_job
+from tests.support import landed
 from tests.support.house import House
 
 NOW = datetime(2026, 11, 22, 5, 30, tzinfo=UTC)
@@ -65,6 +67,22 @@ def test_a_run_of_them_succeeds_whatever_they_find(
     by_name = {one.check_name: one.passed for one in result.get_asset_check_evaluations()}
     assert by_name["quotas_are_kept"] is False
     assert by_name["files_wait"] is True
+    (fresh,) = result.get_asset_materialization_events()
+    assert fresh.asset_key == LANDING
+
+
+def test_landing_is_not_fresh_while_a_file_has_waited_for_long(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    house.put_into(monkeypatch)
+    waiting = house.land("track", landed.line({"event": "E"}, message_id="a"))
+    os.utime(waiting, (0, 0))
+
+    with dg.instance_for_test() as instance:
+        result = defs.resolve_job_def(watch_job.name).execute_in_process(instance=instance)
+
+    assert result.success
+    assert result.get_asset_materialization_events() == []
 
 
 def test_one_alone_can_be_made(house: House) -> None:

@@ -79,6 +79,15 @@ OTHERS: dict[str, dict[str, Any]] = {
     "reserve_bytes": SIZE | NO_NUMBER | {"0": 0},
     "alerts_url": WEBHOOK,
     "loaded_url": WEBHOOK,
+    "owners": {
+        "ann@example.com, team:data": ("ann@example.com", "team:data"),
+        "ann": None,
+        "team:": None,
+        "team:a,,team:b": None,
+    },
+    "code_url": WEBHOOK,
+    "alarm_landing_hours": DURATION | NO_NUMBER | {"0.05": None},
+    "alarm_upkeep_hours": DURATION | NO_NUMBER | {"0.05": None},
     "delete_suppresses": SWITCH,
     "store_shut_out": SWITCH,
 }

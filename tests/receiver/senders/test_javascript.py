@@ -58,13 +58,13 @@ WAITING = {"strategy": "batching", "config": {"size": 100, "timeout": 60_000}}
 KEEPALIVE = {"config": {"keepalive": True}}
 
 
-def run_node(script: str, order: dict[str, Any]) -> Any:
+def run_node(script: str, order: dict[str, Any], seconds: float = 120) -> Any:
     """Run a script of clients/; return the JSON it prints."""
     done = subprocess.run(
         [str(NODE), CLIENTS / script, json.dumps(order)],
         check=False,
         capture_output=True,
-        timeout=120,
+        timeout=seconds,
     )
     assert done.returncode == 0, done.stderr.decode()
     return json.loads(done.stdout)
