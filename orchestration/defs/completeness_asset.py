@@ -10,7 +10,7 @@ from orchestration.defs.completeness_result import (
     COMPLETENESS,
     completeness_result,
 )
-from orchestration.defs.dbt_assets import model_spec, models
+from orchestration.defs.dbt_assets import models, table_of
 from orchestration.defs.raw_assets import raw_tables
 from orchestration.defs.sensor import STAYS
 from orchestration.defs.staying import Event, events_of, more_passes
@@ -22,11 +22,7 @@ from orchestration.settings import Settings
     deps=[*raw_tables.keys, *models.keys],
     group_name=Settings().schema_name,
     kinds={"dbt", "duckdb", "view"},
-    metadata={
-        name: value
-        for name, value in model_spec("completeness").metadata.items()
-        if name.startswith("dagster/")
-    },
+    metadata=table_of("completeness"),
     description="What became of every landed line, per call, source and hour: received = loaded + "
     "rejected + waiting, and loaded = rows + duplicate. Counted behind each run of the models. "
     "Beside them: `folded`, duplicates whose sender gave no messageId, so that they may be events "

@@ -117,6 +117,12 @@ def model_spec(name: str) -> dg.AssetSpec:
     return TRANSLATOR.get_asset_spec(manifest(), f"model.{PROJECT}.{name}", None)
 
 
+def table_of(name: str) -> dict[str, Any]:
+    """What is said of the relation of one of our models that has an asset of its own."""
+    said = model_spec(name).metadata
+    return {key: value for key, value in said.items() if key.startswith("dagster/")}
+
+
 @assets_of("models", select=OWN, exclude=NOT_RUN)
 def models(context: dg.AssetExecutionContext) -> Iterator[dg.MaterializeResult[None]]:
     """Run the selected models; those that went well are materialized, whatever became of others."""

@@ -12,6 +12,7 @@ from orchestration.audit import recent_loads
 from orchestration.audit.delivery import COUNTS, Delivery
 from orchestration.audit.recent_loads import LoadReport
 from orchestration.defs.completeness_result import COMPLETENESS
+from orchestration.defs.dbt_assets import table_of
 from orchestration.defs.table_metadata import as_code
 from orchestration.settings import Settings
 from orchestration.warehouse.connection import WarehouseMissingError, connect
@@ -33,7 +34,8 @@ NAMES = 20
             LOADS,
             deps=[COMPLETENESS],
             group_name=Settings().schema_name,
-            kinds={"duckdb"},
+            kinds={"dbt", "duckdb", "view"},
+            metadata=table_of(recent_loads.VIEW),
             description="Every load: what it brought to each table, what was rejected and why, how "
             "long its parts took, and how soon it was shown. The newest are shown here; the view "
             "has all of them.",
@@ -42,7 +44,8 @@ NAMES = 20
             DELIVERY,
             deps=[COMPLETENESS],
             group_name=Settings().schema_name,
-            kinds={"duckdb"},
+            kinds={"dbt", "duckdb", "view"},
+            metadata=table_of(deliveries.VIEW),
             description="What became of what was received, by day, source, call and name of the "
             "event: shut out, suppressed, rejected, waiting, duplicate or a row, and how soon. "
             "Today is shown here; the view has every day, and so has `seamline delivery --day`.",
