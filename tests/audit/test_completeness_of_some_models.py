@@ -156,6 +156,7 @@ def test_rejects_alone_leave_no_models_behind(house: Settings) -> None:
     assert behind(house) == []
 
 
+@pytest.mark.long
 def test_counts_of_an_earlier_version_say_what_its_models_had(house: Settings) -> None:
     """It noted one number for all calls, and the calls that lacked more in files."""
     for call in ("track", "page"):

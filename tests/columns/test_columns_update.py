@@ -118,6 +118,7 @@ def test_a_source_brings_so_many_relations_of_events_and_takes_none_of_anothers(
     assert relations(settings, ColumnRules(allow_events=("Bou*",))) == ["Bought"]
 
 
+@pytest.mark.long
 def test_columns_are_placed_again_only_when_something_is_new(
     settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:

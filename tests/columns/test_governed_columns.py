@@ -187,6 +187,7 @@ def test_what_other_sources_send_keeps_its_column_when_one_sources_are_dropped(
     assert columns(placed) == {"honest", "junk_mail", "junk0"}
 
 
+@pytest.mark.long
 def test_dropped_fields_can_be_taken_back(placed: Settings) -> None:
     drop(placed, "properties.honest", None)
     assert columns(placed) == {"junk0", "junk1", "junk_mail"}

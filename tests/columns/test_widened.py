@@ -112,6 +112,7 @@ def test_where_nothing_widens_no_table_is_looked_at(
     place(whole)
 
 
+@pytest.mark.long
 def test_small_files_of_whole_numbers_and_of_doubles_become_one_and_an_erasure_leaves_nothing(
     whole: Settings,
 ) -> None:

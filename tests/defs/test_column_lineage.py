@@ -54,6 +54,7 @@ def test_of_very_many_columns_none_is_said() -> None:
     assert lineage_of('select * from "seamline"."segment"."track"', *many) is None
 
 
+@pytest.mark.long
 def test_a_run_says_it_while_columns_are_new_and_then_no_more(
     built_house: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -101,6 +101,7 @@ def test_a_replay_is_asked_for_what_was_chosen(
     assert "done" in run.said
 
 
+@pytest.mark.long
 @pytest.mark.usefixtures("house")
 def test_a_day_is_really_derived_again() -> None:
     run = Launched("replay_day", {"table": "track"}, "2026-11-22")

@@ -115,6 +115,7 @@ def test_what_a_sender_wrote_stays_in_its_cell(text: str | None, shown: str) -> 
     assert as_code(text) == shown
 
 
+@pytest.mark.long
 def test_a_run_says_it_of_its_tables(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
     house.put_into(monkeypatch)
     house.land("track", landed.line({"event": "E"}, message_id="d"))

@@ -200,6 +200,7 @@ def test_a_notification_takes_a_rejected_record_only_if_it_can_be_read(empty: Ho
     assert left == [(others,), (BROKEN,), (BROKEN,)]
 
 
+@pytest.mark.long
 def test_nor_does_an_hourly_run_that_finishes_what_a_notification_began(empty: House) -> None:
     landed.land(empty.landing, "rejected", landed.rejected_line(BROKEN))
     land(empty)
@@ -262,6 +263,7 @@ def test_beyond_the_ceiling_of_a_source_its_orders_wait_and_no_other_source_does
     assert users_left(empty) == []
 
 
+@pytest.mark.long
 def test_an_hour_later_the_next_are_done(empty: House) -> None:
     crowd(empty, 2, "hooks")
     limited = with_setting(empty, delete_people=1)
@@ -276,6 +278,7 @@ def test_an_hour_later_the_next_are_done(empty: House) -> None:
     assert users_left(empty) == []
 
 
+@pytest.mark.long
 def test_checks_in_dagster_say_what_waits_and_what_was_refused(
     empty: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -81,6 +81,7 @@ def test_loads_go_between_two_parts_and_what_they_bring_stays_accounted_for(
     is_erased(crowded)
 
 
+@pytest.mark.long
 def test_what_a_load_between_two_parts_brings_of_the_person_goes_too(
     crowded: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -89,6 +89,7 @@ def test_who_is_allowed_again_is_stored_again(empty: House, receiver: RunningRec
     assert last_request(receiver)["suppressed"] == 1
 
 
+@pytest.mark.long
 def test_without_suppression_a_person_may_come_back(
     empty: House, receiver: RunningReceiver
 ) -> None:

@@ -223,6 +223,7 @@ def test_json_columns_are_json_and_every_column_says_what_it_is(loaded: House) -
     assert [(table, name) for table, name, _, comment in columns if not comment] == []
 
 
+@pytest.mark.long
 def test_a_table_or_view_that_is_made_anew_says_what_it_is(loaded: House) -> None:
     table = (
         "select comment from duckdb_tables() where schema_name = 'segment' "

@@ -10,10 +10,12 @@ from tests.support import landed
 from tests.support.house import House
 from tests.support.warehouse import reading
 
-pytestmark = pytest.mark.timeout(600)
+pytestmark = [pytest.mark.timeout(600), pytest.mark.long]
 
 TABLES = ("track", "identify")
 MODELS = ("stg_segment__track+", "stg_segment__identify+", "field", "column_change")
+NEEDING_ALL = ("marts", "conflict", "loads", "delivery")
+"""They read the tables of all calls."""
 SCHEMAS = ("segment", "segment_warehouse")
 
 
@@ -85,7 +87,7 @@ def history(house: House) -> History:
 
     def run(*arguments: str) -> None:
         house.load()
-        house.dbt("run", "--select", *MODELS, "--exclude", "marts", "conflict", *arguments)
+        house.dbt("run", "--select", *MODELS, "--exclude", *NEEDING_ALL, *arguments)
         history.steps.append(snapshot(house))
         history.snapshots.append(house.snapshots())
 

@@ -126,6 +126,7 @@ def test_the_old_tables_go_all_at_once_or_not(other: Settings) -> None:
     assert relations(other) == of("other")
 
 
+@pytest.mark.long
 def test_a_failing_model_of_a_user_keeps_no_table_from_moving(
     other: Settings, dbt_builds: Callable[..., None]
 ) -> None:

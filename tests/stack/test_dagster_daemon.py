@@ -98,6 +98,7 @@ def test_it_is_loaded_again_where_it_could_not_be_loaded() -> None:
         assert Code().has_to_be_loaded(entries(context))
 
 
+@pytest.mark.long
 def test_it_is_loaded_again_where_its_server_has_died(tmp_path: Path) -> None:
     (tmp_path / "some_definitions.py").write_text(CODE)
     target = ModuleTarget("some_definitions", None, str(tmp_path), "here")

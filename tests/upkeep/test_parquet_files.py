@@ -34,6 +34,7 @@ def _files(*sizes: int) -> list[File]:
     return [File(f"{number}.parquet", size, 0) for number, size in enumerate(sizes)]
 
 
+@pytest.mark.long
 def test_the_files_of_many_loads_become_one_and_rows_stay(small_lake: Settings) -> None:
     before = all_hashes(small_lake)
     assert len(table_files(small_lake, "raw", "track")) == LOADS

@@ -40,6 +40,7 @@ def test_every_snapshot_stays_for_as_long_as_a_query_may_take(small_lake: Settin
     assert files(small_lake) == on_disk
 
 
+@pytest.mark.long
 def test_later_one_of_each_step_stays_and_it_is_the_one_with_few_files(
     small_lake: Settings,
 ) -> None:

@@ -20,7 +20,7 @@ PAGE = (ROOT / "docs" / "time-travel.md").read_text()
 QUERIES = re.findall(r"```sql\n(.*?)```", PAGE, re.DOTALL)
 (PROGRAM,) = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)
 
-pytestmark = pytest.mark.timeout(900)
+pytestmark = [pytest.mark.timeout(900), pytest.mark.long]
 
 MODELS = ("stg_segment__track", "track", "tracks")
 

@@ -47,6 +47,7 @@ def test_what_prepare_makes_is_its_owners(prepared_house: Path) -> None:
     assert open_to_others(prepared_house) == {}
 
 
+@pytest.mark.long
 @bad_input("B157", "an umask that lets everybody read", "files 0600, folders 0700")
 def test_what_a_load_an_erasure_and_upkeep_alone_make_is_its_owners(own_house: House) -> None:
     for name in "ab":

@@ -153,6 +153,7 @@ def session(
     DuckDBConnectionManager.close_all_connections()
 
 
+@pytest.mark.long
 def test_what_a_model_writes_is_on_the_disk_before_it_is_listed(
     session: Session, synced: set[Path]
 ) -> None:

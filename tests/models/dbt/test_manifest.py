@@ -63,6 +63,7 @@ def test_whoever_finds_it_being_written_waits_for_it(
     ] * 3
 
 
+@pytest.mark.long
 def test_a_run_leaves_it_alone(own_house: House, prepared_house: Path) -> None:
     """What dbt writes it writes in place: a reader could see half of it, and a kill leave half."""
     settings = own_house.move_in(prepared_house).settings

@@ -114,6 +114,7 @@ def test_an_erasure_ends(answer: Callable[..., None], made_warehouse: Settings) 
     assert not rebuilt_tables.marks(settings.landing)
 
 
+@pytest.mark.long
 def test_a_rebuild_takes_its_place_and_leaves_nothing_beside(
     own_house: House, prepared_house: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

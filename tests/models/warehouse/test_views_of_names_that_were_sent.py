@@ -69,6 +69,7 @@ def printed_later(built_house: House, printed: str) -> str:
     return load(built_house, 2, names, things=[{"a": 1}], others=[{"a": 1}], products=[1], more=1)
 
 
+@pytest.mark.long
 def test_nor_does_it_take_what_a_user_has_put_in_the_place_of_our_view(
     built_house: House, printed_later: str
 ) -> None:
