@@ -89,6 +89,7 @@ def test_what_is_written_by_use_is_no_change(
     assert not code.has_to_be_loaded(entries(workspace))
 
 
+@pytest.mark.filterwarnings("ignore:Error loading repository location:UserWarning")
 def test_it_is_loaded_again_where_it_could_not_be_loaded() -> None:
     target = ModuleTarget("no_such_module", None, None, "here")
     with (
