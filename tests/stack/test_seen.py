@@ -101,7 +101,7 @@ def test_on_a_fresh_demo_nothing_is_red_and_nothing_is_behind(house: Seen) -> No
         "/runs": ["load"],
         "/assets": ["landing", "Materialized"],
         "/asset-groups": GROUPS,
-        "/health": ["Freshness Daemon"],
+        "/health": ["Daemon statuses", "Running"],
         "/overview/activity/timeline": ["load"],
     }
 
