@@ -1,6 +1,7 @@
 """Passes of a run that stays: what several have done is counted and told together."""
 
 import logging
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
@@ -14,6 +15,7 @@ from orchestration.defs.news import News
 from orchestration.defs.passes import QUIET_SECONDS, TOLD_SECONDS, Passes
 from orchestration.loading.load import load
 from orchestration.models.pending_models import pending
+from orchestration.recovery.restore import restore_if_behind
 from orchestration.warehouse.connection import keeping_sessions
 from tests.support import landed
 from tests.support.house import House
@@ -35,7 +37,7 @@ class Run:
         context: Any = SimpleNamespace(
             instance=instance,
             log=logging.getLogger(__name__),
-            run=SimpleNamespace(asset_selection=None),
+            run=SimpleNamespace(asset_selection=None, run_id="0"),
             run_id="0",
         )
         self.passes = Passes(context, house.settings, lambda: self.now)
@@ -119,6 +121,57 @@ def test_what_somebody_else_has_loaded_meanwhile_is_not_taken_for_modelled(run: 
     run.one("track")
     assert run.told()[f"{FINAL}/completeness"].metadata["rows"] == 2
     assert run.shown("track") == {"a", "b"}
+
+
+def test_what_somebody_else_has_loaded_between_two_passes_is_not_taken_for_modelled(
+    run: Run,
+) -> None:
+    run.one("track", "a")
+    run.house.land("track", landed.line({"messageId": "b", "type": "track"}))
+    load(run.house.settings)
+    run.one("identify", "c")
+    assert run.passes.without_done(pending(run.house.settings)).calls == ("track",)
+
+    completeness = run.told()[f"{FINAL}/completeness"]
+
+    assert [check.passed for check in completeness.check_results or ()] == [True]
+    assert (completeness.metadata["rows"], completeness.metadata["waiting"]) == (1, 2)
+    assert run.passes.without_done(pending(run.house.settings)).calls == ("track",)
+    run.one("track")
+    assert run.told()[f"{FINAL}/completeness"].metadata["rows"] == 3
+    assert run.shown("track") == {"a", "b"}
+
+
+def test_of_a_warehouse_that_somebody_else_has_made_again_nothing_is_taken_for_modelled(
+    run: Run, tmp_path: Path
+) -> None:
+    settings = run.house.settings
+    older = shutil.copytree(settings.catalog.parent, tmp_path / "older")
+    run.one("track", "a")
+    shutil.rmtree(settings.catalog.parent)
+    older.rename(settings.catalog.parent)
+    restore_if_behind(settings)  # and died before the models
+    run.one("identify", "b")
+
+    assert run.passes.without_done(pending(settings)).calls == ("track",)
+    completeness = run.told()[f"{FINAL}/completeness"]
+    assert [check.passed for check in completeness.check_results or ()] == [True]
+    run.one("track")
+    assert run.shown("track") == {"a"}
+
+
+def test_of_a_warehouse_that_a_pass_has_made_again_all_is_modelled(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(dg.DagsterInstance, "add_run_tags", lambda *_: None)
+    run.one("track", "a")
+    shutil.rmtree(run.house.settings.catalog.parent)
+    run.one("identify", "b")
+
+    assert run.passes.without_done(pending(run.house.settings)).calls == ()
+    completeness = run.told()[f"{FINAL}/completeness"]
+    assert [check.passed for check in completeness.check_results or ()] == [True]
+    assert completeness.metadata["rows"] == 2
 
 
 def test_a_copy_that_was_received_earlier_becomes_the_row_in_a_later_pass(run: Run) -> None:
