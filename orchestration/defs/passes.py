@@ -146,12 +146,22 @@ class Passes:
         settings = self._settings
         with writer_lock(settings), sharing(settings):
             run.count_lines(settings, self._modelled, self._last_load)
-            yield from loaded_tables(settings, untold.tables, untold.load_ids)
-            yield completeness_result(self._context, settings)
-            yield from materialized(
-                self._context, settings, untold.results.values(), shown_at=untold.shown_at
-            )
+            said = [
+                *loaded_tables(settings, untold.tables, untold.load_ids),
+                completeness_result(self._context, settings),
+            ]
+            failure = None
+            try:
+                for result in materialized(
+                    self._context, settings, untold.results.values(), shown_at=untold.shown_at
+                ):
+                    said.append(result)  # noqa: PERF402 - what came before a failure is kept
+            except dg.Failure as failed:
+                failure = failed
+        yield from said  # outside: Dagster stores each before it asks for the next
         self._told = self._clock()
+        if failure:
+            raise failure
 
     def _note(self, loaded: Loaded, results: list[RunResult]) -> None:
         """Remember which models have had all that was loaded."""

@@ -10,6 +10,7 @@ from typing import Any
 import dagster as dg
 import pytest
 
+from orchestration.defs import passes
 from orchestration.defs.completeness_result import COMPLETENESS
 from orchestration.defs.news import News
 from orchestration.defs.passes import QUIET_SECONDS, TOLD_SECONDS, Passes
@@ -17,6 +18,7 @@ from orchestration.loading.load import load
 from orchestration.models.pending_models import pending
 from orchestration.recovery.restore import restore_if_behind
 from orchestration.warehouse.connection import keeping_sessions
+from orchestration.warehouse.writer_lock import WRITER, is_held
 from tests.support import landed
 from tests.support.house import House
 from tests.support.warehouse import rows
@@ -87,6 +89,35 @@ def test_rows_are_there_with_each_pass_and_told_once_nothing_comes(run: Run) -> 
     assert [check.passed for check in completeness.check_results or ()] == [True]
     assert not run.passes.are_to_be_told()
     assert pending(run.house.settings).calls == ()
+
+
+def test_nobody_has_to_wait_while_dagster_stores_what_is_told(run: Run) -> None:
+    run.one("track", "a")
+
+    held = [is_held(run.house.settings, WRITER) for _ in run.passes.told()]
+
+    assert len(held) > 2
+    assert not any(held)
+
+
+def test_a_model_that_failed_is_told_behind_all_that_went_well(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    went_well = dg.MaterializeResult[None](asset_key=dg.AssetKey([FINAL, "track"]))
+
+    def half_of_it(*_: object, **__: object) -> Iterator[dg.MaterializeResult[None]]:
+        yield went_well
+        raise dg.Failure("tracks: no")
+
+    run.one("track", "a")
+    monkeypatch.setattr(passes, "materialized", half_of_it)
+    telling = run.passes.told()
+    told = list(iter(telling.__next__, went_well))
+    with pytest.raises(dg.Failure, match="tracks: no"):
+        next(telling)
+
+    assert {one.asset_key for one in told} >= {COMPLETENESS, dg.AssetKey(["raw", "track"])}
+    assert not is_held(run.house.settings, WRITER)
 
 
 def test_while_news_keeps_coming_it_is_told_now_and_then(run: Run) -> None:
