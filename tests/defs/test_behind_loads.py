@@ -14,6 +14,7 @@ from orchestration.defs.behind_loads import LOOK_SECONDS, BehindLoads
 from orchestration.defs.report_assets import LOADS, reports
 from orchestration.defs.watch_checks import WATCHED
 from orchestration.settings import Settings
+from orchestration.warehouse.connection import WarehouseMissingError
 from tests.defs.test_patience import Clock
 
 
@@ -52,17 +53,29 @@ def test_at_the_end_of_a_run_they_are_made_whatever_the_clock_says(house: Settin
     assert list(behind.look_at_the_end()) == []
 
 
-def test_a_warehouse_that_cannot_be_read_fails_no_load(
-    house: Settings, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (duckdb.IOException("no such file"), "no such file"),
+        (PermissionError("not yours"), "not yours"),
+        (WarehouseMissingError("no warehouse"), "no warehouse"),
+        (ValueError("ann@example.com"), "ValueError in breaks, line"),
+        (KeyError("ann@example.com"), "KeyError in breaks, line"),
+    ],
+)
+def test_whatever_the_checks_meet_no_load_fails(
+    house: Settings, monkeypatch: pytest.MonkeyPatch, error: Exception, said: str
 ) -> None:
     def breaks(*_: object) -> None:
-        raise duckdb.IOException("no such file")
+        raise error
 
-    monkeypatch.setattr(behind_loads, "loads_result", breaks)
+    monkeypatch.setattr(behind_loads, "evaluate", breaks)
     context = MagicMock()
 
     assert list(BehindLoads(context, house, Clock()).look_at_the_end()) == []
-    context.log.warning.assert_called_once()
+    ((text, why),) = [call.args for call in context.log.warning.call_args_list]
+    assert said in text % why
+    assert "ann@" not in text % why
 
 
 def test_a_run_by_hand_makes_them_too(house: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
