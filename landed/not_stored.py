@@ -4,6 +4,7 @@ No event is in it: names of sources, reasons, numbers. Receivers add to it, the 
 """
 
 import fcntl
+import logging
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -14,6 +15,8 @@ import msgspec
 
 from landed.files import FILE_MODE, FOLDER_MODE, write_whole
 from landed.folders import NOT_STORED
+
+log = logging.getLogger(__name__)
 
 Counts = dict[str, dict[str, int]]
 """Source → reason → number."""
@@ -67,6 +70,8 @@ def read(landing: Path, since: datetime, hours: int) -> Counts:
 def by_hour(landing: Path, since: datetime | None = None) -> dict[datetime, Counts]:
     """Return the counts of each hour, which is in UTC and without a zone.
 
+    What is called like a file of counts and cannot be read is left out, and logged.
+
     Args:
         landing: The landing folder.
         since: A time in the first day, in UTC; all that are kept if there is none.
@@ -75,7 +80,12 @@ def by_hour(landing: Path, since: datetime | None = None) -> dict[datetime, Coun
     found: dict[datetime, Counts] = {}
     for path in sorted((landing / NOT_STORED).glob("*.json")):
         if path.stem >= first:
-            for hour, counts in _read(path).items():
+            try:
+                day = _read(path)
+            except OSError as error:
+                log.warning("The counts of what was not stored in %s are left out: %s", path, error)
+                continue
+            for hour, counts in day.items():
                 with suppress(ValueError):  # somebody else's file
                     found[datetime.fromisoformat(f"{path.stem}T{hour}:00")] = counts
     return found

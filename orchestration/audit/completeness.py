@@ -76,8 +76,12 @@ def count(
             how many seconds each took.
         hours: The hours to count beside those with news.
     """
-    with transaction(con):
-        count_here(con, settings, modelled, hours)
+    try:
+        with transaction(con):
+            count_here(con, settings, modelled, hours)
+    except BaseException:
+        not_stored_counts.look_again(settings.landing)
+        raise
 
 
 def count_here(

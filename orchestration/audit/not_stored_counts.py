@@ -23,12 +23,20 @@ _looked: dict[Path, float] = {}
 
 
 def add_now_and_then(con: duckdb.DuckDBPyConnection, landing: Path) -> None:
-    """Add what is new, once a minute at most; all there is the first time, later what may grow."""
+    """Add what is new, once a minute at most; all there is the first time, later what may grow.
+
+    In an open transaction; if it is rolled back, `look_again`.
+    """
     last = _looked.get(landing)
     now = time.monotonic()
     if last is None or now - last >= LOOK_SECONDS:
         _looked[landing] = now
         add(con, landing, None if last is None else datetime.now(UTC) - _GROW)
+
+
+def look_again(landing: Path) -> None:
+    """Look at all there is the next time: what was added may not be there."""
+    _looked.pop(landing, None)
 
 
 def add(con: duckdb.DuckDBPyConnection, landing: Path, since: datetime | None = None) -> None:

@@ -5,16 +5,18 @@ and never makes a load fail, wait or repeat (docs/operating.md).
 """
 
 import time
+import traceback
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 
 import dagster as dg
 import duckdb
 
+from landed.errors import ReportedError
 from orchestration.defs.report_assets import loads_result
 from orchestration.defs.watch_checks import evaluate
 from orchestration.settings import Settings
-from orchestration.warehouse.connection import WarehouseUnusableError, connect
+from orchestration.warehouse.connection import connect
 
 LOOK_SECONDS = 60.0
 """Between two looks of one run."""
@@ -61,11 +63,19 @@ class BehindLoads:
         try:
             result = begin()
             found = list(evaluate(self._settings, datetime.now(UTC)))
-        except (duckdb.Error, OSError, WarehouseUnusableError) as error:
-            self._context.log.warning("The checks behind loads could not be made: %s", error)
+        except Exception as error:  # noqa: BLE001 - whatever a check meets, the load goes on
+            self._context.log.warning("The checks behind loads could not be made: %s", _why(error))
         else:
             yield result._replace(check_results=found)
 
     def _report(self) -> dg.MaterializeResult[None]:
         with connect(self._settings, read_only=True) as con:
             return loads_result(con, self._settings)
+
+
+def _why(error: Exception) -> str:
+    """What an error says; of one that nobody foresaw its place alone, as a value may be in it."""
+    if isinstance(error, (duckdb.Error, OSError, ReportedError)):
+        return f"{type(error).__name__}: {error}"
+    place = traceback.extract_tb(error.__traceback__)[-1]
+    return f"{type(error).__name__} in {place.name}, line {place.lineno} of {place.filename}"

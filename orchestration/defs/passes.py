@@ -10,8 +10,10 @@ from collections.abc import Callable, Iterator
 from contextlib import nullcontext
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from typing import cast
 
 import dagster as dg
+import duckdb
 from dbt.artifacts.schemas.run import RunResult
 
 from landed.folders import CALLS, REJECTED
@@ -83,6 +85,8 @@ class Passes:
         self._modelled: set[str] = set()
         """Models that have had all loads up to the last one."""
         self._last_load = 0
+        self._restored: datetime | None = None
+        """When the warehouse was made again last."""
         self._untold: Untold | None = None
         self._passed = self._told = clock()
         self.has_done = False
@@ -142,15 +146,30 @@ class Passes:
         settings = self._settings
         with writer_lock(settings), sharing(settings):
             run.count_lines(settings, self._modelled, self._last_load)
-            yield from loaded_tables(settings, untold.tables, untold.load_ids)
-            yield completeness_result(self._context, settings)
-            yield from materialized(
-                self._context, settings, untold.results.values(), shown_at=untold.shown_at
-            )
+            said = [
+                *loaded_tables(settings, untold.tables, untold.load_ids),
+                completeness_result(self._context, settings),
+            ]
+            failure = None
+            try:
+                for result in materialized(
+                    self._context, settings, untold.results.values(), shown_at=untold.shown_at
+                ):
+                    said.append(result)  # noqa: PERF402 - what came before a failure is kept
+            except dg.Failure as failed:
+                failure = failed
+        yield from said  # outside: Dagster stores each before it asks for the next
         self._told = self._clock()
+        if failure:
+            raise failure
 
     def _note(self, loaded: Loaded, results: list[RunResult]) -> None:
         """Remember which models have had all that was loaded."""
+        with connect(self._settings) as con:
+            last, restored = highest_load(con), _restored_at(con)
+        if (last - len(loaded.load_ids), restored) != (self._last_load, self._restored):
+            self._modelled.clear()  # somebody else has loaded in between, or made all again
+        self._last_load, self._restored = last, restored
         self._modelled -= {call for call, rows in loaded.rows.items() if rows}
         self._modelled -= {run.known_as(result.node) for result in results}
         done = {
@@ -158,8 +177,6 @@ class Passes:
         }
         self._modelled |= done.keys()
         seconds.note_shown(self._settings.catalog, loaded.load_ids, datetime.now(UTC), done)
-        with connect(self._settings) as con:
-            self._last_load = highest_load(con)
 
     def _run_models(self, wanted: set[dg.AssetKey]) -> list[RunResult]:
         """Run those that read what is new; views only where they may have changed."""
@@ -181,6 +198,11 @@ class Passes:
     def _progress(self, done: int, total: int) -> None:
         if done < total:  # most passes are one transaction, of which the assets say enough
             self._context.log.info("%d of %d done", done, total)
+
+
+def _restored_at(con: duckdb.DuckDBPyConnection) -> datetime | None:
+    ((at,),) = con.execute("select max(restored_at) from raw.restored").fetchall()
+    return cast("datetime | None", at)
 
 
 def _placement(settings: Settings) -> str | None:

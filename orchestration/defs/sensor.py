@@ -86,12 +86,15 @@ def sealed_files(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg.Sk
 
 def _what_is_new(settings: Settings) -> dg.SensorResult | dg.SkipReason:
     """Ask for what waits and its models, without those that rest after a failure of their own."""
-    from orchestration.defs.completeness_result import ACCOUNTED_FOR  # noqa: PLC0415 - reads the manifest
+    from orchestration.defs.completeness_result import (  # noqa: PLC0415 - reads the manifest
+        ACCOUNTED_FOR,
+        COMPLETENESS,
+    )
     from orchestration.defs.news import news  # noqa: PLC0415
 
     known = pending(settings)
     found = news(settings, known)
-    if not found:
+    if not found and not known.is_uncounted:
         rest = what_rests(found.failing)
         unknown = f"What the models lack is not known: {known.problem}" if known.problem else ""
         said = (f"No sealed file waits in {settings.landing}.", rest, unknown)
@@ -99,7 +102,7 @@ def _what_is_new(settings: Settings) -> dg.SensorResult | dg.SkipReason:
     return dg.SensorResult(
         run_requests=[
             dg.RunRequest(
-                asset_selection=sorted(found.assets()),
+                asset_selection=sorted(found.assets()) if found else [COMPLETENESS],
                 asset_check_keys=[ACCOUNTED_FOR],
                 tags={STAYS: "true"},
             )

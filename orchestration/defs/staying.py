@@ -6,7 +6,7 @@ the writer's lock has it before the next.
 """
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from itertools import chain
 
@@ -123,11 +123,37 @@ def more_passes(context: dg.AssetExecutionContext, settings: Settings) -> Iterat
                     time.sleep(_UNREADABLE_SECONDS)
             else:
                 time.sleep(LOOK_SECONDS)
-            results = passes.told() if passes.are_to_be_told() else behind.look_if_due()
-            for result in results:
-                yield from events_of(result)
-        for result in chain(passes.told(), behind.look_at_the_end()):
-            yield from events_of(result)
+            if passes.are_to_be_told():
+                yield from chain.from_iterable(map(events_of, passes.told()))
+            else:
+                yield from with_checks_reported(context, behind.look_if_due())
+        yield from chain.from_iterable(map(events_of, passes.told()))
+        yield from with_checks_reported(context, behind.look_at_the_end())
+
+
+def with_checks_reported(
+    context: dg.AssetExecutionContext, results: Iterable[dg.MaterializeResult[None]]
+) -> Iterator[Event]:
+    """Report the checks of results as of no run, so that each is shown until it is made again.
+
+    Of a run Dagster has one row for each check, and shows the row that was begun last: what a run
+    that stays finds later would be hidden by any run that has made the check meanwhile.
+
+    Args:
+        context: Of the step.
+        results: What was found.
+
+    Yields:
+        All else as events.
+    """
+    for event in chain.from_iterable(map(events_of, results)):
+        if isinstance(event, dg.AssetCheckEvaluation):
+            context.instance.report_runless_asset_event(event)
+            if not event.passed:  # as Dagster logs it of a run
+                name, asset = event.check_name, event.asset_key.to_user_string()
+                context.log.warning("Asset check '%s' on '%s' did not pass.", name, asset)
+        else:
+            yield event
 
 
 def events_of(result: dg.MaterializeResult[None]) -> Iterator[Event]:

@@ -50,6 +50,30 @@ def with_rows_since(con: duckdb.DuckDBPyConnection, loads: Mapping[str, int]) ->
     return [call for (call,) in con.execute(newer).fetchall()]
 
 
+def has_uncounted(con: duckdb.DuckDBPyConnection, behind: list[str]) -> bool:
+    """Whether lines of a load are in no count, and no model has to run before they are.
+
+    So it is of rejects, and of calls without a table, if their process died behind the load.
+
+    Args:
+        con: The warehouse.
+        behind: The calls with rows that their models have not had; these are counted behind them.
+    """
+    counted = max(modelled_loads(con).values(), default=0)
+    # what comes to nothing has no row in the counts, so that nothing could say it was counted
+    found = con.execute(
+        """
+        from raw.landed_count semi join (
+            from raw.landed_count
+            where load_id > $1 and load_id <= $2 and not list_contains($3::varchar[], call)
+        ) using (call, source, hour)
+        select 1 group by call, source, hour having sum(lines) <> 0 limit 1
+        """,
+        [counted, highest_load(con), behind],
+    )
+    return found.fetchone() is not None
+
+
 class Pending(NamedTuple):
     """What has still to be done in a warehouse."""
 
@@ -58,6 +82,8 @@ class Pending(NamedTuple):
     calls: tuple[str, ...] = ()
     """Those whose models have not had all."""
     failing: Mapping[str, Failing] = {}
+    is_uncounted: bool = False
+    """Whether lines are in no count though no model lacks them."""
     problem: str = ""
     """Why nothing is known of it."""
 
@@ -96,9 +122,11 @@ def _written(catalog: Path) -> Iterator[tuple[int, int, int]]:
 
 def _look(settings: Settings) -> Pending:
     with glance(settings) as con:
+        behind = calls_behind(con)
         return Pending(
             highest_load(con),
             is_half_restored(con),
-            tuple(calls_behind(con)),
+            tuple(behind),
             failing_models(con),
+            has_uncounted(con, behind),
         )

@@ -23,6 +23,8 @@ _WENT_WELL = [dg.DagsterRunStatus.SUCCESS]
 _DID_NOT = [dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.CANCELED]
 
 _INDEX = "index"
+_WITHOUT_RUN = ".db"
+"""The file of events that belong to no run, whose id is empty."""
 
 
 @dataclass
@@ -51,10 +53,14 @@ def purge(instance: dg.DagsterInstance, settings: Settings) -> Purged:
             for run_id in run_ids:
                 instance.run_storage.delete_run(run_id)
             done.runs += len(records)
+    _remove_checks_without_run(settings, now - timedelta(days=settings.run_days))
     done.files = _remove_files(instance, settings)
     history = settings.dagster_home / "history"
     schedules = settings.dagster_home / "schedules"
-    for file in (history / "runs.db", _events(settings) / "index.db", schedules / "schedules.db"):
+    for file in (
+        *(history / "runs.db", _events(settings) / "index.db", _events(settings) / _WITHOUT_RUN),
+        schedules / "schedules.db",
+    ):
         if file.exists():
             vacuum(file)
     return done
@@ -73,6 +79,31 @@ def _remove_shared_events(settings: Settings, run_ids: list[str]) -> None:
             f"event_logs where {of_them}",
         ):
             database.execute(f"delete from {condition}", run_ids)  # noqa: S608 - our own
+
+
+_OLD_CHECKS = """
+    delete from asset_check_executions where run_id = '' and evaluation_event_timestamp < $1
+    and id not in (select max(id) from asset_check_executions group by asset_key, check_name)
+"""
+_OLD_CHECK_EVENTS = """
+    delete from event_logs where run_id = '' and timestamp < $1
+    and dagster_event_type = 'ASSET_CHECK_EVALUATION'
+    and id not in (select coalesce(evaluation_event_storage_id, 0) from asset_check_executions)
+"""
+
+
+def _remove_checks_without_run(settings: Settings, before: datetime) -> None:
+    """Remove what checks found that belongs to no run, but what each found last."""
+    then = [before.strftime("%Y-%m-%d %H:%M:%S.%f")]
+    for name, statements in (
+        (f"{_INDEX}.db", (_OLD_CHECKS, _OLD_CHECK_EVENTS)),
+        (_WITHOUT_RUN, (_OLD_CHECK_EVENTS,)),  # its table of checks is empty
+    ):
+        file = _events(settings) / name
+        if file.exists():
+            with closing(sqlite3.connect(file, timeout=BUSY_SECONDS)) as database, database:
+                for statement in statements:
+                    database.execute(statement, then)
 
 
 def _remove_files(instance: dg.DagsterInstance, settings: Settings) -> int:

@@ -1,6 +1,7 @@
 """Passes of a run that stays: what several have done is counted and told together."""
 
 import logging
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
@@ -9,12 +10,15 @@ from typing import Any
 import dagster as dg
 import pytest
 
+from orchestration.defs import passes
 from orchestration.defs.completeness_result import COMPLETENESS
 from orchestration.defs.news import News
 from orchestration.defs.passes import QUIET_SECONDS, TOLD_SECONDS, Passes
 from orchestration.loading.load import load
 from orchestration.models.pending_models import pending
+from orchestration.recovery.restore import restore_if_behind
 from orchestration.warehouse.connection import keeping_sessions
+from orchestration.warehouse.writer_lock import WRITER, is_held
 from tests.support import landed
 from tests.support.house import House
 from tests.support.warehouse import rows
@@ -35,7 +39,7 @@ class Run:
         context: Any = SimpleNamespace(
             instance=instance,
             log=logging.getLogger(__name__),
-            run=SimpleNamespace(asset_selection=None),
+            run=SimpleNamespace(asset_selection=None, run_id="0"),
             run_id="0",
         )
         self.passes = Passes(context, house.settings, lambda: self.now)
@@ -87,6 +91,35 @@ def test_rows_are_there_with_each_pass_and_told_once_nothing_comes(run: Run) -> 
     assert pending(run.house.settings).calls == ()
 
 
+def test_nobody_has_to_wait_while_dagster_stores_what_is_told(run: Run) -> None:
+    run.one("track", "a")
+
+    held = [is_held(run.house.settings, WRITER) for _ in run.passes.told()]
+
+    assert len(held) > 2
+    assert not any(held)
+
+
+def test_a_model_that_failed_is_told_behind_all_that_went_well(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    went_well = dg.MaterializeResult[None](asset_key=dg.AssetKey([FINAL, "track"]))
+
+    def half_of_it(*_: object, **__: object) -> Iterator[dg.MaterializeResult[None]]:
+        yield went_well
+        raise dg.Failure("tracks: no")
+
+    run.one("track", "a")
+    monkeypatch.setattr(passes, "materialized", half_of_it)
+    telling = run.passes.told()
+    told = list(iter(telling.__next__, went_well))
+    with pytest.raises(dg.Failure, match="tracks: no"):
+        next(telling)
+
+    assert {one.asset_key for one in told} >= {COMPLETENESS, dg.AssetKey(["raw", "track"])}
+    assert not is_held(run.house.settings, WRITER)
+
+
 def test_while_news_keeps_coming_it_is_told_now_and_then(run: Run) -> None:
     run.one("track", "a")
     for _ in range(int(TOLD_SECONDS)):
@@ -119,6 +152,57 @@ def test_what_somebody_else_has_loaded_meanwhile_is_not_taken_for_modelled(run: 
     run.one("track")
     assert run.told()[f"{FINAL}/completeness"].metadata["rows"] == 2
     assert run.shown("track") == {"a", "b"}
+
+
+def test_what_somebody_else_has_loaded_between_two_passes_is_not_taken_for_modelled(
+    run: Run,
+) -> None:
+    run.one("track", "a")
+    run.house.land("track", landed.line({"messageId": "b", "type": "track"}))
+    load(run.house.settings)
+    run.one("identify", "c")
+    assert run.passes.without_done(pending(run.house.settings)).calls == ("track",)
+
+    completeness = run.told()[f"{FINAL}/completeness"]
+
+    assert [check.passed for check in completeness.check_results or ()] == [True]
+    assert (completeness.metadata["rows"], completeness.metadata["waiting"]) == (1, 2)
+    assert run.passes.without_done(pending(run.house.settings)).calls == ("track",)
+    run.one("track")
+    assert run.told()[f"{FINAL}/completeness"].metadata["rows"] == 3
+    assert run.shown("track") == {"a", "b"}
+
+
+def test_of_a_warehouse_that_somebody_else_has_made_again_nothing_is_taken_for_modelled(
+    run: Run, tmp_path: Path
+) -> None:
+    settings = run.house.settings
+    older = shutil.copytree(settings.catalog.parent, tmp_path / "older")
+    run.one("track", "a")
+    shutil.rmtree(settings.catalog.parent)
+    older.rename(settings.catalog.parent)
+    restore_if_behind(settings)  # and died before the models
+    run.one("identify", "b")
+
+    assert run.passes.without_done(pending(settings)).calls == ("track",)
+    completeness = run.told()[f"{FINAL}/completeness"]
+    assert [check.passed for check in completeness.check_results or ()] == [True]
+    run.one("track")
+    assert run.shown("track") == {"a"}
+
+
+def test_of_a_warehouse_that_a_pass_has_made_again_all_is_modelled(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(dg.DagsterInstance, "add_run_tags", lambda *_: None)
+    run.one("track", "a")
+    shutil.rmtree(run.house.settings.catalog.parent)
+    run.one("identify", "b")
+
+    assert run.passes.without_done(pending(run.house.settings)).calls == ()
+    completeness = run.told()[f"{FINAL}/completeness"]
+    assert [check.passed for check in completeness.check_results or ()] == [True]
+    assert completeness.metadata["rows"] == 2
 
 
 def test_a_copy_that_was_received_earlier_becomes_the_row_in_a_later_pass(run: Run) -> None:

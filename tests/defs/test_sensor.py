@@ -9,15 +9,17 @@ import pytest
 
 from orchestration.definitions import defs
 from orchestration.defs import run_process, sensor
+from orchestration.defs.completeness_result import COMPLETENESS
 from orchestration.defs.load_job import load_job
 from orchestration.defs.sensor import sealed_files
 from orchestration.loading.load import load
-from orchestration.models import pending_models
+from orchestration.models import back_off, pending_models
 from orchestration.models.back_off import FIRST_SECONDS
 from orchestration.settings import Settings
 from orchestration.warehouse.connection import connect, glance
 from orchestration.warehouse.writer_lock import writer_lock
 from tests.support import landed
+from tests.support.warehouse import rows
 
 
 def tick(instance: dg.DagsterInstance) -> dg.SensorResult | dg.SkipReason:
@@ -294,3 +296,49 @@ def test_marks_beside_the_catalog_that_an_earlier_version_has_left_are_not_neede
 
     assert "segment/track" in asked
     assert "segment/page" not in asked
+
+
+@pytest.mark.parametrize("call", ["rejected", "delete"])
+def test_lines_that_no_model_waits_for_are_counted_though_their_process_died(
+    made_warehouse: Settings, instance: dg.DagsterInstance, call: str
+) -> None:
+    lines = {
+        "rejected": landed.rejected_line(b"{"),
+        "delete": landed.line({"messageId": "m", "type": "delete", "userId": "u"}),
+    }
+    landed.land(made_warehouse.landing, call, lines[call])
+    load(made_warehouse)  # and died
+
+    assert wanted(tick(instance)) == {"segment/completeness"}
+    result = defs.resolve_job_def(load_job.name).execute_in_process(
+        instance=instance, asset_selection=[COMPLETENESS]
+    )
+
+    assert result.success
+    assert rows(made_warehouse, "select sum(received) from raw.completeness") == [(1,)]
+    assert isinstance(tick(instance), dg.SkipReason)
+
+
+def test_what_comes_to_nothing_is_not_asked_for_as_it_has_no_count(
+    made_warehouse: Settings, instance: dg.DagsterInstance
+) -> None:
+    landed.land(made_warehouse.landing, "rejected", landed.rejected_line(b"{"))
+    load(made_warehouse)
+    with writer_lock(made_warehouse), connect(made_warehouse) as con:
+        con.execute("delete from raw.rejected")  # tried again, and an event since
+        con.execute(
+            "insert into raw.landed_count select * replace (-lines as lines) from raw.landed_count"
+        )
+
+    assert isinstance(tick(instance), dg.SkipReason)
+
+
+def test_a_model_that_rests_is_not_waited_for_by_a_run_after_the_other(
+    made_warehouse: Settings, instance: dg.DagsterInstance
+) -> None:
+    _land(made_warehouse)
+    load(made_warehouse)
+    with writer_lock(made_warehouse), connect(made_warehouse) as con:
+        back_off.note(con, set(), {"track"})
+
+    assert isinstance(tick(instance), dg.SkipReason)

@@ -161,3 +161,47 @@ def test_dagster_removes_its_ticks_itself(instance: dg.DagsterInstance) -> None:
 
     assert schedules == dict.fromkeys(TickStatus, 30)
     assert sensors == {**schedules, TickStatus.SKIPPED: 1}
+
+
+def test_of_checks_without_a_run_the_young_stay_and_the_last_of_each(
+    settings: Settings, instance: dg.DagsterInstance
+) -> None:
+    def report(check: str, number: int) -> None:
+        instance.report_runless_asset_event(
+            dg.AssetCheckEvaluation(
+                asset_key=number_key, check_name=check, passed=True, metadata={"n": number}
+            )
+        )
+
+    def found(check: str) -> list[object]:
+        key = dg.AssetCheckKey(number_key, check)
+        executions = instance.event_log_storage.get_asset_check_execution_history(key, limit=10)
+        events = [one.event.dagster_event for one in executions if one.event]
+        return [one.asset_check_evaluation_data.metadata["n"].value for one in events if one]
+
+    number_key = dg.AssetKey("number")
+    for number in range(3):
+        report("seldom", number)
+        report("often", number)
+    instance.report_runless_asset_event(dg.AssetMaterialization(number_key))
+    folder = settings.dagster_home / "history" / "runs"
+    for name in ("index.db", ".db"):
+        with closing(sqlite3.connect(folder / name)) as database, database:
+            database.execute("update event_logs set timestamp = ?", [LONG_AGO])
+            database.execute(
+                "update asset_check_executions set evaluation_event_timestamp = ?", [LONG_AGO]
+            )
+    report("often", 3)
+    report("often", 4)
+
+    purge(instance, settings)
+
+    assert found("seldom") == [2]
+    assert found("often") == [4, 3]
+    count = "select dagster_event_type, count(*) from event_logs group by 1 order by 1"
+    kept = {}
+    for name in ("index.db", ".db"):
+        with closing(sqlite3.connect(folder / name)) as database:
+            kept[name] = database.execute(count).fetchall()
+    assert kept["index.db"] == [("ASSET_CHECK_EVALUATION", 3), ("ASSET_MATERIALIZATION", 1)]
+    assert kept[".db"] == [("ASSET_CHECK_EVALUATION", 2), ("ASSET_MATERIALIZATION", 1)]
