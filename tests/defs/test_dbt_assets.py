@@ -116,6 +116,9 @@ def test_a_load_runs_our_models_and_the_marts_are_all_others() -> None:
         "staging": ["seamline", "staging"],
         "mine_v1": ["seamline", "marts", "mine", "v1"],
         "mine_v2": ["seamline", "marts", "mine", "v2"],
+        "churn": ["seamline", "delivery", "churn"],
+        "imports": ["seamline", "marts", "loads", "imports"],
+        "sums": ["completeness", "sums"],
     }
     manifest = with_models(**others)
 
