@@ -6,6 +6,7 @@ import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from functools import cache
+from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
@@ -68,9 +69,9 @@ class Translator(DagsterDbtTranslator):
             return spec
         settings = Settings()
         kind = "view" if props["config"]["materialized"] in VIEWS else "table"
-        file = run.PROJECT_DIR / props["original_file_path"]
-        if props["package_name"] != PROJECT:
-            file = run.PROJECT_DIR / "dbt_packages" / props["package_name"] / file.name
+        package = props["package_name"]
+        folder = Path() if package == PROJECT else Path("dbt_packages", package)
+        file = run.PROJECT_DIR / folder / props["original_file_path"]
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", dg.PreviewWarning)
             return spec.replace_attributes(

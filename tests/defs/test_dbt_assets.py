@@ -146,3 +146,6 @@ def test_models_of_a_package_are_a_group_of_their_own() -> None:
     spec = Translator().get_asset_spec(manifest, "model.pkg.stg", None)
 
     assert spec.group_name == "pkg"
+    (reference,) = spec.metadata["dagster/code_references"].code_references
+    # `track`'s own place, in the package
+    assert str(reference.file_path).endswith("/dbt_packages/pkg/models/segment/track.sql")
