@@ -43,7 +43,7 @@ def column_lineage(
         database: Where all of them are.
 
     Returns:
-        None for SQL that cannot be followed, and for what has very many columns, is very long or deep.
+        None for SQL that cannot be followed or is very long or deep, and for very many columns.
     """
     own = {column.lower(): column for column in columns}
     if len(own) > MOST_COLUMNS or len(sql) > MOST_CHARACTERS:

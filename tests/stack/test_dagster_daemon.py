@@ -115,8 +115,8 @@ def test_a_look_that_fails_leaves_what_is_loaded_and_is_repeated(
             raise answer
         return answer
 
-    controller._code = Code(look)  # noqa: SLF001
-    controller._workspace_process_context = workspace  # type: ignore[assignment]  # noqa: SLF001
+    controller._code = Code(look)
+    controller._workspace_process_context = workspace  # type: ignore[assignment]
     loaded: list[float] = []
     monkeypatch.setattr(DagsterDaemonController, "check_workspace_freshness", loaded.append)
 

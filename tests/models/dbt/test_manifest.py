@@ -113,7 +113,7 @@ def test_a_version_that_is_unpacked_over_an_older_one_is_read_whatever_its_files
 def test_a_user_may_call_models_of_their_own_as_our_views_of_loads_and_delivery_are(
     settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """dbt reads no project with two models of a name, and these are names of many a mart."""
+    """No project with two models of a name can be read, and these are names of many a mart."""
     ours = run.PROJECT_DIR
     project = tmp_path / "project"
     shutil.copytree(ours, project, ignore=shutil.ignore_patterns("target", "logs"))
