@@ -71,7 +71,7 @@ def column_lineage(
     return dg.TableColumnLineage(deps) if any(deps.values()) else None
 
 
-def _is_deep(query: exp.Expression) -> bool:
+def _is_deep(query: exp.Expr) -> bool:
     level = [query]
     for _ in range(MOST_LEVELS):
         level = [part for above in level for part in above.iter_expressions()]

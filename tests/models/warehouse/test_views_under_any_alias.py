@@ -66,7 +66,7 @@ def all_views(house: House) -> list[tuple[str, str]]:
 @pytest.mark.parametrize("alias", ALIASES)
 def test_every_view_is_read(full_lake: House, alias: str) -> None:
     found = all_views(full_lake)
-    assert len(found) == 22
+    assert len(found) == 24
     with attached(full_lake.settings, alias) as con:
         for schema, view in found:
             con.execute(f"select * from {quoted(alias, schema, view)} limit 0")
