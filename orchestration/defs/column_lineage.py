@@ -19,7 +19,7 @@ MOST_COLUMNS = 500
 MOST_CHARACTERS = 200_000
 """Nor of one with longer SQL."""
 
-MOST_LEVELS = 1000
+MOST_LEVELS = 300
 """Nor of one whose SQL goes deeper, as a sum of so many terms does: it takes the square of that."""
 
 Relation = tuple[str, str]
