@@ -4,19 +4,21 @@ Its own command starts another code server each minute, whatever has changed, an
 before: five seconds of processor, most of what a stack took that had nothing to do.
 """
 
+import logging
 import os
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from dagster._core.errors import DagsterUserCodeUnreachableError
 from dagster._core.remote_representation.code_location import GrpcServerCodeLocation
 from dagster._core.workspace.workspace import CodeLocationEntry
 from dagster._daemon import controller
 from dagster._daemon.cli import main
 
 from landed.settings import ROOT
+
+log = logging.getLogger(__name__)
 
 LOOK_SECONDS = 60.0
 """Between two looks at the code, as Dagster's own daemon has it."""
@@ -44,7 +46,7 @@ def code_as_written(root: Path = ROOT) -> Written:
 def _state(file: Path) -> list[tuple[str, int, int]]:
     try:
         state = file.stat()
-    except FileNotFoundError:
+    except OSError:  # it is gone, or is no file that anybody could load: a link to itself
         return []
     return [(str(file), max(state.st_mtime_ns, state.st_ctime_ns), state.st_size)]
 
@@ -78,7 +80,7 @@ def _answers(entry: CodeLocationEntry) -> bool:
         return False  # it could not be loaded
     try:
         entry.code_location.client.ping("")
-    except DagsterUserCodeUnreachableError:
+    except Exception:  # noqa: BLE001 - whatever it is: a server that is well answers
         return False
     return True
 
@@ -95,10 +97,14 @@ class Controller(controller.DagsterDaemonController):
         """Load the code again if it is time and there is a reason; return when it was looked at."""
         if time.time() - last_workspace_update_time <= LOOK_SECONDS:
             return last_workspace_update_time
-        workspace = self._workspace_process_context.create_request_context()
-        if not self._code.has_to_be_loaded(workspace.get_code_location_entries()):
+        try:
+            workspace = self._workspace_process_context.create_request_context()
+            if not self._code.has_to_be_loaded(workspace.get_code_location_entries()):
+                return time.time()
+            self._code.is_loaded()  # first: what is written meanwhile is seen at the next look
+        except Exception:  # as Dagster's own has it: else the daemon ends, and nothing is loaded
+            log.exception("Could not look whether code has changed; what is loaded stays so")
             return time.time()
-        self._code.is_loaded()  # first: what is written meanwhile is seen at the next look
         return super().check_workspace_freshness(last_workspace_update_time)
 
 

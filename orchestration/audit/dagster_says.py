@@ -16,6 +16,9 @@ from orchestration.upkeep.keep_small import MINUTE
 ALIVE_SECONDS = 120.0
 """A daemon that has given no sign for so long does not run."""
 
+STANDS = timedelta(days=2)
+"""So long a failed check is told of: each is made every night, but one that is no more never."""
+
 _PATIENCE_SECONDS = 1.0
 _SCHEDULE = "every_hour"
 
@@ -54,7 +57,7 @@ def look(settings: Settings, now: datetime, without: set[str]) -> DagsterSays | 
         with _reading(settings.dagster_home / "schedules" / "schedules.db") as schedules:
             is_off = _is_off(schedules)
         with _reading(history / "runs" / "index.db") as index:
-            found.problems += _failing(index, without)
+            found.problems += _failing(index, now, without)
     except (sqlite3.Error, FileNotFoundError):
         return None
     if is_off:
@@ -103,7 +106,7 @@ def _is_off(schedules: sqlite3.Connection) -> bool:
     return any(status == "STOPPED" and f'"{_SCHEDULE}"' in body for status, body in rows)
 
 
-def _failing(index: sqlite3.Connection, without: set[str]) -> Iterator[str]:
+def _failing(index: sqlite3.Connection, now: datetime, without: set[str]) -> Iterator[str]:
     rows = index.execute(
         """
         select asset_key, check_name, evaluation_event_timestamp from asset_check_executions
@@ -115,7 +118,7 @@ def _failing(index: sqlite3.Connection, without: set[str]) -> Iterator[str]:
         """
     ).fetchall()
     for asset, check, at in rows:
-        if check not in without:
+        if check not in without and now - _time(at) < STANDS:
             table = "/".join(part.strip(' "') for part in asset.strip("[]").split(","))
             yield (
                 f"The check {check} of {table} did not pass when it was made last, at "

@@ -8,8 +8,7 @@ import logging
 from collections.abc import Iterable, Mapping
 
 import dagster as dg
-from sqlglot import exp
-from sqlglot.errors import SqlglotError
+from sqlglot import exp, parse_one
 from sqlglot.lineage import Node, lineage
 
 log = logging.getLogger(__name__)
@@ -17,11 +16,14 @@ log = logging.getLogger(__name__)
 MOST_COLUMNS = 500
 """Of a model with more none is said."""
 
+MOST_CHARACTERS = 200_000
+"""Nor of one with longer SQL."""
+
+MOST_LEVELS = 300
+"""Nor of one whose SQL goes deeper, as a sum of so many terms does: it takes the square of that."""
+
 Relation = tuple[str, str]
 """Schema and name."""
-
-_NOT_UNDERSTOOD = (SqlglotError, ValueError, LookupError, AttributeError, TypeError, RecursionError)
-"""What sqlglot raises at SQL that it cannot follow, which a user may write."""
 
 
 def column_lineage(
@@ -41,29 +43,39 @@ def column_lineage(
         database: Where all of them are.
 
     Returns:
-        None for SQL that cannot be followed, and for what has very many columns.
+        None for SQL that cannot be followed or is very long or deep, and for very many columns.
     """
     own = {column.lower(): column for column in columns}
-    if len(own) > MOST_COLUMNS:
+    if len(own) > MOST_COLUMNS or len(sql) > MOST_CHARACTERS:
         return None
     known = {one: {column.lower(): column for column in many} for one, many in parents.items()}
     schema: dict[str, dict[str, dict[str, str]]] = {}
     for (folder, name), many in known.items():
         schema.setdefault(folder, {})[name] = dict.fromkeys(many, "text")
-    try:
+    try:  # the models were made: nothing here may keep them from being said to be
+        query = parse_one(sql, dialect="duckdb")
+        if _is_deep(query):
+            return None
         # trimming the selects anew for each column takes a hundred times as long
         found: Mapping[str, Node] = lineage(
-            None, sql, {database: schema}, dialect="duckdb", trim_selects=False, copy=False
+            None, query, {database: schema}, dialect="duckdb", trim_selects=False, copy=False
         )
         deps = {
             own[name.lower()]: _dependencies(node, known, keys)
             for name, node in found.items()
             if name.lower() in own
         }
-    except _NOT_UNDERSTOOD as error:
+    except Exception as error:  # noqa: BLE001 - at a user's SQL it raises anything
         log.debug("no column lineage: %s", error)
         return None
     return dg.TableColumnLineage(deps) if any(deps.values()) else None
+
+
+def _is_deep(query: exp.Expr) -> bool:
+    level = [query]
+    for _ in range(MOST_LEVELS):
+        level = [part for above in level for part in above.iter_expressions()]
+    return bool(level)
 
 
 def _dependencies(

@@ -6,6 +6,7 @@ import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from functools import cache
+from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
@@ -34,8 +35,17 @@ MANIFEST = run.write_manifest(Settings())
 OWN = " ".join(f"fqn:{PROJECT}.{folder}.*" for folder in FOLDERS)
 """Our models, in dbt's words; `is_own` says the same of one."""
 
-NOT_RUN = "completeness loads delivery resource_type:seed resource_type:snapshot"
-"""What is no asset of the models: a view whose asset is behind them, and what `dbt run` leaves."""
+SHOWN_BEHIND = ("completeness", "segment_loads", "segment_delivery")
+"""Our views whose assets are behind the models, by dbt's names."""
+
+NOT_RUN = " ".join(
+    [
+        # with their folder: a bare word is also any folder or package of a user's of that name
+        *(f"fqn:{PROJECT}.segment.{name}" for name in SHOWN_BEHIND),
+        *("resource_type:seed", "resource_type:snapshot"),
+    ]
+)
+"""What is no asset of the models: those views, and what `dbt run` leaves."""
 
 
 VIEWS = {"view", "lasting_view", "view_set"}
@@ -59,9 +69,9 @@ class Translator(DagsterDbtTranslator):
             return spec
         settings = Settings()
         kind = "view" if props["config"]["materialized"] in VIEWS else "table"
-        file = run.PROJECT_DIR / props["original_file_path"]
-        if props["package_name"] != PROJECT:
-            file = run.PROJECT_DIR / "dbt_packages" / props["package_name"] / file.name
+        package = props["package_name"]
+        folder = Path() if package == PROJECT else Path("dbt_packages", package)
+        file = run.PROJECT_DIR / folder / props["original_file_path"]
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", dg.PreviewWarning)
             return spec.replace_attributes(

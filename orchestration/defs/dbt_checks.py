@@ -155,4 +155,4 @@ def at_first(context: dg.SensorEvaluationContext) -> dg.RunRequest | dg.SkipReas
     if context.instance.get_latest_materialization_event(COMPLETENESS) is None:
         return dg.SkipReason("Nothing is loaded yet.")
     context.update_cursor(_TESTS)
-    return dg.RunRequest(run_key=_TESTS)
+    return dg.RunRequest()  # with no key: of tests that were there before Dagster would ask no more

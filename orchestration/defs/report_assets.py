@@ -35,7 +35,7 @@ NAMES = 20
             deps=[COMPLETENESS],
             group_name=Settings().schema_name,
             kinds={"dbt", "duckdb", "view"},
-            metadata=table_of(recent_loads.VIEW),
+            metadata=table_of("segment_loads"),
             description="Every load: what it brought to each table, what was rejected and why, how "
             "long its parts took, and how soon it was shown. The newest are shown here; the view "
             "has all of them.",
@@ -45,7 +45,7 @@ NAMES = 20
             deps=[COMPLETENESS],
             group_name=Settings().schema_name,
             kinds={"dbt", "duckdb", "view"},
-            metadata=table_of(deliveries.VIEW),
+            metadata=table_of("segment_delivery"),
             description="What became of what was received, by day, source, call and name of the "
             "event: shut out, suppressed, rejected, waiting, duplicate or a row, and how soon. "
             "Today is shown here; the view has every day, and so has `seamline delivery --day`.",

@@ -21,6 +21,7 @@ import pyarrow as pa
 from filelock import FileLock, Timeout
 
 from landed.folders import SUPPRESSED
+from orchestration.columns.update import create_column_tables
 from orchestration.erasure import (
     erased_fields,
     loaded_files,
@@ -45,6 +46,7 @@ from orchestration.recovery.restore import restore_if_behind
 from orchestration.settings import Settings
 from orchestration.upkeep.short_locks import ShortLocks
 from orchestration.warehouse.connection import connect
+from orchestration.warehouse.raw_tables import create_raw_tables
 from orchestration.warehouse.transaction import transaction
 
 SEEN_SECONDS = 1.0
@@ -320,6 +322,8 @@ def _erase_part(
     to_note: set[Person],
 ) -> tuple[Found, int]:
     landing = settings.landing
+    create_raw_tables(con)  # after an update nothing may have been loaded yet
+    create_column_tables(con)
     journal.catch_up(con, landing)
     loaded_files.settle(con, landing)
     unloaded_files.remove_leftovers(landing)

@@ -9,7 +9,7 @@ import dagster as dg
 import pytest
 from dagster._daemon.types import DaemonHeartbeat
 
-from orchestration.audit.dagster_says import ALIVE_SECONDS, DagsterSays, look
+from orchestration.audit.dagster_says import ALIVE_SECONDS, STANDS, DagsterSays, look
 from orchestration.audit.status import Status
 from orchestration.defs.upkeep_assets import every_hour
 from orchestration.prepare import prepare_dagster_home
@@ -26,8 +26,8 @@ def instance(settings: Settings) -> Iterator[dg.DagsterInstance]:
         yield instance
 
 
-def said(settings: Settings, *without: str) -> DagsterSays:
-    found = look(settings, NOW, set(without))
+def said(settings: Settings, *without: str, at: datetime = NOW) -> DagsterSays:
+    found = look(settings, at, set(without))
     assert found is not None
     return found
 
@@ -90,6 +90,17 @@ def test_a_check_fails_until_it_has_passed_again(
 
     evaluate(instance, passed=True)
     assert said(settings).problems == []
+
+
+def test_of_a_check_that_is_made_no_more_nothing_is_said_for_ever(
+    settings: Settings, instance: dg.DagsterInstance
+) -> None:
+    """A test that was removed from the models cannot pass again, until Dagster's run is purged."""
+    now = datetime.now(UTC)
+    evaluate(instance, passed=False)
+
+    assert len(said(settings, at=now + STANDS - timedelta(minutes=1)).problems) == 1
+    assert said(settings, at=now + STANDS + timedelta(minutes=1)).problems == []
 
 
 def test_an_upkeep_that_failed_is_a_problem(

@@ -1,6 +1,7 @@
 """What became of what was received: each event of a day is in one column, and in one only."""
 
 import json
+from collections.abc import Iterator
 from datetime import UTC, date, datetime
 from typing import Any
 
@@ -92,6 +93,28 @@ def test_its_sums_are_those_of_completeness(delivered: House) -> None:
     assert of_days == delivered.rows(
         f"select {counts} from segment.completeness group by all order by all"
     )
+
+
+def scans(node: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    if "Table" in node["extra_info"]:
+        yield node["extra_info"]
+    for child in node["children"]:
+        yield from scans(child)
+
+
+def test_of_a_day_no_row_of_another_is_asked_whether_it_is_a_copy(delivered: House) -> None:
+    """It is looked at four times an hour, and the table grows for years."""
+    query = "from segment.delivery where day = timestamp '2026-11-22' and call is not null"
+    ((_, plan),) = delivered.rows(f"explain (format json) {query}")
+
+    compared = [
+        scan
+        for (top,) in [json.loads(plan)]
+        for scan in scans(top)
+        if {"line", "_seamline_line"} & set(scan["Projections"])
+    ]
+    assert len(compared) == 2
+    assert all("2026-11-22" in str(scan.get("Filters")) for scan in compared)
 
 
 def test_it_says_how_soon_rows_were_shown(delivered: House) -> None:

@@ -3,7 +3,13 @@
 import dagster as dg
 import pytest
 
-from orchestration.defs.column_lineage import MOST_COLUMNS, column_lineage
+from orchestration.defs import column_lineage as module
+from orchestration.defs.column_lineage import (
+    MOST_CHARACTERS,
+    MOST_COLUMNS,
+    MOST_LEVELS,
+    column_lineage,
+)
 from orchestration.defs.dbt_assets import models
 from orchestration.defs.raw_assets import raw_key, raw_tables
 from tests.support import landed
@@ -52,6 +58,31 @@ def test_of_very_many_columns_none_is_said() -> None:
     many = [f"c{number}" for number in range(MOST_COLUMNS + 1)]
 
     assert lineage_of('select * from "seamline"."segment"."track"', *many) is None
+
+
+@pytest.mark.parametrize(
+    "expression",
+    [" + ".join(["event"] * (MOST_LEVELS + 1)), f"'{'x' * MOST_CHARACTERS}' || event"],
+    ids=["deep", "long"],
+)
+def test_of_very_deep_or_long_sql_none_is_said(expression: str) -> None:
+    """It would take minutes, in the run that is to say what the models made."""
+    sql = 'select {} as message_id from "seamline"."segment"."track"'
+
+    assert lineage_of(sql.format("event || event"), "message_id") == {"message_id": ["event"]}
+    assert lineage_of(sql.format(expression), "message_id") is None
+
+
+@pytest.mark.parametrize("error", [AssertionError, NotImplementedError, ZeroDivisionError])
+def test_whatever_goes_wrong_in_following_the_sql_it_is_only_not_followed(
+    error: type[Exception], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise error
+
+    monkeypatch.setattr(module, "lineage", fail)
+
+    assert lineage_of("select message_id from seamline.segment.track", "message_id") is None
 
 
 @pytest.mark.long

@@ -116,6 +116,9 @@ def test_a_load_runs_our_models_and_the_marts_are_all_others() -> None:
         "staging": ["seamline", "staging"],
         "mine_v1": ["seamline", "marts", "mine", "v1"],
         "mine_v2": ["seamline", "marts", "mine", "v2"],
+        "churn": ["seamline", "delivery", "churn"],
+        "imports": ["seamline", "marts", "loads", "imports"],
+        "sums": ["completeness", "sums"],
     }
     manifest = with_models(**others)
 
@@ -143,3 +146,6 @@ def test_models_of_a_package_are_a_group_of_their_own() -> None:
     spec = Translator().get_asset_spec(manifest, "model.pkg.stg", None)
 
     assert spec.group_name == "pkg"
+    (reference,) = spec.metadata["dagster/code_references"].code_references
+    # `track`'s own place, in the package
+    assert str(reference.file_path).endswith("/dbt_packages/pkg/models/segment/track.sql")

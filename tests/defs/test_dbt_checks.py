@@ -193,4 +193,5 @@ def test_they_are_asked_for_once_behind_the_first_load_and_once_if_some_are_new(
     assert isinstance(first, dg.RunRequest)
     assert isinstance(again, dg.SkipReason)
     assert isinstance(others, dg.RunRequest)
-    assert first.run_key == others.run_key
+    # tests may come back that were there before: Dagster asks once in its life for one key
+    assert (first.run_key, others.run_key) == (None, None)

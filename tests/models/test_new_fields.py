@@ -14,7 +14,7 @@ pytestmark = [pytest.mark.timeout(600), pytest.mark.long]
 
 TABLES = ("track", "identify")
 MODELS = ("stg_segment__track+", "stg_segment__identify+", "field", "column_change")
-NEEDING_ALL = ("marts", "conflict", "loads", "delivery")
+NEEDING_ALL = ("marts", "conflict", "segment_loads", "segment_delivery")
 """They read the tables of all calls."""
 SCHEMAS = ("segment", "segment_warehouse")
 

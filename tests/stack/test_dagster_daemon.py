@@ -8,8 +8,9 @@ import pytest
 from dagster._core.workspace.context import WorkspaceProcessContext
 from dagster._core.workspace.load_target import ModuleTarget
 from dagster._core.workspace.workspace import CodeLocationEntry
+from dagster._daemon.controller import DagsterDaemonController
 
-from stack.dagster_daemon import LONGEST_SECONDS, Code, code_as_written
+from stack.dagster_daemon import LONGEST_SECONDS, Code, Controller, Written, code_as_written
 
 CODE = "import dagster as dg\ndefs = dg.Definitions()\n"
 
@@ -87,6 +88,43 @@ def test_what_is_written_by_use_is_no_change(
         (tmp_path / folder).mkdir(parents=True)
         (tmp_path / folder / "file").write_text("x")
     assert not code.has_to_be_loaded(entries(workspace))
+
+
+@pytest.mark.parametrize("name", ["loop", "loop/file"])
+def test_a_link_that_leads_nowhere_is_no_file(name: str, tmp_path: Path) -> None:
+    """An error at one file would end the daemon, and nothing would be loaded any more."""
+    folder = tmp_path / "dbt_project"
+    folder.mkdir()
+    before = code_as_written(tmp_path)
+    (folder / "loop").symlink_to(folder / name)
+
+    assert code_as_written(tmp_path) == before
+
+
+def test_a_look_that_fails_leaves_what_is_loaded_and_is_repeated(
+    workspace: WorkspaceProcessContext,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    controller = object.__new__(Controller)  # its own would start the daemon's threads
+    answers = iter([frozenset(), OSError(5, "a disk's"), frozenset()])
+
+    def look() -> Written:
+        answer = next(answers)
+        if isinstance(answer, OSError):
+            raise answer
+        return answer
+
+    controller._code = Code(look)
+    controller._workspace_process_context = workspace  # type: ignore[assignment]
+    loaded: list[float] = []
+    monkeypatch.setattr(DagsterDaemonController, "check_workspace_freshness", loaded.append)
+
+    for _ in range(2):
+        assert controller.check_workspace_freshness(0) > 0
+
+    assert loaded == []
+    assert [record.levelname for record in caplog.records] == ["ERROR"]
 
 
 @pytest.mark.filterwarnings("ignore:Error loading repository location:UserWarning")

@@ -183,6 +183,17 @@ def test_who_was_erased_stays_so_and_is_not_stored_again(upgraded: House) -> Non
     assert upgraded.rows(received) == [(0,)]
 
 
+def test_somebody_is_erased_by_hand_before_the_first_start(earlier: House, tmp_path: Path) -> None:
+    """Tables and columns of this version are missing then."""
+    house = House(tmp_path).move_in(earlier.folder)
+
+    house.run("forget", "--user-id", "u-2")
+
+    received = "select count(*) from raw.track where "
+    assert house.rows(f"{received} payload::varchar like '%u-2%'") == [(0,)]
+    assert house.rows(f"{received} message_id = 'm-07'") == [(2,)]
+
+
 def test_columns_yml_is_in_force_as_before(upgraded: House) -> None:
     ((columns,),) = upgraded.rows(
         "select list(column_name) from (describe segment.track) where column_name like 'prop%'"

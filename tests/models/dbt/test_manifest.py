@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -108,3 +109,21 @@ def test_a_version_that_is_unpacked_over_an_older_one_is_read_whatever_its_files
     os.utime(project / "track.sql", (before - 3600, before - 3600))
 
     assert not run._is_up_to_date(manifest, settings)  # noqa: SLF001
+
+
+def test_a_user_may_call_models_of_their_own_as_our_views_of_loads_and_delivery_are(
+    settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No project with two models of a name can be read, and these are names of many a mart."""
+    ours = run.PROJECT_DIR
+    project = tmp_path / "project"
+    shutil.copytree(ours, project, ignore=shutil.ignore_patterns("target", "logs"))
+    for name in ("loads", "delivery"):
+        (project / "models" / "marts" / f"{name}.sql").write_text("select 1 as one")
+    monkeypatch.setattr(run, "PROJECT_DIR", project)
+
+    nodes = json.loads(run.write_manifest(settings).read_bytes())["nodes"]
+
+    relations = {(node["schema"], node["alias"]) for node in nodes.values()}
+    for name in ("loads", "delivery"):
+        assert {("segment", name), ("segment_marts", name)} <= relations

@@ -1,4 +1,11 @@
-{{ config(materialized='lasting_view', persist_docs={'relation': true, 'columns': false}) }}
+{#- its file is not called as the view is, which a user may well call a model of their own #}
+{{
+    config(
+        materialized='lasting_view',
+        alias='loads',
+        persist_docs={'relation': true, 'columns': false}
+    )
+}}
 
 with
 

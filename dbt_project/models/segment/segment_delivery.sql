@@ -1,4 +1,11 @@
-{{ config(materialized='lasting_view', persist_docs={'relation': true, 'columns': false}) }}
+{#- its file is not called as the view is, which a user may well call a model of their own #}
+{{
+    config(
+        materialized='lasting_view',
+        alias='delivery',
+        persist_docs={'relation': true, 'columns': false}
+    )
+}}
 
 with
 
@@ -79,21 +86,68 @@ kept_rows as (
 
 ),
 
+received as (
+
+    select
+        date_trunc('day', received_at) as day,
+        coalesce(source, 'unknown') as source,
+        message_id,
+        load_id,
+        file,
+        line
+    from {{ source('raw', 'track') }}
+
+),
+
+first_copies as (
+
+    select
+        date_trunc('day', _sdc_received_at) as day,
+        _seamline_file as file,
+        _seamline_line as line
+    from {{ ref('track') }}
+
+),
+
+not_rows as (
+
+    {#- by the day as well, though file and line say which it is: else it is looked for among all #}
+    select
+        received.day,
+        received.source,
+        received.message_id
+    from received
+    left join first_copies
+        on
+            received.day = first_copies.day
+            and received.file = first_copies.file
+            and received.line = first_copies.line
+    where
+        first_copies.file is null
+        {#- no join: behind one DuckDB expects more copies than there are, and hashes all ids #}
+        and exists (
+            select 1
+            from modelled
+            where modelled.call = 'track' and received.load_id <= modelled.load_id
+        )
+
+),
+
 copies as (
 
-    {#- what is not its message's row has that row's name, whatever it says itself #}
+    {#-
+        What is not its message's row has that row's name, whatever it says itself. That row may be
+        of any day: where there are copies, ids and names of the whole table are looked through.
+    #}
     select
-        date_trunc('day', copies.received_at) as day,
-        coalesce(copies.source, 'unknown') as source,
+        not_rows.day,
+        not_rows.source,
         often.event,
         count(*) as duplicate
-    from {{ source('raw', 'track') }} as copies
-    anti join {{ ref('track') }} as itself
-        on copies.file = itself._seamline_file and copies.line = itself._seamline_line
-    inner join {{ ref('track') }} as of_message on copies.message_id = of_message.message_id
+    from not_rows
+    inner join {{ ref('track') }} as of_message on not_rows.message_id = of_message.message_id
     inner join often on of_message.event = often.event
-    inner join modelled on modelled.call = 'track' and copies.load_id <= modelled.load_id
-    group by date_trunc('day', copies.received_at), copies.source, often.event
+    group by not_rows.day, not_rows.source, often.event
 
 ),
 
