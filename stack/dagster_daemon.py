@@ -26,7 +26,7 @@ LOOK_SECONDS = 60.0
 LONGEST_SECONDS = 3600.0
 """A code server that is well is exchanged after so long."""
 
-_CODE = ("orchestration", "landed", "dbt_project")
+_CODE = ("orchestration", "landed", "dbt_seamline", "dbt_project")
 _WRITTEN_BY_USE = {"__pycache__", "logs", "target"}
 
 Written = frozenset[tuple[str, int, int]]

@@ -3,6 +3,7 @@
 Read from its SQLite files without Dagster, whose import takes seconds, and without a lock.
 """
 
+import json
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
@@ -17,7 +18,7 @@ ALIVE_SECONDS = 120.0
 """A daemon that has given no sign for so long does not run."""
 
 STANDS = timedelta(days=2)
-"""So long a failed check is told of: each is made every night, but one that is no more never."""
+"""So long a failed check is told of: each is made every night at least, one that is gone never."""
 
 _PATIENCE_SECONDS = 1.0
 _SCHEDULE = "every_hour"
@@ -119,7 +120,7 @@ def _failing(index: sqlite3.Connection, now: datetime, without: set[str]) -> Ite
     ).fetchall()
     for asset, check, at in rows:
         if check not in without and now - _time(at) < STANDS:
-            table = "/".join(part.strip(' "') for part in asset.strip("[]").split(","))
+            table = "/".join(json.loads(asset))
             yield (
                 f"The check {check} of {table} did not pass when it was made last, at "
                 f"{_time(at):%Y-%m-%d %H:%M:%S} UTC: Dagster shows what it found, and *Execute* "

@@ -211,3 +211,4 @@ def _placement(settings: Settings) -> str | None:
 
 
 _TABLES = {dg.AssetKey([COMPLETENESS.path[0], call]) for call in CALLS}
+"""The final tables: they are run again with each pass that brings them rows."""
