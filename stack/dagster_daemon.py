@@ -5,7 +5,7 @@ before: five seconds of processor, most of what a stack took that had nothing to
 """
 
 import logging
-import os
+import stat
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -17,6 +17,7 @@ from dagster._daemon import controller
 from dagster._daemon.cli import main
 
 from landed.settings import ROOT
+from orchestration.models.project_files import below
 
 log = logging.getLogger(__name__)
 
@@ -27,7 +28,6 @@ LONGEST_SECONDS = 3600.0
 """A code server that is well is exchanged after so long."""
 
 _CODE = ("orchestration", "landed", "dbt_seamline", "dbt_project")
-_WRITTEN_BY_USE = {"__pycache__", "logs", "target"}
 
 Written = frozenset[tuple[str, int, int]]
 """The files that the definitions are made from, and when and how each was written last."""
@@ -37,9 +37,7 @@ def code_as_written(root: Path = ROOT) -> Written:
     """Look at our code, the dbt project and the settings."""
     files = [root / ".env", root / "profiles.yml"]
     for folder in _CODE:
-        for above, folders, names in os.walk(root / folder, followlinks=True):
-            folders[:] = set(folders) - _WRITTEN_BY_USE
-            files += [Path(above, name) for name in names]
+        files += below(root / folder)
     return frozenset(found for file in files for found in _state(file))
 
 
@@ -47,6 +45,8 @@ def _state(file: Path) -> list[tuple[str, int, int]]:
     try:
         state = file.stat()
     except OSError:  # it is gone, or is no file that anybody could load: a link to itself
+        return []
+    if stat.S_ISDIR(state.st_mode):  # it changes with what is written by use
         return []
     return [(str(file), max(state.st_mtime_ns, state.st_ctime_ns), state.st_size)]
 

@@ -26,6 +26,7 @@ from orchestration.defs.sensor import FAILED_MODELS
 from orchestration.defs.table_metadata import final_metadata, said_before
 from orchestration.models import run
 from orchestration.models.own_models import FOLDERS, PROJECT, is_own
+from orchestration.models.project_files import PROJECT_DIR
 from orchestration.settings import Settings
 from orchestration.warehouse.connection import connect
 from orchestration.warehouse.raw_tables import WITH_TABLE
@@ -71,7 +72,7 @@ class Translator(DagsterDbtTranslator):
         kind = "view" if props["config"]["materialized"] in VIEWS else "table"
         package = props["package_name"]
         folder = Path() if package == PROJECT else Path("dbt_packages", package)
-        file = run.PROJECT_DIR / folder / props["original_file_path"]
+        file = PROJECT_DIR / folder / props["original_file_path"]
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", dg.PreviewWarning)
             return spec.replace_attributes(
@@ -110,7 +111,7 @@ def assets_of(
     """Make assets, in a step of that name, of models that are selected in dbt's words."""
     return dbt_assets(
         manifest=MANIFEST,
-        project=DbtProject(project_dir=run.PROJECT_DIR, profiles_dir=ROOT),
+        project=DbtProject(project_dir=PROJECT_DIR, profiles_dir=ROOT),
         name=name,
         select=select,
         exclude=exclude,

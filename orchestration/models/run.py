@@ -31,13 +31,12 @@ from orchestration.errors import DbtFailedError
 from orchestration.loading.insert import highest_load
 from orchestration.models import back_off, command
 from orchestration.models.own_models import FOLDERS, PROJECT, is_own
+from orchestration.models.project_files import PROJECT_DIR, below
 from orchestration.settings import Settings
 from orchestration.warehouse import connection
 from orchestration.warehouse.writer_lock import marts_lock, writer_lock
 
 log = logging.getLogger(__name__)
-
-PROJECT_DIR = ROOT / "dbt_project"
 
 LOG_BYTES = 10 * MB
 """The size at which dbt begins another log; it keeps five more."""
@@ -392,7 +391,7 @@ def _target(settings: Settings) -> Path:
 
 def _is_older_than_project(manifest: Path) -> bool:
     written = manifest.stat().st_mtime
-    sources = [ROOT / "profiles.yml", *_files(PROJECT_DIR)]
+    sources = [ROOT / "profiles.yml", *below(PROJECT_DIR)]
     return any(_changed_at(source) > written for source in sources)
 
 
@@ -414,11 +413,3 @@ def _changed_at(path: Path) -> float:
         return max(state.st_mtime, state.st_ctime)
     except FileNotFoundError:  # an editor's, and gone since it was listed
         return 0.0
-
-
-def _files(folder: Path) -> Iterable[Path]:
-    """What dbt reads of the project, and the folders: everything but what it writes itself."""
-    for above, folders, files in os.walk(folder, followlinks=True):
-        folders[:] = set(folders) - {"target", "logs"}
-        # a folder changes as well when a file in it is removed
-        yield from (Path(above, name) for name in (*folders, *files))

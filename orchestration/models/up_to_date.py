@@ -14,11 +14,11 @@ from typing import Any
 from landed.settings import ROOT
 from orchestration.durable_files import make_folder, write_whole
 from orchestration.models.own_models import is_own
+from orchestration.models.project_files import PROJECT_DIR, below
 from orchestration.settings import Settings
 from orchestration.warehouse.catalog import CATALOG, number
 from orchestration.warehouse.connection import connect
 
-_WRITTEN_BY_DBT = {"target", "logs"}
 _ENVIRONMENT = re.compile(rb"env_var\(\s*['\"](\w+)['\"]")
 _VIEWS = {"view", "lasting_view"}
 
@@ -73,11 +73,8 @@ def _file(settings: Settings) -> Path:
 
 
 def _files(settings: Settings) -> list[Path]:
-    project = ROOT / "dbt_project"
     found = [ROOT / "profiles.yml", *(ROOT / "orchestration").rglob("*.py")]
-    for above, folders, files in os.walk(project, followlinks=True):
-        folders[:] = set(folders) - _WRITTEN_BY_DBT
-        found += [Path(above, name) for name in files]
+    found += [path for path in below(PROJECT_DIR) if path.is_file()]
     if settings.columns.exists():
         found.append(settings.columns)
     return sorted(found)

@@ -14,6 +14,7 @@ import pytest
 
 from landed.settings import ROOT
 from orchestration.models import run
+from orchestration.models.project_files import below
 from orchestration.settings import Settings
 from tests.support.house import House
 
@@ -82,7 +83,7 @@ def test_a_file_that_an_editor_makes_and_removes_beside_the_models_is_no_problem
     manifest = tmp_path / "manifest.json"
     manifest.write_text('{"nodes": {}}')
     monkeypatch.setattr(run, "PROJECT_DIR", tmp_path / "models")
-    monkeypatch.setattr(run, "_files", lambda _: [tmp_path / "models" / ".track.sql.swp"])
+    monkeypatch.setattr(run, "below", lambda _: [tmp_path / "models" / ".track.sql.swp"])
 
     assert not run._is_up_to_date(manifest, settings)  # noqa: SLF001
 
@@ -90,7 +91,7 @@ def test_a_file_that_an_editor_makes_and_removes_beside_the_models_is_no_problem
 def test_a_folder_that_goes_while_the_project_is_looked_through_has_no_files(
     tmp_path: Path,
 ) -> None:
-    assert list(run._files(tmp_path / "gone")) == []  # noqa: SLF001
+    assert list(below(tmp_path / "gone")) == []
 
 
 def test_a_version_that_is_unpacked_over_an_older_one_is_read_whatever_its_files_times_are(
