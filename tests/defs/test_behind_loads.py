@@ -135,6 +135,7 @@ def test_what_a_run_that_stays_finds_is_shown_until_the_check_is_made_again() ->
     assert seen == ["FAILED", "SUCCEEDED"] * 2
 
 
+@pytest.mark.long
 def test_a_run_that_stays_reports_all_of_them_at_its_end(
     house: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:

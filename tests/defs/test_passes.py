@@ -154,6 +154,7 @@ def test_what_somebody_else_has_loaded_meanwhile_is_not_taken_for_modelled(run: 
     assert run.shown("track") == {"a", "b"}
 
 
+@pytest.mark.long
 def test_what_somebody_else_has_loaded_between_two_passes_is_not_taken_for_modelled(
     run: Run,
 ) -> None:
@@ -173,6 +174,7 @@ def test_what_somebody_else_has_loaded_between_two_passes_is_not_taken_for_model
     assert run.shown("track") == {"a", "b"}
 
 
+@pytest.mark.long
 def test_of_a_warehouse_that_somebody_else_has_made_again_nothing_is_taken_for_modelled(
     run: Run, tmp_path: Path
 ) -> None:
@@ -191,6 +193,7 @@ def test_of_a_warehouse_that_somebody_else_has_made_again_nothing_is_taken_for_m
     assert run.shown("track") == {"a"}
 
 
+@pytest.mark.long
 def test_of_a_warehouse_that_a_pass_has_made_again_all_is_modelled(
     run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:

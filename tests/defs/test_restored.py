@@ -19,7 +19,7 @@ def house(built_house: House, monkeypatch: pytest.MonkeyPatch) -> House:
     return built_house
 
 
-@pytest.mark.any_one
+@pytest.mark.long
 @pytest.mark.parametrize("is_for_all", [True, False])
 def test_a_run_that_makes_a_lost_warehouse_again_succeeds_and_says_so(
     house: House, is_for_all: bool

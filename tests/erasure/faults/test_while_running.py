@@ -71,6 +71,7 @@ class Loader(threading.Thread):
         self.join()
 
 
+@pytest.mark.long
 @pytest.mark.timeout(600)
 def test_a_person_is_erased_while_others_send_and_are_loaded(
     empty: House, start_receiver: Callable[..., RunningReceiver]

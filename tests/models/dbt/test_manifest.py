@@ -16,6 +16,7 @@ from landed.settings import ROOT
 from orchestration.models import run
 from orchestration.models.project_files import below
 from orchestration.settings import Settings
+from tests.support.file_times import let_file_times_move_on
 from tests.support.house import House
 
 pytestmark = pytest.mark.timeout(600)
@@ -106,6 +107,7 @@ def test_a_version_that_is_unpacked_over_an_older_one_is_read_whatever_its_files
     assert run._is_up_to_date(manifest, settings)  # noqa: SLF001
     before = manifest.stat().st_mtime
 
+    let_file_times_move_on(manifest)
     (project / "track.sql").write_text("select 2")
     os.utime(project / "track.sql", (before - 3600, before - 3600))
 

@@ -1,7 +1,6 @@
 """What a user adds and dbt cannot read keeps neither the receiver nor a load from going on."""
 
 import json
-import os
 from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
@@ -14,6 +13,7 @@ from landed.settings import ROOT
 from orchestration.errors import DbtFailedError
 from orchestration.models import run
 from orchestration.settings import Settings
+from tests.support.file_times import let_file_times_move_on
 
 UNREADABLE = CompilationError("Model 'broken' depends on a node named 'nope'\nwhich was not found")
 
@@ -163,10 +163,9 @@ def test_a_model_that_is_removed_makes_the_manifest_old(
     manifest = run.manifest_path(settings)
     manifest.parent.mkdir(parents=True)
     manifest.write_text('{"nodes": {"a": {"resource_type": "model", "schema": "segment"}}}')
-    for path in run.PROJECT_DIR.rglob("*"):
-        os.utime(path, (0, 0))
     assert run._is_up_to_date(manifest, settings)  # noqa: SLF001
 
+    let_file_times_move_on(manifest)
     (run.PROJECT_DIR / "models/mine/broken.sql").unlink()
 
     assert not run._is_up_to_date(manifest, settings)  # noqa: SLF001
