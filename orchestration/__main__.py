@@ -104,6 +104,26 @@ def status(settings: Settings, *, as_json: bool) -> None:
         sys.exit(1)
 
 
+@cli.command(help="Bring exported tables up to date with what has changed.")
+@click.option(
+    "--parquet", "place", help="A folder, or s3://…; SEAMLINE_EXPORT_PARQUET if not given."
+)
+@click.option("--table", "tables", multiple=True, type=click.Choice(WITH_TABLE), help="One table.")
+@_with_settings
+def export(settings: Settings, *, place: str | None, tables: tuple[str, ...]) -> None:
+    """Write what other tools read; the warehouse stays as it is."""
+    from orchestration.export.run import export_parquet  # noqa: PLC0415
+
+    if place:
+        settings = Settings(export_parquet=place if "://" in place else Path(place).absolute())
+    if settings.export_parquet is None:
+        raise click.UsageError(
+            "Where to? Name it with --parquet, or set SEAMLINE_EXPORT_PARQUET in .env."
+        )
+    for table, done in export_parquet(settings, tables).items():
+        click.echo(f"{table}: {done}")
+
+
 @cli.command(help="Say what became of what was received in a day, by source and event.")
 @click.option("--day", type=click.DateTime(["%Y-%m-%d"]), help="A day of receipt, in UTC; today.")
 @click.option("--source", help="One source.")

@@ -2,7 +2,7 @@
 
 import dagster as dg
 
-from orchestration.defs import marts, notifications
+from orchestration.defs import export_assets, marts, notifications
 from orchestration.defs.asset_details import with_details
 from orchestration.defs.completeness_asset import completeness
 from orchestration.defs.dbt_assets import models
@@ -44,4 +44,5 @@ defs = dg.Definitions.merge(
         executor=dg.in_process_executor,
     ),
     marts.definitions,
+    export_assets.definitions(Settings()),
 )

@@ -4,6 +4,7 @@ from functools import cached_property
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Annotated, Literal
+from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BeforeValidator, ByteSize, Field, HttpUrl, TypeAdapter
 from pydantic_settings import NoDecode
@@ -28,6 +29,9 @@ from landed.settings import (
 SQLITE_CATALOG = "ducklake:sqlite:"
 
 _FILE: TypeAdapter[Path] = TypeAdapter(RootedFile)
+_FOLDER: TypeAdapter[Path] = TypeAdapter(RootedPath)
+
+_STORES = ("s3", "gs", "az")
 
 
 def _known_catalog(warehouse: str) -> str:
@@ -70,6 +74,23 @@ Names = Annotated[
 Webhook = Annotated[
     HttpUrl | None,
     has_to_be("an address that begins with https:// or http://", is_shown=False),
+]
+
+
+def _place(value: str | Path) -> str | Path:
+    if isinstance(value, Path) or "://" not in value:
+        return _FOLDER.validate_python(value)
+    parts = urlsplit(value)
+    is_plain = value == value.strip() and not parts.query and not parts.fragment
+    if parts.scheme not in _STORES or not parts.netloc or "@" in parts.netloc or not is_plain:
+        raise ValueError("is no address of an object store")
+    return value
+
+
+Place = Annotated[
+    str | Path,
+    AfterValidator(_place),
+    has_to_be("the path of a folder, or s3://, gs:// or az:// and a bucket, without any key in it"),
 ]
 
 
@@ -176,6 +197,9 @@ class Settings(SharedSettings):
 
     loaded_url: Webhook = None
     """The address that is told what each load has brought, as Stitch's post-load webhook tells."""
+
+    export_parquet: Place | None = None
+    """Where the final tables are exported to as Parquet files: a folder, or a bucket."""
 
     alarm_waiting_seconds: Seconds = 600
     """From when on it is an alarm that a sealed file waits."""

@@ -33,6 +33,9 @@ SECTIONS = {
         "replay": Command("orchestration", "Derive rows again: a day, a table, rejects."),
         "rebuild": Command("orchestration", "Make the warehouse again from the files."),
     },
+    "Take events out": {
+        "export": Command("orchestration", "Bring exported tables up to date."),
+    },
     "Keep": {
         "upkeep": Command("orchestration", "Keep warehouse and Dagster's storage small."),
         "forget": Command("orchestration", "Erase a person, and store no more of them."),

@@ -79,6 +79,9 @@ OTHERS: dict[str, dict[str, Any]] = {
     "reserve_bytes": SIZE | NO_NUMBER | {"0": 0},
     "alerts_url": WEBHOOK,
     "loaded_url": WEBHOOK,
+    "export_parquet": FOLDER
+    | {"s3://b/c": "s3://b/c"}
+    | dict.fromkeys(["s3://", "s3://key@b", "https://b/c", " s3://b", "gs://b?x=1"]),
     "owners": {
         "ann@example.com, team:data": ("ann@example.com", "team:data"),
         "ann": None,
@@ -131,7 +134,8 @@ def test_a_value_is_taken_for_what_it_says_or_refused_by_name(
 
     if made is not None:
         taken = getattr(part(_env_file=None), field)
-        assert taken == (ROOT / made if _is_path(field) else made)
+        is_path = "/x" in OTHERS.get(field, {}) and "://" not in str(made)
+        assert taken == (ROOT / made if is_path else made)
         return
     with pytest.raises(WrongSettingsError) as refused:
         part(_env_file=None)
@@ -140,10 +144,6 @@ def test_a_value_is_taken_for_what_it_says_or_refused_by_name(
     assert repr(value) in said or "its value is not shown" in said
     assert "has to " in said
     assert "Input should" not in said
-
-
-def _is_path(field: str) -> bool:
-    return "/x" in OTHERS.get(field, {})
 
 
 @pytest.mark.parametrize("part", PARTS)

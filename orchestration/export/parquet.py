@@ -1,0 +1,73 @@
+"""The final tables as Parquet files, one for each table and day of receipt.
+
+`<table>/received_date=<day>/rows.parquet`, as Hive has it and as every engine reads it. A file is
+written anew when a row of its day has changed, and is whole at any moment. Beside them
+`<table>/_seamline.json` says what is in them; it is written behind them, so that a death in between
+has the same files written once more.
+"""
+
+from functools import partial
+from pathlib import Path
+
+import duckdb
+import msgspec
+
+from orchestration.export.changes import RECEIVED_AT, Exported, State, changes, rows_of
+from orchestration.export.places import Place
+from orchestration.warehouse.catalog import full_name, literal
+
+STATE = "_seamline.json"
+
+
+def export(con: duckdb.DuckDBPyConnection, schema: str, table: str, place: Place) -> Exported:
+    """Bring the files of a table up to date.
+
+    Args:
+        con: The warehouse.
+        schema: The schema of the final tables.
+        table: The table; it has to be there.
+        place: Where the files are.
+
+    Raises:
+        ExportFailedError: the place cannot be used; the next export does what is left.
+    """
+    known = _state(place, table)
+    found = changes(con, schema, table, "day", known)
+    done = Exported()
+    written = State(known.columns, known.files, known.parts)
+    for portion in found.portions():
+        for start, part in portion.items():
+            rows = rows_of(full_name(schema, table), "day", [start])
+            place.fill(_name(table, start), partial(_copy, con, rows))
+            written.parts[start] = part
+            done.rows += part.rows
+            done.parts += 1
+        _keep(place, table, written)
+    for start in found.gone:
+        place.remove(_name(table, start))
+        del written.parts[start]
+        done.gone += 1
+    if (found.columns, found.files) != (known.columns, known.files) or done.gone:
+        _keep(place, table, State(found.columns, found.files, written.parts))
+    done.total = sum(part.rows for part in written.parts.values())
+    return done
+
+
+def _name(table: str, start: str) -> str:
+    return f"{table}/received_date={start[:10]}/rows.parquet"
+
+
+def _copy(con: duckdb.DuckDBPyConnection, rows: str, path: Path) -> None:
+    con.execute(
+        f"copy (select * {rows} order by {RECEIVED_AT}, message_id) "
+        f"to {literal(str(path))} (format parquet, compression zstd)"
+    )
+
+
+def _state(place: Place, table: str) -> State:
+    data = place.read(f"{table}/{STATE}")
+    return msgspec.json.decode(data, type=State) if data else State()
+
+
+def _keep(place: Place, table: str, state: State) -> None:
+    place.write(f"{table}/{STATE}", msgspec.json.encode(state))
