@@ -34,13 +34,6 @@ SETTING = "SEAMLINE_LANDING_REMOTE"
 WAITING = "waiting"
 """Sealed files that no loader has loaded yet, below it by call."""
 
-RETRIES = 2
-PATIENCE = timedelta(seconds=10)
-"""The client tries so often, and for so long; whoever asks tries again later, for ever."""
-
-SECONDS = "30s"
-"""The longest that one request may take."""
-
 LARGE = 256 * 1024 * 1024
 """What is larger goes in parts, and in the place of what has its name."""
 
@@ -84,6 +77,20 @@ class Kept(NamedTuple):
     sha256: str | None
 
 
+class Patience(NamedTuple):
+    """How long the client waits for the store; whoever asks tries again later, for ever."""
+
+    seconds: float
+    """The longest that one request may take."""
+    retries: int
+    """How often it is tried again at once, as the store is busy."""
+    retry_seconds: float
+    """For how long."""
+
+
+PATIENT = Patience(30, 2, 10)
+
+
 class Listed(NamedTuple):
     """An object, as a list tells."""
 
@@ -105,27 +112,26 @@ def parts_of(address: str) -> tuple[str, str]:
     return bucket, address.removeprefix(bucket).strip("/")
 
 
-def open_bucket(
-    bucket: str, retries: int, patience: timedelta | None = None, seconds: str | None = None
-) -> ObjectStore:
-    """Open a bucket with the keys and the address of the environment; nothing is asked yet.
+def open_bucket(bucket: str, patience: Patience) -> ObjectStore:
+    """Open a bucket to write to, with the keys and the address of the environment.
 
-    Args:
-        bucket: Its address.
-        retries: How often a request is tried again.
-        patience: For how long.
-        seconds: How long one request may take, such as `30s`.
+    Nothing is asked yet.
     """
-    options: dict[str, Any] = {"retry_config": {"max_retries": retries}}
-    if patience:
-        options["retry_config"]["retry_timeout"] = patience
-    if seconds:  # what is said here is no more read from the environment
-        allowed = [os.environ.get(f"{name}_ALLOW_HTTP", "") for name in ("AWS", "AZURE")]
-        has_http = any(value.lower() in {"true", "1"} for value in allowed)
-        client = {"timeout": seconds, "connect_timeout": "5s", "allow_http": has_http}
-        options["client_options"] = client
-        if bucket.startswith("s3:"):  # it refuses a body that has another checksum
-            options["checksum_algorithm"] = "SHA256"
+    retries = {
+        "max_retries": patience.retries,
+        "retry_timeout": timedelta(seconds=patience.retry_seconds),
+    }
+    # what is said here is no more read from the environment
+    allowed = [os.environ.get(f"{name}_ALLOW_HTTP", "") for name in ("AWS", "AZURE")]
+    has_http = any(value.lower() in {"true", "1"} for value in allowed)
+    client = {
+        "timeout": timedelta(seconds=patience.seconds),
+        "connect_timeout": timedelta(seconds=min(5, patience.seconds)),
+        "allow_http": has_http,
+    }
+    options: dict[str, Any] = {"retry_config": retries, "client_options": client}
+    if bucket.startswith("s3:"):  # it refuses a body that has another checksum
+        options["checksum_algorithm"] = "SHA256"
     opened: ObjectStore = from_url(bucket, **options)
     return opened
 
@@ -141,27 +147,18 @@ def in_one_line(error: Exception) -> str:
 class Store:
     """The objects below an address."""
 
-    def __init__(
-        self,
-        address: str,
-        *,
-        retries: int = RETRIES,
-        patience: timedelta = PATIENCE,
-        seconds: str = SECONDS,
-    ) -> None:
+    def __init__(self, address: str, patience: Patience | None = None) -> None:
         """Open it; nothing is asked yet.
 
         Args:
             address: `s3://bucket/prefix`, `gs://…` or `az://…`.
-            retries: How often the client tries again by itself.
-            patience: For how long.
-            seconds: How long a request may take.
+            patience: How long each request may take, if not as long as work behind the scenes may.
         """
         self.address = address
         bucket, self._prefix = parts_of(address)
         self._keeps_checksums = bucket.startswith("s3:")
         with self._told():
-            self._store = open_bucket(bucket, retries, patience, seconds)
+            self._store = open_bucket(bucket, patience or PATIENT)
 
     def check(self) -> None:
         """See that there is a bucket, and that it lets us look.

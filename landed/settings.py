@@ -111,7 +111,8 @@ STORES = ("s3", "gs", "az")
 StoreAddress = Annotated[
     str,
     Field(
-        pattern=rf"^({'|'.join(STORES)})://[A-Za-z0-9][A-Za-z0-9._-]+(/[A-Za-z0-9!_.'()=-]+)*/?$"
+        pattern=rf"^({'|'.join(STORES)})://[A-Za-z0-9][A-Za-z0-9._-]+"
+        r"(/[A-Za-z0-9_=-][A-Za-z0-9_.=-]*)*/?$"
     ),
     AfterValidator(lambda value: value.rstrip("/")),
     has_to_be(

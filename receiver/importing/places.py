@@ -10,9 +10,9 @@ from typing import NamedTuple
 
 import obstore
 from obstore.exceptions import BaseError
-from obstore.store import ObjectStore
+from obstore.store import ObjectStore, from_url
 
-from landed.object_store import in_one_line, open_bucket, parts_of
+from landed.object_store import in_one_line, parts_of
 from receiver.importing.errors import FileError
 from receiver.importing.origins import LocalFile, Origin, StoredObject
 
@@ -141,7 +141,7 @@ def _find_stored(place: str) -> Found:
         bucket, path = parts_of(place)
     except ValueError as error:
         raise FileError(str(error)) from error
-    store = open_bucket(bucket, _RETRIES)
+    store = from_url(bucket, retry_config={"max_retries": _RETRIES})
     return _the_object(store, bucket, path) or _all_below(store, bucket, path)
 
 
