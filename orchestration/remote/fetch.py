@@ -72,7 +72,7 @@ def fetch(ex: Exchange, *, is_bounded: bool = True) -> Fetched:
         OSError: the disk does not take it.
     """
     name_what_arrived(ex)
-    room_files, room_bytes = _room(ex) if is_bounded else (sys.maxsize, sys.maxsize)
+    room_files, room_bytes = _room(ex, is_bounded=is_bounded)
     waiting = _Waiting(ex)
     fetched = 0
     with ThreadPoolExecutor(AT_ONCE) as threads:
@@ -152,14 +152,16 @@ def _came_again(ex: Exchange, key: str, sha256: str) -> bool:
     return found is not None and found.sha256 == sha256
 
 
-def _room(ex: Exchange) -> tuple[int, int]:
+def _room(ex: Exchange, *, is_bounded: bool) -> tuple[int, int]:
     """How many files, and bytes, may still come."""
+    free = shutil.disk_usage(ex.landing).free - LEAST_FREE
+    if not is_bounded:
+        return sys.maxsize, free
     here = [
         known.state.size
         for key, known in ex.known.below(WAITING).items()
         if not known.is_settled and local_path(ex.landing, key).exists()
     ]
-    free = shutil.disk_usage(ex.landing).free - LEAST_FREE
     return MOST_FILES - len(here), min(MOST_BYTES - sum(here), free)
 
 

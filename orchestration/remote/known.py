@@ -6,6 +6,7 @@ and then what it was when it was shipped; of any other, that it need not be put 
 
 import os
 import sqlite3
+import threading
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -68,6 +69,7 @@ class KnownObjects:
         self._db = sqlite3.connect(
             path, timeout=_SECONDS, isolation_level=None, check_same_thread=False
         )
+        self._one_at_a_time = threading.Lock()
         self._db.execute("pragma synchronous = full")
         with self._changing() as db:
             db.execute(
@@ -140,13 +142,14 @@ class KnownObjects:
 
     @contextmanager
     def _changing(self) -> Iterator[sqlite3.Connection]:
-        self._db.execute("begin immediate")
-        try:
-            yield self._db
-        except BaseException:
-            self._db.execute("rollback")
-            raise
-        self._db.execute("commit")
+        with self._one_at_a_time:  # of the threads of this process
+            self._db.execute("begin immediate")
+            try:
+                yield self._db
+            except BaseException:
+                self._db.execute("rollback")
+                raise
+            self._db.execute("commit")
 
 
 _ROW = "select key, sha256, inode, size, modified, settled_at from object"

@@ -16,12 +16,13 @@ from orchestration.loading.archive import EXPIRED, LOADED, SUFFIX, expired, hour
 from orchestration.loading.archive import FOLDER as ARCHIVE
 from orchestration.remote.exchange import Exchange
 from orchestration.remote.known import FileState, Known
-from orchestration.remote.settle import keep
+from orchestration.remote.settle import CONFLICTS, keep
 
 log = logging.getLogger(__name__)
 
-FOLDERS_OF_IT = (SUPPRESSED, NOT_STORED, ARCHIVE, LOADED, journal.FOLDER)
-"""The folders of the replica, in the order in which they are put: the journal names the others."""
+FOLDERS_OF_IT = (SUPPRESSED, NOT_STORED, LOADED, journal.FOLDER, ARCHIVE)
+"""The folders of the replica, in the order in which they are put: an archive is there once the
+journal is that names its files, and what a loaded file's journal lacks is loaded again."""
 
 
 _GATED = (ARCHIVE, LOADED)
@@ -47,9 +48,12 @@ def replicate(ex: Exchange, rested: Rested | None = None) -> int:
 
     Raises:
         StoreError: the store does not answer; what was put is there.
+        OSError: some file cannot be read here; all others are there.
     """
-    put = 0
     rested = {} if rested is None else rested
+    put = _keep_conflicts(ex)
+    looked_at = []
+    unreadable: list[OSError] = []
     for folder in FOLDERS_OF_IT:
         changed = _changed(ex.landing, folder)
         if folder in _GATED and rested.get(folder) == changed:
@@ -59,16 +63,32 @@ def replicate(ex: Exchange, rested: Rested | None = None) -> int:
         for path in _files(ex.landing, folder):
             key = str(path.relative_to(ex.landing))
             try:
-                if _is_as_known(path, known.get(key)):
-                    here.add(key)
-                    continue
-                put += keep(ex, key, path)
+                put += not _is_as_known(path, known.get(key)) and keep(ex, key, path)
             except FileNotFoundError:  # packed, or written anew, since it was listed
                 continue
+            except OSError as error:  # all others go
+                unreadable.append(error)
             here.add(key)
-        _drop(ex, folder, known.keys() - here)
+        looked_at.append((folder, changed, known.keys() - here))
+    if unreadable:
+        raise unreadable[0]
+    for folder, changed, gone in looked_at:
+        _drop(ex, folder, gone)
         if max(changed, default=0) < (time.time() - _RESTING_SECONDS) * 1e9:
             rested[folder] = changed
+    return put
+
+
+def _keep_conflicts(ex: Exchange) -> int:
+    """Keep what was put aside as it is here."""
+    put = 0
+    for key in ex.known.below(CONFLICTS):
+        path = ex.landing / f"{key.removeprefix(f'{CONFLICTS}/')}.conflict"
+        try:
+            put += keep(ex, key, path)
+        except FileNotFoundError:  # somebody has decided what it is
+            ex.store.delete([key])
+            ex.known.forget([key])
     return put
 
 

@@ -35,11 +35,18 @@ def settle(ex: Exchange) -> int:
 
     Raises:
         StoreError: the store does not answer; what was settled is so.
+        OSError: some file cannot be read here; all others are settled.
     """
     settled = 0
+    unreadable: list[OSError] = []
     for key, known in ex.known.below(WAITING).items():
-        if not known.is_settled and _settle(ex, key, known):
-            settled += 1
+        if not known.is_settled:
+            try:
+                settled += _settle(ex, key, known)
+            except OSError as error:  # all others are settled
+                unreadable.append(error)
+    if unreadable:
+        raise unreadable[0]
     ex.known.forget_settled(time.time() - REMEMBERED_SECONDS)
     return settled
 

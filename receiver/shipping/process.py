@@ -44,8 +44,9 @@ def ship(settings: Settings, *, once: bool = False) -> None:
     make_folder(settings.landing / REMOTE)
     descriptor = _be_the_only_one(settings.landing)
     try:
-        shipping = Shipping(settings.landing, Store(settings.landing_remote))
-        shipping.run(once=once)
+        store = Store(settings.landing_remote)
+        _refuse_what_can_never_work(store)
+        Shipping(settings.landing, store).run(once=once)
     finally:
         os.close(descriptor)
 
@@ -101,6 +102,14 @@ class Shipping:
             self._suppression.bring()
             self._looked_aside = time.monotonic()
         return bool(shipped)
+
+
+def _refuse_what_can_never_work(store: Store) -> None:
+    try:
+        store.check()
+    except StoreError as error:
+        if error.is_lasting:
+            raise
 
 
 def _be_the_only_one(landing: Path) -> int:

@@ -128,7 +128,7 @@ def test_who_fetches_waits_for_the_store_says_it_once_and_goes_on(
     said = [record.message for record in caplog.records if "503" in record.message]
     assert len(said) == 1
     assert said[0].startswith("SEAMLINE_LANDING_REMOTE: ")
-    assert "answers again" in caplog.text
+    assert "can be used again" in caplog.text
     assert process.LONGEST_PAUSE / 2 <= paused[7] <= process.LONGEST_PAUSE
     assert [path.name for path in loader.landing.glob("track/*.ndjson")] != []
 
