@@ -104,6 +104,7 @@ OTHERS: dict[str, dict[str, Any]] = {
     "alarm_upkeep_hours": DURATION | NO_NUMBER | {"0.05": None},
     "delete_suppresses": SWITCH,
     "store_shut_out": SWITCH,
+    "landing_direct": SWITCH,
 }
 
 

@@ -15,6 +15,7 @@ from receiver.shipping.ship import SealedFiles
 from tests.support import landed
 from tests.support.house import House
 from tests.support.object_store import Bucket
+from tests.support.receiver.landing import Landing
 
 _number = count(1)
 
@@ -120,3 +121,12 @@ class Machines:
     def in_store(self, key: str) -> Any:
         """What an object says, as JSON lines."""
         return [json.loads(line) for line in self.bucket.get(f"{self._prefix}/{key}").splitlines()]
+
+
+def send(receiver: Landing, *numbers: int) -> Any:
+    """Send a batch."""
+    batch = [
+        {"type": "track", "messageId": f"m{number}", "userId": "u", "event": "Seen"}
+        for number in numbers
+    ]
+    return receiver.post("/v1/batch", json.dumps({"batch": batch}))

@@ -159,8 +159,8 @@ class _Front(http.server.BaseHTTPRequestHandler):
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
         fault = self.server.fault(self.command, self.path)
         self.server.asked.append((self.command, self.path, fault))
-        if fault == "503":
-            self._answer(503, {}, b"<Error><Code>SlowDown</Code></Error>")
+        if fault in {"503", "403"}:
+            self._answer(int(fault), {}, b"<Error><Code>Refused</Code></Error>")
             return
         if fault == "cut before":
             self.close_connection = True
