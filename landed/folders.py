@@ -25,3 +25,6 @@ NOT_STORED = "not_stored"
 
 SUPPRESSED_LIST = "list.ndjson"
 SUPPRESSED_KEY = "key"
+
+REMOTE = "remote"
+"""The folder of what the exchange with an object store knows, and of what is on its way here."""

@@ -58,12 +58,13 @@ def read(landing: Path, since: datetime, hours: int) -> Counts:
         hours: How many.
     """
     found: Counts = {}
-    days: dict[Path, _Day] = {}
+    days: dict[str, list[_Day]] = {}
     for moment in (since + timedelta(hours=hour) for hour in range(hours)):
-        path = _path(landing, moment)
-        if path not in days:
-            days[path] = _read(path)
-        _add(found, days[path].get(f"{moment:%H}", {}))
+        name = _path(landing, moment).name
+        if name not in days:
+            days[name] = [_read(path) for path in _files(landing, name)]
+        for day in days[name]:
+            _add(found, day.get(f"{moment:%H}", {}))
     return found
 
 
@@ -78,7 +79,7 @@ def by_hour(landing: Path, since: datetime | None = None) -> dict[datetime, Coun
     """
     first = f"{since:%Y-%m-%d}" if since else ""
     found: dict[datetime, Counts] = {}
-    for path in sorted((landing / NOT_STORED).glob("*.json")):
+    for path in _files(landing, "*.json"):
         if path.stem >= first:
             try:
                 day = _read(path)
@@ -87,8 +88,15 @@ def by_hour(landing: Path, since: datetime | None = None) -> dict[datetime, Coun
                 continue
             for hour, counts in day.items():
                 with suppress(ValueError):  # somebody else's file
-                    found[datetime.fromisoformat(f"{path.stem}T{hour}:00")] = counts
+                    of_hour = datetime.fromisoformat(f"{path.stem}T{hour}:00")
+                    _add(found.setdefault(of_hour, {}), counts)
     return found
+
+
+def _files(landing: Path, name: str) -> list[Path]:
+    """Files of counts: those of this machine, and those that other receivers have shipped."""
+    folder = landing / NOT_STORED
+    return sorted([*folder.glob(name), *folder.glob(f"*/{name}")])
 
 
 def _add(known: Counts, more: Mapping[str, Mapping[str, int]]) -> None:

@@ -105,6 +105,24 @@ RootedPath = Annotated[Path, AfterValidator(_below_root), BeforeValidator(_is_pa
 RootedFile = Annotated[RootedPath, AfterValidator(_is_no_folder), BeforeValidator(_is_file)]
 """That of a file, which may be missing."""
 
+STORES = ("s3", "gs", "az")
+"""The kinds of object stores, as their addresses begin."""
+
+StoreAddress = Annotated[
+    str,
+    Field(
+        pattern=rf"^({'|'.join(STORES)})://[A-Za-z0-9][A-Za-z0-9._-]+"
+        r"(/[A-Za-z0-9_=-][A-Za-z0-9_.=-]*)*/?$"
+    ),
+    AfterValidator(lambda value: value.rstrip("/")),
+    has_to_be(
+        "the address of a bucket, with or without a prefix, such as s3://bucket/prefix (or gs://, "
+        "az://)",
+        is_shown=False,
+    ),
+]
+"""Where in an object store something is; keys are not in it, but in the environment."""
+
 # Python's numbers may be `1_0`, and be written in any script
 IS_NUMBER = _written_as(r"\s*[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?\s*")
 # ByteSize alone reads `1,000` as 1, and `5bit` as nothing
@@ -218,6 +236,10 @@ class SharedSettings(BaseSettings):
 
     landing: RootedPath = Path("landing")
     """The folder the receiver lands events in; its README.md says how."""
+
+    landing_remote: StoreAddress | None = None
+    """Where in an object store landed files go from machines that only receive, and where the
+    loader takes them from and keeps a copy of all that it has loaded."""
 
     integration_name: Annotated[str, AfterValidator(_names_a_schema)] = "Segment"
     """The integration's name. Folded, it is the schema of the final tables."""

@@ -88,6 +88,26 @@ def load(settings: Settings) -> None:
         click.echo(load_once(settings, progress))
 
 
+@cli.command(help="Fetch what waits in SEAMLINE_LANDING_REMOTE, and keep there what was loaded.")
+@click.option("--once", is_flag=True, help="Exchange once, and exit.")
+@click.option("--all", "is_all", is_flag=True, help="On a new machine: bring all that was loaded.")
+@_with_settings
+def fetch(settings: Settings, *, once: bool, is_all: bool) -> None:
+    """Exchange with the object store."""
+    from orchestration.remote import process  # noqa: PLC0415 - brings obstore
+
+    if is_all:
+        with _progress("files") as progress:
+            brought = process.bring_everything(settings, progress)
+        click.echo("\n".join(brought.report()))
+        if brought.damaged:
+            sys.exit(1)
+    elif once:
+        click.echo(f"Fetched {process.fetch_once(settings)} files")
+    else:
+        process.stay(settings)
+
+
 @cli.command(help="Say what came in, what waits and what is wrong; exit status 1 if anything is.")
 @click.option("--json", "as_json", is_flag=True, help="All of it, with what the checks looked at.")
 @_with_settings

@@ -1,5 +1,6 @@
 """One pass by hand: `make load`. What it does not need it does not import."""
 
+from landed.errors import ReportedError
 from orchestration import modes
 from orchestration.loading.load import Progress, WarehouseBehindError, load
 from orchestration.models.up_to_date import are_up_to_date
@@ -9,12 +10,33 @@ from orchestration.settings import Settings
 def load_once(settings: Settings, progress: Progress | None = None) -> str:
     """Load all sealed files and run the models: one synchronous pass.
 
-    A warehouse that was lost is first made again from the files of earlier loads.
+    A warehouse that was lost is first made again from the files of earlier loads. What waits in an
+    object store is fetched before, and what was loaded is kept there afterwards.
 
     Returns:
         What happened, in a line.
+
+    Raises:
+        ReportedError: the object store does not answer. What is here was loaded all the same.
     """
     modes.narrow(settings)
+    if settings.landing_remote is None:
+        return _load_once(settings, progress)
+    from orchestration.remote.process import fetch_once, finish  # noqa: PLC0415 - brings obstore
+
+    problem = None
+    try:
+        fetch_once(settings)
+    except ReportedError as error:
+        problem = error
+    said = _load_once(settings, progress)
+    if problem:
+        raise ReportedError(f"{said}. But {problem.message}")
+    finish(settings)
+    return said
+
+
+def _load_once(settings: Settings, progress: Progress | None) -> str:
     try:
         loaded = load(settings, progress=progress)
     except WarehouseBehindError:

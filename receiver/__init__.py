@@ -15,8 +15,8 @@ import structlog
 from flask import Flask
 
 from receiver.events.suppression import LiveSuppression
-from receiver.files.backlog import free_bytes
-from receiver.files.committer import Commit, Committer
+from receiver.files.backlog import PLENTY, free_bytes
+from receiver.files.committer import Commit, Committer, Files
 from receiver.files.disk import log_landing_warnings, prepare_landing
 from receiver.files.not_stored import THROTTLED, NotStoredCounts
 from receiver.files.open_files import OpenFiles
@@ -124,7 +124,11 @@ def _quotas(settings: Settings, note: Callable[[str, str, int], None]) -> Quotas
             settings.reserve_bytes,
         ),
         SharedCounters(Path(folder) / "quotas" if folder else None),
-        lambda: run_native(partial(free_bytes, settings.landing)),
+        lambda: (
+            run_native(partial(free_bytes, settings.landing))
+            if not settings.landing_direct
+            else PLENTY
+        ),
         note,
     )
 
@@ -137,11 +141,8 @@ def _start_counting(settings: Settings) -> NotStoredCounts:
 
 
 def _start_committer(settings: Settings, on_commit: Callable[[Commit], None]) -> Committer:
-    files = OpenFiles(
-        settings.landing, settings.seal_seconds, settings.seal_bytes, settings.reserve_bytes
-    )
     committer = Committer(
-        files,
+        _files(settings),
         queue_bytes=settings.queue_bytes,
         queue_events=settings.queue_events,
         commit_seconds=settings.commit_seconds,
@@ -150,6 +151,16 @@ def _start_committer(settings: Settings, on_commit: Callable[[Commit], None]) ->
     committer.start()
     atexit.register(committer.close)  # for servers without a hook, such as `flask run`
     return committer
+
+
+def _files(settings: Settings) -> Files:
+    if settings.landing_direct and settings.landing_remote:
+        from receiver.files.direct import DirectObjects  # noqa: PLC0415 - brings obstore
+
+        return DirectObjects(settings.landing_remote, settings.commit_seconds)
+    return OpenFiles(
+        settings.landing, settings.seal_seconds, settings.seal_bytes, settings.reserve_bytes
+    )
 
 
 def _keep_recovering(landing: Path) -> None:

@@ -1,4 +1,4 @@
-"""`python -m receiver`: receive until told to stop; `… import`: land files from elsewhere."""
+"""`python -m receiver`: receive until told to stop; import files; ship to a store."""
 
 import sys
 
@@ -32,6 +32,18 @@ def import_(places: tuple[str, ...], source: str | None) -> None:
         click.echo("Stopped. The same command again goes on from here.", err=True)
         sys.exit(_INTERRUPTED)
     sys.exit(0 if is_whole else 1)
+
+
+@cli.command()
+@click.option("--once", is_flag=True, help="Ship what is sealed now, and exit.")
+def ship(*, once: bool) -> None:
+    """Ship sealed files to SEAMLINE_LANDING_REMOTE, until told to stop."""
+    from receiver.shipping.process import ship  # noqa: PLC0415 - brings obstore
+
+    try:
+        ship(Settings(), once=once)
+    except KeyboardInterrupt:
+        sys.exit(_INTERRUPTED)
 
 
 def main() -> None:

@@ -34,6 +34,7 @@ class NotLandedError(RequestRefusedError):
         "closing": "The receiver is stopping; send again later.",
         "disk_full": "The disk is full; send again later.",
         "suppressed_not_read": "Who is suppressed cannot be read; send again later.",
+        "store_fails": "The object store does not take events now; send again later.",
         "slow_disk": "The disk takes too long; send again later.",
     }
 

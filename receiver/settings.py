@@ -84,6 +84,10 @@ class Settings(SharedSettings):
     trusted_proxies: Networks = None
     """Networks whose X-Forwarded-For is believed, with commas between: `127.0.0.1,10.0.0.0/8`."""
 
+    landing_direct: YesOrNo = False
+    """Whether events are put into `landing_remote` before they are answered, for a machine without
+    a disk that stays. `landing` then holds counts alone."""
+
     workers: Count = 2
     """Processes that receive; one per core is a good start."""
 

@@ -23,6 +23,10 @@ SECTIONS = {
     },
     "Bring events in": {
         "receive": Command("receiver", "Start the receiver alone."),
+        "ship": Command("receiver", "Ship what has landed here to an object store."),
+        "fetch": Command(
+            "orchestration", "Fetch what waits in an object store; keep a copy there."
+        ),
         "import": Command("receiver", "Land events from files, folders and buckets."),
         "load": Command("orchestration", "Load what waits, run the models, and exit."),
     },

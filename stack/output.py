@@ -8,7 +8,12 @@ from stack.log_files import LogFiles
 from stack.settings import Settings
 from stack.worth_showing import WorthShowing
 
-COLOURS = {"receiver": "cyan", "dagster-webserver": "yellow", "dagster-daemon": "magenta"}
+COLOURS = {
+    "receiver": "cyan",
+    "fetch": "blue",
+    "dagster-webserver": "yellow",
+    "dagster-daemon": "magenta",
+}
 WIDTH = max(map(len, COLOURS))
 
 # click writes a line and its end at once, so lines of several threads do not mix; and colours go

@@ -6,6 +6,7 @@ import socket
 import tempfile
 from pathlib import Path
 
+from landed.object_store import Patience, Store, StoreError
 from receiver.senders.sources import Source, write_sources
 from stack.errors import StackError
 from stack.login import read_login
@@ -24,12 +25,27 @@ def check(settings: Settings) -> None:
     check_folder(settings.catalog.parent, "SEAMLINE_WAREHOUSE")
     check_folder(settings.data, "SEAMLINE_WAREHOUSE_DATA")
     check_folder(settings.dagster_home, "DAGSTER_HOME")
+    if settings.landing_remote:
+        check_store(settings.landing_remote)
     read_login(settings)
     if settings.port == settings.dagster_port:
         raise StackError(
             f"Port {settings.port} is set for both the receiver and the Dagster UI: change "
             "SEAMLINE_PORT or SEAMLINE_DAGSTER_PORT."
         )
+
+
+def check_store(address: str) -> None:
+    """See whether an object store can ever be used; one that does not answer now is waited for.
+
+    Raises:
+        StackError: It cannot: there is no such bucket, or the keys are of no use.
+    """
+    try:
+        Store(address, Patience(5, 0, 5)).check()
+    except StoreError as error:
+        if error.is_lasting:
+            raise StackError(error.message) from None
 
 
 def check_ports(settings: Settings) -> None:

@@ -20,6 +20,7 @@ _DAGSTER = re.compile(
 _RUN = re.compile(r"(?P<job>\w+) - [0-9a-f-]{36} - (?:\d+ - )?(?:(?P<step>\w+) - )?(?P<text>.*)")
 _FAILED_CHECK = re.compile(r"ASSET_CHECK_EVALUATION - .*did not pass")
 _LOADED = "Loaded "
+_FETCHED = "Fetched "
 _SAID_FIRST = {"event", "level", "timestamp"}
 _BAD = {"WARNING", "ERROR", "CRITICAL"}
 _REFUSED = {401: "unknown credentials", 403: "credentials that may not do this"}
@@ -36,7 +37,7 @@ class WorthShowing:
 
     def of(self, name: str, line: str) -> str | None:
         """Return what is to be shown of a line of a process; None if nothing is."""
-        text = _of_receiver(line) if name == "receiver" else _of_dagster(line)
+        text = _OF.get(name, _of_dagster)(line)
         return None if text is None else self._once(text)
 
     def _once(self, text: str) -> str | None:
@@ -72,6 +73,14 @@ def _of_receiver(line: str) -> str | None:
     return " ".join(
         [f"{said.get('level')}: {said['event']}", *(f"{k}={v}" for k, v in details.items())]
     )
+
+
+def _of_fetch(line: str) -> str | None:
+    """What was fetched is told once it is loaded."""
+    return None if line.startswith(_FETCHED) else line.strip() or None
+
+
+_OF = {"receiver": _of_receiver, "fetch": _of_fetch}
 
 
 def _of_dagster(line: str) -> str | None:

@@ -19,6 +19,7 @@ from orchestration.columns.in_force import rules_in_force
 from orchestration.columns.listing import HELD_BACK
 from orchestration.loading.waiting import waiting_files
 from orchestration.models.back_off import failing_models
+from orchestration.remote.known import looked_at
 from orchestration.settings import Settings
 from orchestration.warehouse.catalog import columns_in, tables
 from orchestration.warehouse.raw_tables import WITH_TABLE
@@ -76,6 +77,40 @@ def files_wait(look: Look) -> Found:
             "is lost (docs/runbooks/stopped-sensor.md)"
         )
     return Found(problems, {"files": len(files), "oldest_seconds": round(oldest, 1)})
+
+
+def store_is_asked(look: Look) -> Found:
+    """What waits in the object store is fetched, and what was loaded is kept there."""
+    settings = look.settings
+    if settings.landing_remote is None:
+        return Found([], {})
+    looked = looked_at(settings.landing)
+    if looked is None:
+        return Found([f"Nobody fetches what waits in {settings.landing_remote}: {_FETCH}"], {})
+    now, most = look.now.timestamp(), settings.alarm_waiting_seconds
+    silent = max(0.0, now - looked.went_well)
+    oldest = max(0.0, now - looked.oldest) if looked.oldest else 0.0
+    problems = []
+    if silent > most:
+        why = looked.problem or _FETCH
+        problems.append(
+            f"{settings.landing_remote} was asked last {silent / 60:.0f} minutes ago, and what "
+            f"waits there stays there; nothing of it is lost: {why}"
+        )
+    elif oldest > most:
+        problems.append(
+            f"{looked.waiting} files wait in {settings.landing_remote}, the oldest for "
+            f"{oldest / 60:.0f} minutes: loads do not keep up, or the disk here is full"
+        )
+    figures: Figures = {
+        "files": looked.waiting,
+        "oldest_seconds": round(oldest, 1),
+        "silent_seconds": round(silent, 1),
+    }
+    return Found(problems, figures)
+
+
+_FETCH = "look whether `seamline fetch` runs, which `seamline run` starts"
 
 
 def disk_is_free(look: Look) -> Found:
@@ -245,6 +280,7 @@ CHECKS = tuple(
     Check(look.__name__, (look.__doc__ or "").strip(), look)
     for look in (
         files_wait,
+        store_is_asked,
         disk_is_free,
         sources_send,
         volume_is_usual,

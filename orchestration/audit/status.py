@@ -15,6 +15,7 @@ from orchestration.audit.sources import HOURS, Source
 from orchestration.erasure import near_ids, notified
 from orchestration.loading.waiting import waiting_files
 from orchestration.models import pending_models
+from orchestration.remote.known import looked_at
 from orchestration.settings import Settings
 from orchestration.warehouse.catalog import number, tables
 from orchestration.warehouse.connection import connect
@@ -52,6 +53,9 @@ class Status:
     landing: str
     waiting: dict[str, int] = field(default_factory=dict)
     """Files that wait → how many, by call."""
+    waiting_remotely: int | None = None
+    """Files that wait in the object store and are not here yet; None if there is no store, or
+    nobody has asked it."""
     last_load: Load | None = None
     sources: list[Source] = field(default_factory=list)
     tables: list[Table] = field(default_factory=list)
@@ -63,6 +67,8 @@ class Status:
     next_upkeep: datetime | None = None
     """When upkeep comes by itself; None if it does not."""
     last_upkeep: datetime | None = None
+    remote: list[str] = field(default_factory=list)
+    """What is to be said of the object store, a line at most."""
     figures: dict[str, dict[str, int | float]] = field(default_factory=dict)
     """Check → what it looked at."""
     notes: list[str] = field(default_factory=list)
@@ -74,6 +80,7 @@ class Status:
         """All of it but the figures, for a terminal."""
         return [
             f"Files that wait in {self.landing}: {_counts(self.waiting)}",
+            *self.remote,
             _line_of_load(self.last_load),
             *(_line_of_source(one) for one in self.sources),
             *(_line_of_table(one) for one in self.tables),
@@ -103,6 +110,7 @@ def status(settings: Settings, now: datetime | None = None) -> Status:
     found = Status(str(settings.landing))
     waiting = Counter(path.parent.name for path in waiting_files(settings.landing))
     found.waiting = dict(sorted(waiting.items()))
+    _say_remote(settings, found)
     with connect(settings, read_only=True) as con:
         con.execute("begin")  # one moment for all of it
         loads = _last_loads(con)
@@ -210,6 +218,17 @@ def _say_dagster(settings: Settings, found: Status, now: datetime) -> None:
         found.is_dagster_running = said.is_running
         found.next_upkeep, found.last_upkeep = said.next_upkeep, said.last_upkeep
         found.problems += said.problems
+
+
+def _say_remote(settings: Settings, found: Status) -> None:
+    if settings.landing_remote is None:
+        return
+    looked = looked_at(settings.landing)
+    if looked is None:
+        found.remote.append(f"Nobody has looked yet what waits in {settings.landing_remote}")
+        return
+    found.waiting_remotely = looked.waiting
+    found.remote.append(f"Files that wait in {settings.landing_remote}: {looked.waiting or 'none'}")
 
 
 _MADE_HERE = {"every_line_is_accounted_for", "no_order_waits", "no_order_is_refused"}

@@ -18,7 +18,7 @@ from orchestration.warehouse.raw_tables import is_current
 FILES_WAIT = "files_wait"
 
 _ASSETS = {
-    **dict.fromkeys((FILES_WAIT, "disk_is_free", "quotas_are_kept"), LANDING),
+    **dict.fromkeys((FILES_WAIT, "store_is_asked", "disk_is_free", "quotas_are_kept"), LANDING),
     **dict.fromkeys(("sources_send", "volume_is_usual", "clocks_are_right"), SOURCES),
     "rejects_are_few": raw_key(REJECTED),
 }

@@ -4,7 +4,8 @@ First it is written down, by hash, who has to go and who ordered it. Then, some 
 files lose their lines, and only then the warehouse its rows: it is the rows that say which files a
 person is in, so as long as there is something to do in the files they are there. What the files are
 now, and the rows, change in one transaction. Tables that have names with an id are built anew. At
-last the past goes, and what was written down is marked as done.
+last the past goes, an object store gets the files as they are now, and what was written down is
+marked as done.
 """
 
 import time
@@ -218,6 +219,10 @@ def _erase_in_turns(settings: Settings, ids: set[Id]) -> Erased:
     landing = settings.landing
     locks = ShortLocks(settings)
     unloaded_files.wait_for_open_files(landing, settings.seal_seconds + SEALED_SECONDS)
+    if settings.landing_remote:
+        from orchestration.remote.process import bring_all_that_waits  # noqa: PLC0415 - obstore
+
+        bring_all_that_waits(settings)
     todo = suppressed.to_be_done(landing)
     orders = {entry.person: entry.order for entry in todo}
     by_hand = [entry.person for entry in todo if entry.ordered_by != NOTIFICATION]
@@ -246,6 +251,10 @@ def _erase_in_turns(settings: Settings, ids: set[Id]) -> Erased:
         purge.empty_catalog_soon(settings, locks)
     if _are_few(people):
         done.found = search(settings, people)
+    if settings.landing_remote:
+        from orchestration.remote.process import finish  # noqa: PLC0415 - brings obstore
+
+        finish(settings)  # before it is done: what the store has is as it is here
     with connect(settings, read_only=True) as con:
         if _are_few(people):
             done.rows_left = rows_left(con, settings, people)

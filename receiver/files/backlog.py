@@ -10,6 +10,9 @@ from typing import NamedTuple
 
 from landed.folders import FOLDERS
 
+PLENTY = 1 << 62
+"""Bytes that are free in an object store."""
+
 MOST_ENTRIES = 20_000
 """So many of a folder's entries are looked at: a look may not take longer, the longer nobody
 loads."""

@@ -9,16 +9,16 @@ is landed with it.
 import os
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 import structlog
 
 from receiver.errors import NotLandedError
 from receiver.files.landed_file import LandedFile
 from receiver.files.lines import Lines
-from receiver.files.open_files import OpenFiles, Problem
+from receiver.files.open_files import Problem
 from receiver.server.native_threads import event, run_native, while_growing
 
 EXIT_AFTER_IO_ERROR = 74  # EX_IOERR
@@ -59,12 +59,31 @@ class _Group:
         self.problem: Problem | None = None
 
 
+class Files(Protocol):
+    """What lines are written to: files on a disk, or objects in a store."""
+
+    def commit(self, lines: Mapping[str, Sequence[bytes]], /) -> Problem | None:
+        """Make lines durable, each in the file of its folder; say why they are not."""
+
+    def next_due(self) -> float | None:
+        """When, on the monotonic clock, something has to be sealed."""
+
+    def due(self) -> list[LandedFile]:
+        """What has to be sealed."""
+
+    def all(self) -> list[LandedFile]:
+        """What is open."""
+
+    def seal(self, files: Sequence[LandedFile], /) -> list[str]:
+        """Hand files to the loader; say why some could not be."""
+
+
 class Committer:
     """Makes lines durable. `land` is all the HTTP side knows of landing."""
 
     def __init__(
         self,
-        files: OpenFiles,
+        files: Files,
         *,
         queue_bytes: int,
         queue_events: int,
@@ -202,7 +221,8 @@ class Committer:
             self._waiting_events -= group.lines.events
         if problem:
             self._last_problem = (time.monotonic(), problem.code)
-            log.error("not_landed", code=problem.code, events=group.lines.events)
+            more = {"problem": problem.said} if problem.said else {}
+            log.error("not_landed", code=problem.code, events=group.lines.events, **more)
         group.problem = problem
         group.done.set()
 

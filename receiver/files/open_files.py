@@ -20,10 +20,12 @@ class Problem(NamedTuple):
         code: one word for the answer and the log.
         fatal: whether what is in the files can no longer be known, so that the process has to
             leave them to recovery.
+        said: what else the log tells of it.
     """
 
     code: str
     fatal: bool = False
+    said: str | None = None
 
 
 def _blocks(lines: Sequence[bytes]) -> Iterator[bytes]:

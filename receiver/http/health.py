@@ -44,9 +44,8 @@ class _Probe:
         if time.monotonic() >= self._tried + _PROBE_HOLDS_FOR:
             settings = current_receiver().settings
             self._tried = time.monotonic()
-            self._problem = run_native(
-                partial(probe_problem, settings.landing, settings.reserve_bytes)
-            )
+            reserve = 0 if settings.landing_direct else settings.reserve_bytes
+            self._problem = run_native(partial(probe_problem, settings.landing, reserve))
         return self._problem
 
 

@@ -9,6 +9,7 @@ import obstore
 from obstore.exceptions import BaseError, PreconditionError
 from obstore.store import ObjectStore
 
+from landed.object_store import in_one_line
 from receiver.importing.errors import UnreadableError, UselessError
 
 _LOCAL_BUFFER = 1 << 20
@@ -155,13 +156,6 @@ def changed() -> UselessError:
     return UselessError(
         "was changed while it was read: nothing of it was imported. Try again once it rests"
     )
-
-
-def in_one_line(error: Exception) -> str:
-    """Return what a store says, without its page of XML and where in its code it says so."""
-    if isinstance(error, OSError) and error.strerror:
-        return error.strerror
-    return str(error).partition("\n")[0].partition(": <")[0].strip().rstrip(":")
 
 
 def _no_link(path: str, flags: int) -> int:

@@ -7,16 +7,15 @@ from collections.abc import Iterable, Iterator
 from itertools import takewhile
 from pathlib import Path
 from typing import NamedTuple
-from urllib.parse import urlsplit
 
 import obstore
 from obstore.exceptions import BaseError
 from obstore.store import ObjectStore, from_url
 
+from landed.object_store import in_one_line, parts_of
 from receiver.importing.errors import FileError
-from receiver.importing.origins import LocalFile, Origin, StoredObject, in_one_line
+from receiver.importing.origins import LocalFile, Origin, StoredObject
 
-_STORES = ("s3", "gs", "az")
 _KINDS = (".ndjson", ".jsonl", ".json", ".log")
 _RETRIES = 5
 _SEGMENTS_ARCHIVE = re.compile(r"(?:^|/)segment-logs/([^/]+)/[0-9]+/[^/]+$")
@@ -138,11 +137,10 @@ def _looked_at(paths: Iterable[Path]) -> list[Origin]:
 
 
 def _find_stored(place: str) -> Found:
-    parts = urlsplit(place)
-    if parts.scheme not in _STORES or not parts.netloc or "@" in parts.netloc:
-        raise FileError("is no address of an object store: s3://, gs:// or az://, then its bucket")
-    bucket = f"{parts.scheme}://{parts.netloc}"
-    path = place.removeprefix(bucket).strip("/")
+    try:
+        bucket, path = parts_of(place)
+    except ValueError as error:
+        raise FileError(str(error)) from error
     store = from_url(bucket, retry_config={"max_retries": _RETRIES})
     return _the_object(store, bucket, path) or _all_below(store, bucket, path)
 

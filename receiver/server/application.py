@@ -99,6 +99,10 @@ def serve(settings: Settings) -> None:
     read_live_key(settings.live_key)
     prepare_landing(settings.landing)
     LiveSuppression(settings.landing).refuse_unreadable()
+    if settings.landing_direct:
+        from receiver.files.direct import refuse_unusable_store  # noqa: PLC0415 - brings obstore
+
+        refuse_unusable_store(settings)
     try:
         probe(settings.landing)
     except OSError as error:

@@ -42,6 +42,20 @@ SWITCH = {"true": True, "0": False, "64MiB": None, "nan": None, "-1": None}
 WEBHOOK = {"64MiB": None, "ftp://x": None, "nan": None, "https://": None}
 OTHERS: dict[str, dict[str, Any]] = {
     "landing": FOLDER,
+    "landing_remote": {
+        "s3://bucket/a/b-c/": "s3://bucket/a/b-c",
+        "gs://bucket": "gs://bucket",
+        "az://container/x": "az://container/x",
+        "64MiB": None,
+        "/y": None,
+        "s3://": None,
+        "s3:///x": None,
+        "s3://key:secret@bucket/x": None,
+        "s3://bucket/a//b": None,
+        "s3://bucket/../x": None,
+        "s3://bucket/x?sig=1": None,
+        "https://bucket.s3.amazonaws.com/x": None,
+    },
     "sources": PATH | NO_FILE,
     "warehouse_readers": {"group": "group", "nobody": None},
     "columns": PATH | NO_FILE,
@@ -93,6 +107,7 @@ OTHERS: dict[str, dict[str, Any]] = {
     "alarm_upkeep_hours": DURATION | NO_NUMBER | {"0.05": None},
     "delete_suppresses": SWITCH,
     "store_shut_out": SWITCH,
+    "landing_direct": SWITCH,
 }
 
 
@@ -162,6 +177,7 @@ def test_a_setting_that_is_set_to_nothing_is_its_default(
     [
         ("SEAMLINE_PUBLIC_URL", "https://me:hunter2@events.example.com"),
         ("SEAMLINE_WAREHOUSE", "ducklake:postgres:password=hunter2"),
+        ("SEAMLINE_LANDING_REMOTE", "s3://key:hunter2@bucket"),
     ],
 )
 def test_a_value_that_may_hold_a_password_is_not_repeated(

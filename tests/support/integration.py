@@ -9,10 +9,11 @@ from pathlib import Path
 import pytest
 
 _SCHEMATHESIS = "test_schemathesis.py"
-_ALL_OF_IT = re.compile(r"^pytestmark = \[?\s*pytest\.mark\.integration\b", re.MULTILINE)
+_ALL_OF_IT = re.compile(r"^pytestmark = \[?\s*pytest\.mark\.(integration|scale)\b", re.MULTILINE)
 _LEFT_OUT = (
     "LEFT OUT, as it is marked integration: Segment's JavaScript SDKs in Node and Chromium, nginx, "
-    "an object store, schemathesis. `make test-integration` runs them."
+    "an object store, schemathesis. `make test-integration` runs them. What is marked scale, real "
+    "servers of other kinds, `make test-scale` runs."
 )
 
 
@@ -39,9 +40,16 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
         return None
     if collection_path.name == _SCHEMATHESIS:
         return True
-    if config.option.markexpr and _ALL_OF_IT.search(collection_path.read_text()):
+    all_of_it = _ALL_OF_IT.search(collection_path.read_text()) if config.option.markexpr else None
+    if all_of_it and all_of_it[1] not in _asked_for(config):
         return True
     return None
+
+
+def _asked_for(config: pytest.Config) -> set[str]:
+    marks = ("integration", "scale")
+    markexpr = config.option.markexpr
+    return {mark for mark in marks if mark in markexpr and f"not {mark}" not in markexpr}
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

@@ -1,6 +1,7 @@
 """Processes that are killed at a step that was counted, not after a time: no kill misses.
 
-A step is a call that changes or syncs something on the disk, or asks the warehouse.
+A step is a call that changes or syncs something on the disk, or in an object store, or asks the
+warehouse.
 """
 
 import json
@@ -13,6 +14,7 @@ from typing import Any
 
 STEPS = frozenset(
     {"execute", "fsync", "fdatasync", "rename", "replace", "unlink", "rmdir", "mkdir", "write"}
+    | {"put", "delete"}  # of an object store
 )
 NEVER = sys.maxsize
 

@@ -1,0 +1,342 @@
+"""An object store as a second landing folder: S3, and through the same library GCS and Azure.
+
+What is put is kept with its SHA-256, and proved before anybody counts on it. What goes wrong is a
+`StoreError` of one line, which names the setting and no credentials: these are the environment's,
+as each store's own tools read them.
+"""
+
+import hashlib
+import io
+import os
+import re
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from datetime import datetime, timedelta
+from typing import Any, NamedTuple
+from urllib.parse import urlsplit
+
+import obstore
+from obstore import Bytes
+from obstore.exceptions import (
+    AlreadyExistsError,
+    BaseError,
+    InvalidPathError,
+    PermissionDeniedError,
+    UnauthenticatedError,
+)
+from obstore.store import ObjectStore, from_url
+
+from landed.errors import ReportedError
+from landed.settings import STORES
+
+SETTING = "SEAMLINE_LANDING_REMOTE"
+
+WAITING = "waiting"
+"""Sealed files that no loader has loaded yet, below it by call."""
+
+LARGE = 256 * 1024 * 1024
+"""What is larger goes in parts, and in the place of what has its name."""
+
+_SHA256 = "sha256"
+_PAGE = 1000
+_PART = 32 * 1024 * 1024
+_LASTING = (PermissionDeniedError, UnauthenticatedError, InvalidPathError)
+_REFUSED = "status code: 40"
+"""What is said of a list that is refused: of no other kind than what does not answer."""
+_NO_BUCKET = ("NoSuchBucket", "ContainerNotFound", "The specified bucket does not exist")
+_QUERY_OR_TIME = re.compile(r"\?\S*| in [\d.]+(?:ns|µs|ms|s)\b")
+
+
+Readable = io.BufferedReader | io.BytesIO
+"""A file that is open for reading."""
+
+
+class StoreError(ReportedError):
+    """The store did not do what it was asked; nothing was lost by that.
+
+    Attributes:
+        is_lasting: whether it will not do it by itself: rights, keys, a bucket that is not there.
+    """
+
+    def __init__(self, text: str, *, is_lasting: bool = False) -> None:
+        """Say what is wrong, in a line."""
+        self.is_lasting = is_lasting
+        super().__init__(text)
+
+
+class TakenError(StoreError):
+    """Another object has the name: other contents."""
+
+
+class DamagedObjectError(StoreError):
+    """An object is not what was put: its checksum says so, or it has none."""
+
+
+class Kept(NamedTuple):
+    """An object, as a look at it tells."""
+
+    size: int
+    sha256: str | None
+
+
+class Patience(NamedTuple):
+    """How long the client waits for the store; whoever asks tries again later, for ever."""
+
+    seconds: float
+    """The longest that one request may take."""
+    retries: int
+    """How often it is tried again at once, as the store is busy."""
+    retry_seconds: float
+    """For how long."""
+
+
+PATIENT = Patience(30, 2, 10)
+
+
+class Listed(NamedTuple):
+    """An object, as a list tells."""
+
+    key: str
+    size: int
+    changed: datetime
+
+
+def parts_of(address: str) -> tuple[str, str]:
+    """The bucket of an address, `s3://bucket`, and what is behind it.
+
+    Raises:
+        ValueError: it is no address of an object store.
+    """
+    parts = urlsplit(address)
+    if parts.scheme not in STORES or not parts.netloc or "@" in parts.netloc:
+        raise ValueError("is no address of an object store: s3://, gs:// or az://, then its bucket")
+    bucket = f"{parts.scheme}://{parts.netloc}"
+    return bucket, address.removeprefix(bucket).strip("/")
+
+
+def open_bucket(bucket: str, patience: Patience) -> ObjectStore:
+    """Open a bucket to write to, with the keys and the address of the environment.
+
+    Nothing is asked yet.
+    """
+    retries = {
+        "max_retries": patience.retries,
+        "retry_timeout": timedelta(seconds=patience.retry_seconds),
+    }
+    # what is said here is no more read from the environment
+    allowed = [os.environ.get(f"{name}_ALLOW_HTTP", "") for name in ("AWS", "AZURE")]
+    has_http = any(value.lower() in {"true", "1"} for value in allowed)
+    client = {
+        "timeout": timedelta(seconds=patience.seconds),
+        "connect_timeout": timedelta(seconds=min(5, patience.seconds)),
+        "allow_http": has_http,
+    }
+    options: dict[str, Any] = {"retry_config": retries, "client_options": client}
+    if bucket.startswith("s3:"):  # it refuses a body that has another checksum
+        options["checksum_algorithm"] = "SHA256"
+    opened: ObjectStore = from_url(bucket, **options)
+    return opened
+
+
+def in_one_line(error: Exception) -> str:
+    """What a store says, without its page of XML and where in its code it says so."""
+    if isinstance(error, OSError) and error.strerror:
+        return error.strerror
+    said = str(error).partition("\n")[0].partition(": <")[0]
+    return _QUERY_OR_TIME.sub("", said).strip().rstrip(":")
+
+
+class Store:
+    """The objects below an address."""
+
+    def __init__(self, address: str, patience: Patience | None = None) -> None:
+        """Open it; nothing is asked yet.
+
+        Args:
+            address: `s3://bucket/prefix`, `gs://…` or `az://…`.
+            patience: How long each request may take, if not as long as work behind the scenes may.
+        """
+        self.address = address
+        bucket, self._prefix = parts_of(address)
+        self._keeps_checksums = bucket.startswith("s3:")
+        with self._told():
+            self._store = open_bucket(bucket, patience or PATIENT)
+
+    def check(self) -> None:
+        """See that there is a bucket, and that it lets us look.
+
+        Raises:
+            StoreError: there is none, or it does not.
+        """
+        for _ in self.list(WAITING):
+            break
+
+    def put_new(self, key: str, data: bytes | Readable, *, is_proved: bool = True) -> None:
+        """Put an object; one that is there already, with the same contents, is as good.
+
+        Args:
+            key: Its name.
+            data: What it holds.
+            is_proved: Whether it is looked at afterwards.
+
+        Raises:
+            TakenError: there is one with other contents.
+            StoreError: it may be there, or not.
+        """
+        file, wanted = _measured(data)
+        try:
+            with self._told():
+                obstore.put(
+                    self._store,
+                    self._path(key),
+                    file,
+                    attributes={_SHA256: wanted.sha256 or ""},
+                    mode="create",
+                    use_multipart=False,
+                )
+        except AlreadyExistsError:  # also if the answer to our own first try was lost
+            if self.look(key) != wanted:
+                raise TakenError(
+                    f"{self.address}/{key} is there already, with other contents"
+                ) from None
+        if is_proved:
+            self._prove(key, wanted)
+
+    def put(self, key: str, data: bytes | Readable) -> str:
+        """Put an object in the place of one that may be there; return its SHA-256.
+
+        Raises:
+            StoreError: it may be there, or not.
+        """
+        file, wanted = _measured(data)
+        with self._told():
+            obstore.put(
+                self._store,
+                self._path(key),
+                file,
+                attributes={_SHA256: wanted.sha256 or ""},
+                use_multipart=wanted.size > LARGE,
+            )
+        self._prove(key, wanted)
+        return wanted.sha256 or ""
+
+    def look(self, key: str) -> Kept | None:
+        """Look at an object; None if there is none.
+
+        Raises:
+            StoreError: it cannot be looked at.
+        """
+        try:
+            with self._told():
+                found = obstore.get(self._store, self._path(key), options={"head": True})
+        except FileNotFoundError:
+            return None
+        return Kept(found.meta["size"], found.attributes.get(_SHA256))
+
+    def get(self, key: str, take: Callable[[Any], object]) -> str:
+        """Give an object's bytes to a function, a piece after the other, and prove them at the end.
+
+        Args:
+            key: Its name.
+            take: Called with each piece.
+
+        Returns:
+            Their SHA-256.
+
+        Raises:
+            FileNotFoundError: there is none.
+            DamagedObjectError: they are not what was put.
+            StoreError: they are not to be had now.
+        """
+        digest = hashlib.sha256()
+        with self._told():
+            found = obstore.get(self._store, self._path(key))
+            size = found.meta["size"]
+            pieces = self._parts(key, size) if size > LARGE else found.stream()
+            for piece in pieces:
+                digest.update(piece)
+                take(piece)
+        wanted = found.attributes.get(_SHA256)
+        if digest.hexdigest() != wanted:
+            why = "is not what was put" if wanted else "has no checksum of ours"
+            raise DamagedObjectError(f"{self.address}/{key} {why}")
+        return digest.hexdigest()
+
+    def read(self, key: str) -> bytes:
+        """An object's bytes, proved; see `get`."""
+        held = bytearray()
+        self.get(key, held.extend)
+        return bytes(held)
+
+    def list(self, folder: str) -> Iterator[Listed]:
+        """The objects below a folder, in the order of their names, a page of them at a time.
+
+        Raises:
+            StoreError: they are not to be had, or not all.
+        """
+        cut = len(self._path(""))
+        with self._told():
+            pages = iter(obstore.list(self._store, prefix=self._path(folder), chunk_size=_PAGE))
+        while True:
+            with self._told():
+                page = next(pages, None)
+            if page is None:
+                return
+            for one in page:
+                yield Listed(one["path"][cut:], one["size"], one["last_modified"])
+
+    def delete(self, keys: Iterable[str]) -> None:
+        """Remove objects; those that are not there are no problem.
+
+        Raises:
+            StoreError: some may still be there.
+        """
+        if paths := [self._path(key) for key in keys]:
+            with self._told():
+                obstore.delete(self._store, paths)
+
+    def _path(self, key: str) -> str:
+        return f"{self._prefix}/{key}" if self._prefix else key
+
+    def _parts(self, key: str, size: int) -> Iterator[Bytes | bytes]:
+        """A large object's bytes, in requests that each have their time."""
+        for start in range(0, size, _PART):
+            end = min(start + _PART, size)
+            yield obstore.get_range(self._store, self._path(key), start=start, end=end)
+
+    def _prove(self, key: str, wanted: Kept) -> None:
+        if self._keeps_checksums:
+            is_there = self.look(key) == wanted
+        else:
+            try:
+                is_there = self.get(key, len) == wanted.sha256
+            except FileNotFoundError:
+                is_there = False
+        if not is_there:
+            raise DamagedObjectError(f"{self.address}/{key} is not there as it was put")
+
+    @contextmanager
+    def _told(self) -> Iterator[None]:
+        """Tell in a line what a store says; what is there already or missing is the caller's."""
+        try:
+            yield
+        except (AlreadyExistsError, StoreError):
+            raise
+        except (BaseError, OSError, ValueError) as error:
+            has_bucket = not any(text in str(error) for text in _NO_BUCKET)
+            if isinstance(error, FileNotFoundError) and has_bucket:
+                raise
+            said = in_one_line(error) if has_bucket else "there is no such bucket"
+            is_lasting = isinstance(error, _LASTING) or _REFUSED in said
+            raise StoreError(
+                f"{SETTING}: {self.address} cannot be used: {said}",
+                is_lasting=is_lasting or not has_bucket,
+            ) from None
+
+
+def _measured(data: bytes | Readable) -> tuple[Readable, Kept]:
+    file = io.BytesIO(data) if isinstance(data, bytes) else data
+    sha256 = hashlib.file_digest(file, "sha256").hexdigest()
+    size = file.seek(0, os.SEEK_END)
+    file.seek(0)
+    return file, Kept(size, sha256)

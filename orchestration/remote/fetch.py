@@ -1,0 +1,209 @@
+"""Fetching: an object that waits becomes a sealed file here, whole, proved and on the disk.
+
+First it is written where nobody looks; then it is noted; and only then it gets its name. Who dies
+in between leaves what is noted to be named, and what is not to be fetched again.
+"""
+
+import logging
+import os
+import re
+import shutil
+import sys
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime
+from functools import partial
+from itertools import islice
+from pathlib import Path
+from typing import NamedTuple
+
+from landed.files import FILE_MODE, sync_data
+from landed.folders import FOLDERS, REMOTE
+from landed.object_store import WAITING, DamagedObjectError, Listed
+from orchestration.durable_files import make_folder, sync_folder
+from orchestration.remote.exchange import Exchange
+from orchestration.remote.known import FileState
+
+log = logging.getLogger(__name__)
+
+AT_ONCE = 4
+"""Objects that are fetched at the same time."""
+
+MOST_FILES = 2_000
+"""So many files that were fetched wait here at most, and come in one pass."""
+
+MOST_COUNTED = 10_000
+"""So many of those that are left are counted: ten requests to list them."""
+
+MOST_BYTES = 1 << 30
+"""So many bytes of them, or a little more."""
+
+LEAST_FREE = 256 << 20
+"""Of the disk, what is left free."""
+
+_KEY = re.compile(rf"{WAITING}/({'|'.join(FOLDERS)})/([A-Za-z0-9][A-Za-z0-9._-]*\.ndjson)")
+_ON_ITS_WAY = f"{REMOTE}/arriving"
+
+
+class Fetched(NamedTuple):
+    """What a pass has fetched."""
+
+    files: int
+    left: int
+    """Objects that wait there still."""
+
+
+class _Arrived(NamedTuple):
+    key: str
+    sha256: str
+    aside: Path
+    state: FileState
+
+
+def fetch(ex: Exchange, *, is_bounded: bool = True) -> Fetched:
+    """Fetch what waits, the oldest of each call first, as far as there is room for it here.
+
+    Args:
+        ex: What with.
+        is_bounded: Whether so many files come at most as a few loads take.
+
+    Raises:
+        StoreError: the store does not answer; what has arrived is here.
+        OSError: the disk does not take it.
+    """
+    name_what_arrived(ex)
+    room_files, room_bytes = _room(ex, is_bounded=is_bounded)
+    waiting = _Waiting(ex)
+    fetched = 0
+    with ThreadPoolExecutor(AT_ONCE) as threads:
+        while room_files > 0 and room_bytes > 0:
+            some = list(islice(waiting.new(), min(AT_ONCE, room_files)))
+            if not some:
+                break
+            arrived = [one for one in threads.map(partial(_arrive, ex), some) if one]
+            _note(ex, arrived)
+            fetched += len(arrived)
+            room_files -= len(arrived)
+            room_bytes -= sum(one.state.size for one in arrived)
+    left = list(islice(waiting.new(), MOST_COUNTED))
+    oldest = min((one.changed.timestamp() for one in left), default=None)
+    ex.known.note_look(len(left) + waiting.useless, oldest)
+    return Fetched(fetched, len(left))
+
+
+def local_path(landing: Path, key: str) -> Path:
+    """Where the file of an object is: in the same folder as there, but that what waits is above."""
+    return landing / key.removeprefix(f"{WAITING}/")
+
+
+def name_what_arrived(ex: Exchange) -> None:
+    """Give what was noted its name, and remove what was not: it is fetched again."""
+    folders = set()
+    for aside in sorted((ex.landing / _ON_ITS_WAY).glob("*/*")):
+        key = f"{WAITING}/{aside.parent.name}/{aside.name}"
+        known = ex.known.get(key)
+        if known is None or known.is_settled:
+            aside.unlink()
+            continue
+        path = local_path(ex.landing, key)
+        make_folder(path.parent)
+        if path.exists() and path.read_bytes() != aside.read_bytes():
+            log.error("%s is here already, with other contents than in the store.", path)
+            path = path.with_suffix(".ndjson.conflict")
+        aside.rename(path)
+        folders.add(path.parent)
+    for folder in folders:
+        sync_folder(folder)
+
+
+class _Waiting:
+    """What waits in the store and is not here, listed as far as it is asked for."""
+
+    def __init__(self, ex: Exchange) -> None:
+        self._ex = ex
+        self._new = self._look()
+        self.useless = 0
+        """Objects that are no landed files, or damaged."""
+
+    def new(self) -> Iterator[Listed]:
+        """Go on with those that are to be fetched."""
+        return self._new
+
+    def _look(self) -> Iterator[Listed]:
+        known = self._ex.known.below(WAITING)
+        for one in self._ex.store.list(WAITING):
+            if _useless.get(_place(self._ex, one.key)) == one.changed:
+                self.useless += 1
+            elif not _KEY.fullmatch(one.key):
+                self.useless += 1
+                _leave(self._ex, one, f"{one.key} is called like no landed file")
+            elif one.key not in known:
+                yield one
+            elif known[one.key].is_settled:
+                if _came_again(self._ex, one.key, known[one.key].sha256):
+                    self._ex.store.delete([one.key])
+                else:
+                    yield one
+
+
+def _came_again(ex: Exchange, key: str, sha256: str) -> bool:
+    """Whether a file that was shipped and loaded was shipped once more, as who shipped it died."""
+    found = ex.store.look(key)
+    return found is not None and found.sha256 == sha256
+
+
+def _room(ex: Exchange, *, is_bounded: bool) -> tuple[int, int]:
+    """How many files, and bytes, may still come."""
+    free = shutil.disk_usage(ex.landing).free - LEAST_FREE
+    if not is_bounded:
+        return sys.maxsize, free
+    here = [
+        known.state.size
+        for key, known in ex.known.below(WAITING).items()
+        if not known.is_settled and local_path(ex.landing, key).exists()
+    ]
+    return MOST_FILES - len(here), min(MOST_BYTES - sum(here), free)
+
+
+def _arrive(ex: Exchange, one: Listed) -> _Arrived | None:
+    """Write an object's bytes aside, and prove them; None if it cannot be used."""
+    aside = ex.landing / _ON_ITS_WAY / one.key.removeprefix(f"{WAITING}/")
+    make_folder(aside.parent)
+    descriptor = os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, FILE_MODE)
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            sha256 = ex.store.get(one.key, file.write)
+            file.flush()
+            sync_data(file.fileno())
+            state = FileState.of(os.fstat(file.fileno()))
+    except FileNotFoundError:
+        aside.unlink()
+        return None
+    except DamagedObjectError as damage:
+        aside.unlink()
+        _leave(ex, one, damage.message)
+        return None
+    except BaseException:
+        aside.unlink()
+        raise
+    return _Arrived(one.key, sha256, aside, state)
+
+
+def _note(ex: Exchange, arrived: list[_Arrived]) -> None:
+    for folder in {one.aside.parent for one in arrived}:
+        sync_folder(folder)
+    ex.known.add((one.key, one.sha256, one.state) for one in arrived)
+    name_what_arrived(ex)
+
+
+_useless: dict[str, datetime] = {}
+
+
+def _leave(ex: Exchange, one: Listed, why: str) -> None:
+    """Say why an object is of no use, and leave it where it is: it is in nobody's way."""
+    _useless[_place(ex, one.key)] = one.changed
+    log.error("%s: it is not loaded, and stays in the store. Look what it is.", why)
+
+
+def _place(ex: Exchange, key: str) -> str:
+    return f"{ex.store.address}/{key}"

@@ -1,0 +1,171 @@
+"""What is known of the objects of the store: what the file here was when both were the same.
+
+A SQLite file in `landing/remote/`. Of an object in `waiting/` its line says that it was fetched,
+and then what it was when it was shipped; of any other, that it need not be put again.
+"""
+
+import os
+import sqlite3
+import threading
+import time
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import NamedTuple, Self
+
+from landed.files import FILE_MODE
+from landed.folders import REMOTE
+from orchestration.durable_files import make_folder
+
+_NAME = "known.sqlite"
+_SECONDS = 30.0
+
+
+class FileState(NamedTuple):
+    """What changes when a file is written anew."""
+
+    inode: int
+    size: int
+    modified: int
+
+    @classmethod
+    def of(cls, found: os.stat_result) -> Self:
+        """The state that a look at a file has found."""
+        return cls(found.st_ino, found.st_size, found.st_mtime_ns)
+
+
+class Known(NamedTuple):
+    """What is known of an object."""
+
+    sha256: str
+    """Of its bytes, when the file was fetched or put."""
+    state: FileState
+    """The file's, then."""
+    is_settled: bool
+    """Of an object that waited: whether it is gone there, as what came of it is kept."""
+
+
+class Looked(NamedTuple):
+    """The last looks at what waits in the store."""
+
+    waiting: int
+    """Objects that waited there, and were not here yet."""
+    oldest: float | None
+    """When the oldest of them was put."""
+    went_well: float
+    """When the store was asked last, and answered."""
+    problem: str | None
+    """What it has said since then."""
+
+
+class KnownObjects:
+    """The lines of it. A process's own connection; others may write at the same time."""
+
+    def __init__(self, landing: Path) -> None:
+        """Open it, and make it if it is missing."""
+        path = landing / REMOTE / _NAME
+        make_folder(path.parent)
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, FILE_MODE))
+        self._db = sqlite3.connect(
+            path, timeout=_SECONDS, isolation_level=None, check_same_thread=False
+        )
+        self._one_at_a_time = threading.Lock()
+        self._db.execute("pragma synchronous = full")
+        with self._changing() as db:
+            db.execute(
+                "create table if not exists object (key text primary key, sha256 text not null, "
+                "inode integer, size integer, modified integer, settled_at real) without rowid"
+            )
+            db.execute(
+                "create table if not exists looked (waiting integer, oldest real, went_well real, "
+                "problem text)"
+            )
+
+    def close(self) -> None:
+        """Let go of it."""
+        self._db.close()
+
+    def get(self, key: str) -> Known | None:
+        """What is known of an object."""
+        row = self._db.execute(f"{_ROW} where key = ?", [key]).fetchone()
+        return _known(row)[1] if row else None
+
+    def below(self, folder: str) -> dict[str, Known]:
+        """What is known of the objects below a folder, in the order of their names."""
+        rows = self._db.execute(
+            f"{_ROW} where key >= ? and key < ? order by key", [f"{folder}/", f"{folder}0"]
+        )
+        return dict(map(_known, rows.fetchall()))
+
+    def add(self, objects: Iterable[tuple[str, str, FileState]]) -> None:
+        """Remember objects: key, SHA-256, state of the file."""
+        with self._changing() as db:
+            db.executemany(
+                "insert or replace into object values (?, ?, ?, ?, ?, null)",
+                ((key, sha256, *state) for key, sha256, state in objects),
+            )
+
+    def settle(self, keys: Iterable[str]) -> None:
+        """Remember of objects that waited that they do so no more."""
+        with self._changing() as db:
+            now = time.time()
+            db.executemany(
+                "update object set settled_at = ? where key = ?", ((now, key) for key in keys)
+            )
+
+    def forget(self, keys: Iterable[str]) -> None:
+        """Forget objects."""
+        with self._changing() as db:
+            db.executemany("delete from object where key = ?", ((key,) for key in keys))
+
+    def forget_settled(self, before: float) -> None:
+        """Forget objects that were settled before a time."""
+        with self._changing() as db:
+            db.execute("delete from object where settled_at < ?", [before])
+
+    def note_look(self, waiting: int, oldest: float | None) -> None:
+        """Remember that the store has answered, and what waits there."""
+        with self._changing() as db:
+            db.execute("delete from looked")
+            db.execute("insert into looked values (?, ?, ?, null)", [waiting, oldest, time.time()])
+
+    def note_problem(self, problem: str) -> None:
+        """Remember that the store does not do what it was asked."""
+        with self._changing() as db:
+            if not db.execute("update looked set problem = ?", [problem]).rowcount:
+                db.execute("insert into looked values (0, null, ?, ?)", [time.time(), problem])
+
+    def looked(self) -> Looked | None:
+        """What the last looks have found; None before the first."""
+        row = self._db.execute("select waiting, oldest, went_well, problem from looked").fetchone()
+        return Looked(*row) if row else None
+
+    @contextmanager
+    def _changing(self) -> Iterator[sqlite3.Connection]:
+        with self._one_at_a_time:  # of the threads of this process
+            self._db.execute("begin immediate")
+            try:
+                yield self._db
+            except BaseException:
+                self._db.execute("rollback")
+                raise
+            self._db.execute("commit")
+
+
+_ROW = "select key, sha256, inode, size, modified, settled_at from object"
+
+
+def _known(row: tuple[str, str, int, int, int, float | None]) -> tuple[str, Known]:
+    key, sha256, inode, size, modified, settled_at = row
+    return key, Known(sha256, FileState(inode, size, modified), settled_at is not None)
+
+
+def looked_at(landing: Path) -> Looked | None:
+    """What the last looks at the store have found, if there were any."""
+    if not (landing / REMOTE / _NAME).exists():
+        return None
+    known = KnownObjects(landing)
+    try:
+        return known.looked()
+    finally:
+        known.close()

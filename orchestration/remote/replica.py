@@ -1,0 +1,142 @@
+"""The replica: what was loaded is kept in the store, in the same folders as here.
+
+Journal, archives, loaded files, who is suppressed. What was written anew here, as by an erasure, is
+put there anew. What went here goes there only where something here says that it had to: its archive
+has it, or names it as expired. So nothing that is lost here is lost there.
+"""
+
+import logging
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+from landed.folders import FOLDERS, NOT_STORED, SUPPRESSED
+from orchestration.loading import journal
+from orchestration.loading.archive import EXPIRED, LOADED, SUFFIX, expired, hour_of, read_archive
+from orchestration.loading.archive import FOLDER as ARCHIVE
+from orchestration.remote.exchange import Exchange
+from orchestration.remote.known import FileState, Known
+from orchestration.remote.settle import CONFLICTS, keep
+
+log = logging.getLogger(__name__)
+
+FOLDERS_OF_IT = (SUPPRESSED, NOT_STORED, LOADED, journal.FOLDER, ARCHIVE)
+"""The folders of the replica, in the order in which they are put: an archive is there once the
+journal is that names its files, and what a loaded file's journal lacks is loaded again."""
+
+
+_GATED = (ARCHIVE, LOADED)
+"""Folders whose files are written by renaming alone: as long as they rest, so do their files."""
+
+_RESTING_SECONDS = 2.0
+"""So long ago a folder has to have changed: file systems count time in steps."""
+
+Rested = dict[str, tuple[int, ...]]
+"""Folder of the replica → when those below it had changed last, as it was brought up to date."""
+
+
+def replicate(ex: Exchange, rested: Rested | None = None) -> int:
+    """Bring the replica up to date.
+
+    Args:
+        ex: What with.
+        rested: What an earlier call has left in it, of this process: what has rested since then is
+            not looked through again.
+
+    Returns:
+        How many files were put.
+
+    Raises:
+        StoreError: the store does not answer; what was put is there.
+        OSError: some file cannot be read here; all others are there.
+    """
+    rested = {} if rested is None else rested
+    put = _keep_conflicts(ex)
+    looked_at = []
+    unreadable: list[OSError] = []
+    for folder in FOLDERS_OF_IT:
+        changed = _changed(ex.landing, folder)
+        if folder in _GATED and rested.get(folder) == changed:
+            continue
+        known = ex.known.below(folder)
+        here = set()
+        for path in _files(ex.landing, folder):
+            key = str(path.relative_to(ex.landing))
+            try:
+                put += not _is_as_known(path, known.get(key)) and keep(ex, key, path)
+            except FileNotFoundError:  # packed, or written anew, since it was listed
+                continue
+            except OSError as error:  # all others go
+                unreadable.append(error)
+            here.add(key)
+        looked_at.append((folder, changed, known.keys() - here))
+    if unreadable:
+        raise unreadable[0]
+    for folder, changed, gone in looked_at:
+        _drop(ex, folder, gone)
+        if max(changed, default=0) < (time.time() - _RESTING_SECONDS) * 1e9:
+            rested[folder] = changed
+    return put
+
+
+def _keep_conflicts(ex: Exchange) -> int:
+    """Keep what was put aside as it is here."""
+    put = 0
+    for key in ex.known.below(CONFLICTS):
+        path = ex.landing / f"{key.removeprefix(f'{CONFLICTS}/')}.conflict"
+        try:
+            put += keep(ex, key, path)
+        except FileNotFoundError:  # somebody has decided what it is
+            ex.store.delete([key])
+            ex.known.forget([key])
+    return put
+
+
+def _changed(landing: Path, folder: str) -> tuple[int, ...]:
+    """When a folder and those of the calls in it have changed last."""
+    folders = [landing / folder, *(landing / folder / call for call in FOLDERS)]
+    return tuple(path.stat().st_mtime_ns if path.exists() else 0 for path in folders)
+
+
+def _is_as_known(path: Path, known: Known | None) -> bool:
+    return known is not None and known.state == FileState.of(path.stat())
+
+
+def _files(landing: Path, folder: str) -> Iterator[Path]:
+    if folder == ARCHIVE:
+        yield from (landing / ARCHIVE).glob(EXPIRED)
+    below = {
+        SUPPRESSED: ["[!.]*"],  # its key before its list
+        NOT_STORED: ["[!.]*.json"],  # those that receivers ship come from there
+        ARCHIVE: [f"{call}/[!.]*{SUFFIX}" for call in FOLDERS],
+        LOADED: [f"{call}/[!.]*.ndjson" for call in FOLDERS],
+        journal.FOLDER: ["[!.]*.ndjson"],
+    }
+    for pattern in below[folder]:
+        yield from (path for path in sorted((landing / folder).glob(pattern)) if path.is_file())
+
+
+def _drop(ex: Exchange, folder: str, gone: set[str]) -> None:
+    """Remove there what went here, where that had to be."""
+    if not gone:
+        return
+    if folder == LOADED:
+        gone = _packed(ex, gone)
+    elif folder == ARCHIVE:
+        gone &= {f"{ARCHIVE}/{one.archive}" for one in expired(ex.landing)}
+    elif folder != SUPPRESSED:
+        return
+    ex.store.delete(sorted(gone))
+    ex.known.forget(gone)
+
+
+def _packed(ex: Exchange, gone: set[str]) -> set[str]:
+    """Those of some loaded files that are in an archive which is kept there."""
+    found = set()
+    names = [key.split("/")[1:] for key in gone]
+    for call, hour in {(call, hour_of(name)) for call, name in names}:
+        for archive in sorted((ex.landing / ARCHIVE / call).glob(f"{hour}*{SUFFIX}")):
+            key = f"{ARCHIVE}/{call}/{archive.name}"
+            if _is_as_known(archive, ex.known.get(key)):
+                found |= {f"{LOADED}/{call}/{name}" for name, _ in read_archive(archive)} & gone
+    return found
