@@ -149,14 +149,18 @@ def in_one_line(error: Exception) -> str:
 class Store:
     """The objects below an address."""
 
-    def __init__(self, address: str, patience: Patience | None = None) -> None:
+    def __init__(
+        self, address: str, patience: Patience | None = None, *, setting: str = SETTING
+    ) -> None:
         """Open it; nothing is asked yet.
 
         Args:
             address: `s3://bucket/prefix`, `gs://…` or `az://…`.
             patience: How long each request may take, if not as long as work behind the scenes may.
+            setting: The setting whose value the address is.
         """
         self.address = address
+        self._setting = setting
         bucket, self._prefix = parts_of(address)
         self._keeps_checksums = bucket.startswith("s3:")
         with self._told():
@@ -329,7 +333,7 @@ class Store:
             said = in_one_line(error) if has_bucket else "there is no such bucket"
             is_lasting = isinstance(error, _LASTING) or _REFUSED in said
             raise StoreError(
-                f"{SETTING}: {self.address} cannot be used: {said}",
+                f"{self._setting}: {self.address} cannot be used: {said}",
                 is_lasting=is_lasting or not has_bucket,
             ) from None
 

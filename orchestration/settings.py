@@ -4,9 +4,16 @@ from functools import cached_property
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Annotated, Literal
-from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, BeforeValidator, ByteSize, Field, HttpUrl, TypeAdapter
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    ByteSize,
+    Field,
+    HttpUrl,
+    PlainValidator,
+    TypeAdapter,
+)
 from pydantic_settings import NoDecode
 
 from landed.settings import (
@@ -21,6 +28,7 @@ from landed.settings import (
     Share,
     SharedSettings,
     Size,
+    StoreAddress,
     YesOrNo,
     has_to_be,
     schema_of,
@@ -30,8 +38,6 @@ SQLITE_CATALOG = "ducklake:sqlite:"
 
 _FILE: TypeAdapter[Path] = TypeAdapter(RootedFile)
 _FOLDER: TypeAdapter[Path] = TypeAdapter(RootedPath)
-
-_STORES = ("s3", "gs", "az")
 
 
 def _known_catalog(warehouse: str) -> str:
@@ -77,20 +83,23 @@ Webhook = Annotated[
 ]
 
 
-def _place(value: str | Path) -> str | Path:
-    if isinstance(value, Path) or "://" not in value:
-        return _FOLDER.validate_python(value)
-    parts = urlsplit(value)
-    is_plain = value == value.strip() and not parts.query and not parts.fragment
-    if parts.scheme not in _STORES or not parts.netloc or "@" in parts.netloc or not is_plain:
-        raise ValueError("is no address of an object store")
-    return value
+_STORE: TypeAdapter[str] = TypeAdapter(StoreAddress)
+
+
+def _place(value: object) -> object:
+    if isinstance(value, str) and "://" in value:
+        return _STORE.validate_python(value)
+    return _FOLDER.validate_python(value)
 
 
 Place = Annotated[
-    str | Path,
-    AfterValidator(_place),
-    has_to_be("the path of a folder, or s3://, gs:// or az:// and a bucket, without any key in it"),
+    Path | str,
+    PlainValidator(_place),
+    has_to_be(
+        "the path of a folder, or s3://, gs:// or az:// and a bucket, with or without a prefix, "
+        "and no key in it",
+        is_shown=False,
+    ),
 ]
 
 

@@ -29,7 +29,7 @@ def export(con: duckdb.DuckDBPyConnection, schema: str, table: str, place: Place
         place: Where the files are.
 
     Raises:
-        ExportFailedError: the place cannot be used; the next export does what is left.
+        StoreError: the bucket cannot be used; the next export does what is left.
     """
     known = _state(place, table)
     found = changes(con, schema, table, "day", known)

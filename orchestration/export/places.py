@@ -3,25 +3,13 @@
 from collections.abc import Callable
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Protocol, TypeVar
-from urllib.parse import urlsplit
+from typing import Protocol
 
-import obstore
-from obstore.exceptions import BaseError
-from obstore.store import ObjectStore, from_url
-
-from landed.errors import ReportedError
 from landed.files import sync_file, sync_folder, write_whole
+from landed.object_store import Store
 from orchestration.durable_files import make_folder
 
 SETTING = "SEAMLINE_EXPORT_PARQUET"
-_RETRIES = 5
-
-Answer = TypeVar("Answer")
-
-
-class ExportFailedError(ReportedError):
-    """What is exported to cannot be used; the text says which setting names it."""
 
 
 class Place(Protocol):
@@ -49,7 +37,7 @@ def place_of(address: Path | str, scratch: Path) -> Place:
         scratch: a folder for what is being written to a bucket.
 
     Raises:
-        ExportFailedError: it cannot be used.
+        StoreError: the store can never be used.
     """
     if isinstance(address, Path):
         return Folder(address)
@@ -99,30 +87,25 @@ class Bucket:
     """What is below an address in an object store."""
 
     def __init__(self, address: str, scratch: Path) -> None:
-        """Ask nothing of it yet."""
-        parts = urlsplit(address)
-        self._below = parts.path.strip("/")
+        """Ask nothing of it yet.
+
+        Args:
+            address: Where it is.
+            scratch: A folder for what is being written.
+        """
+        self._store = Store(address, setting=SETTING)
         self._scratch = scratch
-        self._address = address
-        bucket = f"{parts.scheme}://{parts.netloc}"
-        self._store: ObjectStore = self._asked(
-            lambda: from_url(bucket, retry_config={"max_retries": _RETRIES})
-        )
 
     def read(self, name: str) -> bytes | None:
         """As `Place` says."""
-
-        def get() -> bytes | None:
-            try:
-                return bytes(obstore.get(self._store, self._key(name)).bytes())
-            except FileNotFoundError:
-                return None
-
-        return self._asked(get)
+        try:
+            return self._store.read(name)
+        except FileNotFoundError:
+            return None
 
     def write(self, name: str, data: bytes) -> None:
         """As `Place` says."""
-        self._asked(lambda: obstore.put(self._store, self._key(name), data))
+        self._store.put(name, data)
 
     def fill(self, name: str, make: Callable[[Path], object]) -> None:
         """As `Place` says."""
@@ -130,21 +113,9 @@ class Bucket:
         with TemporaryDirectory(prefix="export-", dir=self._scratch) as folder:
             made = Path(folder) / "made"
             make(made)
-            self._asked(lambda: obstore.put(self._store, self._key(name), made))
+            with made.open("rb") as file:
+                self._store.put(name, file)
 
     def remove(self, name: str) -> None:
         """As `Place` says."""
-        self._asked(lambda: obstore.delete(self._store, self._key(name)))
-
-    def _key(self, name: str) -> str:
-        return f"{self._below}/{name}".lstrip("/")
-
-    def _asked(self, question: Callable[[], Answer]) -> Answer:
-        try:
-            return question()
-        except (BaseError, OSError, ValueError) as error:
-            said = " ".join(str(error).split())
-            raise ExportFailedError(
-                f"{SETTING}: {self._address} cannot be used: {said}. What was exported before is "
-                "still there, and the next export goes on."
-            ) from error
+        self._store.delete([name])

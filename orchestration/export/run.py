@@ -34,7 +34,7 @@ def export_parquet(settings: Settings, tables: Collection[str] = ()) -> dict[str
 
     Raises:
         ExportBusyError: another export is still at it; nothing was done.
-        ExportFailedError: the place cannot be used; the next export does what is left.
+        StoreError: the bucket cannot be used; the next export does what is left.
         WarehouseMissingError: nothing has been loaded yet.
     """
     if settings.export_parquet is None:

@@ -94,8 +94,10 @@ OTHERS: dict[str, dict[str, Any]] = {
     "alerts_url": WEBHOOK,
     "loaded_url": WEBHOOK,
     "export_parquet": FOLDER
-    | {"s3://b/c": "s3://b/c"}
-    | dict.fromkeys(["s3://", "s3://key@b", "https://b/c", " s3://b", "gs://b?x=1"]),
+    | {"s3://b/c": None, "s3://bucket/c/": "s3://bucket/c"}
+    | dict.fromkeys(
+        ["s3://", "s3://key@bucket", "https://bucket/c", " s3://bucket", "gs://bucket?x=1"]
+    ),
     "owners": {
         "ann@example.com, team:data": ("ann@example.com", "team:data"),
         "ann": None,
