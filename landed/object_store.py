@@ -41,7 +41,7 @@ _SHA256 = "sha256"
 _PAGE = 1000
 _PART = 32 * 1024 * 1024
 _LASTING = (PermissionDeniedError, UnauthenticatedError, InvalidPathError)
-_REFUSED = "status code: 40"
+_REFUSED = re.compile("status code: 40[013]")
 """What is said of a list that is refused: of no other kind than what does not answer."""
 _NO_BUCKET = ("NoSuchBucket", "ContainerNotFound", "The specified bucket does not exist")
 _QUERY_OR_TIME = re.compile(r"\?\S*| in [\d.]+(?:ns|µs|ms|s)\b")
@@ -331,7 +331,7 @@ class Store:
             if isinstance(error, FileNotFoundError) and has_bucket:
                 raise
             said = in_one_line(error) if has_bucket else "there is no such bucket"
-            is_lasting = isinstance(error, _LASTING) or _REFUSED in said
+            is_lasting = isinstance(error, _LASTING) or bool(_REFUSED.search(said))
             raise StoreError(
                 f"{self._setting}: {self.address} cannot be used: {said}",
                 is_lasting=is_lasting or not has_bucket,
