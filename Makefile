@@ -17,7 +17,7 @@ check: export DAGSTER_HOME := $(CHECK)/dagster
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help demo run receiver load verify rebuild replay rename sql test test-integration test-long chaos fuzz check bench bench-dagster bench-freshness bench-history bench-load bench-receiver bench-tables lock screenshots install install-dev clean upkeep bench-upkeep import bench-import forget unsuppress sbom
+.PHONY: help demo run receiver load verify rebuild replay rename sql test test-integration test-long test-scale chaos fuzz check bench bench-dagster bench-freshness bench-history bench-load bench-receiver bench-tables lock screenshots install install-dev clean upkeep bench-upkeep import bench-import forget unsuppress sbom
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -74,6 +74,9 @@ test-long: install-dev ## run the tests that take long
 # In one process: the cases of schemathesis share one name, and xdist would run one of them.
 test-integration: install-dev $(CLIENTS) ## run the tests that want a browser, Node, nginx or an object store
 	@$(BIN)/python -m pytest -m integration $(PYTEST)
+
+test-scale: install-dev ## run the tests of more than one machine: PostgreSQL, an object store
+	@$(BIN)/python -m pytest -m scale $(PYTEST)
 
 screenshots: install-dev $(CLIENTS) ## make the pictures of the docs anew, of a running demo, in Chromium
 	@$(BIN)/python -m pytest -m integration tests/stack/test_seen.py
