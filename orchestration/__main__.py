@@ -26,6 +26,7 @@ from orchestration.loading.people import ANONYMOUS, USER, Id
 from orchestration.settings import Settings
 from orchestration.warehouse import connection
 from orchestration.warehouse.catalog import DATABASE
+from orchestration.warehouse.catalogs import catalog_of
 from orchestration.warehouse.raw_tables import WITH_TABLE
 
 P = ParamSpec("P")
@@ -363,26 +364,27 @@ def rename(settings: Settings) -> None:
 def sql(settings: Settings) -> None:
     """Become DuckDB's own prompt with the lake attached and the final tables' schema selected."""
     connection.connect(settings, read_only=True).close()  # says so if there is nothing to read
-    catalog = connection.catalog_to_open(settings, read_only=True)
+    catalog = catalog_of(settings)
+    opened = catalog.to_open(read_only=True)
     start = [
         f"set extension_directory = '{connection.EXTENSION_DIRECTORY}';",
-        *(f"load {extension};" for extension in connection.EXTENSIONS),
+        *(f"load {extension};" for extension in (*connection.EXTENSIONS, *catalog.extensions)),
         "set TimeZone = 'UTC';",
-        f"{connection.attach_sql(settings, catalog.path, read_only=True)};",
+        f"{connection.attach_sql(settings, opened, read_only=True)};",
         f"use {DATABASE}.{settings.schema_name};",
     ]
     prompt = str(Path(sys.executable).with_name("duckdb"))
     arguments = [prompt, "-cmd", " ".join(start)]
-    if catalog.folder is None:
+    if opened.folder is None:
         os.execv(prompt, arguments)  # noqa: S606 - our own environment's
     click.echo(
-        f"You may only read {settings.catalog}: this prompt shows the warehouse as it is now. "
+        f"You may only read {settings.place}: this prompt shows the warehouse as it is now. "
         "Open it again to see what has come.",
         err=True,
     )
     signal.signal(signal.SIGINT, lambda *_: None)  # Ctrl-C is the prompt's
     status = subprocess.run(arguments, check=False).returncode
-    catalog.remove_copy()
+    opened.remove_copy()
     sys.exit(status)
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from landed.settings import ROOT
 from orchestration.settings import Readers, Settings
+from orchestration.warehouse.catalogs import catalog_of
 
 PRIVATE = 0o077
 
@@ -67,12 +68,15 @@ def narrow_dbts(logs: Path, project: Path) -> None:
 
 
 def _of_the_warehouse(settings: Settings) -> Iterator[Path]:
-    folder, catalog, data = settings.catalog.parent, settings.catalog.name, settings.data
-    entries = list(folder.iterdir()) if folder.is_dir() else []
-    ours = [one for one in entries if one.name.startswith(catalog) or one.name in _OURS]
-    if all(one in ours or one == data for one in entries) and not _is_for_more(folder):
-        yield folder
-    for top in {*ours, data}:
+    data = settings.data
+    ours = {data}
+    for folder in catalog_of(settings).folders:
+        catalog = settings.catalog.name
+        entries = list(folder.iterdir()) if folder.is_dir() else []
+        ours |= {one for one in entries if one.name.startswith(catalog) or one.name in _OURS}
+        if all(one in ours for one in entries) and not _is_for_more(folder):
+            yield folder
+    for top in ours:
         if not _is_for_more(top):
             yield top
             yield from _below(top)

@@ -13,6 +13,7 @@ from pydantic import (
     HttpUrl,
     PlainValidator,
     TypeAdapter,
+    ValidationInfo,
 )
 from pydantic_settings import NoDecode
 
@@ -35,26 +36,57 @@ from landed.settings import (
 )
 
 SQLITE_CATALOG = "ducklake:sqlite:"
+POSTGRES_CATALOG = "ducklake:postgres:"
 
 _FILE: TypeAdapter[Path] = TypeAdapter(RootedFile)
 _FOLDER: TypeAdapter[Path] = TypeAdapter(RootedPath)
 
 
 def _known_catalog(warehouse: str) -> str:
-    if not warehouse.startswith(SQLITE_CATALOG):
+    if warehouse.startswith(POSTGRES_CATALOG):
+        if not connection_values(warehouse.removeprefix(POSTGRES_CATALOG)):
+            raise ValueError("says nothing of where PostgreSQL is")
+    elif warehouse.startswith(SQLITE_CATALOG):
+        _FILE.validate_python(warehouse.removeprefix(SQLITE_CATALOG))
+    else:
         raise ValueError("is no catalog that we know")
-    _FILE.validate_python(warehouse.removeprefix(SQLITE_CATALOG))
     return warehouse
+
+
+def connection_values(address: str) -> dict[str, str]:
+    """What a connection string or URI of libpq's says, each by its name.
+
+    Raises:
+        ValueError: it is neither.
+    """
+    import psycopg  # noqa: PLC0415 - only for who has a catalog there
+    from psycopg.conninfo import conninfo_to_dict  # noqa: PLC0415
+
+    try:
+        said = conninfo_to_dict(address)
+    except psycopg.ProgrammingError:
+        raise ValueError("is no connection string, and no URI, of PostgreSQL") from None
+    return {name: str(value) for name, value in said.items() if value != ""}
 
 
 Catalog = Annotated[
     str,
+    Field(repr=False),
     AfterValidator(_known_catalog),
     has_to_be(
-        f"{SQLITE_CATALOG}<path of the catalog's file on this machine, without blanks around it>",
+        f"{SQLITE_CATALOG}<path of the catalog's file on this machine, without blanks around it> "
+        f"or {POSTGRES_CATALOG}<connection string or URI of PostgreSQL>",
         is_shown=False,
     ),
 ]
+
+
+_SECRET = {"password", "sslpassword", "passfile", "oauth_client_secret"}
+
+
+def _shown(address: str) -> str:
+    said = connection_values(address)
+    return " ".join(f"{name}={value}" for name, value in said.items() if name not in _SECRET)
 
 
 def _small_names(value: object) -> object:
@@ -129,6 +161,16 @@ Window = Annotated[
     has_to_be("a number of hours from 0.1 on, such as 0.5 or 2, and a century at most"),
 ]
 
+
+def _beside_the_catalog(data: Path | None, info: ValidationInfo) -> Path | None:
+    if data is None and str(info.data.get("warehouse", "")).startswith(POSTGRES_CATALOG):
+        raise ValueError(
+            "has to be a folder that all who write and read see: there is none beside a catalog "
+            "in PostgreSQL"
+        )
+    return data
+
+
 Readers = Literal["owner", "group", "everybody"]
 
 
@@ -138,7 +180,14 @@ class Settings(SharedSettings):
     warehouse: Catalog = "ducklake:sqlite:warehouse/catalog.sqlite"
     """The DuckLake's catalog."""
 
-    warehouse_data: RootedPath | None = None
+    catalog_schema: Annotated[
+        str,
+        Field(pattern=r"^[a-z_][a-z0-9_]{0,29}$"),
+        has_to_be("a name of at most 30 of a-z, 0-9 and _, that begins with no digit"),
+    ] = "seamline"
+    """The schema of the catalog's tables in a PostgreSQL database."""
+
+    warehouse_data: Annotated[RootedPath | None, AfterValidator(_beside_the_catalog)] = None
     """The folder of the Parquet files; `data/` beside the catalog if not set."""
 
     warehouse_readers: Annotated[Readers, has_to_be("owner, group or everybody")] = "owner"
@@ -240,8 +289,24 @@ class Settings(SharedSettings):
 
     @cached_property
     def catalog(self) -> Path:
-        """The catalog's SQLite file."""
+        """The catalog's SQLite file, where it is one."""
+        if self.postgres is not None:
+            raise TypeError("the catalog is no file")
         return _FILE.validate_python(self.warehouse.removeprefix(SQLITE_CATALOG))
+
+    @cached_property
+    def postgres(self) -> str | None:
+        """How to connect to the catalog's PostgreSQL, with a password if it has one, or nothing."""
+        if not self.warehouse.startswith(POSTGRES_CATALOG):
+            return None
+        return self.warehouse.removeprefix(POSTGRES_CATALOG)
+
+    @cached_property
+    def place(self) -> str:
+        """The catalog's place as people are told it, and by which it is told from others."""
+        if self.postgres is None:
+            return str(self.catalog)
+        return f"PostgreSQL, {_shown(self.postgres)} (schema {self.catalog_schema})"
 
     @cached_property
     def data(self) -> Path:

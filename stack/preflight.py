@@ -7,6 +7,7 @@ import tempfile
 from pathlib import Path
 
 from landed.object_store import Patience, Store, StoreError
+from orchestration.warehouse.catalogs import catalog_of
 from receiver.senders.sources import Source, write_sources
 from stack.errors import StackError
 from stack.login import read_login
@@ -22,7 +23,8 @@ def check(settings: Settings) -> None:
         StackError: It cannot.
     """
     check_folder(settings.landing, "SEAMLINE_LANDING")
-    check_folder(settings.catalog.parent, "SEAMLINE_WAREHOUSE")
+    for folder in catalog_of(settings).folders:
+        check_folder(folder, "SEAMLINE_WAREHOUSE")
     check_folder(settings.data, "SEAMLINE_WAREHOUSE_DATA")
     check_folder(settings.dagster_home, "DAGSTER_HOME")
     if settings.landing_remote:

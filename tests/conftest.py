@@ -23,6 +23,7 @@ pytest_plugins = [
     "tests.support.faults.shim",
     "tests.support.house",
     "tests.support.integration",
+    "tests.support.postgres",
     "tests.support.receiver.fixtures",
 ]
 

@@ -108,7 +108,7 @@ def count_here(
     }
     last = max(seen.values(), default=0)
     shown = {call: seen.get(call, last) for call in news.keys() - behind.keys()}
-    load_reports.add(con, settings.catalog, shown, behind, last, modelled)
+    load_reports.add(con, settings.place, shown, behind, last, modelled)
     filled = filled_tables(con, settings)
     columns = columns_in(con, settings.schema_name)
     # Of what is in neither, no row was ever loaded: its empty tables are not looked through.

@@ -5,7 +5,6 @@ A row per load and table, added once its models have had it. What a load brought
 """
 
 from collections.abc import Collection, Mapping
-from pathlib import Path
 
 import duckdb
 import pyarrow as pa
@@ -18,7 +17,7 @@ _PARTS = ("read", "fields", "insert", "commit")
 
 def add(
     con: duckdb.DuckDBPyConnection,
-    catalog: Path,
+    place: str,
     shown: Mapping[str, int],
     behind: Collection[str],
     last: int,
@@ -30,7 +29,7 @@ def add(
 
     Args:
         con: The warehouse.
-        catalog: Its file.
+        place: Where its catalog is.
         shown: The calls with news that are shown → the last load that was shown before.
         behind: The calls whose models have not had all.
         last: The last load that was counted before, of any call.
@@ -40,7 +39,7 @@ def add(
     since = max(min([*shown.values(), last]), number(con, "select max(load_id) from raw.restored"))
     cases = "".join(f" when {literal(call)} then {load}" for call, load in shown.items())
     known = f"case call{cases} else {last} end" if cases else f"{last}"
-    known_of = seconds.take(catalog)
+    known_of = seconds.take(place)
     con.register("took", _took(known_of))
     con.register("modelled", _modelled(known_of))
     con.register("models", pa.table([list(models), list(models.values())], _MODELS))

@@ -21,7 +21,8 @@ from orchestration.loading.landed_file import LandedFile, Line, Reject, parse
 from orchestration.loading.waiting import waiting_files
 from orchestration.settings import Settings
 from orchestration.warehouse.catalog import columns_in, tables
-from orchestration.warehouse.connection import WarehouseMissingError, connect
+from orchestration.warehouse.connection import connect
+from orchestration.warehouse.errors import WarehouseMissingError
 from orchestration.warehouse.raw_tables import WITH_TABLE
 
 _TIME = re.compile(r"\d{4}-\d\d-\d\d[T ][\d:.,]{2,20}(Z|[+-]\d\d:?\d\d)?", re.ASCII)

@@ -24,9 +24,10 @@ from orchestration.defs.sensor import runs_on_their_way, what_rests
 from orchestration.models import run
 from orchestration.models.pending_models import pending
 from orchestration.settings import Settings
-from orchestration.warehouse import writer_lock
 from orchestration.warehouse.catalog import tables, views
+from orchestration.warehouse.catalogs import catalog_of
 from orchestration.warehouse.connection import connect
+from orchestration.warehouse.locks import MARTS as MARTS_LOCK
 
 log = logging.getLogger(__name__)
 
@@ -66,12 +67,12 @@ marts_job = dg.define_asset_job(
 def after_loads(context: dg.SensorEvaluationContext) -> dg.RunRequest | dg.SkipReason:
     """Ask for one run, without models that rest after a failure or go by the clock."""
     settings = Settings()
-    running = runs_on_their_way(context.instance, settings, MARTS, lock=writer_lock.MARTS)
+    running = runs_on_their_way(context.instance, settings, MARTS, lock=MARTS_LOCK)
     if running:
         return dg.SkipReason(
             f"Run {running[0]} makes your models just now; what comes meanwhile the next one has."
         )
-    if not settings.catalog.exists():
+    if not catalog_of(settings).exists():
         return dg.SkipReason("Nothing was loaded yet, so your models have nothing to read.")
     failing = pending(settings).failing
     mine = {nodes()[key]["unique_id"] for key in marts.keys}

@@ -15,7 +15,8 @@ from orchestration.notifications import alerts, loads
 from orchestration.notifications.alerts import CheckState, Failure
 from orchestration.notifications.post import NotDeliveredError, post
 from orchestration.settings import Settings
-from orchestration.warehouse.connection import WarehouseMissingError, connect
+from orchestration.warehouse.connection import connect
+from orchestration.warehouse.errors import WarehouseMissingError
 
 _TICK_SECONDS = 20.0
 """So long a tick tells of loads: one that takes a minute is cut by Dagster, and its cursor lost."""

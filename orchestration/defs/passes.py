@@ -176,7 +176,7 @@ class Passes:
             run.known_as(one.node): one.execution_time for one in results if one.status == "success"
         }
         self._modelled |= done.keys()
-        seconds.note_shown(self._settings.catalog, loaded.load_ids, datetime.now(UTC), done)
+        seconds.note_shown(self._settings.place, loaded.load_ids, datetime.now(UTC), done)
 
     def _run_models(self, wanted: set[dg.AssetKey]) -> list[RunResult]:
         """Run those that read what is new; views only where they may have changed."""

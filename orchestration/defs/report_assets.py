@@ -15,7 +15,8 @@ from orchestration.defs.completeness_result import COMPLETENESS
 from orchestration.defs.dbt_assets import table_of
 from orchestration.defs.table_metadata import as_code
 from orchestration.settings import Settings
-from orchestration.warehouse.connection import WarehouseMissingError, connect
+from orchestration.warehouse.connection import connect
+from orchestration.warehouse.errors import WarehouseMissingError
 
 LOADS = dg.AssetKey([Settings().schema_name, recent_loads.VIEW])
 DELIVERY = dg.AssetKey([Settings().schema_name, deliveries.VIEW])

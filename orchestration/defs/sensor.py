@@ -14,7 +14,8 @@ from orchestration.loading.load import mark_of_earlier_versions
 from orchestration.models import back_off
 from orchestration.models.pending_models import pending
 from orchestration.settings import Settings
-from orchestration.warehouse.writer_lock import WRITER, is_held
+from orchestration.warehouse.locks import WRITER
+from orchestration.warehouse.writer_lock import is_held
 
 SILENT_SECONDS = 60
 """A run without an event for so long, while nobody writes, has died."""

@@ -11,6 +11,7 @@ from orchestration.upkeep import parquet_files as parquet
 from orchestration.upkeep.keep_small import MINUTE, shrink_catalog
 from orchestration.upkeep.load_reports import forget_old_reports
 from orchestration.upkeep.snapshots import expire_snapshots
+from orchestration.warehouse.catalogs import catalog_of
 
 
 @dg.asset(key=["upkeep", "archives"], group_name=UPKEEP)
@@ -52,12 +53,13 @@ def orphans() -> dg.MaterializeResult[None]:
 def catalog() -> dg.MaterializeResult[None]:
     """The catalog without its free pages, if they were many."""
     settings = Settings()
-    before = settings.catalog.stat().st_size
+    kept = catalog_of(settings)
+    before = kept.size()
     waited = shrink_catalog(settings)
     return dg.MaterializeResult(
         metadata={
             "bytes_before": before,
-            "bytes_after": settings.catalog.stat().st_size,
+            "bytes_after": kept.size(),
             "longest_lock_seconds": waited,
         }
     )

@@ -12,7 +12,8 @@ from orchestration.defs.landing_assets import LANDING, SOURCES
 from orchestration.defs.raw_assets import raw_key
 from orchestration.defs.report_assets import reports
 from orchestration.settings import Settings
-from orchestration.warehouse.connection import WarehouseMissingError, connect
+from orchestration.warehouse.connection import connect
+from orchestration.warehouse.errors import WarehouseMissingError
 from orchestration.warehouse.raw_tables import is_current
 
 FILES_WAIT = "files_wait"

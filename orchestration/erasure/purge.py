@@ -4,7 +4,6 @@ Only the current snapshot stays. What a query that is running has still to read 
 fails then, and is asked again.
 """
 
-import shutil
 import time
 from pathlib import Path
 
@@ -15,9 +14,10 @@ from orchestration.settings import Settings
 from orchestration.upkeep.orphans import OURS, listed_names
 from orchestration.upkeep.short_locks import ShortLocks
 from orchestration.upkeep.snapshots import expire
-from orchestration.upkeep.sqlite_space import vacuum
 from orchestration.warehouse.catalog import CATALOG, DATABASE
+from orchestration.warehouse.catalogs import catalog_of
 from orchestration.warehouse.connection import connect
+from orchestration.warehouse.writer_lock import held_here
 
 BUSY_SECONDS = 60
 """How long readers of the catalog are waited for."""
@@ -35,7 +35,8 @@ def sweep(settings: Settings) -> list[str]:
     Returns:
         The catalogs that rebuilds had put aside, which had to go too.
     """
-    aside = _remove_catalogs_aside(settings)
+    # older catalogs have values, and the files they list go with the orphans
+    aside = catalog_of(settings).remove_others()
     with connect(settings) as con:
         old = con.execute(
             "select snapshot_id from ducklake_snapshots($1) "
@@ -50,20 +51,13 @@ def sweep(settings: Settings) -> list[str]:
     return aside
 
 
-def _remove_catalogs_aside(settings: Settings) -> list[str]:
-    """Remove older catalogs: they have values, and the files they list go with the orphans."""
-    folder = settings.catalog.parent
-    shutil.rmtree(folder / "rebuilding", ignore_errors=True)
-    aside = sorted(folder.glob(f"{settings.catalog.name}.before-*"))
-    for path in aside:
-        path.unlink(missing_ok=True)
-    return [path.name for path in aside if not path.name.endswith(("-wal", "-shm"))]
-
-
 def _remove_orphans(con: duckdb.DuckDBPyConnection, data: Path) -> None:
     """Remove files of the lake that the catalog does not list, however young they are."""
+    found = list(data.rglob("*.parquet"))
     listed = listed_names(con)
-    for path in data.rglob("*.parquet"):
+    if lock := held_here():
+        lock.check()  # then none of these is what another writer has begun
+    for path in found:
         if OURS.fullmatch(path.name) and path.name not in listed:
             path.unlink(missing_ok=True)
 
@@ -119,12 +113,12 @@ def _narrow_statistics(con: duckdb.DuckDBPyConnection) -> None:
 
 
 def empty_catalog(settings: Settings) -> bool:
-    """Rewrite the catalog's file without free pages, and empty its write-ahead log.
+    """Leave nothing in the catalog of what was deleted.
 
     Returns:
         False if somebody reads it; then it is as it was.
     """
-    return vacuum(settings.catalog, free_share=-1)
+    return catalog_of(settings).empty()
 
 
 def empty_catalog_soon(settings: Settings, locks: ShortLocks) -> None:
@@ -139,7 +133,7 @@ def empty_catalog_soon(settings: Settings, locks: ShortLocks) -> None:
             if empty_catalog(settings):
                 return
     raise CatalogReadError(
-        f"A query has been reading {settings.catalog} for {BUSY_SECONDS} s, and what was erased "
-        "may still stand in that file. Everything else is done; end the query, and ask for the "
+        f"A query has been reading {settings.place} for {BUSY_SECONDS} s, and what was erased "
+        "may still stand in there. Everything else is done; end the query, and ask for the "
         "erasure once more, or leave it to the next hourly one."
     )

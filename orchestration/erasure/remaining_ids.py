@@ -7,6 +7,7 @@ from pathlib import Path
 from orchestration.loading.people import People
 from orchestration.models import run
 from orchestration.settings import Settings
+from orchestration.warehouse.catalogs import catalog_of
 
 _PIECE = 1 << 22
 _OVERLAP = 1 << 12
@@ -14,13 +15,15 @@ _OVERLAP = 1 << 12
 
 def search(settings: Settings, people: People) -> list[str]:
     """The files of the catalog, of Dagster and of dbt that hold an id of these people, as bytes."""
-    folders = [settings.catalog.parent, settings.dagster_home, *run.folders_by_hand()]
+    catalog = catalog_of(settings)
+    folders = [*catalog.folders, settings.dagster_home, *run.folders_by_hand()]
     files = {path.resolve() for folder in folders for path in _files(folder)}
-    return sorted(
+    found = [
         str(path)
         for path in files
         if path.is_file() and path.suffix != ".parquet" and _holds(path, people)
-    )
+    ]
+    return sorted([*found, *catalog.search(people.stand_in)])
 
 
 def _files(folder: Path) -> Iterator[Path]:

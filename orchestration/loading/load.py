@@ -149,7 +149,7 @@ def refuse_if_behind(con: duckdb.DuckDBPyConnection, settings: Settings) -> int:
     """
     if is_behind(con, settings.landing):
         raise WarehouseBehindError(
-            f"The warehouse at {settings.catalog} lacks loads that are in the journal "
+            f"The warehouse at {settings.place} lacks loads that are in the journal "
             f"{settings.landing / journal.FOLDER}. Nothing was changed; `make load` and "
             "Dagster's runs load them again from the files."
         )
@@ -210,7 +210,7 @@ def _load_portion(
         took = seconds.Seconds(read=read_seconds)
         loaded_at = {load_id: datetime.now(UTC).replace(tzinfo=None)}
         unusable = insert_files(con, new, loaded_at, took)
-        seconds.remember(settings.catalog, load_id, took)
+        seconds.remember(settings.place, load_id, took)
         journal.catch_up(con, landing)
         last = load_id
         loaded.load_ids.append(load_id)

@@ -10,7 +10,6 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
-from pathlib import Path
 
 MOST = 10_000
 """So many loads are remembered at most, where nobody asks for them."""
@@ -41,39 +40,39 @@ class Seconds:
         self.fields += time.perf_counter() - began
 
 
-_known: dict[tuple[Path, int], Seconds] = {}
+_known: dict[tuple[str, int], Seconds] = {}
 
 
-def remember(catalog: Path, load_id: int, seconds: Seconds) -> None:
+def remember(place: str, load_id: int, seconds: Seconds) -> None:
     """Keep what a load took until it is asked for.
 
     Args:
-        catalog: The warehouse's.
+        place: Where the warehouse's catalog is.
         load_id: The load.
         seconds: What it took.
     """
-    _known[catalog, load_id] = seconds
+    _known[place, load_id] = seconds
     while len(_known) > MOST:
         del _known[next(iter(_known))]
 
 
 def note_shown(
-    catalog: Path, load_ids: Iterable[int], at: datetime, models: Mapping[str, float]
+    place: str, load_ids: Iterable[int], at: datetime, models: Mapping[str, float]
 ) -> None:
     """Note of loads that are remembered when and by which models they were shown.
 
     Args:
-        catalog: The warehouse's.
+        place: Where the warehouse's catalog is.
         load_ids: The loads.
         at: When the models were done.
         models: Those that went well, and what each took.
     """
     for load_id in load_ids:
-        if known := _known.get((catalog, load_id)):
+        if known := _known.get((place, load_id)):
             known.shown_at = at
             known.models = dict(models)
 
 
-def take(catalog: Path) -> dict[int, Seconds]:
+def take(place: str) -> dict[int, Seconds]:
     """Return the loads of a warehouse that are remembered, and forget them."""
-    return {load_id: _known.pop((of, load_id)) for of, load_id in list(_known) if of == catalog}
+    return {load_id: _known.pop((of, load_id)) for of, load_id in list(_known) if of == place}

@@ -14,6 +14,7 @@ from dbt_common.exceptions import DbtRuntimeError
 
 from orchestration.settings import Settings
 from orchestration.warehouse.catalog import CATALOG, DATABASE
+from orchestration.warehouse.catalogs import catalog_of
 from orchestration.warehouse.writer_lock import Writer
 
 COMPUTED = "seamline_computed"
@@ -38,7 +39,8 @@ def compute(settings: Settings, writer: Writer, table: BaseRelation, query: str)
     cursor = connection.handle.cursor()
     if connection.transaction_open:
         cursor.execute("commit")
-    catalog = settings.catalog.stat().st_ino
+    catalog = catalog_of(settings)
+    identity = catalog.identity()
     before = _version(cursor, table)
     try:
         with writer.pause():
@@ -46,11 +48,11 @@ def compute(settings: Settings, writer: Writer, table: BaseRelation, query: str)
     except duckdb.Error as error:
         raise DbtRuntimeError(str(error)) from error
     finally:
-        if settings.catalog.stat().st_ino != catalog:
+        if catalog.identity() != identity:
             cursor.execute(f"detach {DATABASE}")  # nothing is written to what is no longer read
         elif connection.transaction_open:
             cursor.execute("begin")
-    if settings.catalog.stat().st_ino != catalog or _version(cursor, table) != before:
+    if catalog.identity() != identity or _version(cursor, table) != before:
         raise DbtRuntimeError(
             f"{table.schema}.{table.identifier} was written by another command while it was "
             "computed here. It is left as that one made it; run it again."

@@ -33,6 +33,7 @@ from orchestration.loading.load import refuse_if_behind
 from orchestration.models.schema_name import refuse_another_name
 from orchestration.settings import Settings
 from orchestration.warehouse import connection
+from orchestration.warehouse.catalogs import catalog_of
 from orchestration.warehouse.raw_tables import create_raw_tables
 from orchestration.warehouse.writer_lock import Writer, writer_lock
 
@@ -158,7 +159,7 @@ def uses_warehouse(credentials: Any, settings: Settings) -> bool:
         if not attached.read_only
     ]
     paths.append(str(getattr(credentials, "path", "")))
-    return PLUGIN in named or any(path.endswith(settings.catalog.name) for path in paths)
+    return PLUGIN in named or any(catalog_of(settings).is_at(path) for path in paths)
 
 
 def refuse_more_threads(threads: int) -> None:

@@ -5,10 +5,7 @@ up to which load (`raw.completeness.counted_load_id`). So what a process that di
 is seen, whatever Dagster remembers of it, and a copy of a warehouse knows its own.
 """
 
-import time
-from collections.abc import Iterator, Mapping
-from contextlib import suppress
-from pathlib import Path
+from collections.abc import Mapping
 from typing import NamedTuple
 
 import duckdb
@@ -19,11 +16,9 @@ from orchestration.loading.journal import last_load
 from orchestration.loading.load import is_half_restored
 from orchestration.models.back_off import Failing, failing_models
 from orchestration.settings import Settings
-from orchestration.warehouse.connection import (
-    WarehouseMissingError,
-    WarehouseUnusableError,
-    glance,
-)
+from orchestration.warehouse.catalogs import catalog_of
+from orchestration.warehouse.connection import glance
+from orchestration.warehouse.errors import WarehouseMissingError, WarehouseUnusableError
 from orchestration.warehouse.raw_tables import WITH_TABLE
 
 
@@ -88,36 +83,24 @@ class Pending(NamedTuple):
     """Why nothing is known of it."""
 
 
-_SETTLED_NS = 1_000_000_000
-
-_remembered: dict[Path, tuple[object, Pending]] = {}
+_remembered: dict[str, tuple[object, Pending]] = {}
 
 
 def pending(settings: Settings) -> Pending:
     """Look, and hold nobody up; while nobody writes to the warehouse the answer is remembered."""
-    written = list(_written(settings.catalog))
-    known, answer = _remembered.get(settings.catalog, (None, Pending()))
-    if written == known:
-        return answer
     try:
+        written = catalog_of(settings).version()
+        known, answer = _remembered.get(settings.place, (None, Pending()))
+        if written is not None and written == known:
+            return answer
         answer = _look(settings)
     except WarehouseMissingError:
         return Pending()
     except (WarehouseUnusableError, duckdb.Error) as error:  # a run that loads what waits says more
         return Pending(last_load(settings.landing), problem=str(error))
-    # not of what is so new that another write could have the same time
-    if time.time_ns() - max(at for _, _, at in written) > _SETTLED_NS:
-        _remembered[settings.catalog] = written, answer
+    if written is not None:
+        _remembered[settings.place] = written, answer
     return answer
-
-
-def _written(catalog: Path) -> Iterator[tuple[int, int, int]]:
-    """What changes when somebody writes to a catalog: the file, and its log while there is one."""
-    for path in (catalog, Path(f"{catalog}-wal")):
-        with suppress(FileNotFoundError):
-            state = path.stat()
-            if state.st_size:  # readers leave an empty log
-                yield state.st_ino, state.st_size, state.st_mtime_ns
 
 
 def _look(settings: Settings) -> Pending:

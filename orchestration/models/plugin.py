@@ -13,6 +13,8 @@ from orchestration.models import beside, command
 from orchestration.settings import Settings
 from orchestration.warehouse import connection
 from orchestration.warehouse.catalog import DATABASE
+from orchestration.warehouse.catalogs import catalog_of
+from orchestration.warehouse.errors import WarehouseMissingError, WarehouseUnusableError
 
 
 class Plugin(BasePlugin):
@@ -29,8 +31,8 @@ class Plugin(BasePlugin):
         if is_writing:
             connection.create_catalog(settings)
         try:
-            self._catalog = connection.catalog_to_open(settings, read_only=not is_writing)
-        except (connection.WarehouseMissingError, connection.WarehouseUnusableError) as error:
+            self._opened = catalog_of(settings).to_open(read_only=not is_writing)
+        except (WarehouseMissingError, WarehouseUnusableError) as error:
             raise DbtRuntimeError(str(error)) from error
         self._files = NewFiles(settings.data) if is_writing else None
         if is_writing and connection.is_shared(settings):
@@ -38,7 +40,7 @@ class Plugin(BasePlugin):
             credentials.keep_open = True
         credentials.attach = [
             Attachment(
-                path=f"ducklake:sqlite:{self._catalog.path}",
+                path=f"ducklake:{self._opened.address}",
                 alias=DATABASE,
                 read_only=not is_writing,
                 options=connection.attach_options(settings),
@@ -56,6 +58,7 @@ class Plugin(BasePlugin):
     def configure_connection(self, conn: DuckDBPyConnection) -> None:
         """Load the extensions before dbt attaches."""
         connection.load_extensions(conn)
+        connection.prepare_session(conn, catalog_of(self._settings))
 
     def store(self, target_config: TargetConfig) -> None:
         """What macros need Python for, as dbt-duckdb has no other way to call a plugin.

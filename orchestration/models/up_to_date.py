@@ -17,6 +17,7 @@ from orchestration.models.own_models import is_own
 from orchestration.models.project_files import PROJECT_DIR, below
 from orchestration.settings import Settings
 from orchestration.warehouse.catalog import CATALOG, number
+from orchestration.warehouse.catalogs import catalog_of
 from orchestration.warehouse.connection import connect
 
 _ENVIRONMENT = re.compile(rb"env_var\(\s*['\"](\w+)['\"]")
@@ -84,4 +85,4 @@ def _warehouse(settings: Settings) -> str:
     """Another text as soon as anybody has written to it, or exchanged it."""
     with connect(settings, read_only=True) as con:
         newest = number(con, f"select max(snapshot_id) from {CATALOG}.ducklake_snapshot")  # noqa: S608 - our own
-    return f"{settings.catalog.stat().st_ino} {newest}"
+    return f"{catalog_of(settings).identity()} {newest}"

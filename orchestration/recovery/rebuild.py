@@ -1,26 +1,21 @@
 """`make rebuild`: the whole warehouse anew from the landed and archived files.
 
-It is made beside the old one, in its folder `rebuilding/`, and takes its place when it is whole:
+It is made beside the old one, and takes its place when it is whole:
 people query the old one until then, and a death before that changes nothing.
 """
 
 import logging
 import os
-import shutil
-import sqlite3
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
-from contextlib import ExitStack, closing, suppress
-from datetime import UTC, datetime
+from contextlib import ExitStack, suppress
 from multiprocessing import get_context
-from pathlib import Path
 from typing import Any
 
 import duckdb
 
 from landed.folders import FOLDERS
 from orchestration.columns.update import changes_of, take_over_changes
-from orchestration.durable_files import sync_folder
 from orchestration.errors import RebuildRefusedError
 from orchestration.loading import journal
 from orchestration.loading.archive import LOADED, DamagedArchiveError, archives, read_archive
@@ -32,18 +27,18 @@ from orchestration.prepare import run_all_models
 from orchestration.recovery.ownership import users_things
 from orchestration.recovery.restore import Restored, restore
 from orchestration.recovery.user_notes import Notes, add_notes, notes_of
-from orchestration.settings import SQLITE_CATALOG, Settings
-from orchestration.warehouse.connection import (
+from orchestration.settings import Settings
+from orchestration.warehouse.catalogs import catalog_of
+from orchestration.warehouse.connection import connect
+from orchestration.warehouse.errors import (
+    CatalogFullError,
     WarehouseMissingError,
     WarehouseUnusableError,
-    connect,
 )
 from orchestration.warehouse.raw_tables import create_raw_tables
 from orchestration.warehouse.writer_lock import writer_lock
 
 log = logging.getLogger(__name__)
-
-_DAMAGED = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
 
 
 def rebuild(
@@ -65,8 +60,9 @@ def rebuild(
     """
     beside = _beside(settings)
     with writer_lock(settings), ExitStack() as unfinished:
-        shutil.rmtree(beside.catalog.parent, ignore_errors=True)
-        unfinished.callback(shutil.rmtree, beside.catalog.parent, ignore_errors=True)
+        new = catalog_of(beside)
+        new.remove()
+        unfinished.callback(new.remove)
         _complete_journal(settings)
         notes, changes = _refuse_to_lose_others(settings)
         with writer_lock(beside), connect(beside) as con:
@@ -139,13 +135,8 @@ def _not_loaded(con: duckdb.DuckDBPyConnection, settings: Settings) -> Iterator[
 
 def _beside(settings: Settings) -> Settings:
     """The same house with another catalog; the Parquet files of both are in one folder."""
-    folder = settings.catalog.parent / "rebuilding"
     return Settings.model_validate(
-        settings.model_dump(by_alias=True)
-        | {
-            "warehouse": f"{SQLITE_CATALOG}{folder / settings.catalog.name}",
-            "warehouse_data": settings.data,
-        }
+        settings.model_dump(by_alias=True) | dict(catalog_of(settings).beside())
     )
 
 
@@ -157,6 +148,7 @@ def _run_models(beside: Settings) -> None:
 
 def _run_models_here(beside: Settings) -> None:
     os.environ["SEAMLINE_WAREHOUSE"] = beside.warehouse
+    os.environ["SEAMLINE_CATALOG_SCHEMA"] = beside.catalog_schema
     os.environ["SEAMLINE_WAREHOUSE_DATA"] = str(beside.data)
     os.environ["SEAMLINE_COLUMNS"] = str(beside.columns)
     os.environ["SEAMLINE_LANDING"] = str(beside.landing)
@@ -165,59 +157,19 @@ def _run_models_here(beside: Settings) -> None:
 
 
 def _take_its_place(settings: Settings, beside: Settings) -> None:
-    """Write the new catalog over the old one in one transaction of SQLite's.
-
-    So the file stays the one that readers know: whoever connects, at whatever moment, reads the old
-    one or the new one, and a death leaves one of them. Another file under the same name could meet
-    a log that a reader of the old one has left beside it, or has still open.
+    """Let the catalog be what the new one is.
 
     Raises:
         RebuildRefusedError: it could not be written, as the disk is full; nothing was changed.
     """
-    aside = settings.catalog.with_name(
-        f"{settings.catalog.name}.before-{datetime.now(UTC):%Y%m%dT%H%M%S.%fZ}"
-    )
     for path in settings.data.rglob("*.parquet"):
         with suppress(FileNotFoundError):
             path.touch()  # orphans from now on, which go in a day, when nobody reads them any more
     try:
-        if settings.catalog.exists() and settings.catalog.stat().st_size:
-            kept = beside.catalog.with_name("before")
-            _write_into(kept, settings.catalog)
-            kept.rename(aside)
-            _write_into(settings.catalog, beside.catalog)
-        else:
-            _replace(settings.catalog, beside.catalog, aside)
-    except sqlite3.DatabaseError as error:
-        if error.sqlite_errorcode & 0xFF not in _DAMAGED:
-            raise RebuildRefusedError(
-                f"{settings.catalog} cannot be written to: {error}. Nothing was changed."
-            ) from error
-        _replace(settings.catalog, beside.catalog, aside)
-    sync_folder(settings.catalog.parent)
-    shutil.rmtree(beside.catalog.parent)
-    if aside.exists():
-        log.info("The old catalog is %s; remove it when nothing is missed.", aside.name)
-
-
-def _write_into(catalog: Path, source: Path) -> None:
-    """Make a catalog what another one is, with all that is in its log, in one transaction."""
-    with closing(sqlite3.connect(source)) as new, closing(sqlite3.connect(catalog)) as old:
-        old.execute("pragma synchronous = full")
-        new.backup(old)
-        # not waiting for readers: what they need stays in the log until they end
-        old.execute("pragma busy_timeout = 0")
-        old.execute("pragma wal_checkpoint(truncate)")
-
-
-def _replace(catalog: Path, source: Path, aside: Path) -> None:
-    """Put a catalog in the place of one that is damaged or gone, so that nobody can be reading it.
-
-    What is left of that gets another name, its log first: it would be read as the new one's.
-    """
-    with closing(sqlite3.connect(source)) as new:
-        new.execute("pragma wal_checkpoint(truncate)")
-    for part in ("-wal", "-shm", ""):
-        with suppress(FileNotFoundError):
-            Path(f"{catalog}{part}").rename(f"{aside}{part}")
-    source.rename(catalog)
+        aside = catalog_of(settings).take_over(beside)
+    except CatalogFullError as error:
+        raise RebuildRefusedError(
+            f"{settings.place} cannot be written to: {error}. Nothing was changed."
+        ) from error
+    if aside:
+        log.info("The old catalog is %s; remove it when nothing is missed.", aside)

@@ -14,7 +14,7 @@ from pathlib import Path
 import dagster as dg
 
 from orchestration.settings import Settings
-from orchestration.upkeep.sqlite_space import BUSY_SECONDS, vacuum
+from orchestration.warehouse.sqlite_space import BUSY_SECONDS, vacuum
 
 AT_ONCE = 100
 """Runs that are asked for in one query."""

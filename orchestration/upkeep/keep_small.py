@@ -8,7 +8,7 @@ from orchestration.upkeep.orphans import remove_orphans
 from orchestration.upkeep.parquet_files import Rewritten, rewrite_small_files
 from orchestration.upkeep.short_locks import ShortLocks
 from orchestration.upkeep.snapshots import STEP, Expired, expire_snapshots
-from orchestration.upkeep.sqlite_space import vacuum
+from orchestration.warehouse.catalogs import catalog_of
 
 MINUTE = 5
 """Of each hour, when upkeep comes by itself."""
@@ -39,7 +39,7 @@ def keep_small(settings: Settings, step: timedelta = STEP) -> Done:
     orphans, _ = remove_orphans(settings)
     waited = [rewritten.longest_lock_seconds, expired.longest_lock_seconds]
     waited.append(shrink_catalog(settings))
-    return Done(rewritten, expired, orphans, settings.catalog.stat().st_size, max(waited))
+    return Done(rewritten, expired, orphans, catalog_of(settings).size(), max(waited))
 
 
 def shrink_catalog(settings: Settings) -> float:
@@ -54,5 +54,5 @@ def shrink_catalog(settings: Settings) -> float:
     locks = ShortLocks(settings)
     # without a connection of our own: closing one of two would free the locks of both
     with locks.hold():
-        vacuum(settings.catalog)
+        catalog_of(settings).shrink()
     return locks.longest_seconds

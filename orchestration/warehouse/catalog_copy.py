@@ -9,7 +9,6 @@ import os
 import shutil
 import sqlite3
 from contextlib import closing
-from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -21,30 +20,20 @@ class CatalogBusyError(Exception):
     """The catalog changed each time while it was read."""
 
 
-@dataclass(frozen=True)
-class Catalog:
-    """A catalog to open, and the folder that goes with it if it is a copy."""
-
-    path: Path
-    folder: TemporaryDirectory[str] | None = None
-
-    def remove_copy(self) -> None:
-        """Remove the copy; a catalog that is none stays."""
-        if self.folder:
-            self.folder.cleanup()
-
-
 def may_open(catalog: Path) -> bool:
     """Whether we may let SQLite open a catalog where it lies: its owner may, and root."""
     is_ours = os.geteuid() in (0, catalog.stat().st_uid)
     return is_ours and os.access(catalog.parent, os.W_OK) and os.access(catalog, os.W_OK)
 
 
-def copy_of(catalog: Path) -> Catalog:
+def copy_of(catalog: Path) -> tuple[Path, TemporaryDirectory[str]]:
     """Copy a catalog with its log, as they were at one moment; only its reader sees the copy.
 
     A write-ahead log only grows until it is written into the catalog. So if catalog and head of
     the log are the same before and after, what lies between them belongs together.
+
+    Returns:
+        The copy, and the folder to remove with it.
 
     Raises:
         CatalogBusyError: it changed each time.
@@ -70,7 +59,7 @@ def copy_of(catalog: Path) -> Catalog:
         raise CatalogBusyError(f"{catalog} changed {_TRIES} times while it was read")
     with closing(sqlite3.connect(copied)) as connection:
         connection.execute("pragma wal_checkpoint(truncate)")
-    return Catalog(copied, folder)
+    return copied, folder
 
 
 def _head(log: Path) -> bytes:

@@ -1,10 +1,9 @@
-"""The warehouse: a DuckLake whose catalog is a SQLite file and whose tables are Parquet files."""
+"""The warehouse: a DuckLake, whose tables are Parquet files, as DuckDB attaches it."""
 
-import sqlite3
 import sys
 import weakref
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 from threading import Lock
@@ -12,11 +11,11 @@ from threading import Lock
 import duckdb
 from duckdb_extensions import import_extension
 
-from landed.errors import ReportedError
 from orchestration.durable_files import make_folder
 from orchestration.settings import Settings
 from orchestration.warehouse.catalog import DATABASE, literal
-from orchestration.warehouse.catalog_copy import Catalog, CatalogBusyError, copy_of, may_open
+from orchestration.warehouse.catalogs import Catalog, Opened, catalog_of
+from orchestration.warehouse.errors import NotTheWriterError, WarehouseUnusableError
 from orchestration.warehouse.raw_tables import create_raw_tables
 from orchestration.warehouse.writer_lock import is_ours, writer_lock
 
@@ -29,18 +28,6 @@ CONFIG: dict[str, str | bool | int | float | list[str]] = {
     "autoinstall_known_extensions": False,
     "autoload_known_extensions": False,
 }
-
-
-class WarehouseMissingError(ReportedError):
-    """There is no warehouse to read yet."""
-
-
-class WarehouseUnusableError(ReportedError):
-    """The catalog's file cannot be opened."""
-
-
-class NotTheWriterError(Exception):
-    """A connection for writing was asked for by somebody who is not the one writer."""
 
 
 def connect(settings: Settings, *, read_only: bool = False) -> duckdb.DuckDBPyConnection:
@@ -64,21 +51,21 @@ def connect(settings: Settings, *, read_only: bool = False) -> duckdb.DuckDBPyCo
     if not read_only:
         if not is_ours(settings):
             raise NotTheWriterError(
-                f"Only who holds the writer's lock opens {settings.catalog} for writing. Nothing "
+                f"Only who holds the writer's lock opens {settings.place} for writing. Nothing "
                 "was opened or made; to read, connect with `read_only=True`."
             )
         create_catalog(settings)
     if is_shared(settings):
-        con = _shared[settings.catalog].cursor()
+        con = _shared[settings.place].cursor()
         con.execute(f"set TimeZone = 'UTC'; use {DATABASE}")
         return con
-    catalog = catalog_to_open(settings, read_only=read_only)
+    opened = catalog_of(settings).to_open(read_only=read_only)
     session = _idle.pop() if _idle else _session()
     # of a kept one the caller closes a cursor
     con = session.cursor() if _keeps else session
-    weakref.finalize(con, _give_back, session if _keeps else None, catalog)
+    weakref.finalize(con, _give_back, session if _keeps else None, opened)
     con.execute("set TimeZone = 'UTC'")
-    _attach(con, settings, catalog, read_only=read_only)
+    _attach(con, settings, opened, read_only=read_only)
     return con
 
 
@@ -107,7 +94,7 @@ SHARED = ":memory:seamline"
 """By this name all connections of a process have one DuckDB (`sharing`), dbt's too."""
 
 _shareable: list[duckdb.DuckDBPyConnection] = []
-_shared: dict[Path, duckdb.DuckDBPyConnection] = {}
+_shared: dict[str, duckdb.DuckDBPyConnection] = {}
 
 
 @contextmanager
@@ -122,12 +109,12 @@ def sharing(settings: Settings) -> Iterator[None]:
     """
     create_catalog(settings)
     session = _shareable.pop() if _shareable else _session(SHARED)
-    _attach(session, settings, Catalog(settings.catalog), read_only=False)
-    _shared[settings.catalog] = session
+    _attach(session, settings, catalog_of(settings).to_open(read_only=False), read_only=False)
+    _shared[settings.place] = session
     try:
         yield
     finally:
-        del _shared[settings.catalog]
+        del _shared[settings.place]
         session.execute(f"use memory; detach database {DATABASE}")
         if _keeps:
             _shareable.append(session)
@@ -135,15 +122,15 @@ def sharing(settings: Settings) -> Iterator[None]:
 
 def is_shared(settings: Settings) -> bool:
     """Whether this process's connections to the warehouse share one DuckDB just now."""
-    return settings.catalog in _shared
+    return settings.place in _shared
 
 
-def _give_back(session: duckdb.DuckDBPyConnection | None, catalog: Catalog) -> None:
+def _give_back(session: duckdb.DuckDBPyConnection | None, opened: Opened) -> None:
     if session is not None:
         session.execute(f"detach database if exists {DATABASE}")
         if _keeps:
             _idle.append(session)
-    catalog.remove_copy()
+    opened.remove_copy()
 
 
 def _session(name: str = ":memory:") -> duckdb.DuckDBPyConnection:
@@ -154,14 +141,17 @@ def _session(name: str = ":memory:") -> duckdb.DuckDBPyConnection:
 
 
 def _attach(
-    con: duckdb.DuckDBPyConnection, settings: Settings, catalog: Catalog, *, read_only: bool
+    con: duckdb.DuckDBPyConnection, settings: Settings, opened: Opened, *, read_only: bool
 ) -> None:
+    prepare_session(con, catalog_of(settings))
     try:
-        con.execute(attach_sql(settings, catalog.path, read_only=read_only))
+        con.execute(attach_sql(settings, opened, read_only=read_only))
     except duckdb.Error as error:
+        said = " ".join(str(error).split())
         raise WarehouseUnusableError(
-            f"{settings.catalog} cannot be opened: {error}. Nothing was changed: what waits stays "
-            f"in {settings.landing}, and what was loaded is in its folders loaded/ and archive/."
+            f"{settings.place} cannot be opened (SEAMLINE_WAREHOUSE): {said}. Nothing was "
+            f"changed: what waits stays in {settings.landing}, and what was loaded is in its "
+            "folders loaded/ and archive/."
         ) from error
     con.execute(f"use {DATABASE}")
 
@@ -181,64 +171,34 @@ def glance(settings: Settings) -> Iterator[duckdb.DuckDBPyConnection]:
     For who looks again and again: a new one checks its extensions for half a second.
     """
     con, lock = _kept()
-    catalog = catalog_to_open(settings, read_only=True)
+    opened = catalog_of(settings).to_open(read_only=True)
     with lock:
         try:
-            _attach(con, settings, catalog, read_only=True)
+            _attach(con, settings, opened, read_only=True)
             yield con
         finally:
             con.execute(f"use memory; detach database if exists {DATABASE}")
-            catalog.remove_copy()
+            opened.remove_copy()
 
 
-def catalog_to_open(settings: Settings, *, read_only: bool) -> Catalog:
-    """The catalog itself, or a copy of it for those who may only read it.
-
-    Raises:
-        WarehouseMissingError: `read_only`, and nothing has been loaded yet.
-        WarehouseUnusableError: `read_only`, and it cannot be read.
-    """
-    if not read_only:
-        return Catalog(settings.catalog)
-    try:
-        if may_open(settings.catalog):
-            return Catalog(settings.catalog)
-        return copy_of(settings.catalog)
-    except FileNotFoundError:
-        raise WarehouseMissingError(
-            f"There is no warehouse at {settings.catalog} yet (SEAMLINE_WAREHOUSE). "
-            "`make run` or `make load` makes it."
-        ) from None
-    except PermissionError as error:
-        raise WarehouseUnusableError(
-            f"{error.filename} may not be read: {error.strerror}. Whoever queries the warehouse "
-            f"has to be let read {settings.catalog.parent} and all that is in it (docs/dbt.md)."
-        ) from error
-    except (CatalogBusyError, sqlite3.DatabaseError, OSError) as error:
-        raise WarehouseUnusableError(
-            f"{settings.catalog} cannot be opened: {error}. Nothing was changed."
-        ) from error
-
-
-def load_extensions(con: duckdb.DuckDBPyConnection) -> None:
-    """Install the extensions from their wheels, where they are not yet, and load them."""
-    for extension in EXTENSIONS:
+def load_extensions(con: duckdb.DuckDBPyConnection, extensions: Iterable[str] = EXTENSIONS) -> None:
+    """Install extensions from their wheels, where they are not yet, and load them."""
+    for extension in extensions:
         import_extension(extension, con=con)
         con.load_extension(extension)
 
 
-def create_catalog(settings: Settings) -> None:
-    """Make the catalog file and its folder, with write-ahead logging switched on for good.
+def prepare_session(con: duckdb.DuckDBPyConnection, catalog: Catalog) -> None:
+    """Load and set what a session needs for a catalog of this kind, besides what every one has."""
+    load_extensions(con, catalog.extensions)
+    for name, value in catalog.settings.items():
+        con.execute(f"set {name} = {literal(value)}")
 
-    Without it readers and the writer shut each other out (docs/decisions/0002-warehouse.md).
-    """
-    for folder in (settings.data, settings.catalog.parent):
-        make_folder(folder, mode=0o777)
-    if settings.catalog.exists() and settings.catalog.stat().st_size:
-        # opened and closed here, it would lose the locks that DuckDB holds on it in this process
-        return
-    with closing(sqlite3.connect(settings.catalog)) as catalog:
-        catalog.execute("pragma journal_mode = wal")
+
+def create_catalog(settings: Settings) -> None:
+    """Make the place of the catalog and that of the Parquet files, as far as they are missing."""
+    make_folder(settings.data, mode=0o777)
+    catalog_of(settings).create()
 
 
 def create_warehouse(settings: Settings) -> None:
@@ -261,17 +221,18 @@ def attach_options(settings: Settings) -> dict[str, str | int | bool]:
         "data_path": f"{settings.data}/",
         "override_data_path": True,
         "data_inlining_row_limit": 0,
-        "meta_busy_timeout": 10_000,
+        **catalog_of(settings).attach_options,
     }
 
 
-def attach_sql(settings: Settings, catalog: Path | None = None, *, read_only: bool = False) -> str:
-    """The ATTACH statement, of the catalog or of another file in its place."""
+def attach_sql(settings: Settings, opened: Opened | None = None, *, read_only: bool = False) -> str:
+    """The ATTACH statement, of the catalog as it is opened here, or where it is."""
     options = [
         f"{name} {literal(value) if isinstance(value, str) else str(value).lower()}"
         for name, value in attach_options(settings).items()
     ]
     if read_only:
         options.append("read_only")
-    address = literal(f"ducklake:sqlite:{catalog or settings.catalog}")
+    opened = opened or catalog_of(settings).to_open(read_only=False)
+    address = literal(f"ducklake:{opened.address}")
     return f"attach {address} as {DATABASE} ({', '.join(options)})"

@@ -7,19 +7,31 @@ import duckdb
 
 from orchestration.durable_files import NewFiles
 from orchestration.warehouse.catalog import data_folder
+from orchestration.warehouse.writer_lock import held_here
 
 
 @contextmanager
 def transaction(con: duckdb.DuckDBPyConnection) -> Iterator[None]:
     """All of a `with` block, or nothing of it; once it is in, no power cut takes it away.
 
-    SQLite syncs the catalog when it commits, DuckDB never syncs a Parquet file.
+    SQLite and PostgreSQL sync the catalog when they commit, DuckDB never syncs a Parquet file.
+
+    Raises:
+        LockLostError: the writer's lock was lost, and nothing was committed.
     """
     files = NewFiles(data_folder(con))
+    lock = held_here()
     con.execute("begin")
     try:
+        if lock and (pin := lock.pin()):
+            # What this transaction reads is of a moment at which this was the writer. Who commits
+            # after that takes the number that it would commit under, so it fails.
+            con.execute(pin)
+            lock.check()
         yield
         files.sync()
+        if lock:
+            lock.check()
         con.execute("commit")
     except BaseException:
         # After a commit that failed DuckDB has rolled back already, and that it cannot do so again

@@ -83,7 +83,7 @@ def test_the_newest_come_first_and_no_others(reported: House) -> None:
 
 def shown(settings: Settings, last: int, **calls: int) -> list[tuple[int, str]]:
     with writer_lock(settings), connect(settings) as con, transaction(con):
-        load_reports.add(con, settings.catalog, calls, [], last, {"track": 1.5})
+        load_reports.add(con, settings.place, calls, [], last, {"track": 1.5})
     with reading(settings) as con:
         return con.execute("select load_id, call from raw.load order by all").fetchall()
 
@@ -116,7 +116,7 @@ def test_what_was_made_again_from_the_files_is_not_noted(two_loads: Settings) ->
 
 
 def test_seconds_are_of_the_load_they_were_measured_in(two_loads: Settings) -> None:
-    seconds.remember(two_loads.catalog, 2, Seconds(1, 2, 3, 4))
+    seconds.remember(two_loads.place, 2, Seconds(1, 2, 3, 4))
     seconds.remember(Path("another"), 1, Seconds(5, 5, 5, 5))
     shown(two_loads, 0, track=0)
 

@@ -16,7 +16,7 @@ from orchestration.defs.report_assets import LOADS, reports
 from orchestration.defs.staying import Event, more_passes, with_checks_reported
 from orchestration.defs.watch_checks import WATCHED
 from orchestration.settings import Settings
-from orchestration.warehouse.connection import WarehouseMissingError
+from orchestration.warehouse.errors import WarehouseMissingError
 from tests.defs.test_patience import Clock
 
 

@@ -18,7 +18,8 @@ from orchestration.loading.load import load
 from orchestration.models.pending_models import pending
 from orchestration.recovery.restore import restore_if_behind
 from orchestration.warehouse.connection import keeping_sessions
-from orchestration.warehouse.writer_lock import WRITER, is_held
+from orchestration.warehouse.locks import WRITER
+from orchestration.warehouse.writer_lock import is_held
 from tests.support import landed
 from tests.support.house import House
 from tests.support.warehouse import rows

@@ -14,7 +14,7 @@ from orchestration.warehouse.writer_lock import writer_lock
 from receiver.events.check import Limits
 from tests.support import landed
 from tests.support.house import House
-from tests.support.person import WHO, event, found_in, track
+from tests.support.person import WHO, event, found_in, found_in_house, track
 from tests.support.warehouse import FIELDS
 
 RECORD = "select kind, hash, lines, files, ordered_by, source from raw.erasure order by all"
@@ -57,7 +57,7 @@ def test_what_was_rejected_and_became_an_event_later_is_erased_too(empty: House)
 
     forget(empty.settings, {Id(USER, "late-31f0")})
 
-    assert found_in(empty.settings.catalog.parents[1], "late-31f0") == []
+    assert found_in_house(empty, "late-31f0") == []
     assert empty.problems() == []
     ledger = f"select rows, rejected from raw.landed_file where file = '{path.name}' order by all"
     assert empty.rows(ledger) == [(0, 1), (1, -1)]
@@ -78,14 +78,14 @@ def test_a_column_that_is_called_by_the_id_goes_with_its_name(house: House) -> N
         landed.line(event("track", userId=kim, event=f"Clicked by {kim}", properties={"x": 1})),
     )
     house.run("load")
-    assert found_in(house.settings.catalog.parent, kim)
+    assert found_in(house.folder / "warehouse", kim)
     assert (kim,) in house.rows("select column_name from columns.column_change")
     query = "select message_id, traits__email from segment.identify where user_id <> 'kim_77x'"
     others = house.rows(query)
 
     house.run("forget", f"--user-id={kim}")
 
-    assert found_in(house.settings.catalog.parents[1], kim) == []
+    assert found_in_house(house, kim) == []
     assert sorted(house.rows(query)) == sorted(others)
     assert len(others) == 2
     assert house.problems() == []

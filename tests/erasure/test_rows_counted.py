@@ -12,7 +12,7 @@ from orchestration.warehouse.rewrite import RowsDifferError, write_anew
 from orchestration.warehouse.writer_lock import writer_lock
 from tests.support import landed
 from tests.support.house import House
-from tests.support.person import found_in, track
+from tests.support.person import found_in_house, track
 
 GONE = "gone-81d2"
 ROWS = "select payload ->> '$.userId' from raw.track order by all"
@@ -56,4 +56,4 @@ def test_a_column_that_hides_the_name_of_a_rows_file_does_not_keep_the_row_in_it
     forget(filled.settings, {Id(USER, GONE)}, suppress=False)
 
     assert filled.rows(ROWS) == [("stays",), ("stays",), ("too",), ("too",)]
-    assert found_in(filled.settings.catalog.parents[1], GONE) == []
+    assert found_in_house(filled, GONE) == []

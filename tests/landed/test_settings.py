@@ -81,7 +81,9 @@ OTHERS: dict[str, dict[str, Any]] = {
     "body_rate_bytes": SIZE | NO_NUMBER | {"0": 0},
     "integration_name": TEXT
     | dict.fromkeys(["Raw", "x warehouse", "-1", "5", "Seamline", "Memory", "SYSTEM", "temp"]),
+    "catalog_schema": {"lake_2": "lake_2", "2": None, "Lake": None, "a-b": None, "x" * 31: None},
     "warehouse": {"ducklake:sqlite:x": "ducklake:sqlite:x", "64MiB": None}
+    | {f"ducklake:postgres:{address}": None for address in ("", " ", "x", "host=", "s3://b/c")}
     | {f"ducklake:sqlite:{path}": None for path in ("", " ", *NO_FILE)},
     "public_url": {"64MiB": None, "ftp://x": None, "https://x/?key=1": None, "nan": None},
     "trusted_proxies": {"64MiB": None, "10.0.0.0/8, junk": None, "-1": None},
@@ -178,8 +180,8 @@ def test_a_setting_that_is_set_to_nothing_is_its_default(
     ("name", "value"),
     [
         ("SEAMLINE_PUBLIC_URL", "https://me:hunter2@events.example.com"),
-        ("SEAMLINE_WAREHOUSE", "ducklake:postgres:password=hunter2"),
         ("SEAMLINE_LANDING_REMOTE", "s3://key:hunter2@bucket"),
+        ("SEAMLINE_WAREHOUSE", "ducklake:postgres:password=hunter2 nonsense"),
     ],
 )
 def test_a_value_that_may_hold_a_password_is_not_repeated(

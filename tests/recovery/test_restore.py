@@ -1,6 +1,5 @@
 """A warehouse that is lost is made again from the files, row for row, without a hand."""
 
-import shutil
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -25,6 +24,7 @@ from orchestration.warehouse.writer_lock import writer_lock
 from receiver.events.check import Limits
 from tests.support import landed
 from tests.support.house import House
+from tests.support.postgres import back_up, lose, put_back
 from tests.support.warehouse import FIELDS, reading, unsynced
 
 HOURS = ("20261122T05", "20261122T06", "20261122T07")
@@ -87,10 +87,6 @@ def pack(settings: Settings) -> None:
             assert not pack_hour(settings.landing, call, hour, paths, known)
 
 
-def lose(settings: Settings) -> None:
-    shutil.rmtree(settings.catalog.parent)
-
-
 def test_a_warehouse_that_was_deleted_is_the_same_again(filled: Settings) -> None:
     before = tables(filled)
     lose(filled)
@@ -107,12 +103,12 @@ def test_an_older_copy_of_the_warehouse_gets_what_it_lacks(
 ) -> None:
     land(settings, "track", HOURS[0], event("a"))
     load(settings)
-    shutil.copytree(settings.catalog.parent, tmp_path / "backup")
+    back_up(settings, tmp_path / "backup")
     land(settings, "track", HOURS[1], event("b"))
     load(settings)
     before = tables(settings)
     lose(settings)
-    shutil.copytree(tmp_path / "backup", settings.catalog.parent)
+    put_back(settings, tmp_path / "backup")
 
     restore_if_behind(settings)
 
@@ -245,11 +241,11 @@ def test_the_sensor_sees_that_it_is_lost(filled: Settings) -> None:
 def test_the_sensor_sees_that_it_is_an_older_copy_though_no_file_waits(
     filled: Settings, tmp_path: Path
 ) -> None:
-    shutil.copytree(filled.catalog.parent, tmp_path / "backup")
+    back_up(filled, tmp_path / "backup")
     land(filled, "page", HOURS[2], landed.line({"messageId": "p"}))
     load(filled)
     lose(filled)
-    shutil.copytree(tmp_path / "backup", filled.catalog.parent)
+    put_back(filled, tmp_path / "backup")
 
     assert is_warehouse_lost(filled)
 
@@ -268,14 +264,14 @@ def test_a_copy_of_a_warehouse_that_is_half_made_again_knows_it(
         with reading(filled) as con:
             has_last = con.execute("from raw.landed_file where load_id = 4").fetchone()
         if has_last and not (tmp_path / "backup").exists():
-            shutil.copytree(filled.catalog.parent, tmp_path / "backup")
+            back_up(filled, tmp_path / "backup")
         return done
 
     monkeypatch.setattr(restore_module, "insert_files", inserts_and_is_copied)
     restore_if_behind(small)
     monkeypatch.undo()
     lose(filled)
-    shutil.copytree(tmp_path / "backup", filled.catalog.parent)
+    put_back(filled, tmp_path / "backup")
     assert tables(filled) != before
 
     assert restore_if_behind(filled) is not None

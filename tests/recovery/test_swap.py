@@ -19,6 +19,7 @@ from orchestration.loading import waiting
 from orchestration.recovery import rebuild as rebuild_module
 from orchestration.recovery.reload import _without_write_key
 from orchestration.settings import Settings
+from orchestration.warehouse import sqlite_catalog
 from orchestration.warehouse.connection import connect
 from orchestration.warehouse.raw_tables import create_raw_tables
 from orchestration.warehouse.writer_lock import writer_lock
@@ -190,7 +191,7 @@ def test_a_damaged_catalog_gives_way_with_its_log(swap: Swap, damage: bytes | No
 
 
 def test_a_disk_that_is_full_is_no_damage(swap: Swap, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(rebuild_module, "_write_into", _full)
+    monkeypatch.setattr(sqlite_catalog, "_write_into", _full)
 
     with pytest.raises(RebuildRefusedError, match=r"disk is full.*Nothing was changed"):
         swap.do()

@@ -18,6 +18,7 @@ from orchestration.recovery.restore import restore_if_behind
 from orchestration.recovery.user_notes import Notes, add_notes, notes_of
 from orchestration.settings import Settings
 from orchestration.warehouse.catalog import comments, options, schemas
+from orchestration.warehouse.catalogs import catalog_of
 from orchestration.warehouse.connection import connect
 from orchestration.warehouse.writer_lock import writer_lock
 from tests.support import landed
@@ -250,8 +251,11 @@ def without_catalog(house: Settings) -> Settings:
     load(house)
     for path in house.data.rglob("*.parquet"):
         os.utime(path, (0, 0))
-    for path in house.catalog.parent.glob("catalog.sqlite*"):
-        path.unlink()
+    if house.postgres:
+        catalog_of(house).remove()
+    else:
+        for path in house.catalog.parent.glob("catalog.sqlite*"):
+            path.unlink()
     return house
 
 

@@ -22,7 +22,7 @@ from orchestration.loading.load import load
 from orchestration.settings import Settings
 from orchestration.warehouse.connection import connect, create_warehouse
 from orchestration.warehouse.writer_lock import writer_lock
-from tests.support import forked, landed, warehouse
+from tests.support import forked, landed, postgres, warehouse
 from tests.support.processes import plain_environment
 
 TABLES = ("alias", "group", "identify", "page", "screen", "track")
@@ -48,7 +48,7 @@ class House:
         self._others = others
         values: dict[str, Any] = {
             "landing": folder / "landing",
-            "warehouse": f"ducklake:sqlite:{folder}/warehouse/catalog.sqlite",
+            **postgres.settings_in(folder),
             "sources": folder / "sources.toml",
             "columns": folder / "columns.yml",
         } | others
@@ -70,11 +70,13 @@ class House:
         """A house with the same files and rows in another folder; Dagster's is not copied."""
         for part in ("landing", "warehouse"):
             shutil.copytree(self.folder / part, folder / part)
+        postgres.copy_catalog(self.folder, folder)
         return self.at(folder)
 
     def move_in(self, made: Path) -> Self:
         """Take over what another folder has; the times of the files and links stay."""
         shutil.copytree(made, self.folder, symlinks=True, dirs_exist_ok=True)
+        postgres.copy_catalog(made, self.folder)
         return self
 
     def put_into(self, environment: pytest.MonkeyPatch) -> None:
@@ -175,24 +177,27 @@ class House:
 def once(factory: pytest.TempPathFactory, name: str, make: Callable[[House], object]) -> Path:
     """Return the folder of a house that the first process to need it makes; all others wait."""
     own = factory.getbasetemp()
-    folder = (own.parent if "PYTEST_XDIST_WORKER" in os.environ else own) / name
+    shared = own.parent if "PYTEST_XDIST_WORKER" in os.environ else own
+    folder = shared / f"{name}-{postgres.kind()}"
     with FileLock(folder.with_suffix(".lock")):
         if not folder.exists():
             half = folder.with_suffix(".half")
             shutil.rmtree(half, ignore_errors=True)
             half.mkdir()
+            postgres.drop(half)
             make(House(half))
+            postgres.copy_catalog(half, folder)
             half.rename(folder)
     return folder
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")  # made once, for each kind of catalog
 def prepared_house(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with warehouse/ and dagster/ as `make run` prepares them, all tables empty."""
     return once(tmp_path_factory, "prepared-house", lambda made: made.run("prepare"))
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def raw_house(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with a warehouse/ that has all tables but those of dbt, empty."""
 

@@ -16,6 +16,7 @@ import zstandard
 from orchestration.loading.people import ANONYMOUS, USER, Id
 from tests.support import landed
 from tests.support.house import House
+from tests.support.postgres import catalog_files
 
 ALICE = "alice-7f3e/zoë+1"
 ALICE_DEVICE = "device-of-alice-5c1d"
@@ -112,6 +113,13 @@ def land_later(landing: Path) -> None:
     body = landed.rejected_line(json.dumps({"userId": ALICE}).encode(), reason="no_type")
     landed.land(landing, "rejected", body, name="20261122T06-r-1-a-1.ndjson")
     landed.land(landing, "rejected", body[:-5], name="20261122T06-r-1-a-2.ndjson.torn")
+
+
+def found_in_house(house: House, *ids: str) -> list[str]:
+    """Every place of a house where an id stands, the catalog's files included."""
+    files = [path for path in catalog_files(house.settings) if path.is_file()]
+    found = [str(path) for path in files for one in ids if _holds(path.read_bytes(), one)]
+    return [*found_in(house.folder, *ids), *found]
 
 
 def found_in(folder: Path, *ids: str) -> list[str]:

@@ -11,7 +11,8 @@ import pytest
 from orchestration.loading.load import load
 from orchestration.settings import Settings
 from orchestration.warehouse import catalog_copy
-from orchestration.warehouse.connection import WarehouseUnusableError, connect
+from orchestration.warehouse.connection import connect
+from orchestration.warehouse.errors import WarehouseUnusableError
 from orchestration.warehouse.writer_lock import writer_lock
 from tests.support import landed
 from tests.support.unprivileged import run_python
@@ -102,11 +103,11 @@ def test_a_copy_has_what_is_in_the_log_only(tmp_path: Path) -> None:
         writer.execute("pragma journal_mode = wal")
         writer.execute("create table t as select 1 as a")
         writer.commit()
-        copy = catalog_copy.copy_of(catalog)
-        with closing(sqlite3.connect(copy.path)) as reader:
+        copy, folder = catalog_copy.copy_of(catalog)
+        with closing(sqlite3.connect(copy)) as reader:
             assert reader.execute("select a from t").fetchall() == [(1,)]
-    copy.remove_copy()
-    assert not copy.path.exists()
+    folder.cleanup()
+    assert not copy.exists()
 
 
 def test_a_copy_that_changed_while_it_was_made_is_made_again(
@@ -130,18 +131,18 @@ def test_a_copy_that_changed_while_it_was_made_is_made_again(
                 writer.execute("pragma wal_checkpoint(truncate)")
 
         monkeypatch.setattr(catalog_copy.shutil, "copyfile", copy_then_checkpoint)
-        copy = catalog_copy.copy_of(catalog)
-        with closing(sqlite3.connect(copy.path)) as reader:
+        copy, folder = catalog_copy.copy_of(catalog)
+        with closing(sqlite3.connect(copy)) as reader:
             assert reader.execute("select a from t").fetchall() == [(1,)]
     assert copies.count(catalog) > 1
-    copy.remove_copy()
+    folder.cleanup()
 
 
 def test_a_catalog_that_never_rests_is_said_to_be_busy(
     made_warehouse: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(catalog_copy, "may_open", lambda _: False)
-    monkeypatch.setattr("orchestration.warehouse.connection.may_open", lambda _: False)
+    monkeypatch.setattr("orchestration.warehouse.sqlite_catalog.may_open", lambda _: False)
     monkeypatch.setattr("filecmp.cmp", lambda *_, **__: False)
 
     with pytest.raises(WarehouseUnusableError, match="changed 50 times"):

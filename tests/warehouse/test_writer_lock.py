@@ -9,8 +9,12 @@ import pytest
 
 from orchestration.settings import Settings
 from orchestration.warehouse import writer_lock
-from orchestration.warehouse.connection import NotTheWriterError, connect
-from orchestration.warehouse.writer_lock import TURN, WriterBusyError, file_lock, is_held
+from orchestration.warehouse.catalogs import catalog_of
+from orchestration.warehouse.connection import connect
+from orchestration.warehouse.errors import NotTheWriterError
+from orchestration.warehouse.file_lock import file_lock
+from orchestration.warehouse.locks import TURN, WRITER
+from orchestration.warehouse.writer_lock import WriterBusyError, is_held
 from tests.support.processes import eventually
 
 
@@ -120,13 +124,16 @@ def test_a_connection_for_writing_wants_the_lock_and_without_it_makes_nothing(
     with pytest.raises(NotTheWriterError, match="Nothing was opened or made"):
         connect(settings)
 
-    assert not settings.catalog.exists()
+    assert not catalog_of(settings).exists()
     assert not settings.data.exists()
 
 
 def test_the_lock_of_another_thread_or_process_is_not_ours(settings: Settings) -> None:
-    with file_lock(settings), pytest.raises(NotTheWriterError):
+    other = catalog_of(settings).new_lock(WRITER)
+    other.acquire(1)
+    with pytest.raises(NotTheWriterError):
         connect(settings)
+    other.release()
 
 
 def test_with_the_lock_it_writes_and_without_it_others_still_read(settings: Settings) -> None:

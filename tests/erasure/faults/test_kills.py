@@ -18,7 +18,7 @@ from orchestration.erasure import (
 from orchestration.loading import journal, suppressed
 from orchestration.loading.load import load
 from tests.support.house import House
-from tests.support.person import ALICE, ALICE_DEVICE, NUMBER, WHO, found_in
+from tests.support.person import ALICE, ALICE_DEVICE, NUMBER, WHO, found_in_house
 
 IDS = (ALICE, ALICE_DEVICE, str(NUMBER))
 TRACK_ROWS = [("bob",), ("carl",), ("dora",), ("erna-90e1",)]
@@ -38,7 +38,7 @@ def die(*_: object, **__: object) -> None:
 
 
 def is_as_if_it_had_not_died(house: House) -> None:
-    assert found_in(house.settings.catalog.parents[1], *IDS) == []
+    assert found_in_house(house, *IDS) == []
     assert house.problems() == []
     users = house.rows("select distinct user_id from segment.track order by all")
     assert users == TRACK_ROWS
@@ -117,5 +117,5 @@ def test_killed_at_random_points_it_is_completed_by_the_next(
 
     load(house.settings)
     house.models()
-    assert found_in(house.settings.catalog.parents[1], *IDS) == [], after
+    assert found_in_house(house, *IDS) == [], after
     is_as_if_it_had_not_died(house)

@@ -12,7 +12,8 @@ from pathlib import Path
 from orchestration.models import run
 from orchestration.models.pending_models import pending
 from orchestration.warehouse.connection import connect
-from orchestration.warehouse.writer_lock import MARTS, is_held, writer_lock
+from orchestration.warehouse.locks import MARTS
+from orchestration.warehouse.writer_lock import is_held, writer_lock
 from tests.support import forked, landed
 from tests.support.house import House
 

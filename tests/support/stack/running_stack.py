@@ -171,7 +171,8 @@ class Reader(threading.Thread):
 
     CODE = """
 import sys, time
-from orchestration.warehouse.connection import connect, WarehouseMissingError
+from orchestration.warehouse.connection import connect
+from orchestration.warehouse.errors import WarehouseMissingError
 from landed.settings import ROOT
 from orchestration.settings import Settings
 settings = Settings()

@@ -1,0 +1,484 @@
+"""The warehouse's catalog in PostgreSQL: its lock, its readers, and what may go wrong with it."""
+
+import os
+import re
+import subprocess
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from threading import Event, Thread
+from typing import Any
+
+import duckdb
+import psycopg
+import pytest
+
+from landed.settings import WrongSettingsError
+from orchestration.loading import load as load_module
+from orchestration.loading.load import load
+from orchestration.models.pending_models import pending
+from orchestration.recovery import rebuild as rebuild_module
+from orchestration.settings import Settings
+from orchestration.warehouse import transaction as transactions
+from orchestration.warehouse.advisory_lock import AdvisoryLock
+from orchestration.warehouse.catalogs import catalog_of
+from orchestration.warehouse.connection import connect
+from orchestration.warehouse.errors import (
+    LockLostError,
+    WarehouseMissingError,
+    WarehouseUnusableError,
+)
+from orchestration.warehouse.locks import WRITER
+from orchestration.warehouse.raw_tables import create_raw_tables
+from orchestration.warehouse.writer_lock import (
+    WriterBusyError,
+    held_here,
+    is_held,
+    writer_lock,
+)
+from tests.support import landed
+from tests.support.house import House
+from tests.support.postgres import PASSWORD, Server
+from tests.support.processes import eventually, free_port
+from tests.support.warehouse import rows
+
+pytestmark = pytest.mark.scale
+
+
+def land(settings: Settings, *ids: str) -> None:
+    landed.land(settings.landing, "track", *(landed.line({"messageId": one}) for one in ids))
+
+
+def ids_in(settings: Settings) -> list[str]:
+    return [one for (one,) in rows(settings, "select message_id from raw.track order by all")]
+
+
+def waiting(settings: Settings) -> int:
+    return len(list((settings.landing / "track").glob("*.ndjson")))
+
+
+@pytest.fixture
+def impatient(made_warehouse: Settings) -> Settings:
+    return made_warehouse.model_copy(update={"lock_seconds": 0.1})
+
+
+@pytest.fixture
+def restarted(postgres: Server) -> Iterator[Server]:
+    """The server, which the test may stop."""
+    yield postgres
+    if not postgres.answers():
+        postgres.start()
+
+
+def end_session(server: Server) -> None:
+    """As a server does that restarts, or a network that fails, with the session of a lock."""
+    with server.session() as con:
+        ended = con.execute(
+            "select pg_terminate_backend(pid, 10000) from pg_locks where locktype = 'advisory'"
+        ).fetchall()
+    assert ended == [(True,)]
+
+
+# --- one writer, on whatever machine
+
+
+def test_who_waits_in_vain_is_told_which_command_on_which_machine_writes(
+    impatient: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sys.argv", ["/opt/.venv/bin/dbt", "run", "--full-refresh"])
+    monkeypatch.setattr("socket.gethostname", lambda: "loader-2")
+    other = catalog_of(impatient).new_lock(WRITER)
+    other.acquire(1)
+
+    with pytest.raises(WriterBusyError) as busy, writer_lock(impatient):
+        pass
+
+    other.release()
+    named = rf"dbt run, {os.getpid()}@loader-2, since \d{{8}}T\d{{6}}Z"
+    assert re.search(named, str(busy.value))
+
+
+def test_a_long_name_of_a_machine_leaves_the_time_in_its_place(
+    impatient: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("socket.gethostname", lambda: "ünlöader." * 20)
+    with writer_lock(impatient):
+        said = catalog_of(impatient).lock(WRITER).holder()
+
+    assert re.search(r", since \d{8}T\d{6}Z", said)
+
+
+def test_who_waits_is_next_though_another_writes_again_and_again(settings: Settings) -> None:
+    waits, has, is_over = Event(), Event(), Event()
+
+    def wait() -> None:
+        waits.set()
+        with writer_lock(settings):
+            has.set()
+            is_over.wait(60)
+
+    other = Thread(target=wait)
+    with writer_lock(settings):
+        other.start()
+        assert waits.wait(60)
+        assert eventually(lambda: someone_waits(settings))
+        assert not has.is_set()
+    impatient = settings.model_copy(update={"lock_seconds": 0.01})
+    while not has.is_set():
+        with pytest.raises(WriterBusyError), writer_lock(impatient):
+            pass
+    is_over.set()
+    other.join()
+    assert not is_held(settings)
+
+
+def someone_waits(settings: Settings) -> bool:
+    with psycopg.connect(settings.postgres or "", autocommit=True) as con:
+        found = con.execute("select 1 from pg_locks where locktype = 'advisory' and not granted")
+        return found.fetchone() is not None
+
+
+def test_a_writer_that_pauses_lets_another_in_and_is_the_writer_again(settings: Settings) -> None:
+    with writer_lock(settings) as writer:
+        with writer.pause():
+            other = catalog_of(settings).new_lock(WRITER)
+            other.acquire(5)
+            other.release()
+        assert is_held(settings)
+    assert not is_held(settings)
+
+
+def test_warehouses_of_one_database_have_each_their_own_lock_and_tables(
+    impatient: Settings, tmp_path: Path
+) -> None:
+    neighbour = House(tmp_path / "neighbour").settings
+    land(impatient, "a")
+    load(impatient)
+    with writer_lock(impatient):
+        load(neighbour)
+
+    assert ids_in(impatient) == ["a"]
+    assert ids_in(neighbour) == []
+
+
+# --- a writer whose lock is lost commits nothing
+
+
+def test_a_lock_that_is_lost_before_a_commit_leaves_nothing_and_the_file_waits(
+    made_warehouse: Settings, postgres: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    land(made_warehouse, "a")
+    sync = transactions.NewFiles.sync
+
+    def sync_and_lose(files: Any) -> None:
+        sync(files)
+        if held_here():
+            monkeypatch.undo()
+            end_session(postgres)
+
+    monkeypatch.setattr(transactions.NewFiles, "sync", sync_and_lose)
+    with pytest.raises(LockLostError, match="nothing was committed"):
+        load(made_warehouse)
+
+    assert (ids_in(made_warehouse), waiting(made_warehouse)) == ([], 1)
+    load(made_warehouse)
+    assert (ids_in(made_warehouse), waiting(made_warehouse)) == (["a"], 0)
+
+
+def test_two_writers_at_once_as_one_has_lost_its_lock_load_each_file_once(
+    made_warehouse: Settings, postgres: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The last look at the lock is over, then it is lost, and another loads the same."""
+    land(made_warehouse, "a", "b")
+    check = AdvisoryLock.check
+    checks: list[int] = []
+
+    def check_then_be_overtaken(lock: AdvisoryLock) -> None:
+        check(lock)
+        checks.append(1)
+        if len(checks) == 2:
+            monkeypatch.undo()
+            end_session(postgres)
+            other = Thread(target=load, args=[made_warehouse])
+            other.start()
+            other.join()
+
+    monkeypatch.setattr(AdvisoryLock, "check", check_then_be_overtaken)
+    with pytest.raises(duckdb.Error):
+        load(made_warehouse)
+
+    assert ids_in(made_warehouse) == ["a", "b"]
+    load(made_warehouse)
+    assert (ids_in(made_warehouse), waiting(made_warehouse)) == (["a", "b"], 0)
+
+
+def test_a_writer_that_lost_its_lock_before_a_transaction_reads_nothing_in_it(
+    made_warehouse: Settings, postgres: Server
+) -> None:
+    with writer_lock(made_warehouse), connect(made_warehouse) as con:
+        end_session(postgres)
+        with pytest.raises(LockLostError), transactions.transaction(con):
+            raise AssertionError("it began")
+
+
+# --- servers that are away, and addresses that are wrong
+
+
+def test_a_server_that_stops_in_a_load_loses_nothing_and_the_next_load_goes_on(
+    made_warehouse: Settings, restarted: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    land(made_warehouse, "a")
+    land(made_warehouse, "b")
+    small = made_warehouse.model_copy(update={"load_bytes": 1})  # a transaction for each file
+    insert = load_module.insert_files
+
+    def insert_and_lose_the_server(*arguments: Any) -> Any:
+        done = insert(*arguments)
+        restarted.stop()
+        return done
+
+    monkeypatch.setattr(load_module, "insert_files", insert_and_lose_the_server)
+    with pytest.raises((duckdb.Error, WarehouseUnusableError, LockLostError)):
+        load(small)
+    monkeypatch.undo()
+
+    with pytest.raises(WarehouseUnusableError, match="what waits stays") as down:
+        load(small)
+    assert "\n" not in str(down.value)
+    assert pending(small).problem
+    restarted.start()
+    load(small)
+    assert (ids_in(small), waiting(small)) == (["a", "b"], 0)
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (lambda server: server.uri.replace(PASSWORD, "wrong-" + PASSWORD), "password"),
+        (lambda server: server.uri.replace("/lake", "/puddle"), '"puddle" does not exist'),
+        (lambda server: server.uri.replace(str(server.port), str(free_port())), "refused"),
+    ],
+    ids=["password", "database", "server"],
+)
+def test_an_address_that_leads_nowhere_is_one_line_without_the_password(
+    own_house: House, postgres: Server, change: Callable[[Server], str], said: str
+) -> None:
+    own_house.environment["SEAMLINE_WAREHOUSE"] = f"ducklake:postgres:{change(postgres)}"
+    land(own_house.settings, "a")
+
+    status, printed = own_house.try_run("load")
+
+    assert status == 1
+    (line,) = printed.splitlines()
+    assert said in line
+    assert "SEAMLINE_WAREHOUSE" in line
+    assert PASSWORD not in printed
+    assert waiting(own_house.settings) == 1
+
+
+@pytest.mark.parametrize(
+    "address", ["", "nonsense", "host=", "postgresql://[", "host=a nonsense=1", "mysql://a/b"]
+)
+def test_what_is_no_address_is_refused_by_its_settings_name(tmp_path: Path, address: str) -> None:
+    with pytest.raises(WrongSettingsError, match=r"^SEAMLINE_WAREHOUSE: has to be ducklake:"):
+        Settings(warehouse=f"ducklake:postgres:{address}", warehouse_data=tmp_path)
+
+
+def test_without_a_folder_for_the_data_the_setting_is_named() -> None:
+    with pytest.raises(WrongSettingsError, match=r"SEAMLINE_WAREHOUSE_DATA: .*has to be a folder"):
+        Settings(warehouse="ducklake:postgres:dbname=lake")
+
+
+def test_a_catalog_of_a_newer_ducklake_is_left_alone(
+    own_house: House, raw_house: Path, postgres: Server
+) -> None:
+    own_house.move_in(raw_house)
+    land(own_house.settings, "a")
+    with postgres.session() as con:
+        table = f"{own_house.settings.catalog_schema}.ducklake_metadata"
+        con.execute(f"update {table} set value = '99.0' where key = 'version'")
+
+    status, printed = own_house.try_run("load")
+
+    assert status == 1
+    assert "99.0" in printed
+    assert "SEAMLINE_WAREHOUSE" in printed
+    assert len(printed.splitlines()) == 1
+    assert waiting(own_house.settings) == 1
+
+
+def test_a_warehouse_that_is_not_there_yet_is_made_by_no_reader(settings: Settings) -> None:
+    with pytest.raises(WarehouseMissingError, match="SEAMLINE_CATALOG_SCHEMA"):
+        connect(settings, read_only=True)
+
+    assert not catalog_of(settings).exists()
+
+
+# --- passwords
+
+
+def with_password(house: House, server: Server) -> House:
+    """The same house by the way that asks for a password."""
+    return House(house.folder, warehouse=f"ducklake:postgres:{server.uri}",
+                 catalog_schema=house.settings.catalog_schema,
+                 warehouse_data=house.settings.data)  # fmt: skip
+
+
+def test_a_password_is_shown_by_nothing_that_is_told_of_it(
+    own_house: House, raw_house: Path, postgres: Server
+) -> None:
+    own_house.move_in(raw_house)
+    house = with_password(own_house, postgres)
+    land(house.settings, "a")
+
+    printed = house.run("load") + house.run("upkeep")
+    prompt = house.command("sql", stdin=subprocess.PIPE)
+    titles = []
+    for line in ("from duckdb_databases();", "select 'rows', count(*) from raw.track;"):
+        assert prompt.stdin
+        prompt.stdin.write(line + "\n")
+        prompt.stdin.flush()
+        titles.append(Path(f"/proc/{prompt.pid}/cmdline").read_text())
+    shown, _ = prompt.communicate()
+
+    assert house.rows("select message_id from raw.track") == [("a",)]
+    assert "rows" in shown
+    assert PASSWORD not in printed + shown + "".join(titles)
+    assert PASSWORD not in str(house.rows("from duckdb_databases()"))
+    assert PASSWORD not in repr(house.settings)
+    for path in house.folder.rglob("*"):
+        assert not path.is_file() or PASSWORD.encode() not in path.read_bytes(), path
+
+
+def test_a_password_file_of_libpqs_is_used(
+    own_house: House, raw_house: Path, postgres: Server, tmp_path: Path
+) -> None:
+    own_house.move_in(raw_house)
+    land(own_house.settings, "a")
+    secret = tmp_path / "pgpass"
+    secret.write_text(f"127.0.0.1:{postgres.port}:*:seamline:{PASSWORD}\n")
+    secret.chmod(0o600)
+    own_house.environment |= {
+        "SEAMLINE_WAREHOUSE": f"ducklake:postgres:{postgres.uri.replace(':' + PASSWORD, '')}",
+        "PGPASSFILE": str(secret),
+    }
+
+    assert "Loaded 1 files" in own_house.run("load")
+
+
+# --- readers
+
+
+def test_a_role_with_these_grants_reads_and_cannot_write(
+    made_warehouse: Settings, postgres: Server
+) -> None:
+    """docs/scaling.md has these grants."""
+    land(made_warehouse, "a")
+    load(made_warehouse)
+    name = made_warehouse.catalog_schema
+    with postgres.session() as con:
+        for statement in (
+            "create role analyst login",
+            f"grant usage on schema {name} to analyst",
+            f"grant select on all tables in schema {name} to analyst",
+            f"alter default privileges in schema {name} grant select on tables to analyst",
+        ):
+            con.execute(statement)
+    theirs = Settings(
+        warehouse=f"ducklake:postgres:{postgres.address.replace('=seamline', '=analyst', 1)}",
+        catalog_schema=name,
+        warehouse_data=made_warehouse.data,
+        landing=made_warehouse.landing,
+    )
+
+    with connect(theirs, read_only=True) as con:
+        assert con.execute("select message_id from raw.track").fetchall() == [("a",)]
+        with pytest.raises(duckdb.Error, match="read-only"):
+            con.execute("delete from raw.track")
+    with (
+        pytest.raises((duckdb.Error, WarehouseUnusableError)),
+        writer_lock(theirs),
+        connect(theirs) as con,
+    ):
+        con.execute("delete from raw.track")
+    load(made_warehouse)
+    assert ids_in(made_warehouse) == ["a"]
+
+
+def test_to_attach_and_to_ask_takes_few_statements_however_many_tables_there_are(
+    made_warehouse: Settings, postgres: Server
+) -> None:
+    def statements(do: Callable[[], object]) -> int:
+        before = postgres.statements()
+        do()
+        return postgres.statements() - before
+
+    def attach() -> None:
+        connect(made_warehouse, read_only=True).close()
+
+    def ask() -> None:
+        with connect(made_warehouse, read_only=True) as con:
+            con.execute("select count(*) from raw.track").fetchall()
+
+    few = statements(attach), statements(ask)
+    with writer_lock(made_warehouse), connect(made_warehouse) as con:
+        con.execute("begin")
+        for number in range(40):
+            con.execute(f"create table raw.more_{number} (one int, two varchar)")
+        con.execute("commit")
+    many = statements(attach), statements(ask)
+
+    assert many == few
+    # those of the protocol included; docs/scaling.md
+    assert few[0] <= 45
+    assert few[1] <= 65
+
+
+# --- a rebuilt catalog takes the place of the old one
+
+
+def test_readers_at_a_rebuild_read_the_old_or_the_new_and_the_old_is_kept(
+    made_warehouse: Settings, postgres: Server
+) -> None:
+    land(made_warehouse, "a")
+    load(made_warehouse)
+    beside = rebuild_module._beside(made_warehouse)  # noqa: SLF001
+    with writer_lock(beside), connect(beside) as con:
+        create_raw_tables(con)
+        con.execute("create table raw.more (one int)")
+    new = rows(beside, "select count(*) from __ducklake_metadata_seamline.ducklake_table")
+    count = "select count(*) from __ducklake_metadata_seamline.ducklake_table"
+    with connect(made_warehouse, read_only=True) as reader:
+        reader.execute("begin")
+        (old,) = reader.execute(count).fetchone() or (0,)
+        assert reader.execute("select message_id from raw.track").fetchall() == [("a",)]
+
+        rebuild_module._take_its_place(made_warehouse, beside)  # noqa: SLF001
+
+        assert reader.execute(count).fetchone() == (old,)
+        assert reader.execute("select message_id from raw.track").fetchall() == [("a",)]
+        reader.execute("commit")
+    assert rows(made_warehouse, count) == new != [(old,)]
+    assert ids_in(made_warehouse) == []
+    with postgres.session() as con:
+        names = con.execute(
+            "select nspname from pg_namespace where starts_with(nspname, %s)",
+            [made_warehouse.catalog_schema],
+        ).fetchall()
+    kept = {name.removeprefix(made_warehouse.catalog_schema) for (name,) in names}
+    assert "" in kept
+    assert len(kept) == 2
+    assert any(re.fullmatch(r"_before_\d{8}t\d{6}_\d{6}z", name) for name in kept)
+
+
+def test_a_catalog_that_is_damaged_gives_way(made_warehouse: Settings, postgres: Server) -> None:
+    beside = rebuild_module._beside(made_warehouse)  # noqa: SLF001
+    with writer_lock(beside), connect(beside) as con:
+        create_raw_tables(con)
+    with postgres.session() as con:
+        con.execute(f"drop table {made_warehouse.catalog_schema}.ducklake_table")
+
+    rebuild_module._take_its_place(made_warehouse, beside)  # noqa: SLF001
+
+    land(made_warehouse, "a")
+    load(made_warehouse)
+    assert ids_in(made_warehouse) == ["a"]
