@@ -126,23 +126,24 @@ def status(settings: Settings, *, as_json: bool) -> None:
 
 
 @cli.command(help="Bring exported tables up to date with what has changed.")
-@click.option(
-    "--parquet", "place", help="A folder, or s3://…; SEAMLINE_EXPORT_PARQUET if not given."
-)
+@click.option("--parquet", "place", help="A folder, or s3://…, in place of the settings'.")
 @click.option("--table", "tables", multiple=True, type=click.Choice(WITH_TABLE), help="One table.")
 @_with_settings
 def export(settings: Settings, *, place: str | None, tables: tuple[str, ...]) -> None:
     """Write what other tools read; the warehouse stays as it is."""
-    from orchestration.export.run import export_parquet  # noqa: PLC0415
+    from orchestration.export.run import export_parquet, export_postgres  # noqa: PLC0415
 
     if place:
-        settings = Settings(export_parquet=place if "://" in place else Path(place).absolute())
-    if settings.export_parquet is None:
+        named = place if "://" in place else Path(place).absolute()
+        settings = Settings(export_parquet=named, export_postgres=None)
+    if settings.export_parquet is None and settings.export_postgres is None:
         raise click.UsageError(
-            "Where to? Name it with --parquet, or set SEAMLINE_EXPORT_PARQUET in .env."
+            "Where to? Name a place with --parquet, or set SEAMLINE_EXPORT_PARQUET or "
+            "SEAMLINE_EXPORT_POSTGRES in .env."
         )
-    for table, done in export_parquet(settings, tables).items():
-        click.echo(f"{table}: {done}")
+    for kind, export in (("parquet", export_parquet), ("postgres", export_postgres)):
+        for table, done in export(settings, tables):
+            click.echo(f"{kind}/{table}: {done}")
 
 
 @cli.command(help="Say what became of what was received in a day, by source and event.")

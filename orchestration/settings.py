@@ -84,7 +84,8 @@ Catalog = Annotated[
 _SECRET = {"password", "sslpassword", "passfile", "oauth_client_secret"}
 
 
-def _shown(address: str) -> str:
+def shown(address: str) -> str:
+    """What may be shown of a connection string or URI of libpq's."""
     said = connection_values(address)
     return " ".join(f"{name}={value}" for name, value in said.items() if name not in _SECRET)
 
@@ -130,6 +131,22 @@ Place = Annotated[
     has_to_be(
         "the path of a folder, or s3://, gs:// or az:// and a bucket, with or without a prefix, "
         "and no key in it",
+        is_shown=False,
+    ),
+]
+
+
+def _known_database(address: str) -> str:
+    if not connection_values(address):
+        raise ValueError("says nothing of where PostgreSQL is")
+    return address
+
+
+Database = Annotated[
+    str,
+    AfterValidator(_known_database),
+    has_to_be(
+        "a connection string or URI of PostgreSQL, such as postgresql://me@db.example.com/mine",
         is_shown=False,
     ),
 ]
@@ -259,6 +276,9 @@ class Settings(SharedSettings):
     export_parquet: Place | None = None
     """Where the final tables are exported to as Parquet files: a folder, or a bucket."""
 
+    export_postgres: Annotated[Database | None, Field(repr=False)] = None
+    """The PostgreSQL database that the final tables are exported to."""
+
     alarm_waiting_seconds: Seconds = 600
     """From when on it is an alarm that a sealed file waits."""
 
@@ -306,7 +326,7 @@ class Settings(SharedSettings):
         """The catalog's place as people are told it, and by which it is told from others."""
         if self.postgres is None:
             return str(self.catalog)
-        return f"PostgreSQL, {_shown(self.postgres)} (schema {self.catalog_schema})"
+        return f"PostgreSQL, {shown(self.postgres)} (schema {self.catalog_schema})"
 
     @cached_property
     def data(self) -> Path:

@@ -1,13 +1,12 @@
 """The exported tables as assets, brought up to date every hour; none if nothing is exported."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 
 import dagster as dg
 
 from orchestration.defs.asset_details import with_details
 from orchestration.defs.sensor import runs_on_their_way
-from orchestration.export.changes import Exported
-from orchestration.export.run import export_parquet
+from orchestration.export.run import Done, export_parquet, export_postgres
 from orchestration.settings import Settings
 from orchestration.warehouse.raw_tables import WITH_TABLE
 
@@ -15,7 +14,7 @@ GROUP = "export"
 MINUTE = 52
 """Behind the hourly erasure, so that who was erased is soon in no exported file either."""
 
-Export = Callable[[Settings, list[str]], Mapping[str, Exported]]
+Export = Callable[[Settings, list[str]], Done]
 
 
 def definitions(settings: Settings) -> dg.Definitions:
@@ -27,6 +26,8 @@ def definitions(settings: Settings) -> dg.Definitions:
     assets = []
     if settings.export_parquet is not None:
         assets.append(_exported("parquet", export_parquet, "Parquet files by day of receipt"))
+    if settings.export_postgres is not None:
+        assets.append(_exported("postgres", export_postgres, "a table of a PostgreSQL database"))
     if not assets:
         return dg.Definitions()
     job = dg.define_asset_job(
@@ -58,7 +59,7 @@ def _exported(kind: str, export: Export, what: str) -> dg.AssetsDefinition:
         """Export, and say how much it was."""
         keys: Iterable[dg.AssetKey] = context.selected_asset_keys
         tables = sorted(key.path[-1] for key in keys)
-        for table, done in export(Settings(), tables).items():
+        for table, done in export(Settings(), tables):
             yield dg.MaterializeResult(
                 asset_key=[kind, table],
                 metadata={

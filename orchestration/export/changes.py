@@ -129,7 +129,8 @@ def changes(
         for start, part in sorted(hashes.items())
         if known.parts.get(start) != part or known.columns != columns
     }
-    return Changes(columns, sorted(files), changed, sorted(known.parts.keys() - counts.keys()))
+    gone = sorted(known.parts.keys() - counts.keys())
+    return Changes(columns, sorted(files), changed, gone)
 
 
 def rows_of(name: str, unit: Unit, starts: Iterable[str]) -> str:

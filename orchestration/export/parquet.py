@@ -66,7 +66,10 @@ def _copy(con: duckdb.DuckDBPyConnection, rows: str, path: Path) -> None:
 
 def _state(place: Place, table: str) -> State:
     data = place.read(f"{table}/{STATE}")
-    return msgspec.json.decode(data, type=State) if data else State()
+    try:
+        return msgspec.json.decode(data, type=State) if data else State()
+    except (msgspec.DecodeError, UnicodeDecodeError):  # not ours, or damaged: all is written anew
+        return State()
 
 
 def _keep(place: Place, table: str, state: State) -> None:

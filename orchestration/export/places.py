@@ -6,7 +6,7 @@ from tempfile import TemporaryDirectory
 from typing import Protocol
 
 from landed.files import sync_file, sync_folder, write_whole
-from landed.object_store import Store
+from landed.object_store import DamagedObjectError, Store
 from orchestration.durable_files import make_folder
 
 SETTING = "SEAMLINE_EXPORT_PARQUET"
@@ -100,7 +100,7 @@ class Bucket:
         """As `Place` says."""
         try:
             return self._store.read(name)
-        except FileNotFoundError:
+        except (FileNotFoundError, DamagedObjectError):  # another's: we keep a checksum with it
             return None
 
     def write(self, name: str, data: bytes) -> None:

@@ -1,36 +1,34 @@
-"""Export what the settings name."""
+"""Export to what the settings name, a table after the other.
 
-from collections.abc import Collection, Iterator
+Loads and readers go on meanwhile: an export reads the warehouse as anybody does.
+"""
+
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 
+import duckdb
 from filelock import FileLock, Timeout
 
-from landed.errors import ReportedError
 from orchestration.durable_files import make_folder
 from orchestration.export import parquet
 from orchestration.export.changes import Exported
+from orchestration.export.errors import ExportBusyError, ExportFailedError
 from orchestration.export.places import place_of
 from orchestration.settings import Settings
 from orchestration.warehouse.catalog import columns_in
 from orchestration.warehouse.connection import connect
 from orchestration.warehouse.raw_tables import WITH_TABLE
 
+Done = Iterator[tuple[str, Exported]]
+"""What was done with each table; that some could not be exported is raised behind the others."""
 
-class ExportBusyError(ReportedError):
-    """Another export is still at it."""
 
-
-def export_parquet(settings: Settings, tables: Collection[str] = ()) -> dict[str, Exported]:
+def export_parquet(settings: Settings, tables: Collection[str] = ()) -> Done:
     """Bring Parquet files of final tables up to date, as `parquet` says.
-
-    Loads and readers go on meanwhile: it reads the warehouse as anybody does.
 
     Args:
         settings: Where the warehouse is, and the files.
         tables: The tables; all that are there if none is named.
-
-    Returns:
-        What was done with each table.
 
     Raises:
         ExportBusyError: another export is still at it; nothing was done.
@@ -38,25 +36,67 @@ def export_parquet(settings: Settings, tables: Collection[str] = ()) -> dict[str
         WarehouseMissingError: nothing has been loaded yet.
     """
     if settings.export_parquet is None:
-        return {}
-    with _alone(settings, "parquet"), connect(settings, read_only=True) as con:
+        return
+    with _alone_here(settings, "parquet"), connect(settings, read_only=True) as con:
         place = place_of(settings.export_parquet, settings.dagster_home / "exporting")
-        there = columns_in(con, settings.schema_name)
-        return {
-            table: parquet.export(con, settings.schema_name, table, place)
-            for table in tables or WITH_TABLE
-            if table in there
-        }
+        schema = settings.schema_name
+        yield from _each(
+            con, schema, tables, lambda table: parquet.export(con, schema, table, place)
+        )
+
+
+def export_postgres(settings: Settings, tables: Collection[str] = ()) -> Done:
+    """Bring final tables in a PostgreSQL database up to date, as `postgres` says.
+
+    Args:
+        settings: Where the warehouse is, and the database.
+        tables: The tables; all that are there if none is named.
+
+    Raises:
+        ExportBusyError: another export is still at it; nothing was done.
+        ExportFailedError: some tables could not be exported; the next export does what is left.
+        WarehouseMissingError: nothing has been loaded yet.
+    """
+    if settings.export_postgres is None:
+        return
+    from orchestration.export import postgres  # noqa: PLC0415 - only for who has one
+
+    address, schema = settings.export_postgres, settings.schema_name
+    with postgres.alone(address, schema), connect(settings, read_only=True) as con:
+        target = postgres.Target(con, address, schema)
+        yield from _each(con, schema, tables, target.export)
+
+
+def _each(
+    con: duckdb.DuckDBPyConnection,
+    schema: str,
+    tables: Collection[str],
+    export: Callable[[str], Exported],
+) -> Done:
+    """Export each table that is there; one that cannot be exported keeps no other from it."""
+    there = columns_in(con, schema)
+    failed: dict[str, list[str]] = {}
+    for table in tables or WITH_TABLE:
+        if table in there:
+            try:
+                yield table, export(table)
+            except ExportFailedError as error:
+                failed.setdefault(error.message, []).append(table)
+    if failed:
+        raise ExportFailedError(
+            " ".join(f"Not exported: {', '.join(names)}. {why}" for why, names in failed.items())
+        )
 
 
 @contextmanager
-def _alone(settings: Settings, kind: str) -> Iterator[None]:
+def _alone_here(settings: Settings, kind: str) -> Iterator[None]:
     make_folder(settings.dagster_home)
     lock = FileLock(settings.dagster_home / f"export-{kind}.lock")
     try:
-        with lock.acquire(timeout=0):
-            yield
+        lock.acquire(timeout=0)
     except Timeout:
-        raise ExportBusyError(
-            "Another export is still at it. Nothing was done; the next one has all that is new."
-        ) from None
+        raise ExportBusyError from None
+    try:
+        yield
+    finally:
+        lock.release()

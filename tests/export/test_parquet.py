@@ -4,34 +4,25 @@ import json
 import shutil
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import duckdb
 import pytest
 
 from orchestration.export import parquet
 from orchestration.export.changes import Exported
+from orchestration.export.errors import ExportBusyError
 from orchestration.export.places import Folder
-from orchestration.export.run import ExportBusyError, export_parquet
+from orchestration.export.run import export_parquet
 from orchestration.settings import Settings
 from orchestration.upkeep.parquet_files import rewrite_small_files
+from tests.export.support import NOTHING, Done, Exports, Row, event, rows_of
 from tests.support import landed
 from tests.support.house import House
 
 
-class Done(NamedTuple):
-    """How many rows and days were written, and how many days removed."""
-
-    rows: int = 0
-    days: int = 0
-    gone: int = 0
-
-
-NOTHING = Done()
-
-
-class Exports:
-    """A house, and a folder to which it exports its `track` table."""
+class Folders(Exports):
+    """A house, and a folder to which it exports."""
 
     def __init__(self, house: House) -> None:
         """Export nothing yet."""
@@ -39,76 +30,52 @@ class Exports:
         self.folder = house.folder / "exports"
         self.settings = Settings(**house.settings.model_dump() | {"export_parquet": self.folder})
 
-    def load(self, *lines: bytes) -> None:
-        """Load events, and bring the table up to date."""
-        self.house.land("track", *lines)
-        self.house.load()
-        self.house.models("track")
-
     def export(self) -> Done:
         """Bring the files up to date; return what that did."""
-        done = export_parquet(self.settings, ["track"])["track"]
+        done = dict(export_parquet(self.settings, ["track"]))["track"]
         assert done.total == len(self.house.rows("from segment.track"))
         return Done(done.rows, done.parts, done.gone)
 
-    def exported(self) -> list[dict[str, Any]]:
-        """Every row of the files, as another tool reads them, without what is null."""
+    def exported(self) -> list[Row]:
+        """Every row of the files, as another tool reads them."""
         files = f"{self.folder}/track/*/*.parquet"
         with duckdb.connect() as con:
             found = con.execute(
                 f"from read_parquet('{files}', union_by_name = true, hive_partitioning = false)"
                 " order by message_id"
             )
-            names = [name for name, *_ in found.description or ()]
-            rows = [dict(zip(names, row, strict=True)) for row in found.fetchall()]
-        return [{name: value for name, value in row.items() if value is not None} for row in rows]
-
-    def table(self) -> list[dict[str, Any]]:
-        """The same of the table."""
-        names = [name for name, *_ in self.house.rows("describe segment.track")]
-        rows = self.house.rows("from segment.track order by message_id")
-        every = [dict(zip(names, row, strict=True)) for row in rows]
-        return [{name: value for name, value in row.items() if value is not None} for row in every]
+            return rows_of([name for name, *_ in found.description or ()], found.fetchall())
 
     def days(self) -> dict[str, int]:
-        """The files, by their day, with when each was written."""
+        """The files, by their day, each with what is another once it is written anew."""
         files = self.folder.glob("track/*/rows.parquet")
         return {file.parent.name.partition("=")[2]: file.stat().st_ino for file in files}
 
 
 @pytest.fixture
-def exports(own_house: House, prepared_house: Path) -> Exports:
+def exports(own_house: House, prepared_house: Path) -> Folders:
     """A house whose models are made, and that is empty."""
-    return Exports(own_house.move_in(prepared_house))
+    return Folders(own_house.move_in(prepared_house))
 
 
-def event(message_id: str, day: int, **properties: object) -> bytes:
-    """A `track` call that was received on a day of November."""
-    return landed.line(
-        {"event": "E", "properties": properties},
-        message_id=message_id,
-        received_at=f"2026-11-{day:02}T10:00:00.000000Z",
-    )
-
-
-def test_a_day_has_one_file_with_the_rows_of_the_table(exports: Exports) -> None:
+def test_a_day_has_one_file_with_the_rows_of_the_table(exports: Folders) -> None:
     exports.load(event("a", 20, price=1), event("b", 20, price=2), event("c", 21, cart=[1, {}]))
 
-    assert exports.export() == Done(rows=3, days=2)
+    assert exports.export() == Done(rows=3, parts=2)
 
     assert exports.days().keys() == {"2026-11-20", "2026-11-21"}
     assert exports.exported() == exports.table()
     assert exports.export() == NOTHING
 
 
-def test_only_the_days_in_which_something_is_new_are_written(exports: Exports) -> None:
+def test_only_the_days_in_which_something_is_new_are_written(exports: Folders) -> None:
     exports.load(event("a", 20), event("b", 21))
     exports.export()
     before = exports.days()
 
     exports.load(event("c", 21, new="column"), event("a", 22))
 
-    assert exports.export() == Done(rows=2, days=1)
+    assert exports.export() == Done(rows=2, parts=1)
     after = exports.days()
     assert after["2026-11-20"] == before["2026-11-20"]
     assert after["2026-11-21"] != before["2026-11-21"]
@@ -116,19 +83,19 @@ def test_only_the_days_in_which_something_is_new_are_written(exports: Exports) -
 
 
 def test_a_row_whose_first_copy_comes_late_is_in_the_day_of_that_one_alone(
-    exports: Exports,
+    exports: Folders,
 ) -> None:
     exports.load(event("a", 20), event("b", 22))
     exports.export()
 
     exports.load(event("b", 21))
 
-    assert exports.export() == Done(rows=1, days=1, gone=1)
+    assert exports.export() == Done(rows=1, parts=1, gone=1)
     assert exports.days().keys() == {"2026-11-20", "2026-11-21"}
     assert exports.exported() == exports.table()
 
 
-def test_who_was_erased_is_in_no_file(exports: Exports) -> None:
+def test_who_was_erased_is_in_no_file(exports: Folders) -> None:
     exports.load(
         landed.line(
             {"event": "E", "userId": "gone-55aa"},
@@ -141,7 +108,7 @@ def test_who_was_erased_is_in_no_file(exports: Exports) -> None:
 
     exports.house.run("forget", "--user-id=gone-55aa")
 
-    assert exports.export() == Done(rows=1, days=1)
+    assert exports.export() == Done(rows=1, parts=1)
     assert exports.exported() == exports.table()
     assert all(
         b"gone-55aa" not in file.read_bytes()
@@ -151,7 +118,7 @@ def test_who_was_erased_is_in_no_file(exports: Exports) -> None:
 
 
 @pytest.mark.long
-def test_upkeep_changes_no_file(exports: Exports) -> None:
+def test_upkeep_changes_no_file(exports: Folders) -> None:
     for number in range(3):
         exports.load(event(f"a{number}", 20))
         exports.export()
@@ -164,19 +131,19 @@ def test_upkeep_changes_no_file(exports: Exports) -> None:
 
 
 @pytest.mark.long
-def test_numbers_that_have_become_fractions_are_so_in_every_file(exports: Exports) -> None:
+def test_numbers_that_have_become_fractions_are_so_in_every_file(exports: Folders) -> None:
     exports.load(event("a", 20, price=1))
     exports.export()
 
     exports.load(event("b", 21, price=1.5))
 
-    assert exports.export() == Done(rows=2, days=2)
+    assert exports.export() == Done(rows=2, parts=2)
     assert exports.exported() == exports.table()
 
 
 @pytest.mark.long
 def test_a_table_that_was_built_anew_is_written_where_its_rows_are_others(
-    exports: Exports,
+    exports: Folders,
 ) -> None:
     exports.load(event("a", 20, price=1), event("b", 21, note="x"))
     exports.export()
@@ -192,7 +159,7 @@ def test_a_table_that_was_built_anew_is_written_where_its_rows_are_others(
 
 
 @pytest.mark.long
-def test_a_warehouse_that_was_made_again_has_the_same_files(exports: Exports) -> None:
+def test_a_warehouse_that_was_made_again_has_the_same_files(exports: Folders) -> None:
     exports.load(event("a", 20), event("b", 21))
     exports.export()
     exports.house.run("rebuild")
@@ -240,7 +207,7 @@ class Mortal(Folder):
 @pytest.mark.any_one
 @pytest.mark.parametrize("is_done", [False, True])
 def test_a_death_at_any_change_leaves_whole_files_and_the_next_export_does_the_rest(
-    exports: Exports, monkeypatch: pytest.MonkeyPatch, is_done: bool
+    exports: Folders, monkeypatch: pytest.MonkeyPatch, is_done: bool
 ) -> None:
     exports.load(event("a", 20), event("b", 22))
     exports.export()
@@ -266,7 +233,7 @@ def test_a_death_at_any_change_leaves_whole_files_and_the_next_export_does_the_r
     assert deaths >= 5
 
 
-def test_what_a_killed_process_had_begun_is_no_parquet_file(exports: Exports) -> None:
+def test_what_a_killed_process_had_begun_is_no_parquet_file(exports: Folders) -> None:
     exports.load(event("a", 20))
     exports.export()
 
@@ -281,49 +248,60 @@ def _begin_and_die(path: Path) -> None:
     raise DiesError
 
 
-def test_two_exports_do_not_meet(exports: Exports, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_a_note_that_can_be_read_all_is_written_again(exports: Folders) -> None:
+    exports.load(event("a", 20), event("b", 21))
+    exports.export()
+    (exports.folder / "track/_seamline.json").write_bytes(b"{\xff")
+
+    assert exports.export() == Done(rows=2, parts=2)
+
+    assert exports.exported() == exports.table()
+    assert exports.export() == NOTHING
+
+
+def test_two_exports_do_not_meet(exports: Folders, monkeypatch: pytest.MonkeyPatch) -> None:
     refused = []
 
     def export_meanwhile(*_: object) -> Exported:
         with pytest.raises(ExportBusyError, match="Nothing was done"):
-            export_parquet(exports.settings)
+            list(export_parquet(exports.settings))
         refused.append(True)
         return Exported()
 
     monkeypatch.setattr(parquet, "export", export_meanwhile)
 
-    export_parquet(exports.settings, ["track"])
+    list(export_parquet(exports.settings, ["track"]))
 
     assert refused
 
 
-def test_the_command_says_what_it_did(exports: Exports, tmp_path: Path) -> None:
+def test_the_command_says_what_it_did(exports: Folders, tmp_path: Path) -> None:
     exports.load(event("a", 20))
 
     said = exports.house.run("export", "--parquet", str(tmp_path / "there"), "--table", "track")
     again = exports.house.run("export", "--parquet", str(tmp_path / "there"), "--table", "track")
 
-    assert said == "track: 1 rows in 1 parts written\n"
-    assert again == "track: nothing has changed\n"
+    assert said == "parquet/track: 1 rows in 1 parts written\n"
+    assert again == "parquet/track: nothing has changed\n"
     state = json.loads((tmp_path / "there/track/_seamline.json").read_text())
     assert list(state["parts"]) == ["2026-11-20T00:00:00"]
 
 
-def test_the_command_says_that_it_knows_no_place(exports: Exports) -> None:
+def test_the_command_says_that_it_knows_no_place(exports: Folders) -> None:
     status, said = exports.house.try_run("export")
     assert status == 2
     assert "SEAMLINE_EXPORT_PARQUET" in said
 
 
 @pytest.mark.parametrize("place", ["s3://key@bucket/exports", "ftp://there", "s3://"])
-def test_the_command_refuses_what_is_no_place(exports: Exports, place: str) -> None:
+def test_the_command_refuses_what_is_no_place(exports: Folders, place: str) -> None:
     status, said = exports.house.try_run("export", "--parquet", place)
     assert status == 1
     assert "SEAMLINE_EXPORT_PARQUET" in said
     assert "bucket" in said
 
 
-def test_a_day_is_one_of_receipt_in_utc(exports: Exports) -> None:
+def test_a_day_is_one_of_receipt_in_utc(exports: Folders) -> None:
     late = datetime(2026, 11, 20, 23, 59, 59, 999999, tzinfo=UTC)
     for number, at in enumerate((late, late + timedelta(microseconds=1))):
         stamp = at.strftime("%Y-%m-%dT%H:%M:%S.%fZ")

@@ -100,6 +100,8 @@ OTHERS: dict[str, dict[str, Any]] = {
     | dict.fromkeys(
         ["s3://", "s3://key@bucket", "https://bucket/c", " s3://bucket", "gs://bucket?x=1"]
     ),
+    "export_postgres": {"64MiB": None, "postgresql://": None}
+    | {"dbname=mine": "dbname=mine", "postgresql://db/mine": "postgresql://db/mine"},
     "owners": {
         "ann@example.com, team:data": ("ann@example.com", "team:data"),
         "ann": None,
@@ -181,6 +183,7 @@ def test_a_setting_that_is_set_to_nothing_is_its_default(
     [
         ("SEAMLINE_PUBLIC_URL", "https://me:hunter2@events.example.com"),
         ("SEAMLINE_LANDING_REMOTE", "s3://key:hunter2@bucket"),
+        ("SEAMLINE_EXPORT_POSTGRES", "password=hunter2 nonsense"),
         ("SEAMLINE_WAREHOUSE", "ducklake:postgres:password=hunter2 nonsense"),
     ],
 )

@@ -1,0 +1,234 @@
+"""The final tables in a PostgreSQL database."""
+
+import datetime as dt
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+from psycopg import sql
+from psycopg.rows import dict_row
+
+from orchestration.export import postgres as exporting
+from orchestration.export.errors import ExportBusyError, ExportFailedError
+from orchestration.export.postgres import LONGEST_NAME, Target, column_name
+from orchestration.export.run import export_postgres
+from orchestration.settings import Settings
+from tests.export.support import NOTHING, Done, Exports, event
+from tests.support import landed
+from tests.support.house import House
+from tests.support.postgres import PASSWORD, Server
+from tests.support.processes import free_port
+
+pytestmark = pytest.mark.scale
+
+
+class Database(Exports):
+    """A house, and a database of its own to which it exports its `track` table."""
+
+    def __init__(self, house: House, server: Server, name: str) -> None:
+        """Make the database; export nothing yet."""
+        self.house = house
+        with psycopg.connect(server.uri, autocommit=True) as con:
+            con.execute(sql.SQL("drop database if exists {}").format(sql.Identifier(name)))
+            con.execute(sql.SQL("create database {}").format(sql.Identifier(name)))
+        self.address = server.uri.replace("/lake", f"/{name}")
+        self.settings = Settings(**house.settings.model_dump() | {"export_postgres": self.address})
+
+    def export(self) -> Done:
+        """Bring the table up to date; return what that did."""
+        done = dict(export_postgres(self.settings, ["track"]))["track"]
+        assert done.total == len(self.house.rows("from segment.track"))
+        return Done(done.rows, done.parts, done.gone)
+
+    def ask(self, query: str) -> list[dict[str, Any]]:
+        """What the database answers."""
+        with psycopg.connect(self.address, row_factory=dict_row) as con:
+            return con.execute(query.encode()).fetchall()
+
+    def exported(self) -> list[dict[str, Any]]:
+        """Every row there, without what is null, with JSON as text."""
+        kinds = {
+            row["column_name"]: row["data_type"]
+            for row in self.ask(
+                "select column_name, data_type from information_schema.columns "
+                "where table_name = 'track'"
+            )
+        }
+        shown = ", ".join(
+            f'"{name}"::text' if kind == "json" else f'"{name}"' for name, kind in kinds.items()
+        )
+        rows = self.ask(f"select {shown} from segment.track order by message_id")
+        return [{name: value for name, value in row.items() if value is not None} for row in rows]
+
+
+@pytest.fixture
+def database(own_house: House, prepared_house: Path, postgres: Server) -> Database:
+    """One of a house whose models are made, and that is empty."""
+    return Database(own_house.move_in(prepared_house), postgres, "exports")
+
+
+def test_a_table_has_the_rows_columns_and_types_of_ours(database: Database) -> None:
+    database.load(
+        event("a", 20, price=1, share=0.5, is_new=True, cart=[1, {"b": "\0"}], note="é\0'\"\\"),
+        event("b", 21),
+    )
+
+    assert database.export() == Done(rows=2, parts=2)
+
+    assert database.exported() == database.table()
+    (row,) = database.ask(
+        "select properties__price, properties__share, properties__is_new, _sdc_received_at, "
+        "properties__cart->1 as second from segment.track where message_id = 'a'"
+    )
+    assert row["properties__price"] == 1
+    assert row["properties__share"] == 0.5
+    assert row["properties__is_new"] is True
+    assert row["_sdc_received_at"] == dt.datetime(2026, 11, 20, 10)  # noqa: DTZ001 - as the tables
+    assert database.export() == NOTHING
+
+
+def test_only_what_is_new_is_written_and_new_columns_are_added(database: Database) -> None:
+    database.load(event("a", 20), event("b", 21))
+    database.export()
+
+    database.load(event("c", 21, new="column"), event("a", 22))
+
+    assert database.export() == Done(rows=2, parts=1)
+    assert database.exported() == database.table()
+
+
+def test_a_row_whose_first_copy_comes_late_moves(database: Database) -> None:
+    database.load(event("a", 20), event("b", 22), event("c", 21))
+    database.export()
+
+    database.load(event("b", 21), event("a", 19))
+
+    assert database.export() == Done(rows=3, parts=2, gone=2)
+    assert database.exported() == database.table()
+
+
+def test_who_was_erased_is_not_there_any_more(database: Database) -> None:
+    database.load(
+        landed.line({"event": "E", "userId": "gone-55aa"}, message_id="x",
+                    received_at="2026-11-20T10:00:00.000000Z"),
+        event("a", 20),
+    )  # fmt: skip
+    database.export()
+    database.house.run("forget", "--user-id=gone-55aa")
+
+    assert database.export() == Done(rows=1, parts=1)
+
+    assert database.exported() == database.table()
+
+
+def test_numbers_that_have_become_fractions_are_so_there(database: Database) -> None:
+    database.load(event("a", 20, price=1))
+    database.export()
+    database.load(event("b", 21, price=1.5))
+
+    assert database.export() == Done(rows=2, parts=2)
+    assert database.exported() == database.table()
+    assert database.ask("select sum(properties__price) as total from segment.track") == [
+        {"total": 2.5}
+    ]
+
+
+def test_a_death_at_any_statement_leaves_the_table_as_it_was_or_is(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    database.load(event("a", 20), event("b", 22))
+    database.export()
+    before = database.exported()
+    database.load(event("b", 21, new=1), event("c", 20), event("d", 23))
+    do, deaths = Target._do, 0  # noqa: SLF001 - where it dies
+    while True:
+        left = deaths
+
+        def mortal(self: Target, statement: str) -> None:
+            nonlocal left
+            left -= 1
+            if left < 0:
+                raise RuntimeError("killed")
+            do(self, statement)
+
+        with monkeypatch.context() as patched:
+            patched.setattr(Target, "_do", mortal)
+            try:
+                database.export()
+                break
+            except RuntimeError:
+                deaths += 1
+        found = database.exported()
+        if found == database.table():
+            break
+        assert found == before
+    database.export()
+    assert deaths > 5
+    assert database.exported() == database.table()
+    assert database.export() == NOTHING
+
+
+def test_names_longer_than_postgresql_has_stay_different(database: Database) -> None:
+    long = "a_property_with_a_name_that_goes_on_and_on_for_more_than_sixty_three_bytes"
+    database.load(event("a", 20, **{f"{long}_1": 1, f"{long}_2": 2, "größe": 3}))
+
+    database.export()
+
+    first, second = (column_name(f"properties__{long}_{n}") for n in (1, 2))
+    assert database.ask(
+        f'select "{first}" as a, "{second}" as b, "properties__größe" as c from segment.track'
+    ) == [{"a": 1, "b": 2, "c": 3}]
+    assert len(first.encode()) == LONGEST_NAME
+
+
+def test_views_of_a_users_on_it_stay(database: Database) -> None:
+    database.load(event("a", 20, price=1))
+    database.export()
+    with psycopg.connect(database.address) as con:
+        con.execute("create view mine as select message_id from segment.track")
+
+    database.load(event("b", 21, price=2, new="column"))
+    database.export()
+
+    assert len(database.ask("select * from mine")) == 2
+
+
+def test_one_table_that_cannot_be_exported_keeps_no_other_from_it(database: Database) -> None:
+    database.load(event("a", 20))
+    with psycopg.connect(database.address) as con:
+        con.execute("create schema segment")
+        con.execute("create view segment.alias as select 1 as one")
+
+    done = []
+    with pytest.raises(ExportFailedError, match=r"^Not exported: alias\. SEAMLINE_EXPORT_POSTGRES"):
+        done.extend(table for table, _ in export_postgres(database.settings))
+
+    assert database.ask("select count(*) as rows from segment.track") == [{"rows": 1}]
+
+
+def test_two_exports_do_not_meet(database: Database) -> None:
+    database.load(event("a", 20))
+    with (
+        exporting.alone(database.address, "segment"),
+        pytest.raises(ExportBusyError, match="Nothing was done"),
+    ):
+        database.export()
+    database.export()
+
+
+def test_a_database_that_cannot_be_reached_is_said_in_a_line_without_the_password(
+    database: Database,
+) -> None:
+    database.load(event("a", 20))
+    nobody = f"postgresql://seamline:{PASSWORD}@127.0.0.1:{free_port()}/lake"
+    missing = database.address.replace("/exports", "/nowhere")
+    wrong = database.address.replace(PASSWORD, "hunter2")
+    for address in (nobody, missing, wrong):
+        database.house.environment["SEAMLINE_EXPORT_POSTGRES"] = address
+        status, said = database.house.try_run("export")
+        assert status == 1
+        assert said.startswith("SEAMLINE_EXPORT_POSTGRES: user=seamline")
+        assert len(said.splitlines()) == 1
+        assert PASSWORD not in said
+        assert "hunter2" not in said
