@@ -19,7 +19,7 @@ from typing import NamedTuple
 
 from landed.files import FILE_MODE, sync_data
 from landed.folders import FOLDERS, REMOTE
-from landed.object_store import WAITING, DamagedObjectError, Listed
+from landed.object_store import CONFLICTS, WAITING, DamagedObjectError, Listed
 from orchestration.durable_files import make_folder, sync_folder
 from orchestration.remote.exchange import Exchange
 from orchestration.remote.known import FileState
@@ -92,7 +92,9 @@ def fetch(ex: Exchange, *, is_bounded: bool = True) -> Fetched:
 
 
 def local_path(landing: Path, key: str) -> Path:
-    """Where the file of an object is: in the same folder as there, but that what waits is above."""
+    """Where the file of an object is: as there, but for what waits or is put aside."""
+    if key.startswith(f"{CONFLICTS}/"):
+        return landing / f"{key.removeprefix(f'{CONFLICTS}/')}.conflict"
     return landing / key.removeprefix(f"{WAITING}/")
 
 

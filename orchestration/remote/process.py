@@ -33,6 +33,9 @@ _NOT_SET = f"{SETTING} says where from, such as s3://bucket/prefix: it is not se
 ASIDE_SECONDS = 30.0
 """Between two looks at what receivers have counted."""
 
+REPLICA_SECONDS = 30.0
+"""For so long files are put in one exchange, before what waits is looked for again."""
+
 LONGEST_PAUSE = 60.0
 """A store that fails is asked again after so long at most."""
 
@@ -104,7 +107,7 @@ class Exchanging:
         """Settle, fetch, and bring the replica up to date; return how many files were fetched."""
         settle(ex)
         fetched = fetch(ex).files
-        replicate(ex, self._rested)
+        replicate(ex, self._rested, REPLICA_SECONDS)
         if time.monotonic() - self._looked_aside >= ASIDE_SECONDS:
             bring_counts(ex, self._brought)
             self._looked_aside = time.monotonic()

@@ -8,15 +8,18 @@ has it, or names it as expired. So nothing that is lost here is lost there.
 import logging
 import time
 from collections.abc import Iterator
+from math import inf
 from pathlib import Path
 
 from landed.folders import FOLDERS, NOT_STORED, SUPPRESSED
+from landed.object_store import CONFLICTS
 from orchestration.loading import journal
 from orchestration.loading.archive import EXPIRED, LOADED, SUFFIX, expired, hour_of, read_archive
 from orchestration.loading.archive import FOLDER as ARCHIVE
 from orchestration.remote.exchange import Exchange
+from orchestration.remote.fetch import local_path
 from orchestration.remote.known import FileState, Known
-from orchestration.remote.settle import CONFLICTS, keep
+from orchestration.remote.settle import keep
 
 log = logging.getLogger(__name__)
 
@@ -35,13 +38,15 @@ Rested = dict[str, tuple[int, ...]]
 """Folder of the replica → when those below it had changed last, as it was brought up to date."""
 
 
-def replicate(ex: Exchange, rested: Rested | None = None) -> int:
+def replicate(ex: Exchange, rested: Rested | None = None, seconds: float = inf) -> int:
     """Bring the replica up to date.
 
     Args:
         ex: What with.
         rested: What an earlier call has left in it, of this process: what has rested since then is
             not looked through again.
+        seconds: After so long no other file is begun, and the rest is left to the next call: the
+            first one may have years of archives to put.
 
     Returns:
         How many files were put.
@@ -51,6 +56,7 @@ def replicate(ex: Exchange, rested: Rested | None = None) -> int:
         OSError: some file cannot be read here; all others are there.
     """
     rested = {} if rested is None else rested
+    ends = time.monotonic() + seconds
     put = _keep_conflicts(ex)
     looked_at = []
     unreadable: list[OSError] = []
@@ -62,6 +68,8 @@ def replicate(ex: Exchange, rested: Rested | None = None) -> int:
         here = set()
         for path in _files(ex.landing, folder):
             key = str(path.relative_to(ex.landing))
+            if time.monotonic() > ends:
+                return put
             try:
                 put += not _is_as_known(path, known.get(key)) and keep(ex, key, path)
             except FileNotFoundError:  # packed, or written anew, since it was listed
@@ -83,7 +91,7 @@ def _keep_conflicts(ex: Exchange) -> int:
     """Keep what was put aside as it is here."""
     put = 0
     for key in ex.known.below(CONFLICTS):
-        path = ex.landing / f"{key.removeprefix(f'{CONFLICTS}/')}.conflict"
+        path = local_path(ex.landing, key)
         try:
             put += keep(ex, key, path)
         except FileNotFoundError:  # somebody has decided what it is

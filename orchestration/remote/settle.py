@@ -11,7 +11,7 @@ import time
 from contextlib import suppress
 from pathlib import Path
 
-from landed.object_store import WAITING
+from landed.object_store import CONFLICTS, WAITING
 from orchestration.loading.archive import FOLDER as ARCHIVE
 from orchestration.loading.archive import LOADED, archives_of_hour, hour_of, read_archive
 from orchestration.remote.exchange import Exchange
@@ -19,9 +19,6 @@ from orchestration.remote.fetch import local_path
 from orchestration.remote.known import FileState, Known
 
 log = logging.getLogger(__name__)
-
-CONFLICTS = "conflicts"
-"""Files there whose name was loaded with other contents; here they are `*.conflict`."""
 
 REMEMBERED_SECONDS = 30 * 86_400.0
 """For so long it is known what was shipped: who shipped it may come back and do it again."""
@@ -84,7 +81,8 @@ def _put_if_changed(ex: Exchange, key: str, path: Path, known: Known) -> None:
     with path.open("rb") as file:
         state = state_of(file.fileno())
         if state != known.state:
-            ex.known.add([(key, ex.store.put(key, file), state)])
+            ex.store.put(key, file, was=known.sha256)
+            ex.known.add([(key, known.sha256, state)])
 
 
 def _kept(ex: Exchange, key: str, path: Path) -> bool:
