@@ -8,13 +8,22 @@ has it, or names it as expired. So nothing that is lost here is lost there.
 import logging
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from math import inf
 from pathlib import Path
 
 from landed.folders import FOLDERS, NOT_STORED, SUPPRESSED
 from landed.object_store import CONFLICTS
 from orchestration.loading import journal
-from orchestration.loading.archive import EXPIRED, LOADED, SUFFIX, expired, hour_of, read_archive
+from orchestration.loading.archive import (
+    EXPIRED,
+    LOADED,
+    SUFFIX,
+    DamagedArchiveError,
+    expired,
+    hour_of,
+    read_archive,
+)
 from orchestration.loading.archive import FOLDER as ARCHIVE
 from orchestration.remote.exchange import Exchange
 from orchestration.remote.fetch import local_path
@@ -146,5 +155,7 @@ def _packed(ex: Exchange, gone: set[str]) -> set[str]:
         for archive in sorted((ex.landing / ARCHIVE / call).glob(f"{hour}*{SUFFIX}")):
             key = f"{ARCHIVE}/{call}/{archive.name}"
             if _is_as_known(archive, ex.known.get(key)):
-                found |= {f"{LOADED}/{call}/{name}" for name, _ in read_archive(archive)} & gone
-    return found
+                with suppress(DamagedArchiveError):  # `seamline verify` names it
+                    for packed, _ in read_archive(archive):
+                        found.add(f"{LOADED}/{call}/{packed}")
+    return found & gone

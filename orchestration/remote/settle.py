@@ -13,9 +13,15 @@ from pathlib import Path
 
 from landed.object_store import CONFLICTS, WAITING
 from orchestration.loading.archive import FOLDER as ARCHIVE
-from orchestration.loading.archive import LOADED, archives_of_hour, hour_of, read_archive
+from orchestration.loading.archive import (
+    LOADED,
+    DamagedArchiveError,
+    archives_of_hour,
+    hour_of,
+    read_archive,
+)
 from orchestration.remote.exchange import Exchange
-from orchestration.remote.fetch import local_path
+from orchestration.remote.fetch import local_path, name_what_arrived
 from orchestration.remote.known import FileState, Known
 
 log = logging.getLogger(__name__)
@@ -32,15 +38,16 @@ def settle(ex: Exchange) -> int:
 
     Raises:
         StoreError: the store does not answer; what was settled is so.
-        OSError: some file cannot be read here; all others are settled.
+        OSError, DamagedArchiveError: some file cannot be read here; all others are settled.
     """
+    name_what_arrived(ex)
     settled = 0
-    unreadable: list[OSError] = []
+    unreadable: list[OSError | DamagedArchiveError] = []
     for key, known in ex.known.below(WAITING).items():
         if not known.is_settled:
             try:
                 settled += _settle(ex, key, known)
-            except OSError as error:  # all others are settled
+            except (OSError, DamagedArchiveError) as error:  # all others are settled
                 unreadable.append(error)
     if unreadable:
         raise unreadable[0]

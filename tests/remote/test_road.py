@@ -9,6 +9,7 @@ from orchestration.audit.status import status
 from orchestration.remote.exchange import AnothersStoreError
 from tests.remote.machines import Loader, Machines, Receiver
 from tests.support import landed
+from tests.support.object_store import FailingStore
 
 pytestmark = pytest.mark.scale
 
@@ -125,6 +126,22 @@ def test_what_is_no_landed_file_or_damaged_is_in_nobodys_way(
     assert "has no checksum of ours" in caplog.text
     assert "is not what was put" in caplog.text
     assert len(caplog.records) == said
+
+
+def test_an_object_that_may_not_be_read_is_in_nobodys_way(
+    machines: Machines, receiver: Receiver, loader: Loader, failing: FailingStore
+) -> None:
+    hidden = receiver.land(0)
+    receiver.land(1)
+    receiver.ship()
+    failing.fault = lambda method, path: (
+        "403" if method == "GET" and path.endswith(hidden.name) else ""
+    )
+
+    loader.whole_pass()
+
+    assert loader.messages() == machines.once(range(1, 2))
+    assert machines.keys("waiting") == [f"waiting/track/{hidden.name}"]
 
 
 def test_what_waits_in_the_store_is_said(
