@@ -37,7 +37,7 @@ WAITING = "waiting"
 CONFLICTS = "conflicts"
 """Files whose name was loaded with other contents; on the loader's disk they are `*.conflict`."""
 
-LARGE = 256 * 1024 * 1024
+LARGE = 32 * 1024 * 1024
 """What is larger goes in parts, and in the place of what has its name."""
 
 _SHA256 = "sha256"
@@ -99,7 +99,7 @@ class Patience(NamedTuple):
     """For how long."""
 
 
-PATIENT = Patience(30, 2, 10)
+PATIENT = Patience(120, 2, 10)
 
 
 class Listed(NamedTuple):

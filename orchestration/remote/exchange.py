@@ -37,12 +37,15 @@ class Exchange(NamedTuple):
 
 
 @contextmanager
-def exchange(settings: Settings, *, takes_over: bool = False) -> Iterator[Exchange | None]:
+def exchange(
+    settings: Settings, *, takes_over: bool = False, opened: Store | None = None
+) -> Iterator[Exchange | None]:
     """Exchange with the store for the length of a `with` block; None if there is no store.
 
     Args:
         settings: Where it is.
         takes_over: Whether the store becomes this loader's, if it is another's.
+        opened: The store, if it is open already.
 
     Raises:
         AnothersStoreError: it is another's.
@@ -58,7 +61,7 @@ def exchange(settings: Settings, *, takes_over: bool = False) -> Iterator[Exchan
     )
     try:
         with lock:
-            store = Store(settings.landing_remote)
+            store = opened or Store(settings.landing_remote)
             _be_its_loader(settings.landing, store, takes_over=takes_over)
             yield Exchange(settings.landing, store, known)
     except Timeout:

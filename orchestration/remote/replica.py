@@ -8,7 +8,9 @@ has it, or names it as expired. So nothing that is lost here is lost there.
 import logging
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from functools import partial
 from math import inf
 from pathlib import Path
 
@@ -28,7 +30,7 @@ from orchestration.loading.archive import FOLDER as ARCHIVE
 from orchestration.remote.exchange import Exchange
 from orchestration.remote.fetch import local_path
 from orchestration.remote.known import FileState, Known
-from orchestration.remote.settle import keep
+from orchestration.remote.settle import AT_ONCE, keep
 
 log = logging.getLogger(__name__)
 
@@ -69,24 +71,20 @@ def replicate(ex: Exchange, rested: Rested | None = None, seconds: float = inf) 
     put = _keep_conflicts(ex)
     looked_at = []
     unreadable: list[OSError] = []
-    for folder in FOLDERS_OF_IT:
-        changed = _changed(ex.landing, folder)
-        if folder in _GATED and rested.get(folder) == changed:
-            continue
-        known = ex.known.below(folder)
-        here = set()
-        for path in _files(ex.landing, folder):
-            key = str(path.relative_to(ex.landing))
-            if time.monotonic() > ends:
-                return put
-            try:
-                put += not _is_as_known(path, known.get(key)) and keep(ex, key, path)
-            except FileNotFoundError:  # packed, or written anew, since it was listed
+    with ThreadPoolExecutor(AT_ONCE) as threads:
+        for folder in FOLDERS_OF_IT:
+            changed = _changed(ex.landing, folder)
+            if folder in _GATED and rested.get(folder) == changed:
                 continue
-            except OSError as error:  # all others go
-                unreadable.append(error)
-            here.add(key)
-        looked_at.append((folder, changed, known.keys() - here))
+            known = ex.known.below(folder)
+            here, due = _compared(ex.landing, folder, known)
+            for start in range(0, len(due), AT_ONCE):
+                if time.monotonic() > ends:
+                    return put
+                for said in threads.map(partial(_keep, ex), due[start : start + AT_ONCE]):
+                    put += said is None
+                    unreadable += [said] if said else []
+            looked_at.append((folder, changed, known.keys() - here))
     if unreadable:
         raise unreadable[0]
     for folder, changed, gone in looked_at:
@@ -94,6 +92,32 @@ def replicate(ex: Exchange, rested: Rested | None = None, seconds: float = inf) 
         if max(changed, default=0) < (time.time() - _RESTING_SECONDS) * 1e9:
             rested[folder] = changed
     return put
+
+
+def _compared(
+    landing: Path, folder: str, known: dict[str, Known]
+) -> tuple[set[str], list[tuple[str, Path]]]:
+    """The objects whose files are here, and which of them have to be put, with the file."""
+    here = set()
+    due = []
+    for path in _files(landing, folder):
+        key = str(path.relative_to(landing))
+        with suppress(FileNotFoundError):  # packed, or written anew, since it was listed
+            if not _is_as_known(path, known.get(key)):
+                due.append((key, path))
+            here.add(key)
+    return here, due
+
+
+def _keep(ex: Exchange, one: tuple[str, Path]) -> OSError | None:
+    """Put a file; return why it cannot be read, if it cannot: all others go."""
+    try:
+        keep(ex, *one)
+    except FileNotFoundError:  # likewise
+        return None
+    except OSError as error:
+        return error
+    return None
 
 
 def _keep_conflicts(ex: Exchange) -> int:
