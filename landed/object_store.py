@@ -34,13 +34,20 @@ SETTING = "SEAMLINE_LANDING_REMOTE"
 WAITING = "waiting"
 """Sealed files that no loader has loaded yet, below it by call."""
 
-LARGE = 256 * 1024 * 1024
+CONFLICTS = "conflicts"
+"""Files whose name was loaded with other contents; on the loader's disk they are `*.conflict`."""
+
+LARGE = 32 * 1024 * 1024
 """What is larger goes in parts, and in the place of what has its name."""
 
 _SHA256 = "sha256"
+_WAS = "was"
 _PAGE = 1000
 _PART = 32 * 1024 * 1024
 _LASTING = (PermissionDeniedError, UnauthenticatedError, InvalidPathError)
+_KEYS_OF_A_MACHINE = ("/latest/api/token", "/latest/meta-data", "metadata.google.internal")
+"""Where the client looks for keys in the end, if it is given none."""
+
 _REFUSED = re.compile("status code: 40[013]")
 """What is said of a list that is refused: of no other kind than what does not answer."""
 _NO_BUCKET = ("NoSuchBucket", "ContainerNotFound", "The specified bucket does not exist")
@@ -77,6 +84,8 @@ class Kept(NamedTuple):
 
     size: int
     sha256: str | None
+    was: str | None = None
+    """The SHA-256 of what was put first, if the loader has taken lines out of it since."""
 
 
 class Patience(NamedTuple):
@@ -90,7 +99,7 @@ class Patience(NamedTuple):
     """For how long."""
 
 
-PATIENT = Patience(30, 2, 10)
+PATIENT = Patience(120, 2, 10)
 
 
 class Listed(NamedTuple):
@@ -199,26 +208,34 @@ class Store:
                     use_multipart=False,
                 )
         except AlreadyExistsError:  # also if the answer to our own first try was lost
-            if self.look(key) != wanted:
+            found = self.look(key)
+            if found is None or wanted.sha256 not in {found.sha256, found.was}:
                 raise TakenError(
                     f"{self.address}/{key} is there already, with other contents"
                 ) from None
+            return
         if is_proved:
             self._prove(key, wanted)
 
-    def put(self, key: str, data: bytes | Readable) -> str:
+    def put(self, key: str, data: bytes | Readable, was: str | None = None) -> str:
         """Put an object in the place of one that may be there; return its SHA-256.
+
+        Args:
+            key: Its name.
+            data: What it holds.
+            was: The SHA-256 of what was put there first, if whoever did may do it again.
 
         Raises:
             StoreError: it may be there, or not.
         """
         file, wanted = _measured(data)
+        wanted = wanted._replace(was=was)
         with self._told():
             obstore.put(
                 self._store,
                 self._path(key),
                 file,
-                attributes={_SHA256: wanted.sha256 or ""},
+                attributes={_SHA256: wanted.sha256 or ""} | ({_WAS: was} if was else {}),
                 use_multipart=wanted.size > LARGE,
             )
         self._prove(key, wanted)
@@ -235,7 +252,8 @@ class Store:
                 found = obstore.get(self._store, self._path(key), options={"head": True})
         except FileNotFoundError:
             return None
-        return Kept(found.meta["size"], found.attributes.get(_SHA256))
+        known = found.attributes
+        return Kept(found.meta["size"], known.get(_SHA256), known.get(_WAS))
 
     def get(self, key: str, take: Callable[[Any], object]) -> str:
         """Give an object's bytes to a function, a piece after the other, and prove them at the end.
@@ -331,6 +349,8 @@ class Store:
             if isinstance(error, FileNotFoundError) and has_bucket:
                 raise
             said = in_one_line(error) if has_bucket else "there is no such bucket"
+            if any(place in said for place in _KEYS_OF_A_MACHINE):
+                said = f"the environment has no keys for it, nor has this machine: {said}"
             is_lasting = isinstance(error, _LASTING) or bool(_REFUSED.search(said))
             raise StoreError(
                 f"{self._setting}: {self.address} cannot be used: {said}",

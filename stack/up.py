@@ -39,7 +39,7 @@ def stack_up(settings: Settings, show: Callable[[str, str], None]) -> Iterator[S
         with Supervisor(show, environment=_environment(settings), keep_open=(lock,)) as supervisor:
             say("Preparing the warehouse …")
             supervisor.run("prepare", sys.executable, "-m", "orchestration", "prepare")
-            for name, command in _services(settings).items():
+            for name, command in services(settings).items():
                 supervisor.start(name, *command)
             yield supervisor
 
@@ -53,7 +53,7 @@ def stoppable() -> Iterator[None]:
         say("Stopped.")
 
 
-def _services(settings: Settings) -> dict[str, tuple[str, ...]]:
+def services(settings: Settings) -> dict[str, tuple[str, ...]]:
     """What runs for as long as the stack is up."""
     fetch = {"fetch": (sys.executable, "-m", "orchestration", "fetch")}
     return (fetch if settings.landing_remote else {}) | {

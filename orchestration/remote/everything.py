@@ -13,16 +13,16 @@ from typing import NamedTuple
 
 from landed.files import FILE_MODE, sync_data
 from landed.folders import FOLDERS, NOT_STORED, REMOTE, SUPPRESSED
-from landed.object_store import DamagedObjectError, Listed
+from landed.object_store import CONFLICTS, DamagedObjectError, Listed
 from orchestration.durable_files import make_folder, sync_folder
 from orchestration.loading import journal
 from orchestration.loading.archive import FOLDER as ARCHIVE
 from orchestration.loading.archive import LOADED
 from orchestration.remote.exchange import Exchange
-from orchestration.remote.fetch import AT_ONCE
+from orchestration.remote.fetch import AT_ONCE, local_path
 from orchestration.remote.known import FileState
 
-_FOLDERS = (SUPPRESSED, journal.FOLDER, NOT_STORED, ARCHIVE, LOADED)
+_FOLDERS = (SUPPRESSED, journal.FOLDER, NOT_STORED, ARCHIVE, LOADED, CONFLICTS)
 
 
 class Brought(NamedTuple):
@@ -69,7 +69,7 @@ def _is_ours(key: str) -> bool:
 
 def _bring(ex: Exchange, one: Listed) -> str | None:
     """Bring an object; return why not, if it is damaged."""
-    path = ex.landing / one.key
+    path = local_path(ex.landing, one.key)
     if path.exists():
         return None
     make_folder(path.parent)

@@ -1,5 +1,6 @@
 """One exchange with the store at a time, of one loader: who has its lock, and whose store it is."""
 
+import hashlib
 import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -36,12 +37,15 @@ class Exchange(NamedTuple):
 
 
 @contextmanager
-def exchange(settings: Settings, *, takes_over: bool = False) -> Iterator[Exchange | None]:
+def exchange(
+    settings: Settings, *, takes_over: bool = False, opened: Store | None = None
+) -> Iterator[Exchange | None]:
     """Exchange with the store for the length of a `with` block; None if there is no store.
 
     Args:
         settings: Where it is.
         takes_over: Whether the store becomes this loader's, if it is another's.
+        opened: The store, if it is open already.
 
     Raises:
         AnothersStoreError: it is another's.
@@ -57,7 +61,7 @@ def exchange(settings: Settings, *, takes_over: bool = False) -> Iterator[Exchan
     )
     try:
         with lock:
-            store = Store(settings.landing_remote)
+            store = opened or Store(settings.landing_remote)
             _be_its_loader(settings.landing, store, takes_over=takes_over)
             yield Exchange(settings.landing, store, known)
     except Timeout:
@@ -75,6 +79,9 @@ def _be_its_loader(landing: Path, store: Store, *, takes_over: bool) -> None:
     if not path.exists():
         write_whole(path, secrets.token_hex(8).encode() + b"\n")
     own = path.read_bytes()
+    found = store.look(_LOADER)
+    if found and found.sha256 == hashlib.sha256(own).hexdigest():
+        return
     try:
         if takes_over:
             store.put(_LOADER, own)

@@ -9,6 +9,7 @@ import os
 import re
 import shutil
 import sys
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
@@ -19,7 +20,7 @@ from typing import NamedTuple
 
 from landed.files import FILE_MODE, sync_data
 from landed.folders import FOLDERS, REMOTE
-from landed.object_store import WAITING, DamagedObjectError, Listed
+from landed.object_store import CONFLICTS, WAITING, DamagedObjectError, Listed, StoreError
 from orchestration.durable_files import make_folder, sync_folder
 from orchestration.remote.exchange import Exchange
 from orchestration.remote.known import FileState
@@ -40,6 +41,9 @@ MOST_BYTES = 1 << 30
 
 LEAST_FREE = 256 << 20
 """Of the disk, what is left free."""
+
+LOOK_AGAIN_SECONDS = 300.0
+"""After so long an object is tried again that is damaged, or that may not be read."""
 
 _KEY = re.compile(rf"{WAITING}/({'|'.join(FOLDERS)})/([A-Za-z0-9][A-Za-z0-9._-]*\.ndjson)")
 _ON_ITS_WAY = f"{REMOTE}/arriving"
@@ -92,7 +96,9 @@ def fetch(ex: Exchange, *, is_bounded: bool = True) -> Fetched:
 
 
 def local_path(landing: Path, key: str) -> Path:
-    """Where the file of an object is: in the same folder as there, but that what waits is above."""
+    """Where the file of an object is: as there, but for what waits or is put aside."""
+    if key.startswith(f"{CONFLICTS}/"):
+        return landing / f"{key.removeprefix(f'{CONFLICTS}/')}.conflict"
     return landing / key.removeprefix(f"{WAITING}/")
 
 
@@ -132,7 +138,7 @@ class _Waiting:
     def _look(self) -> Iterator[Listed]:
         known = self._ex.known.below(WAITING)
         for one in self._ex.store.list(WAITING):
-            if _useless.get(_place(self._ex, one.key)) == one.changed:
+            if _is_useless(self._ex, one):
                 self.useless += 1
             elif not _KEY.fullmatch(one.key):
                 self.useless += 1
@@ -179,9 +185,11 @@ def _arrive(ex: Exchange, one: Listed) -> _Arrived | None:
     except FileNotFoundError:
         aside.unlink()
         return None
-    except DamagedObjectError as damage:
+    except StoreError as error:
         aside.unlink()
-        _leave(ex, one, damage.message)
+        if not isinstance(error, DamagedObjectError) and not error.is_lasting:
+            raise
+        _leave(ex, one, error.message)  # of this object alone: the others come
         return None
     except BaseException:
         aside.unlink()
@@ -196,12 +204,21 @@ def _note(ex: Exchange, arrived: list[_Arrived]) -> None:
     name_what_arrived(ex)
 
 
-_useless: dict[str, datetime] = {}
+_useless: dict[str, tuple[datetime, float]] = {}
+"""Object → when it was put, and when it was found to be of no use."""
+
+
+def _is_useless(ex: Exchange, one: Listed) -> bool:
+    changed, found = _useless.get(_place(ex, one.key), (None, 0.0))
+    return changed == one.changed and time.monotonic() - found < LOOK_AGAIN_SECONDS
 
 
 def _leave(ex: Exchange, one: Listed, why: str) -> None:
     """Say why an object is of no use, and leave it where it is: it is in nobody's way."""
-    _useless[_place(ex, one.key)] = one.changed
+    before = _useless.get(_place(ex, one.key))
+    _useless[_place(ex, one.key)] = one.changed, time.monotonic()
+    if before and before[0] == one.changed:
+        return  # it was said
     log.error("%s: it is not loaded, and stays in the store. Look what it is.", why)
 
 

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from contextlib import suppress
 
 from landed.errors import ReportedError
-from landed.object_store import SETTING
+from landed.object_store import SETTING, Store
 from orchestration.loading.load import Progress
 from orchestration.remote import everything
 from orchestration.remote.counts import Brought, bring_counts
@@ -31,7 +31,10 @@ LOOK_SECONDS = 2.0
 _NOT_SET = f"{SETTING} says where from, such as s3://bucket/prefix: it is not set."
 
 ASIDE_SECONDS = 30.0
-"""Between two looks at what receivers have counted."""
+"""Between two looks at what else there is to keep, and at what receivers have counted."""
+
+REPLICA_SECONDS = 30.0
+"""For so long files are put in one exchange, before what waits is looked for again."""
 
 LONGEST_PAUSE = 60.0
 """A store that fails is asked again after so long at most."""
@@ -104,8 +107,8 @@ class Exchanging:
         """Settle, fetch, and bring the replica up to date; return how many files were fetched."""
         settle(ex)
         fetched = fetch(ex).files
-        replicate(ex, self._rested)
         if time.monotonic() - self._looked_aside >= ASIDE_SECONDS:
+            replicate(ex, self._rested, REPLICA_SECONDS)
             bring_counts(ex, self._brought)
             self._looked_aside = time.monotonic()
         return fetched
@@ -120,10 +123,12 @@ def stay(settings: Settings, sleep: Callable[[float], object] = time.sleep) -> N
     if settings.landing_remote is None:
         raise ReportedError(_NOT_SET)
     exchanging = Exchanging()
+    opened: Store | None = None
     pause, problem = 0.0, None
     while True:
         try:
-            with exchange(settings) as ex:
+            opened = opened or Store(settings.landing_remote)  # and its connections stay
+            with exchange(settings, opened=opened) as ex:
                 fetched = exchanging.once(ex) if ex else 0
         except (ReportedError, OSError, sqlite3.Error) as error:
             said = error.message if isinstance(error, ReportedError) else str(error)

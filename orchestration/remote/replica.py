@@ -8,15 +8,29 @@ has it, or names it as expired. So nothing that is lost here is lost there.
 import logging
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from functools import partial
+from math import inf
 from pathlib import Path
 
 from landed.folders import FOLDERS, NOT_STORED, SUPPRESSED
+from landed.object_store import CONFLICTS
 from orchestration.loading import journal
-from orchestration.loading.archive import EXPIRED, LOADED, SUFFIX, expired, hour_of, read_archive
+from orchestration.loading.archive import (
+    EXPIRED,
+    LOADED,
+    SUFFIX,
+    DamagedArchiveError,
+    expired,
+    hour_of,
+    read_archive,
+)
 from orchestration.loading.archive import FOLDER as ARCHIVE
 from orchestration.remote.exchange import Exchange
+from orchestration.remote.fetch import local_path
 from orchestration.remote.known import FileState, Known
-from orchestration.remote.settle import CONFLICTS, keep
+from orchestration.remote.settle import AT_ONCE, keep
 
 log = logging.getLogger(__name__)
 
@@ -35,13 +49,15 @@ Rested = dict[str, tuple[int, ...]]
 """Folder of the replica → when those below it had changed last, as it was brought up to date."""
 
 
-def replicate(ex: Exchange, rested: Rested | None = None) -> int:
+def replicate(ex: Exchange, rested: Rested | None = None, seconds: float = inf) -> int:
     """Bring the replica up to date.
 
     Args:
         ex: What with.
         rested: What an earlier call has left in it, of this process: what has rested since then is
             not looked through again.
+        seconds: After so long no other file is begun, and the rest is left to the next call: the
+            first one may have years of archives to put.
 
     Returns:
         How many files were put.
@@ -51,25 +67,24 @@ def replicate(ex: Exchange, rested: Rested | None = None) -> int:
         OSError: some file cannot be read here; all others are there.
     """
     rested = {} if rested is None else rested
+    ends = time.monotonic() + seconds
     put = _keep_conflicts(ex)
     looked_at = []
     unreadable: list[OSError] = []
-    for folder in FOLDERS_OF_IT:
-        changed = _changed(ex.landing, folder)
-        if folder in _GATED and rested.get(folder) == changed:
-            continue
-        known = ex.known.below(folder)
-        here = set()
-        for path in _files(ex.landing, folder):
-            key = str(path.relative_to(ex.landing))
-            try:
-                put += not _is_as_known(path, known.get(key)) and keep(ex, key, path)
-            except FileNotFoundError:  # packed, or written anew, since it was listed
+    with ThreadPoolExecutor(AT_ONCE) as threads:
+        for folder in FOLDERS_OF_IT:
+            changed = _changed(ex.landing, folder)
+            if folder in _GATED and rested.get(folder) == changed:
                 continue
-            except OSError as error:  # all others go
-                unreadable.append(error)
-            here.add(key)
-        looked_at.append((folder, changed, known.keys() - here))
+            known = ex.known.below(folder)
+            here, due = _compared(ex.landing, folder, known)
+            for start in range(0, len(due), AT_ONCE):
+                if time.monotonic() > ends:
+                    return put
+                for said in threads.map(partial(_keep, ex), due[start : start + AT_ONCE]):
+                    put += said is None
+                    unreadable += [said] if said else []
+            looked_at.append((folder, changed, known.keys() - here))
     if unreadable:
         raise unreadable[0]
     for folder, changed, gone in looked_at:
@@ -79,11 +94,37 @@ def replicate(ex: Exchange, rested: Rested | None = None) -> int:
     return put
 
 
+def _compared(
+    landing: Path, folder: str, known: dict[str, Known]
+) -> tuple[set[str], list[tuple[str, Path]]]:
+    """The objects whose files are here, and which of them have to be put, with the file."""
+    here = set()
+    due = []
+    for path in _files(landing, folder):
+        key = str(path.relative_to(landing))
+        with suppress(FileNotFoundError):  # packed, or written anew, since it was listed
+            if not _is_as_known(path, known.get(key)):
+                due.append((key, path))
+            here.add(key)
+    return here, due
+
+
+def _keep(ex: Exchange, one: tuple[str, Path]) -> OSError | None:
+    """Put a file; return why it cannot be read, if it cannot: all others go."""
+    try:
+        keep(ex, *one)
+    except FileNotFoundError:  # likewise
+        return None
+    except OSError as error:
+        return error
+    return None
+
+
 def _keep_conflicts(ex: Exchange) -> int:
     """Keep what was put aside as it is here."""
     put = 0
     for key in ex.known.below(CONFLICTS):
-        path = ex.landing / f"{key.removeprefix(f'{CONFLICTS}/')}.conflict"
+        path = local_path(ex.landing, key)
         try:
             put += keep(ex, key, path)
         except FileNotFoundError:  # somebody has decided what it is
@@ -138,5 +179,7 @@ def _packed(ex: Exchange, gone: set[str]) -> set[str]:
         for archive in sorted((ex.landing / ARCHIVE / call).glob(f"{hour}*{SUFFIX}")):
             key = f"{ARCHIVE}/{call}/{archive.name}"
             if _is_as_known(archive, ex.known.get(key)):
-                found |= {f"{LOADED}/{call}/{name}" for name, _ in read_archive(archive)} & gone
-    return found
+                with suppress(DamagedArchiveError):  # `seamline verify` names it
+                    for packed, _ in read_archive(archive):
+                        found.add(f"{LOADED}/{call}/{packed}")
+    return found & gone

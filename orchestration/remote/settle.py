@@ -5,26 +5,41 @@ and the next pass does the rest. It is put from here and not copied there: what 
 of the file meanwhile, as its people are suppressed or erased, does not come back.
 """
 
+import hashlib
 import logging
 import os
 import time
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 
-from landed.object_store import WAITING
+from landed.object_store import CONFLICTS, WAITING
 from orchestration.loading.archive import FOLDER as ARCHIVE
-from orchestration.loading.archive import LOADED, archives_of_hour, hour_of, read_archive
+from orchestration.loading.archive import (
+    LOADED,
+    DamagedArchiveError,
+    archives_of_hour,
+    hour_of,
+    read_archive,
+)
 from orchestration.remote.exchange import Exchange
-from orchestration.remote.fetch import local_path
+from orchestration.remote.fetch import local_path, name_what_arrived
 from orchestration.remote.known import FileState, Known
 
 log = logging.getLogger(__name__)
 
-CONFLICTS = "conflicts"
-"""Files there whose name was loaded with other contents; here they are `*.conflict`."""
+AT_ONCE = 8
+"""Files that are put at the same time."""
+
+TOGETHER = 64
+"""So many are settled together: the objects that waited go with one request."""
 
 REMEMBERED_SECONDS = 30 * 86_400.0
-"""For so long it is known what was shipped: who shipped it may come back and do it again."""
+"""For so long it is known what was shipped of files that lines were taken out of: who shipped one
+may come back and do it again. Of all others a load knows it."""
+
+Unreadable = OSError | DamagedArchiveError
 
 
 def settle(ex: Exchange) -> int:
@@ -35,43 +50,64 @@ def settle(ex: Exchange) -> int:
 
     Raises:
         StoreError: the store does not answer; what was settled is so.
-        OSError: some file cannot be read here; all others are settled.
+        OSError, DamagedArchiveError: some file cannot be read here; all others are settled.
     """
+    name_what_arrived(ex)
+    waiting = [one for one in ex.known.below(WAITING).items() if not one[1].is_settled]
     settled = 0
-    unreadable: list[OSError] = []
-    for key, known in ex.known.below(WAITING).items():
-        if not known.is_settled:
-            try:
-                settled += _settle(ex, key, known)
-            except OSError as error:  # all others are settled
-                unreadable.append(error)
+    unreadable: list[Unreadable] = []
+    with ThreadPoolExecutor(AT_ONCE) as threads:
+        for start in range(0, len(waiting), TOGETHER):
+            some = waiting[start : start + TOGETHER]
+            kept = dict(zip(some, threads.map(partial(_keep, ex), some), strict=True))
+            unreadable += [one for one in kept.values() if isinstance(one, Exception)]
+            shas = {one: sha256 for one, sha256 in kept.items() if isinstance(sha256, str)}
+            ex.store.delete(key for key, _ in shas)
+            ex.known.settle(key for (key, known), sha256 in shas.items() if sha256 != known.sha256)
+            ex.known.forget(key for (key, known), sha256 in shas.items() if sha256 == known.sha256)
+            settled += len(shas)
     if unreadable:
         raise unreadable[0]
     ex.known.forget_settled(time.time() - REMEMBERED_SECONDS)
     return settled
 
 
-def _settle(ex: Exchange, key: str, known: Known) -> bool:
+def _keep(ex: Exchange, one: tuple[str, Known]) -> str | Unreadable | None:
+    """Keep what came of a fetched file.
+
+    Returns:
+        The SHA-256 of what it is now, why it cannot be read, or nothing if it waits here still.
+    """
+    key, known = one
     path = local_path(ex.landing, key)
-    if path.exists():
-        with suppress(FileNotFoundError):  # loaded just now: it is settled next time
-            _put_if_changed(ex, key, path, known)
-        return False
+    try:
+        if path.exists():
+            with suppress(FileNotFoundError):  # loaded just now: it is settled next time
+                _put_if_changed(ex, key, path, known)
+            return None
+        kept = _kept(ex, path, known)
+    except (OSError, DamagedArchiveError) as error:  # all others are settled
+        return error
+    if kept is None and not path.exists():
+        log.error("%s was taken away before it was loaded: it is fetched again.", path)
+        ex.known.forget([key])
+    return kept
+
+
+def _kept(ex: Exchange, path: Path, known: Known) -> str | None:
+    """Keep a file that does not wait any more, wherever it is; return its SHA-256."""
     call, name = path.parent.name, path.name
     aside = path.with_suffix(".ndjson.conflict")
     if _is_still(aside, known):
         keep(ex, f"{CONFLICTS}/{call}/{name}", aside)
-    elif not (
-        _kept(ex, f"{LOADED}/{call}/{name}", ex.landing / LOADED / call / name)
-        or _kept_in_archive(ex, call, name)
-    ):
-        if not path.exists():
-            log.error("%s was taken away before it was loaded: it is fetched again.", path)
-            ex.known.forget([key])
-        return False
-    ex.store.delete([key])
-    ex.known.settle([key])
-    return True
+        return known.sha256
+    key = f"{LOADED}/{call}/{name}"
+    try:
+        keep(ex, key, ex.landing / LOADED / call / name)
+    except FileNotFoundError:
+        return _kept_in_archive(ex, call, name)
+    now = ex.known.get(key)
+    return now.sha256 if now else None
 
 
 def _is_still(path: Path, known: Known) -> bool:
@@ -84,16 +120,8 @@ def _put_if_changed(ex: Exchange, key: str, path: Path, known: Known) -> None:
     with path.open("rb") as file:
         state = state_of(file.fileno())
         if state != known.state:
-            ex.known.add([(key, ex.store.put(key, file), state)])
-
-
-def _kept(ex: Exchange, key: str, path: Path) -> bool:
-    """Put a file there unless it is; whether there is such a file."""
-    try:
-        keep(ex, key, path)
-    except FileNotFoundError:
-        return False
-    return True
+            ex.store.put(key, file, was=known.sha256)
+            ex.known.add([(key, known.sha256, state)])
 
 
 def keep(ex: Exchange, key: str, path: Path) -> bool:
@@ -117,10 +145,11 @@ def state_of(descriptor: int) -> FileState:
     return FileState.of(os.fstat(descriptor))
 
 
-def _kept_in_archive(ex: Exchange, call: str, name: str) -> bool:
-    """Whether a file was packed since it was loaded, in an archive that is kept there then."""
+def _kept_in_archive(ex: Exchange, call: str, name: str) -> str | None:
+    """Keep the archive that a file was packed in since it was loaded; return its SHA-256."""
     for archive in archives_of_hour(ex.landing, call, hour_of(name)):
-        if any(one == name for one, _ in read_archive(archive)):
-            keep(ex, f"{ARCHIVE}/{call}/{archive.name}", archive)
-            return True
-    return False
+        for packed, data in read_archive(archive):
+            if packed == name:
+                keep(ex, f"{ARCHIVE}/{call}/{archive.name}", archive)
+                return hashlib.sha256(data).hexdigest()
+    return None

@@ -118,7 +118,7 @@ def _be_the_only_one(landing: Path) -> int:
     Raises:
         StartError: another has it, or a loader takes its files from this folder itself.
     """
-    if (landing / "loads").exists():
+    if (landing / "loads").exists() or (landing / REMOTE / "loader").exists():
         raise StartError(
             f"{landing} is a loader's landing folder: its files are loaded here, and kept in the "
             "store by the loader itself. `seamline ship` is for machines that only receive."

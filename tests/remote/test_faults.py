@@ -4,6 +4,7 @@ import random
 from collections.abc import Callable
 
 import pytest
+import structlog
 
 from landed import object_store
 from landed.object_store import Patience, Store, StoreError
@@ -72,7 +73,6 @@ def test_who_ships_waits_for_the_store_says_it_once_and_goes_on(
     machines: Machines,
     receiver: Receiver,
     failing: FailingStore,
-    capsys: pytest.CaptureFixture[str],
 ) -> None:
     receiver.land(1)
     failing.fault = lambda _method, _path: "503"
@@ -85,15 +85,13 @@ def test_who_ships_waits_for_the_store_says_it_once_and_goes_on(
         if not receiver.left() and len(paused) > 8:
             raise KeyboardInterrupt
 
-    with pytest.raises(KeyboardInterrupt):
+    with structlog.testing.capture_logs() as logged, pytest.raises(KeyboardInterrupt):
         Shipping(receiver.landing, Store(machines.address), sleep).run(once=False)
 
-    said = capsys.readouterr()
-    said_all = said.out + said.err
-    assert said_all.count("store_fails") == 1
-    assert "503" in said_all
-    assert "SEAMLINE_LANDING_REMOTE" in said_all
-    assert said_all.count("store_is_back") == 1
+    (problem,) = [line["problem"] for line in logged if line["event"] == "store_fails"]
+    assert problem.startswith("SEAMLINE_LANDING_REMOTE: ")
+    assert "503" in problem
+    assert [line["event"] for line in logged].count("store_is_back") == 1
     assert paused[0] <= 1
     assert shipping.LONGEST_PAUSE / 2 <= paused[7] <= shipping.LONGEST_PAUSE
     assert len(machines.keys("waiting")) == 1

@@ -28,10 +28,10 @@ EXCHANGE = """
 import os, threading
 os.environ |= {environment!r}
 from orchestration.loading.load import load
-from orchestration.remote import everything, fetch
+from orchestration.remote import everything, fetch, replica, settle
 from orchestration.remote.process import bring_everything, fetch_once, finish
 from orchestration.settings import Settings
-fetch.AT_ONCE = everything.AT_ONCE = 1
+fetch.AT_ONCE = everything.AT_ONCE = settle.AT_ONCE = replica.AT_ONCE = 1
 settings = Settings()
 """
 EXCHANGE_WORK = "threading.setprofile(__import__('sys').getprofile()); {work}"

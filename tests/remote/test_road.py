@@ -1,5 +1,7 @@
 """The whole road: landed on machines that receive, shipped, fetched, loaded, kept in the store."""
 
+import hashlib
+
 import pytest
 
 from landed.object_store import Store, StoreError
@@ -7,6 +9,7 @@ from orchestration.audit.status import status
 from orchestration.remote.exchange import AnothersStoreError
 from tests.remote.machines import Loader, Machines, Receiver
 from tests.support import landed
+from tests.support.object_store import FailingStore
 
 pytestmark = pytest.mark.scale
 
@@ -125,6 +128,22 @@ def test_what_is_no_landed_file_or_damaged_is_in_nobodys_way(
     assert len(caplog.records) == said
 
 
+def test_an_object_that_may_not_be_read_is_in_nobodys_way(
+    machines: Machines, receiver: Receiver, loader: Loader, failing: FailingStore
+) -> None:
+    hidden = receiver.land(0)
+    receiver.land(1)
+    receiver.ship()
+    failing.fault = lambda method, path: (
+        "403" if method == "GET" and path.endswith(hidden.name) else ""
+    )
+
+    loader.whole_pass()
+
+    assert loader.messages() == machines.once(range(1, 2))
+    assert machines.keys("waiting") == [f"waiting/track/{hidden.name}"]
+
+
 def test_what_waits_in_the_store_is_said(
     machines: Machines, loader: Loader, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -162,3 +181,49 @@ def test_a_bucket_that_is_not_there_is_said_in_a_line() -> None:
     assert said.value.message == (
         "SEAMLINE_LANDING_REMOTE: s3://no-such-bucket/x cannot be used: there is no such bucket"
     )
+
+
+def test_a_large_file_goes_and_comes_in_parts(
+    machines: Machines, loader: Loader, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("landed.object_store.LARGE", 1 << 20)
+    monkeypatch.setattr("landed.object_store._PART", 3 << 20)
+    store = Store(machines.address)
+    path = loader.folder / "large"
+    data = bytes(range(256)) * (7 << 12)
+    path.write_bytes(data)
+
+    with path.open("rb") as file:
+        store.put("archive/track/x.tar.zst", file)
+
+    assert store.read("archive/track/x.tar.zst") == data
+
+
+def test_what_the_loader_has_taken_lines_out_of_is_no_other_file_to_who_ships_it_again(
+    machines: Machines, receiver: Receiver
+) -> None:
+    path = receiver.land(1)
+    data = path.read_bytes()
+    receiver.ship()
+    store = Store(machines.address)
+    key = f"waiting/track/{path.name}"
+    store.put(key, b"\n", was=hashlib.sha256(data).hexdigest())
+    path.write_bytes(data)
+
+    assert receiver.ship() == 1
+    assert list(path.parent.iterdir()) == []
+    assert store.read(key) == b"\n"
+
+
+def test_what_is_there_for_long_is_put_a_part_at_a_time(
+    machines: Machines, loader: Loader, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in range(3):
+        loader.land("track", landed.line({"messageId": f"m{number}"}))
+    loader.take()
+    with monkeypatch.context() as hurried:
+        hurried.setattr("orchestration.remote.process.REPLICA_SECONDS", -1)
+        loader.exchange()
+    assert machines.keys("loaded") == []
+    loader.exchange()
+    assert len(machines.keys("loaded")) == 3

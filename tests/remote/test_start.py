@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
+from landed.object_store import Patience, Store, StoreError
 from orchestration.__main__ import cli as orchestration
 from receiver.__main__ import cli as receiver
 from stack.errors import StackError
@@ -46,6 +47,16 @@ def test_keys_of_no_use_are_refused_and_not_shown(
     assert "403" in str(refused.value)
     assert "secret" not in str(refused.value)
     assert "\n" not in str(refused.value)
+
+
+@pytest.mark.scale
+def test_without_keys_it_is_said(machines: Machines, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("AWS_METADATA_ENDPOINT", f"http://127.0.0.1:{free_port()}")
+
+    with pytest.raises(StoreError, match="the environment has no keys for it"):
+        Store(machines.address, Patience(0.5, 0, 1)).check()
 
 
 @pytest.mark.scale

@@ -42,6 +42,8 @@ def dagster(text: str, level: str = "DEBUG", logger: str = "dagster") -> str:
         ("receiver", "Traceback (most recent call last):", "Traceback (most recent call last):"),
         ("receiver", "[1]", "[1]"),
         ("receiver", "", None),
+        ("fetch", "Fetched 3 files from s3://bucket", None),
+        ("fetch", "SEAMLINE_LANDING_REMOTE: no answer", "SEAMLINE_LANDING_REMOTE: no answer"),
         ("dagster-daemon", dagster(f"load - {RUN} - 34 - RUN_START - Started"), None),
         (
             "dagster-daemon",
