@@ -7,6 +7,7 @@ import tempfile
 from pathlib import Path
 
 from orchestration.warehouse.catalogs import catalog_of
+from orchestration.warehouse.data_places import place_at
 from receiver.senders.sources import Source, write_sources
 from stack.errors import StackError
 from stack.login import read_login
@@ -24,7 +25,8 @@ def check(settings: Settings) -> None:
     check_folder(settings.landing, "SEAMLINE_LANDING")
     for folder in catalog_of(settings).folders:
         check_folder(folder, "SEAMLINE_WAREHOUSE")
-    check_folder(settings.data, "SEAMLINE_WAREHOUSE_DATA")
+    for folder in place_at(settings.data_address).folders:
+        check_folder(folder, "SEAMLINE_WAREHOUSE_DATA")
     check_folder(settings.dagster_home, "DAGSTER_HOME")
     read_login(settings)
     if settings.port == settings.dagster_port:

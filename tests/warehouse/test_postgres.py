@@ -13,6 +13,7 @@ import psycopg
 import pytest
 
 from landed.settings import WrongSettingsError
+from orchestration.durable_files import NewFiles
 from orchestration.loading import load as load_module
 from orchestration.loading.load import load
 from orchestration.models.pending_models import pending
@@ -167,7 +168,7 @@ def test_a_lock_that_is_lost_before_a_commit_leaves_nothing_and_the_file_waits(
     made_warehouse: Settings, postgres: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     land(made_warehouse, "a")
-    sync = transactions.NewFiles.sync
+    sync = NewFiles.sync
 
     def sync_and_lose(files: Any) -> None:
         sync(files)
@@ -175,7 +176,7 @@ def test_a_lock_that_is_lost_before_a_commit_leaves_nothing_and_the_file_waits(
             monkeypatch.undo()
             end_session(postgres)
 
-    monkeypatch.setattr(transactions.NewFiles, "sync", sync_and_lose)
+    monkeypatch.setattr(NewFiles, "sync", sync_and_lose)
     with pytest.raises(LockLostError, match="nothing was committed"):
         load(made_warehouse)
 
