@@ -365,12 +365,15 @@ def rename(settings: Settings) -> None:
 def sql(settings: Settings) -> None:
     """Become DuckDB's own prompt with the lake attached and the final tables' schema selected."""
     connection.connect(settings, read_only=True).close()  # says so if there is nothing to read
-    catalog = catalog_of(settings)
-    opened = catalog.to_open(read_only=True)
+    opened = catalog_of(settings).to_open(read_only=True)
     start = [
         f"set extension_directory = '{connection.EXTENSION_DIRECTORY}';",
-        *(f"load {extension};" for extension in (*connection.EXTENSIONS, *catalog.extensions)),
+        *(
+            f"load {extension};"
+            for extension in (*connection.EXTENSIONS, *connection.extensions_of(settings))
+        ),
         "set TimeZone = 'UTC';",
+        *(f"{statement};" for statement in connection.settings_sql(settings)),
         f"{connection.attach_sql(settings, opened, read_only=True)};",
         f"use {DATABASE}.{settings.schema_name};",
     ]

@@ -13,6 +13,7 @@ from pathlib import Path
 from landed.settings import ROOT
 from orchestration.settings import Readers, Settings
 from orchestration.warehouse.catalogs import catalog_of
+from orchestration.warehouse.data_places import place_at
 
 PRIVATE = 0o077
 
@@ -68,8 +69,7 @@ def narrow_dbts(logs: Path, project: Path) -> None:
 
 
 def _of_the_warehouse(settings: Settings) -> Iterator[Path]:
-    data = settings.data
-    ours = {data}
+    ours = set(place_at(settings.data_address).folders)
     for folder in catalog_of(settings).folders:
         catalog = settings.catalog.name
         entries = list(folder.iterdir()) if folder.is_dir() else []

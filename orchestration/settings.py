@@ -179,11 +179,18 @@ Window = Annotated[
 ]
 
 
-def _beside_the_catalog(data: Path | None, info: ValidationInfo) -> Path | None:
+_Bucket = Annotated[str, Field(pattern=r"^s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](/[\w.=-]+)*/?$")]
+_Place = Annotated[
+    RootedPath | _Bucket,
+    has_to_be("a folder of this machine, without blanks around it, or s3://bucket/prefix"),
+]
+
+
+def _beside_the_catalog(data: Path | str | None, info: ValidationInfo) -> Path | str | None:
     if data is None and str(info.data.get("warehouse", "")).startswith(POSTGRES_CATALOG):
         raise ValueError(
-            "has to be a folder that all who write and read see: there is none beside a catalog "
-            "in PostgreSQL"
+            "has to be a folder or s3://bucket/prefix, which all who write and read see: there is "
+            "none beside a catalog in PostgreSQL"
         )
     return data
 
@@ -204,8 +211,8 @@ class Settings(SharedSettings):
     ] = "seamline"
     """The schema of the catalog's tables in a PostgreSQL database."""
 
-    warehouse_data: Annotated[RootedPath | None, AfterValidator(_beside_the_catalog)] = None
-    """The folder of the Parquet files; `data/` beside the catalog if not set."""
+    warehouse_data: Annotated[_Place | None, AfterValidator(_beside_the_catalog)] = None
+    """Where the Parquet files are; in `data/` beside the catalog if not set."""
 
     warehouse_readers: Annotated[Readers, has_to_be("owner, group or everybody")] = "owner"
     """Which users of this machine may read the warehouse."""
@@ -329,9 +336,18 @@ class Settings(SharedSettings):
         return f"PostgreSQL, {shown(self.postgres)} (schema {self.catalog_schema})"
 
     @cached_property
+    def data_address(self) -> str:
+        """Where the Parquet files are: a path or an address."""
+        if isinstance(self.warehouse_data, str):
+            return self.warehouse_data.rstrip("/")
+        return str(self.warehouse_data or self.catalog.parent / "data")
+
+    @cached_property
     def data(self) -> Path:
-        """The folder of the Parquet files."""
-        return self.warehouse_data or self.catalog.parent / "data"
+        """The folder of the Parquet files, where it is one."""
+        if isinstance(self.warehouse_data, str):
+            raise TypeError("the Parquet files are in no folder")
+        return Path(self.data_address)
 
     @cached_property
     def schema_name(self) -> str:

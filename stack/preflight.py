@@ -8,6 +8,7 @@ from pathlib import Path
 
 from landed.object_store import Patience, Store, StoreError
 from orchestration.warehouse.catalogs import catalog_of
+from orchestration.warehouse.data_places import place_at
 from receiver.senders.sources import Source, write_sources
 from stack.errors import StackError
 from stack.login import read_login
@@ -25,7 +26,8 @@ def check(settings: Settings) -> None:
     check_folder(settings.landing, "SEAMLINE_LANDING")
     for folder in catalog_of(settings).folders:
         check_folder(folder, "SEAMLINE_WAREHOUSE")
-    check_folder(settings.data, "SEAMLINE_WAREHOUSE_DATA")
+    for folder in place_at(settings.data_address).folders:
+        check_folder(folder, "SEAMLINE_WAREHOUSE_DATA")
     check_folder(settings.dagster_home, "DAGSTER_HOME")
     if settings.landing_remote:
         check_store(settings.landing_remote)

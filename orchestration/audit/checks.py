@@ -22,6 +22,7 @@ from orchestration.models.back_off import failing_models
 from orchestration.remote.known import looked_at
 from orchestration.settings import Settings
 from orchestration.warehouse.catalog import columns_in, tables
+from orchestration.warehouse.data_places import place_at
 from orchestration.warehouse.raw_tables import WITH_TABLE
 
 Figures = dict[str, int | float]
@@ -120,7 +121,7 @@ def disk_is_free(look: Look) -> Found:
     problems = []
     for name, folder in (
         ("landing", settings.landing),
-        ("warehouse", settings.data),
+        *(("warehouse", folder) for folder in place_at(settings.data_address).folders),
         ("dagster", settings.dagster_home),
     ):
         usage = shutil.disk_usage(_there(folder))

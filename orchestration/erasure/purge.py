@@ -5,7 +5,6 @@ fails then, and is asked again.
 """
 
 import time
-from pathlib import Path
 
 import duckdb
 
@@ -17,6 +16,7 @@ from orchestration.upkeep.snapshots import expire
 from orchestration.warehouse.catalog import CATALOG, DATABASE
 from orchestration.warehouse.catalogs import catalog_of
 from orchestration.warehouse.connection import connect
+from orchestration.warehouse.data_places import DataPlace, place_at
 from orchestration.warehouse.writer_lock import held_here
 
 BUSY_SECONDS = 60
@@ -46,20 +46,18 @@ def sweep(settings: Settings) -> list[str]:
         if old:
             expire(con, [snapshot for (snapshot,) in old])
         con.execute("call ducklake_cleanup_old_files($1, cleanup_all => true)", [DATABASE])
-        _remove_orphans(con, settings.data)
+        _remove_orphans(con, place_at(settings.data_address))
         _narrow_statistics(con)
     return aside
 
 
-def _remove_orphans(con: duckdb.DuckDBPyConnection, data: Path) -> None:
+def _remove_orphans(con: duckdb.DuckDBPyConnection, data: DataPlace) -> None:
     """Remove files of the lake that the catalog does not list, however young they are."""
-    found = list(data.rglob("*.parquet"))
+    found = [(file, file.rpartition("/")[2]) for file in data.files()]
     listed = listed_names(con)
     if lock := held_here():
         lock.check()  # then none of these is what another writer has begun
-    for path in found:
-        if OURS.fullmatch(path.name) and path.name not in listed:
-            path.unlink(missing_ok=True)
+    data.remove(file for file, name in found if OURS.fullmatch(name) and name not in listed)
 
 
 def _narrow_statistics(con: duckdb.DuckDBPyConnection) -> None:

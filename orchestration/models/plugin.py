@@ -8,12 +8,12 @@ from dbt.adapters.duckdb.utils import TargetConfig
 from dbt_common.exceptions import DbtRuntimeError
 from duckdb import DuckDBPyConnection
 
-from orchestration.durable_files import NewFiles
 from orchestration.models import beside, command
 from orchestration.settings import Settings
 from orchestration.warehouse import connection
 from orchestration.warehouse.catalog import DATABASE
 from orchestration.warehouse.catalogs import catalog_of
+from orchestration.warehouse.data_places import place_at
 from orchestration.warehouse.errors import WarehouseMissingError, WarehouseUnusableError
 
 
@@ -34,7 +34,7 @@ class Plugin(BasePlugin):
             self._opened = catalog_of(settings).to_open(read_only=not is_writing)
         except (WarehouseMissingError, WarehouseUnusableError) as error:
             raise DbtRuntimeError(str(error)) from error
-        self._files = NewFiles(settings.data) if is_writing else None
+        self._files = place_at(settings.data_address).new_files() if is_writing else None
         if is_writing and connection.is_shared(settings):
             credentials.path = connection.SHARED  # where the lake is attached already
             credentials.keep_open = True
@@ -58,7 +58,7 @@ class Plugin(BasePlugin):
     def configure_connection(self, conn: DuckDBPyConnection) -> None:
         """Load the extensions before dbt attaches."""
         connection.load_extensions(conn)
-        connection.prepare_session(conn, catalog_of(self._settings))
+        connection.prepare_session(conn, self._settings)
 
     def store(self, target_config: TargetConfig) -> None:
         """What macros need Python for, as dbt-duckdb has no other way to call a plugin.

@@ -23,6 +23,7 @@ from orchestration.warehouse.catalog import (
     tables,
     views,
 )
+from orchestration.warehouse.data_places import place_at
 from orchestration.warehouse.raw_tables import COLUMNS as RAW_TABLES
 
 Relation = tuple[str, str]
@@ -93,7 +94,7 @@ def own_relations(con: duckdb.DuckDBPyConnection, settings: Settings, schema: st
     return found & models.keys() | _views_of_sets(con, models, found)
 
 
-def users_folders(settings: Settings) -> list[Path]:
+def users_folders(settings: Settings) -> list[str]:
     """Folders of Parquet files, one a table, that are no table of ours. Asks no catalog.
 
     In the schemas of the models only what the manifest tells apart, if there is one.
@@ -101,13 +102,18 @@ def users_folders(settings: Settings) -> list[Path]:
     manifest = run.manifest_path(settings)
     models = _models(manifest) if manifest.exists() else {}
     unknown = set() if models else {f"{settings.schema_name}{part}" for part in PARTS}
+    address = settings.data_address
+    places = (
+        re.match(r"/([^/]+)/([^/]+)/", file.removeprefix(address))
+        for file in place_at(address).files()
+    )
+    found = {(place[1], place[2]) for place in places if place}
     return sorted(
-        folder
-        for folder in settings.data.glob("*/*")
-        if (schema := folder.parent.name) not in unknown
-        and (schema, folder.name) not in _RAW.keys() | models.keys()
-        and not _is_beside_a_model((schema, folder.name), models)
-        and any(folder.rglob("*.parquet"))
+        f"{address}/{schema}/{table}"
+        for schema, table in found
+        if schema not in unknown
+        and (schema, table) not in _RAW.keys() | models.keys()
+        and not _is_beside_a_model((schema, table), models)
     )
 
 

@@ -30,6 +30,7 @@ from orchestration.recovery.user_notes import Notes, add_notes, notes_of
 from orchestration.settings import Settings
 from orchestration.warehouse.catalogs import catalog_of
 from orchestration.warehouse.connection import connect
+from orchestration.warehouse.data_places import place_at
 from orchestration.warehouse.errors import (
     CatalogFullError,
     WarehouseMissingError,
@@ -149,7 +150,7 @@ def _run_models(beside: Settings) -> None:
 def _run_models_here(beside: Settings) -> None:
     os.environ["SEAMLINE_WAREHOUSE"] = beside.warehouse
     os.environ["SEAMLINE_CATALOG_SCHEMA"] = beside.catalog_schema
-    os.environ["SEAMLINE_WAREHOUSE_DATA"] = str(beside.data)
+    os.environ["SEAMLINE_WAREHOUSE_DATA"] = beside.data_address
     os.environ["SEAMLINE_COLUMNS"] = str(beside.columns)
     os.environ["SEAMLINE_LANDING"] = str(beside.landing)
     with command.rebuilding():
@@ -162,9 +163,8 @@ def _take_its_place(settings: Settings, beside: Settings) -> None:
     Raises:
         RebuildRefusedError: it could not be written, as the disk is full; nothing was changed.
     """
-    for path in settings.data.rglob("*.parquet"):
-        with suppress(FileNotFoundError):
-            path.touch()  # orphans from now on, which go in a day, when nobody reads them any more
+    # orphans from now on, which go in a day, when nobody reads them any more
+    place_at(settings.data_address).renew()
     try:
         aside = catalog_of(settings).take_over(beside)
     except CatalogFullError as error:

@@ -6,7 +6,6 @@ row for row what they were. The order in which the files are read does not matte
 
 import logging
 from dataclasses import dataclass, field
-from pathlib import Path
 
 import duckdb
 
@@ -26,6 +25,7 @@ from orchestration.loading.load import (
 from orchestration.recovery.reload import move_again
 from orchestration.settings import Settings
 from orchestration.warehouse.connection import connect
+from orchestration.warehouse.data_places import place_at
 from orchestration.warehouse.raw_tables import create_raw_tables
 from orchestration.warehouse.transaction import transaction
 from orchestration.warehouse.writer_lock import writer_lock
@@ -46,7 +46,7 @@ class Restored:
     """Files that went with their archive because of its age."""
     changed: list[str] = field(default_factory=list)
     """Files that are not what was loaded; they are loaded as they are."""
-    folders: list[Path] = field(default_factory=list)
+    folders: list[str] = field(default_factory=list)
     """Where Parquet files of a user's own tables lie, if the catalog with the tables was lost."""
 
 
@@ -73,18 +73,17 @@ def restore_if_behind(settings: Settings, progress: Progress | None = None) -> R
         return restored
 
 
-def _keep_what_is_a_users(settings: Settings) -> list[Path]:
+def _keep_what_is_a_users(settings: Settings) -> list[str]:
     """Leave a day's time for what the lost catalog alone could have read, and name it."""
     from orchestration.recovery.ownership import users_folders  # noqa: PLC0415 - dbt takes seconds
 
-    for path in settings.data.rglob("*.parquet"):
-        path.touch()  # an orphan from now on
+    place_at(settings.data_address).renew()  # orphans from now on
     folders = users_folders(settings)
     log.warning("The catalog was lost. %s", what_is_not_restored(folders))
     return folders
 
 
-def what_is_not_restored(folders: list[Path]) -> str:
+def what_is_not_restored(folders: list[str]) -> str:
     """Say that a user's own tables are in no file that is loaded, and where there may be some."""
     said = (
         "Tables, views, macros, schemas, columns, comments and options of your own are not made "
@@ -93,7 +92,7 @@ def what_is_not_restored(folders: list[Path]) -> str:
     if folders:
         said += (
             " Parquet files of such tables are left for a day, with deleted and older rows in "
-            f"them too, in {', '.join(map(str, folders))}."
+            f"them too, in {', '.join(folders)}."
         )
     return said
 

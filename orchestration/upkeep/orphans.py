@@ -3,9 +3,7 @@
 import logging
 import re
 import time
-from contextlib import suppress
 from datetime import timedelta
-from pathlib import Path
 
 import duckdb
 
@@ -13,8 +11,9 @@ from landed.errors import ReportedError
 from orchestration.loading.load import is_behind
 from orchestration.settings import Settings
 from orchestration.upkeep.short_locks import ShortLocks
-from orchestration.warehouse.catalog import CATALOG, DATABASE
+from orchestration.warehouse.catalog import CATALOG, DATABASE, data_address
 from orchestration.warehouse.connection import connect
+from orchestration.warehouse.data_places import place_at
 from orchestration.warehouse.raw_tables import create_raw_tables
 
 log = logging.getLogger(__name__)
@@ -44,6 +43,8 @@ def remove_orphans(settings: Settings) -> tuple[int, int]:
     """
     with ShortLocks(settings).hold(), connect(settings) as con:
         create_raw_tables(con)
+        if not place_at(settings.data_address).ages_from_use and _was_restored_lately(con):
+            return 0, 0  # what the warehouse before had may still be read
         if is_behind(con, settings.landing) or _has_missed_files(con):
             log.warning("No orphan is removed: it may be all that is left of a lost warehouse.")
             return 0, 0
@@ -55,6 +56,13 @@ def _has_missed_files(con: duckdb.DuckDBPyConnection) -> bool:
     return con.execute("select 1 from raw.restored where missing > 0").fetchone() is not None
 
 
+def _was_restored_lately(con: duckdb.DuckDBPyConnection) -> bool:
+    found = con.execute(
+        "select 1 from raw.restored where restored_at > now()::timestamp - $1::interval", [AGE]
+    )
+    return found.fetchone() is not None
+
+
 def remove(con: duckdb.DuckDBPyConnection, age: timedelta) -> tuple[int, int]:
     """Remove the orphans older than `age`; with 0 all of them. The caller is the one writer.
 
@@ -64,24 +72,28 @@ def remove(con: duckdb.DuckDBPyConnection, age: timedelta) -> tuple[int, int]:
     found = con.execute(
         "call ducklake_delete_orphaned_files($1, dry_run => true, cleanup_all => true)", [DATABASE]
     ).fetchall()
+    data = place_at(data_address(con))
     then = time.time() - age.total_seconds()
     orphans = {}
-    for path in map(Path, (name for (name,) in found)):
-        with suppress(FileNotFoundError):  # removed by hand since DuckLake has seen it
-            state = path.stat()
-            if OURS.fullmatch(path.name) and state.st_mtime <= then:
-                orphans[path] = state.st_size
+    for (path,) in found:
+        if OURS.fullmatch(_name(path)):
+            state = data.state(path)  # none if it was removed by hand since DuckLake has seen it
+            if state and state.changed_at <= then:
+                orphans[path] = state.size
     # in 2026 it has taken listed files for orphans (duckdb/ducklake#815), so it is asked twice
     listed = listed_names(con)
-    mistaken = [path for path in orphans if path.name in listed]
+    mistaken = [path for path in orphans if _name(path) in listed]
     if mistaken:
         raise ListedFileError(
             f"{len(mistaken)} files are called orphans and are listed all the same, "
             f"{mistaken[0]} for one. Nothing was removed."
         )
-    for path in orphans:
-        path.unlink(missing_ok=True)
+    data.remove(orphans)
     return len(orphans), sum(orphans.values())
+
+
+def _name(path: str) -> str:
+    return path.rpartition("/")[2]
 
 
 def listed_names(con: duckdb.DuckDBPyConnection) -> set[str]:

@@ -6,14 +6,14 @@ where it is older than what is kept.
 
 from dataclasses import dataclass
 from datetime import timedelta
-from pathlib import Path
 
 import duckdb
 
 from orchestration.settings import Settings
 from orchestration.upkeep.short_locks import ShortLocks
-from orchestration.warehouse.catalog import CATALOG, DATABASE, number
+from orchestration.warehouse.catalog import CATALOG, DATABASE, data_address, number
 from orchestration.warehouse.connection import connect
+from orchestration.warehouse.data_places import place_at
 
 AUTHOR = "upkeep"
 """Who the snapshots are by in which small files were written together."""
@@ -137,8 +137,7 @@ def remove_unlisted_files(con: duckdb.DuckDBPyConnection, age: timedelta) -> int
         """,  # noqa: S608 - names of our own
         [age],
     ).fetchall()
-    for path, _ in rows:
-        Path(path).unlink(missing_ok=True)
+    place_at(data_address(con)).remove(path for path, _ in rows)
     con.execute(
         f"delete from {catalog} where path in (select unnest($1::varchar[]))",  # noqa: S608
         [[known for _, known in rows]],

@@ -4,8 +4,6 @@ DuckDB's `duckdb_tables()` and `duckdb_columns()` say the same, but have every t
 loaded for it: 0.2 to 0.5 s of processor for thirty tables, beside 0.02.
 """
 
-from pathlib import Path
-
 import duckdb
 
 DATABASE = "seamline"
@@ -15,10 +13,10 @@ CATALOG = f"__ducklake_metadata_{DATABASE}"
 """That of the tables DuckLake describes it with, each row with the snapshots it is true in."""
 
 
-def data_folder(con: duckdb.DuckDBPyConnection) -> Path:
-    """Return the folder of the Parquet files."""
+def data_address(con: duckdb.DuckDBPyConnection) -> str:
+    """Return the path or address of where the Parquet files are."""
     (row,) = con.execute("select data_path from ducklake_settings($1)", [DATABASE]).fetchall()
-    return Path(row[0])
+    return str(row[0])
 
 
 def literal(text: str) -> str:

@@ -11,10 +11,10 @@ from threading import Lock
 import duckdb
 from duckdb_extensions import import_extension
 
-from orchestration.durable_files import make_folder
 from orchestration.settings import Settings
 from orchestration.warehouse.catalog import DATABASE, literal
-from orchestration.warehouse.catalogs import Catalog, Opened, catalog_of
+from orchestration.warehouse.catalogs import Opened, catalog_of
+from orchestration.warehouse.data_places import place_at
 from orchestration.warehouse.errors import NotTheWriterError, WarehouseUnusableError
 from orchestration.warehouse.raw_tables import create_raw_tables
 from orchestration.warehouse.writer_lock import is_ours, writer_lock
@@ -143,7 +143,7 @@ def _session(name: str = ":memory:") -> duckdb.DuckDBPyConnection:
 def _attach(
     con: duckdb.DuckDBPyConnection, settings: Settings, opened: Opened, *, read_only: bool
 ) -> None:
-    prepare_session(con, catalog_of(settings))
+    prepare_session(con, settings)
     try:
         con.execute(attach_sql(settings, opened, read_only=read_only))
     except duckdb.Error as error:
@@ -188,16 +188,27 @@ def load_extensions(con: duckdb.DuckDBPyConnection, extensions: Iterable[str] = 
         con.load_extension(extension)
 
 
-def prepare_session(con: duckdb.DuckDBPyConnection, catalog: Catalog) -> None:
-    """Load and set what a session needs for a catalog of this kind, besides what every one has."""
-    load_extensions(con, catalog.extensions)
-    for name, value in catalog.settings.items():
-        con.execute(f"set {name} = {literal(value)}")
+def extensions_of(settings: Settings) -> tuple[str, ...]:
+    """The extensions that catalog and data want, besides those that every session has."""
+    return catalog_of(settings).extensions + place_at(settings.data_address).extensions
+
+
+def settings_sql(settings: Settings) -> list[str]:
+    """The statements that set what they want; DuckLake has sessions of its own."""
+    wanted = {**catalog_of(settings).settings, **place_at(settings.data_address).settings}
+    return [f"set global {name} = {literal(value)}" for name, value in wanted.items()]
+
+
+def prepare_session(con: duckdb.DuckDBPyConnection, settings: Settings) -> None:
+    """Load and set what a session needs for these places, besides what every one has."""
+    load_extensions(con, extensions_of(settings))
+    for statement in settings_sql(settings):
+        con.execute(statement)
 
 
 def create_catalog(settings: Settings) -> None:
     """Make the place of the catalog and that of the Parquet files, as far as they are missing."""
-    make_folder(settings.data, mode=0o777)
+    place_at(settings.data_address).make()
     catalog_of(settings).create()
 
 
@@ -218,7 +229,7 @@ def attach_options(settings: Settings) -> dict[str, str | int | bool]:
     Inlining of small inserts into the catalog is off: it has had wrong results.
     """
     return {
-        "data_path": f"{settings.data}/",
+        "data_path": f"{settings.data_address}/",
         "override_data_path": True,
         "data_inlining_row_limit": 0,
         **catalog_of(settings).attach_options,

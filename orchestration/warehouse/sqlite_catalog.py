@@ -127,7 +127,10 @@ class SqliteCatalog:
 
     def beside(self) -> Mapping[str, object]:
         """A file in a folder beside; the Parquet files of both are in one folder."""
-        return {"warehouse": f"{SQLITE_CATALOG}{self._beside()}", "warehouse_data": self._of.data}
+        return {
+            "warehouse": f"{SQLITE_CATALOG}{self._beside()}",
+            "warehouse_data": self._of.data_address,
+        }
 
     def _beside(self) -> Path:
         return self._file.parent / "rebuilding" / self._file.name

@@ -5,8 +5,8 @@ from contextlib import contextmanager, suppress
 
 import duckdb
 
-from orchestration.durable_files import NewFiles
-from orchestration.warehouse.catalog import data_folder
+from orchestration.warehouse.catalog import data_address
+from orchestration.warehouse.data_places import place_at
 from orchestration.warehouse.writer_lock import held_here
 
 
@@ -19,7 +19,7 @@ def transaction(con: duckdb.DuckDBPyConnection) -> Iterator[None]:
     Raises:
         LockLostError: the writer's lock was lost, and nothing was committed.
     """
-    files = NewFiles(data_folder(con))
+    files = place_at(data_address(con)).new_files()
     lock = held_here()
     con.execute("begin")
     try:

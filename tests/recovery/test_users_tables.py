@@ -267,7 +267,7 @@ def test_a_restore_says_what_it_cannot_bring_back_and_where_it_is(
 
     assert restored is not None
     data = without_catalog.data
-    assert restored.folders == [data / "mine" / "notes", data / "segment" / "notes"]
+    assert restored.folders == [f"{data}/mine/notes", f"{data}/segment/notes"]
     assert "of your own are not made again" in caplog.text
     assert str(data / "mine" / "notes") in caplog.text
     assert all(path.stat().st_mtime > 0 for path in data.rglob("*.parquet"))

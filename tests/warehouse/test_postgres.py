@@ -13,6 +13,7 @@ import psycopg
 import pytest
 
 from landed.settings import WrongSettingsError
+from orchestration.durable_files import NewFiles
 from orchestration.loading import load as load_module
 from orchestration.loading.load import load
 from orchestration.models.pending_models import pending
@@ -167,7 +168,7 @@ def test_a_lock_that_is_lost_before_a_commit_leaves_nothing_and_the_file_waits(
     made_warehouse: Settings, postgres: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     land(made_warehouse, "a")
-    sync = transactions.NewFiles.sync
+    sync = NewFiles.sync
 
     def sync_and_lose(files: Any) -> None:
         sync(files)
@@ -175,7 +176,7 @@ def test_a_lock_that_is_lost_before_a_commit_leaves_nothing_and_the_file_waits(
             monkeypatch.undo()
             end_session(postgres)
 
-    monkeypatch.setattr(transactions.NewFiles, "sync", sync_and_lose)
+    monkeypatch.setattr(NewFiles, "sync", sync_and_lose)
     with pytest.raises(LockLostError, match="nothing was committed"):
         load(made_warehouse)
 
@@ -330,7 +331,7 @@ def test_a_password_is_shown_by_nothing_that_is_told_of_it(
     house = with_password(own_house, postgres)
     land(house.settings, "a")
 
-    printed = house.run("load") + house.run("upkeep")
+    printed = house.run("load")
     prompt = house.command("sql", stdin=subprocess.PIPE)
     titles = []
     for line in ("from duckdb_databases();", "select 'rows', count(*) from raw.track;"):
@@ -350,19 +351,27 @@ def test_a_password_is_shown_by_nothing_that_is_told_of_it(
 
 
 def test_a_password_file_of_libpqs_is_used(
-    own_house: House, raw_house: Path, postgres: Server, tmp_path: Path
+    own_house: House,
+    raw_house: Path,
+    postgres: Server,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     own_house.move_in(raw_house)
     land(own_house.settings, "a")
     secret = tmp_path / "pgpass"
     secret.write_text(f"127.0.0.1:{postgres.port}:*:seamline:{PASSWORD}\n")
     secret.chmod(0o600)
-    own_house.environment |= {
-        "SEAMLINE_WAREHOUSE": f"ducklake:postgres:{postgres.uri.replace(':' + PASSWORD, '')}",
-        "PGPASSFILE": str(secret),
-    }
+    monkeypatch.delenv("PGPASSWORD", raising=False)
+    monkeypatch.setenv("PGPASSFILE", str(secret))
+    without = f"ducklake:postgres:{postgres.uri.replace(':' + PASSWORD, '')}"
+    settings = Settings.model_validate(
+        own_house.settings.model_dump(by_alias=True) | {"warehouse": without}
+    )
 
-    assert "Loaded 1 files" in own_house.run("load")
+    load(settings)
+
+    assert ids_in(settings) == ["a"]
 
 
 # --- readers

@@ -8,6 +8,7 @@ from typing import cast
 import duckdb
 import pytest
 
+from orchestration.durable_files import NewFiles
 from orchestration.loading.load import load
 from orchestration.settings import Settings
 from orchestration.upkeep.keep_small import keep_small
@@ -29,8 +30,8 @@ def test_a_transaction_syncs_then_commits_and_commits_nothing_that_is_not_synced
             raise OSError
 
     con = SimpleNamespace(execute=done.append, rollback=lambda: done.append("rollback"))
-    monkeypatch.setattr(transactions, "data_folder", lambda _: tmp_path)
-    monkeypatch.setattr(transactions.NewFiles, "sync", sync)
+    monkeypatch.setattr(transactions, "data_address", lambda _: str(tmp_path))
+    monkeypatch.setattr(NewFiles, "sync", sync)
 
     try:
         with transaction(cast("duckdb.DuckDBPyConnection", con)):
