@@ -47,7 +47,9 @@ def _with_settings(command: Callable[Concatenate[Settings, P], None]) -> Callabl
                 "SEAMLINE_WAREHOUSE, SEAMLINE_WAREHOUSE_DATA, SEAMLINE_LANDING and DAGSTER_HOME."
             ) from error
         except duckdb.Error as error:
-            raise ReportedError(f"The warehouse answered: {error}") from error
+            place = " (SEAMLINE_WAREHOUSE_DATA)" if isinstance(error, duckdb.HTTPException) else ""
+            said = " ".join(str(error).split())
+            raise ReportedError(f"The warehouse answered{place}: {said}") from error
 
     return wrapped
 

@@ -123,16 +123,20 @@ class Bucket:
     ages_from_use = False  # a store takes no copy of an object onto itself
 
     def __init__(self, address: str) -> None:
-        """Let DuckDB find in the environment what obstore finds there.
+        """Tell DuckDB where a store is that is not AWS's.
 
-        Keys come into no statement, which DuckDB, dbt and the prompt would show.
+        Keys and region it finds in the environment itself: they come into no statement, which
+        DuckDB, dbt and the prompt would show.
         """
         self._address = address
+        self.settings: Mapping[str, str] = {}
         endpoint = urlsplit(os.environ.get("AWS_ENDPOINT_URL", ""))
         if endpoint.netloc:
-            os.environ["DUCKDB_S3_ENDPOINT"] = endpoint.netloc + endpoint.path.rstrip("/")
-            os.environ["DUCKDB_S3_USE_SSL"] = str(endpoint.scheme == "https").lower()
-        self.settings: Mapping[str, str] = {"s3_url_style": "path"} if endpoint.netloc else {}
+            self.settings = {
+                "s3_endpoint": endpoint.netloc + endpoint.path.rstrip("/"),
+                "s3_use_ssl": str(endpoint.scheme != "http").lower(),
+                "s3_url_style": "path",
+            }
 
     def make(self) -> None:
         """Nothing: a prefix is there with its first object, and a bucket is its owner's to make."""

@@ -60,7 +60,8 @@ OTHERS: dict[str, dict[str, Any]] = {
     "warehouse_readers": {"group": "group", "nobody": None},
     "columns": PATH | NO_FILE,
     "dagster_home": FOLDER,
-    "warehouse_data": FOLDER,
+    "warehouse_data": FOLDER
+    | {"s3://lake/a/b/": "s3://lake/a/b/", "s3://": None, "s3://a b": None, "s3://lake/x?y": None},
     "host": TEXT,
     "dagster_host": {"::1": "::1", "192.0.2.1": "192.0.2.1", "localhost": None, "64MiB": None},
     "dagster_names": {

@@ -18,6 +18,7 @@ import psycopg
 import pytest
 from psycopg import sql
 
+from landed.settings import ROOT
 from orchestration.settings import Settings
 from orchestration.warehouse.catalogs import catalog_of
 from orchestration.warehouse.postgres_catalog import copy_schema
@@ -30,6 +31,7 @@ ON_BOTH: dict[str, set[str]] = {
     "loading/faults/test_kills.py": set(),
     "loading/faults/test_two_at_once.py": set(),
     "loading/faults/test_readers.py": set(),
+    "warehouse/test_bucket.py": set(),
     "warehouse/test_postgres.py": set(),
     "warehouse/test_transaction.py": set(),
     "warehouse/test_kept_sessions.py": {
@@ -51,7 +53,6 @@ ON_BOTH: dict[str, set[str]] = {
     "erasure/test_everywhere.py": set(),
     "erasure/test_rebuild.py": set(),
     "recovery/test_restore.py": set(),
-    "recovery/test_users_tables.py": set(),
 }
 """Module below tests/ → its tests that are about the SQLite file, and stay with it."""
 
@@ -167,6 +168,14 @@ def server() -> Server:
 def is_asked_for(config: pytest.Config) -> bool:
     """Whether the tests on real servers are to run."""
     return "scale" in config.option.markexpr and "not scale" not in config.option.markexpr
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Do not read files without such a test, where no others are asked for."""
+    if config.option.markexpr != "scale" or not collection_path.match("test_*.py"):
+        return None
+    known = collection_path.relative_to(ROOT / "tests").as_posix() in ON_BOTH
+    return None if known or "mark.scale" in collection_path.read_text() else True
 
 
 @pytest.hookimpl(tryfirst=True)

@@ -49,6 +49,7 @@ def reading(settings: Settings) -> Iterator[duckdb.DuckDBPyConnection]:
     DuckDB itself stays: loading its extensions takes longer than most looks.
     """
     con = _idle.pop() if _idle else _session()
+    connection.prepare_session(con, settings)
     con.execute(connection.attach_sql(settings, read_only=True))
     con.execute(f"use {DATABASE}")
     yield con
