@@ -23,16 +23,23 @@ TRIES = 200
 
 
 @pytest.fixture(autouse=True)
-def _in_a_hurry(monkeypatch: pytest.MonkeyPatch, failing: FailingStore) -> None:
-    """No time is lost with waiting."""
-    monkeypatch.setattr(object_store, "PATIENT", Patience(0.4, 0, 1))
-    failing.late = 0.6
+def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing is tried again by the client itself."""
+    monkeypatch.setattr(object_store, "PATIENT", Patience(10, 0, 10))
 
 
 @pytest.mark.parametrize("fault", FAULTS)
 def test_whatever_becomes_of_requests_each_event_arrives_once(
-    machines: Machines, loader: Loader, failing: FailingStore, chance: random.Random, fault: str
+    machines: Machines,
+    loader: Loader,
+    failing: FailingStore,
+    chance: random.Random,
+    monkeypatch: pytest.MonkeyPatch,
+    fault: str,
 ) -> None:
+    if fault == "late":
+        monkeypatch.setattr(object_store, "PATIENT", Patience(0.5, 0, 1))
+        failing.late = 0.8
     receiver = machines.receiver()
     for number in range(FILES):
         receiver.land(number)
