@@ -11,7 +11,7 @@ from tests.support.faults.steps import kill_at, steps_of
 pytestmark = pytest.mark.scale
 
 FILES = 3
-KILLS = 4
+KILLS = 3
 
 SHIP = """
 import threading

@@ -18,7 +18,7 @@ from tests.support.receiver.server import RunningReceiver
 
 pytestmark = pytest.mark.scale
 
-ROUNDS = 3
+ROUNDS = 2
 EVENTS = 10
 SECONDS = 60
 

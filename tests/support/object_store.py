@@ -85,9 +85,9 @@ class ObjectStore:
             self.process.wait()
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def object_store() -> Iterator[ObjectStore]:
-    """A store that a file's tests share."""
+    """A store that all tests of a process share; each has a bucket of its own."""
     running = ObjectStore()
     yield running
     running.stop()
