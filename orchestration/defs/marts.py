@@ -27,6 +27,7 @@ from orchestration.settings import Settings
 from orchestration.warehouse.catalog import tables, views
 from orchestration.warehouse.catalogs import catalog_of
 from orchestration.warehouse.connection import connect
+from orchestration.warehouse.errors import WarehouseUnusableError
 from orchestration.warehouse.locks import MARTS as MARTS_LOCK
 
 log = logging.getLogger(__name__)
@@ -72,8 +73,11 @@ def after_loads(context: dg.SensorEvaluationContext) -> dg.RunRequest | dg.SkipR
         return dg.SkipReason(
             f"Run {running[0]} makes your models just now; what comes meanwhile the next one has."
         )
-    if not catalog_of(settings).exists():
-        return dg.SkipReason("Nothing was loaded yet, so your models have nothing to read.")
+    try:
+        if not catalog_of(settings).exists():
+            return dg.SkipReason("Nothing was loaded yet, so your models have nothing to read.")
+    except WarehouseUnusableError as error:
+        return dg.SkipReason(f"What your models lack is not known: {error}")
     failing = pending(settings).failing
     mine = {nodes()[key]["unique_id"] for key in marts.keys}
     resting = {

@@ -24,7 +24,11 @@ from orchestration.warehouse.errors import (
 )
 from orchestration.warehouse.locks import Lock
 
-_DEFAULTS = {"connect_timeout": "10", "keepalives_idle": "30"}
+_DEFAULTS = {
+    "application_name": "seamline",
+    "connect_timeout": "10",
+    "keepalives_idle": "30",
+}
 _READ_LOCK_SECONDS = 2
 
 

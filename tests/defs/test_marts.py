@@ -19,6 +19,7 @@ from orchestration.models.back_off import FIRST_SECONDS
 from orchestration.settings import Settings
 from orchestration.warehouse import writer_lock
 from orchestration.warehouse.connection import connect
+from orchestration.warehouse.errors import WarehouseUnusableError
 from tests.support.house import House
 
 EXAMPLE = dg.AssetKey(["segment_marts", "daily_activity"])
@@ -43,6 +44,24 @@ def tick(instance: dg.DagsterInstance) -> set[dg.AssetKey]:
     )
     result = after_loads(context)
     return set(result.asset_selection or []) if isinstance(result, dg.RunRequest) else set()
+
+
+@pytest.mark.usefixtures("settings")
+def test_a_catalog_that_cannot_be_reached_is_said_and_fails_no_tick(
+    instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def away(_: Settings) -> None:
+        raise WarehouseUnusableError("The catalog cannot be reached")
+
+    monkeypatch.setattr(definitions, "catalog_of", away)
+    context = dg.build_sensor_context(
+        instance=instance, repository_def=defs.get_repository_def(), sensor_name=after_loads.name
+    )
+
+    result = after_loads(context)
+
+    assert isinstance(result, dg.SkipReason)
+    assert "cannot be reached" in str(result.skip_message)
 
 
 def load(instance: dg.DagsterInstance) -> None:

@@ -161,6 +161,24 @@ def test_warehouses_of_one_database_have_each_their_own_lock_and_tables(
     assert ids_in(neighbour) == []
 
 
+@pytest.mark.parametrize(
+    ("attached", "is_ours"),
+    [
+        ("ducklake:postgres:{uri}", True),
+        ("ducklake:postgres:user=seamline dbname=lake host=127.0.0.1", True),
+        ("ducklake:postgres:dbname=other host=127.0.0.1", False),
+        ("ducklake:postgres:nonsense", False),
+        ("warehouse/catalog.sqlite", False),
+    ],
+)
+def test_what_another_dbt_project_attaches_is_known_as_ours_by_its_database(
+    own_house: House, postgres: Server, attached: str, is_ours: bool
+) -> None:
+    catalog = catalog_of(with_password(own_house, postgres).settings)
+
+    assert catalog.is_at(attached.format(uri=postgres.uri)) is is_ours
+
+
 # --- a writer whose lock is lost commits nothing
 
 
