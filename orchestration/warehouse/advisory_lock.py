@@ -23,6 +23,11 @@ _KEEPALIVES = (
     "set tcp_keepalives_idle = 30; set tcp_keepalives_interval = 10; set tcp_keepalives_count = 3"
 )
 
+# a writer has nothing to say on this session while it works; before PostgreSQL 14 there is none
+_NEVER_IDLE = (
+    "select set_config(name, '0', false) from pg_settings where name = 'idle_session_timeout'"
+)
+
 
 class AdvisoryLock:
     """One of them, on a connection of its own while it is held."""
@@ -112,6 +117,7 @@ class AdvisoryLock:
         opened = session(self._address, self._place, _signature())
         try:
             opened.execute(_KEEPALIVES)
+            opened.execute(_NEVER_IDLE)
             if seconds == 0:
                 row = opened.execute("select pg_try_advisory_lock(%s)", [self._key]).fetchone()
                 if not (row and row[0]):

@@ -3,6 +3,7 @@
 import os
 import re
 import subprocess
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from threading import Event, Thread
@@ -177,6 +178,23 @@ def test_what_another_dbt_project_attaches_is_known_as_ours_by_its_database(
     catalog = catalog_of(with_password(own_house, postgres).settings)
 
     assert catalog.is_at(attached.format(uri=postgres.uri)) is is_ours
+
+
+def test_a_server_that_ends_idle_sessions_leaves_a_writer_its_lock(
+    made_warehouse: Settings, postgres: Server
+) -> None:
+    land(made_warehouse, "a")
+    with postgres.session() as con:
+        con.execute("alter database lake set idle_session_timeout = '200ms'")
+    try:
+        with writer_lock(made_warehouse) as writer:
+            time.sleep(0.5)
+            writer.lock.check()
+            load(made_warehouse)
+    finally:
+        with postgres.session() as con:
+            con.execute("alter database lake reset idle_session_timeout")
+    assert ids_in(made_warehouse) == ["a"]
 
 
 # --- a writer whose lock is lost commits nothing
