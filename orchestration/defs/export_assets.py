@@ -54,6 +54,7 @@ def _exported(kind: str, export: Export, what: str) -> dg.AssetsDefinition:
             for call in WITH_TABLE
         ],
         can_subset=True,
+        required_resource_keys={"run_process"},
     )
     def exported(context: dg.AssetExecutionContext) -> Iterator[dg.MaterializeResult[None]]:
         """Export, and say how much it was."""

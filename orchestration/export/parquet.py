@@ -17,6 +17,7 @@ from orchestration.export.places import Place
 from orchestration.warehouse.catalog import full_name, literal
 
 STATE = "_seamline.json"
+FILE = "rows.parquet"
 
 
 def export(con: duckdb.DuckDBPyConnection, schema: str, table: str, place: Place) -> Exported:
@@ -32,6 +33,10 @@ def export(con: duckdb.DuckDBPyConnection, schema: str, table: str, place: Place
         StoreError: the bucket cannot be used; the next export does what is left.
     """
     known = _state(place, table)
+    there = {name for name in place.names(table) if name.endswith(FILE)}
+    known.parts = {
+        start: part for start, part in known.parts.items() if _name(table, start) in there
+    }
     found = changes(con, schema, table, "day", known)
     done = Exported()
     written = State(known.columns, known.files, known.parts)
@@ -44,8 +49,10 @@ def export(con: duckdb.DuckDBPyConnection, schema: str, table: str, place: Place
             done.parts += 1
         _keep(place, table, written)
     for start in found.gone:
-        place.remove(_name(table, start))
         del written.parts[start]
+    # also those of an export that died before it noted them
+    for name in sorted(there - {_name(table, start) for start in written.parts}):
+        place.remove(name)
         done.gone += 1
     if (found.columns, found.files) != (known.columns, known.files) or done.gone:
         _keep(place, table, State(found.columns, found.files, written.parts))
@@ -54,7 +61,7 @@ def export(con: duckdb.DuckDBPyConnection, schema: str, table: str, place: Place
 
 
 def _name(table: str, start: str) -> str:
-    return f"{table}/received_date={start[:10]}/rows.parquet"
+    return f"{table}/received_date={start[:10]}/{FILE}"
 
 
 def _copy(con: duckdb.DuckDBPyConnection, rows: str, path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from pathlib import Path
+from shutil import rmtree
 from tempfile import TemporaryDirectory
 from typing import Protocol
 
@@ -23,6 +24,9 @@ class Place(Protocol):
 
     def fill(self, name: str, make: Callable[[Path], object]) -> None:
         """Write a file likewise that something else makes where it is told."""
+
+    def names(self, folder: str) -> list[str]:
+        """The files below a folder; what was begun and never done goes."""
 
     def remove(self, name: str) -> None:
         """Remove a file that may be there."""
@@ -75,6 +79,13 @@ class Folder:
         aside.rename(path)
         sync_folder(path.parent)
 
+    def names(self, folder: str) -> list[str]:
+        """As `Place` says."""
+        for begun in (self._path / folder).rglob(".*.new"):
+            begun.unlink(missing_ok=True)
+        files = (path for path in (self._path / folder).rglob("*") if path.is_file())
+        return [path.relative_to(self._path).as_posix() for path in files]
+
     def remove(self, name: str) -> None:
         """As `Place` says; a folder that it leaves empty goes too."""
         path = self._path / name
@@ -95,6 +106,7 @@ class Bucket:
         """
         self._store = Store(address, setting=SETTING)
         self._scratch = scratch
+        rmtree(scratch, ignore_errors=True)  # what a killed process had begun
 
     def read(self, name: str) -> bytes | None:
         """As `Place` says."""
@@ -115,6 +127,10 @@ class Bucket:
             make(made)
             with made.open("rb") as file:
                 self._store.put(name, file)
+
+    def names(self, folder: str) -> list[str]:
+        """As `Place` says; what was begun here has gone already."""
+        return [one.key for one in self._store.list(f"{folder}/")]
 
     def remove(self, name: str) -> None:
         """As `Place` says."""

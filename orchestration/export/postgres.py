@@ -7,7 +7,7 @@ or after it, and a death leaves it before.
 
 import hashlib
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 import duckdb
 import msgspec
@@ -114,6 +114,8 @@ class Target:
             yield
         except duckdb.Error as error:
             said = " ".join(str(error).replace(self._address, self._shown).split())
+            for word in _WITH_VALUES:
+                said = said.partition(word)[0]
             raise ExportFailedError(
                 f"{SETTING}: {self._shown}: {said} The tables there are as they were, and the next "
                 "export has what is new."
@@ -125,7 +127,7 @@ class Target:
         """Exchange parts of a table in one transaction, and note it there."""
         gone = [start for start in found.gone if start in written.parts]
         with self._transaction():
-            self._make(table, found.columns)
+            self._make(table, found.columns, written.columns)
             for start in [*gone, *portion]:
                 if start in written.parts:
                     at = f"timestamp {literal(start)}"
@@ -143,16 +145,20 @@ class Target:
         done.parts += len(portion)
         done.gone += len(gone)
 
-    def _make(self, table: str, columns: dict[str, str]) -> None:
-        """Make a table with an index, or give it the columns that it lacks."""
+    def _make(self, table: str, columns: dict[str, str], exported: dict[str, str]) -> None:
+        """Make a table with its indexes, or give it the columns that it is to have now."""
         name = self._name(table)
         there = self._columns(table)
-        wanted = {column_name(column): _TYPES[kind] for column, kind in columns.items()}
+        wanted = {column_name(column): _TYPES.get(kind, "text") for column, kind in columns.items()}
         if not there:
             listed = ", ".join(f"{quoted(column)} {kind}" for column, kind in wanted.items())
-            self._do(f"create table {name} ({listed}, primary key (message_id))")
+            self._do(f"create table {name} ({listed})")
+            # an index takes 2,700 bytes, and an id may have more
+            self._do(f"create unique index on {name} (md5(message_id))")
             self._do(f"create index on {name} ({RECEIVED_AT})")
             return
+        for column in sorted(set(map(column_name, exported)) & there.keys() - wanted.keys()):
+            self._do(f"alter table {name} drop column {quoted(column)}")
         for column, kind in wanted.items():
             if column not in there:
                 self._do(f"alter table {name} add column {quoted(column)} {kind}")
@@ -231,7 +237,8 @@ class Target:
             yield
             self._con.execute("commit")
         except BaseException:
-            self._con.rollback()
+            with suppress(duckdb.Error):  # that it is over already must not hide the reason
+                self._con.rollback()
             raise
 
     def _name(self, table: str) -> str:
@@ -241,16 +248,23 @@ class Target:
         self._con.execute("call postgres_execute($1, $2)", [_TO, statement])
 
 
+_WITH_VALUES = (" DETAIL:", " CONTEXT:")
+"""Behind these PostgreSQL quotes values."""
+
 _SHORT = {
     "timestamp without time zone": "timestamp",
     "character varying": "text",
 }
 
 
+_SYSTEMS = {"tableoid", "xmin", "cmin", "xmax", "cmax", "ctid"}
+"""Columns that every table of PostgreSQL's has."""
+
+
 def column_name(name: str) -> str:
     """The name that a column has in PostgreSQL: its own, or its beginning and a hash of it."""
     data = name.encode()
-    if len(data) <= LONGEST_NAME:
+    if len(data) <= LONGEST_NAME and name not in _SYSTEMS:
         return name
     beginning = data[: LONGEST_NAME - _HASH - 1].decode(errors="ignore")
     return f"{beginning}_{hashlib.sha256(data).hexdigest()[:_HASH]}"
@@ -292,4 +306,6 @@ def _conninfo(address: str) -> str:
 def _value(column: str, kind: str) -> str:
     """SQL of a column's value as PostgreSQL takes it: it knows no text with a NUL."""
     name = quoted(column)
+    if kind not in _TYPES:  # a column that a user has added
+        return f"cast({name} as varchar) as {name}"
     return f"replace({name}, chr(0), '') as {name}" if kind == "varchar" else name

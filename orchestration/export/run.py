@@ -9,6 +9,8 @@ from contextlib import contextmanager
 import duckdb
 from filelock import FileLock, Timeout
 
+from landed.errors import ReportedError
+from landed.object_store import StoreError
 from orchestration.durable_files import make_folder
 from orchestration.export import parquet
 from orchestration.export.changes import Exported
@@ -32,7 +34,8 @@ def export_parquet(settings: Settings, tables: Collection[str] = ()) -> Done:
 
     Raises:
         ExportBusyError: another export is still at it; nothing was done.
-        StoreError: the bucket cannot be used; the next export does what is left.
+        ExportFailedError: some tables could not be exported; the next export does what is left.
+        StoreError: the bucket can never be used.
         WarehouseMissingError: nothing has been loaded yet.
     """
     if settings.export_parquet is None:
@@ -80,8 +83,12 @@ def _each(
         if table in there:
             try:
                 yield table, export(table)
-            except ExportFailedError as error:
+            except ReportedError as error:
+                if isinstance(error, StoreError) and error.is_lasting:
+                    raise
                 failed.setdefault(error.message, []).append(table)
+            except (OSError, duckdb.Error) as error:
+                failed.setdefault(" ".join(str(error).split()), []).append(table)
     if failed:
         raise ExportFailedError(
             " ".join(f"Not exported: {', '.join(names)}. {why}" for why, names in failed.items())

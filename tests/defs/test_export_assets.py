@@ -18,7 +18,8 @@ def exporting(
     """What Dagster sees of a house that exports."""
     own_house.move_in(prepared_house)
     monkeypatch.setenv("SEAMLINE_EXPORT_PARQUET", str(own_house.folder / "exports"))
-    return definitions(Settings())
+    resources = dg.Definitions(resources={"run_process": None})
+    return dg.Definitions.merge(definitions(Settings()), resources)
 
 
 def test_without_a_place_there_is_nothing(settings: Settings) -> None:

@@ -66,7 +66,8 @@ def test_a_store_that_does_not_answer_is_said_in_a_line(
         elsewhere.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{free_port()}")
         status, said = exporting.try_run("export", "--parquet", place)
     assert status == 1
-    assert said.startswith(f"SEAMLINE_EXPORT_PARQUET: {place} cannot be used: ")
+    assert said.startswith("Not exported: ")
+    assert f"SEAMLINE_EXPORT_PARQUET: {place} cannot be used: " in said
     assert len(said.splitlines()) == 1
 
     exporting.run("export", "--parquet", place)

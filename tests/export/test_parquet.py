@@ -11,7 +11,7 @@ import pytest
 
 from orchestration.export import parquet
 from orchestration.export.changes import Exported
-from orchestration.export.errors import ExportBusyError
+from orchestration.export.errors import ExportBusyError, ExportFailedError
 from orchestration.export.places import Folder
 from orchestration.export.run import export_parquet
 from orchestration.settings import Settings
@@ -233,6 +233,50 @@ def test_a_death_at_any_change_leaves_whole_files_and_the_next_export_does_the_r
     assert deaths >= 5
 
 
+def test_a_day_that_was_written_by_an_export_that_died_goes_with_its_last_row(
+    exports: Folders, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    exports.load(
+        landed.line({"event": "E", "userId": "gone-55aa"}, message_id="x",
+                    received_at="2026-11-19T10:00:00.000000Z"),
+        event("a", 20),
+    )  # fmt: skip
+    with monkeypatch.context() as patched:
+        mortal = Mortal(exports.folder, 2, is_done=False)
+        patched.setattr("orchestration.export.run.place_of", lambda *_: mortal)
+        with pytest.raises(DiesError):
+            exports.export()
+    assert exports.days().keys() == {"2026-11-19", "2026-11-20"}
+    exports.house.run("forget", "--user-id=gone-55aa")
+
+    exports.export()
+
+    assert exports.days().keys() == {"2026-11-20"}
+    assert exports.exported() == exports.table()
+
+
+def test_a_file_that_somebody_removed_is_written_again(exports: Folders) -> None:
+    exports.load(event("a", 20), event("b", 21))
+    exports.export()
+    shutil.rmtree(exports.folder / "track/received_date=2026-11-20")
+
+    assert exports.export() == Done(rows=1, parts=1)
+    assert exports.exported() == exports.table()
+
+
+def test_one_table_whose_folder_is_none_keeps_no_other_from_being_exported(
+    exports: Folders,
+) -> None:
+    exports.load(event("a", 20))
+    exports.folder.mkdir()
+    (exports.folder / "alias").write_text("no folder")
+
+    with pytest.raises(ExportFailedError, match=r"^Not exported: alias\. "):
+        list(export_parquet(exports.settings))
+
+    assert exports.days().keys() == {"2026-11-20"}
+
+
 def test_what_a_killed_process_had_begun_is_no_parquet_file(exports: Folders) -> None:
     exports.load(event("a", 20))
     exports.export()
@@ -241,6 +285,8 @@ def test_what_a_killed_process_had_begun_is_no_parquet_file(exports: Folders) ->
         Folder(exports.folder).fill("track/received_date=2026-11-20/rows.parquet", _begin_and_die)
 
     assert exports.exported() == exports.table()
+    assert exports.export() == NOTHING
+    assert not list(exports.folder.rglob(".*"))
 
 
 def _begin_and_die(path: Path) -> None:

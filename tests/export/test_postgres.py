@@ -14,6 +14,8 @@ from orchestration.export.errors import ExportBusyError, ExportFailedError
 from orchestration.export.postgres import LONGEST_NAME, Target, column_name
 from orchestration.export.run import export_postgres
 from orchestration.settings import Settings
+from orchestration.warehouse.connection import connect
+from orchestration.warehouse.writer_lock import writer_lock
 from tests.export.support import NOTHING, Done, Exports, event
 from tests.support import landed
 from tests.support.house import House
@@ -180,6 +182,66 @@ def test_names_longer_than_postgresql_has_stay_different(database: Database) -> 
         f'select "{first}" as a, "{second}" as b, "properties__größe" as c from segment.track'
     ) == [{"a": 1, "b": 2, "c": 3}]
     assert len(first.encode()) == LONGEST_NAME
+
+
+def test_what_any_sender_calls_a_field_or_an_event_stops_no_table(database: Database) -> None:
+    names = ("xmin", "ctid", "tableoid", "XMAX")
+    odd = landed.line(
+        {"event": "E", **dict.fromkeys(names, 1)}, message_id="ü" * 1000,
+        received_at="2026-11-20T10:00:00.000000Z",
+    )  # fmt: skip
+    database.load(odd, event("a", 20))
+
+    assert database.export() == Done(rows=2, parts=1)
+
+    assert len(database.exported()) == 2
+    assert database.export() == NOTHING
+
+
+def test_a_column_that_is_gone_goes_and_one_of_a_users_stays(database: Database) -> None:
+    database.load(event("a", 20, note="x"))
+    database.export()
+    with psycopg.connect(database.address) as con:
+        con.execute("alter table segment.track add column mine int")
+    (database.house.folder / "columns.yml").write_text(
+        "fields:\n- path: properties.note\n  leave_out: true\n"
+    )
+    database.house.run("replay", "--table", "track")
+
+    database.export()
+
+    names = {
+        row["column_name"]
+        for row in database.ask(
+            "select column_name from information_schema.columns where table_name = 'track'"
+        )
+    }
+    assert "properties__note" not in names
+    assert "mine" in names
+
+
+def test_a_column_of_a_users_type_is_text(database: Database) -> None:
+    database.load(event("a", 20))
+    with writer_lock(database.house.settings), connect(database.house.settings) as con:
+        con.execute("alter table segment.track add column days date[]")
+        con.execute("update segment.track set days = [date '2026-11-20']")
+
+    database.export()
+
+    assert database.ask("select days from segment.track") == [{"days": "[2026-11-20]"}]
+
+
+def test_values_are_in_no_message(database: Database) -> None:
+    database.load(event("a", 20, email="ann@example.com"))
+    database.export()
+    with psycopg.connect(database.address) as con:
+        con.execute("create unique index on segment.track (properties__email)")
+    database.load(event("b", 20, email="ann@example.com"))
+
+    with pytest.raises(ExportFailedError, match="unique") as failed:
+        database.export()
+
+    assert "ann@" not in str(failed.value)
 
 
 def test_views_of_a_users_on_it_stay(database: Database) -> None:

@@ -10,6 +10,8 @@ from typing import Any
 import duckdb
 import pytest
 
+from orchestration.export.run import export_parquet
+from orchestration.settings import Settings
 from orchestration.warehouse.catalog import DATABASE
 from orchestration.warehouse.connection import CONFIG, load_extensions
 from tests.support import landed
@@ -322,6 +324,8 @@ def exported(loaded: House, tmp_path_factory: pytest.TempPathFactory) -> Path:
             con.execute(f"copy (from {table}) to '{folder / name}/old.parquet'")
     (folder / "warehouse").symlink_to(loaded.settings.catalog.parent)
     (folder / "share").mkdir()
+    exporting = loaded.settings.model_dump() | {"export_parquet": folder / "exports"}
+    assert list(export_parquet(Settings(**exporting)))
     with closing(sqlite3.connect(loaded.settings.catalog)) as catalog:
         catalog.execute(f"vacuum into '{folder}/share/catalog.sqlite'")
     return folder
