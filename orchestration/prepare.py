@@ -1,10 +1,11 @@
 """What has to be there before Dagster starts: the warehouse, the manifest, Dagster's folder."""
 
 import json
+import os
 from pathlib import Path
 
 from landed.settings import ROOT
-from orchestration import modes
+from orchestration import dagster_database, modes
 from orchestration.columns.update import is_placed_by_this_version
 from orchestration.errors import DbtFailedError
 from orchestration.loading.load import is_behind
@@ -47,18 +48,52 @@ def prepare(settings: Settings) -> None:
 
 
 def prepare_dagster_home(settings: Settings) -> None:
-    """Make DAGSTER_HOME, with the repository's dagster.yaml linked into it."""
+    """Make DAGSTER_HOME, with a dagster.yaml in it, and Dagster's databases.
+
+    Raises:
+        DagsterAwayError: its PostgreSQL cannot be reached, or refuses.
+    """
     settings.dagster_home.mkdir(parents=True, exist_ok=True)
-    config = settings.dagster_home / "dagster.yaml"
-    if not config.exists():
-        config.unlink(missing_ok=True)  # a link that leads nowhere: the repository was moved
-        config.symlink_to(ROOT / "dagster.yaml")
-    if not (settings.dagster_home / "schedules" / "schedules.db").exists():
+    _configure(settings)
+    if settings.dagster_storage is not None:
+        os.environ[dagster_database.SETTING] = settings.dagster_storage  # dagster.yaml names it
+    if not dagster_database.is_made(settings):
         from dagster import DagsterInstance  # noqa: PLC0415 - takes seconds, needed once
 
         # Webserver and daemon would both create Dagster's databases; at the same time, that
         # leaves some that no Dagster can open ("more than one head").
         DagsterInstance.from_config(str(settings.dagster_home)).dispose()
+
+
+_MADE = "# Made by `seamline prepare`, each time anew; without this line it stays as it is."
+_ON_POSTGRES = f"""
+# Its address, with the password, is in the environment alone.
+storage:
+  postgres:
+    postgres_url:
+      env: {dagster_database.SETTING}
+"""
+
+
+def _configure(settings: Settings) -> None:
+    """Link the repository's dagster.yaml, or write it with Dagster's storage in PostgreSQL.
+
+    A file of a user's own stays.
+    """
+    config, ours = settings.dagster_home / "dagster.yaml", ROOT / "dagster.yaml"
+    is_made = config.is_symlink() or (config.exists() and config.read_text().startswith(_MADE))
+    if config.exists() and not is_made:
+        return
+    if settings.dagster_storage is None:
+        if not config.exists() or not config.is_symlink():
+            config.unlink(missing_ok=True)  # or a link that leads nowhere: the repository was moved
+            config.symlink_to(ours)
+        return
+    text = f"{_MADE}\n{ours.read_text()}{_ON_POSTGRES}"
+    if config.is_symlink() or not config.exists() or config.read_text() != text:
+        new = config.with_suffix(".new")
+        new.write_text(text)
+        new.replace(config)
 
 
 def has_all_models(settings: Settings, manifest: Path) -> bool:

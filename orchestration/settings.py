@@ -152,6 +152,21 @@ Database = Annotated[
 ]
 
 
+def _known_uri(address: str) -> str:
+    if not address.startswith("postgresql://"):
+        raise ValueError("is no URI of PostgreSQL")
+    return _known_database(address)
+
+
+DagsterStorage = Annotated[
+    str,
+    AfterValidator(_known_uri),
+    has_to_be(
+        "a URI of PostgreSQL, such as postgresql://me@db.example.com/dagster", is_shown=False
+    ),
+]
+
+
 def _names(value: object) -> object:
     return [part.strip() for part in value.split(",")] if isinstance(value, str) else value
 
@@ -234,6 +249,9 @@ class Settings(SharedSettings):
 
     dagster_home: RootedPath = Field(default=Path(".dagster"), validation_alias="DAGSTER_HOME")
     """Dagster's own folder: its runs, events and sensor ticks."""
+
+    dagster_storage: Annotated[DagsterStorage | None, Field(repr=False)] = None
+    """The PostgreSQL database of Dagster's runs, events and ticks; SQLite files if not set."""
 
     load_bytes: Size = ByteSize(128 * MB)
     """How many bytes of landed files one transaction takes at most (a larger file goes alone)."""

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from orchestration import modes
+from orchestration.dagster_database import SETTING
 from stack.lock import only_stack
 from stack.output import say
 from stack.preflight import check, check_ports, write_sources_if_missing
@@ -68,7 +69,8 @@ def services(settings: Settings) -> dict[str, tuple[str, ...]]:
 
 def _environment(settings: Settings) -> dict[str, str]:
     """What every process needs: one idea of the settings that `.env` may hold, and our `dbt`."""
-    return {
+    storage = {SETTING: settings.dagster_storage} if settings.dagster_storage else {}
+    return storage | {
         "DAGSTER_HOME": str(settings.dagster_home),
         "SEAMLINE_INTEGRATION_NAME": settings.integration_name,
         "PATH": os.pathsep.join([str(SCRIPTS), os.environ.get("PATH", os.defpath)]),

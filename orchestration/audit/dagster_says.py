@@ -1,16 +1,22 @@
 """What Dagster's own storage says, for a terminal: checks that fail, and when upkeep comes.
 
-Read from its SQLite files without Dagster, whose import takes seconds, and without a lock.
+Read from its databases without Dagster, whose import takes seconds, and without a lock.
 """
 
 import json
-import sqlite3
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
+from orchestration.dagster_database import (
+    INDEX,
+    RUNS,
+    SCHEDULES,
+    DagsterAwayError,
+    DagsterUnreadableError,
+    Execute,
+    opened,
+)
 from orchestration.settings import Settings
 from orchestration.upkeep.keep_small import MINUTE
 
@@ -47,20 +53,22 @@ def look(settings: Settings, now: datetime, without: set[str]) -> DagsterSays | 
         without: Names of checks that somebody makes anyway.
 
     Returns:
-        What it says; None if it was never started here, or cannot be read just now.
+        What it says; None if it was never started here, or cannot be read just now. A server
+        that is away is a problem.
     """
-    history = settings.dagster_home / "history"
     found = DagsterSays()
     try:
-        with _reading(history / "runs.db") as runs:
+        with opened(settings, RUNS, _PATIENCE_SECONDS) as runs:
             found.is_running = _is_running(runs, now)
             _say_upkeep(runs, found)
-        with _reading(settings.dagster_home / "schedules" / "schedules.db") as schedules:
+        with opened(settings, SCHEDULES, _PATIENCE_SECONDS) as schedules:
             is_off = _is_off(schedules)
-        with _reading(history / "runs" / "index.db") as index:
+        with opened(settings, INDEX, _PATIENCE_SECONDS) as index:
             found.problems += _failing(index, now, without)
-    except (sqlite3.Error, FileNotFoundError):
+    except DagsterUnreadableError:
         return None
+    except DagsterAwayError as away:
+        return DagsterSays(problems=[str(away)])
     if is_off:
         found.problems.append(
             f"The schedule {_SCHEDULE} is switched off, so no upkeep comes: switch it on in "
@@ -71,29 +79,19 @@ def look(settings: Settings, now: datetime, without: set[str]) -> DagsterSays | 
     return found
 
 
-@contextmanager
-def _reading(path: Path) -> Iterator[sqlite3.Connection]:
-    if not path.exists():
-        raise FileNotFoundError(path)
-    with closing(
-        sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=_PATIENCE_SECONDS)
-    ) as database:
-        yield database
-
-
-def _is_running(runs: sqlite3.Connection, now: datetime) -> bool:
-    ((newest,),) = runs.execute("select max(timestamp) from daemon_heartbeats").fetchall()
+def _is_running(runs: Execute, now: datetime) -> bool:
+    ((newest,),) = runs("select max(timestamp) from daemon_heartbeats")
     return newest is not None and now - _time(newest) < timedelta(seconds=ALIVE_SECONDS)
 
 
-def _say_upkeep(runs: sqlite3.Connection, found: DagsterSays) -> None:
-    ended = runs.execute(
+def _say_upkeep(runs: Execute, found: DagsterSays) -> None:
+    ended = runs(
         "select status, end_time from runs "
         "where pipeline_name = 'upkeep' and end_time is not null order by id desc limit 1"
-    ).fetchone()
-    if ended is None:
+    )
+    if not ended:
         return
-    status, at = ended
+    ((status, at),) = ended
     found.last_upkeep = datetime.fromtimestamp(at, UTC)
     if status == "FAILURE":
         found.problems.append(
@@ -102,13 +100,13 @@ def _say_upkeep(runs: sqlite3.Connection, found: DagsterSays) -> None:
         )
 
 
-def _is_off(schedules: sqlite3.Connection) -> bool:
-    rows = schedules.execute("select status, instigator_body from instigators").fetchall()
+def _is_off(schedules: Execute) -> bool:
+    rows = schedules("select status, instigator_body from instigators")
     return any(status == "STOPPED" and f'"{_SCHEDULE}"' in body for status, body in rows)
 
 
-def _failing(index: sqlite3.Connection, now: datetime, without: set[str]) -> Iterator[str]:
-    rows = index.execute(
+def _failing(index: Execute, now: datetime, without: set[str]) -> Iterator[str]:
+    rows = index(
         """
         select asset_key, check_name, evaluation_event_timestamp from asset_check_executions
         where execution_status = 'FAILED' and id in (
@@ -117,7 +115,7 @@ def _failing(index: sqlite3.Connection, now: datetime, without: set[str]) -> Ite
         )
         order by asset_key, check_name
         """
-    ).fetchall()
+    )
     for asset, check, at in rows:
         if check not in without and now - _time(at) < STANDS:
             table = "/".join(json.loads(asset))
@@ -133,5 +131,6 @@ def _next(now: datetime) -> datetime:
     return this_hour if this_hour > now else this_hour + timedelta(hours=1)
 
 
-def _time(text: str) -> datetime:
-    return datetime.fromisoformat(text).replace(tzinfo=UTC)
+def _time(at: str | datetime) -> datetime:
+    """A time in UTC: SQLite has a text, PostgreSQL a time."""
+    return (datetime.fromisoformat(at) if isinstance(at, str) else at).replace(tzinfo=UTC)

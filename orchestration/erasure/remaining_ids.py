@@ -4,6 +4,7 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
+from orchestration import dagster_database
 from orchestration.loading.people import People
 from orchestration.models import run
 from orchestration.settings import Settings
@@ -23,7 +24,8 @@ def search(settings: Settings, people: People) -> list[str]:
         for path in files
         if path.is_file() and path.suffix != ".parquet" and _holds(path, people)
     ]
-    return sorted([*found, *catalog.search(people.stand_in)])
+    found += catalog.search(people.stand_in)
+    return sorted([*found, *dagster_database.search(settings, people.stand_in)])
 
 
 def _files(folder: Path) -> Iterator[Path]:

@@ -5,26 +5,22 @@ Dagster leaves its logs and the SQLite file of its events behind, and what it ha
 the files go of every run that is no more, whoever deleted it, and of a purge that was cut short.
 """
 
-import sqlite3
-from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from uuid import UUID
 
 import dagster as dg
 
+from orchestration.dagster_database import FILES, INDEX, WITHOUT_RUN, opened
 from orchestration.settings import Settings
-from orchestration.warehouse.sqlite_space import BUSY_SECONDS, vacuum
+from orchestration.warehouse.sqlite_space import vacuum
 
 AT_ONCE = 100
 """Runs that are asked for in one query."""
 
 _WENT_WELL = [dg.DagsterRunStatus.SUCCESS]
 _DID_NOT = [dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.CANCELED]
-
-_INDEX = "index"
-_WITHOUT_RUN = ".db"
-"""The file of events that belong to no run, whose id is empty."""
 
 
 @dataclass
@@ -55,12 +51,7 @@ def purge(instance: dg.DagsterInstance, settings: Settings) -> Purged:
             done.runs += len(records)
     _remove_checks_without_run(settings, now - timedelta(days=settings.run_days))
     done.files = _remove_files(instance, settings)
-    history = settings.dagster_home / "history"
-    schedules = settings.dagster_home / "schedules"
-    for file in (
-        *(history / "runs.db", _events(settings) / "index.db", _events(settings) / _WITHOUT_RUN),
-        schedules / "schedules.db",
-    ):
+    for file in map(settings.dagster_home.joinpath, FILES):
         if file.exists():
             vacuum(file)
     return done
@@ -68,17 +59,17 @@ def purge(instance: dg.DagsterInstance, settings: Settings) -> Purged:
 
 def _remove_shared_events(settings: Settings, run_ids: list[str]) -> None:
     """Remove what the index has of runs; Dagster's own way opens the file of each run's events."""
-    index = _events(settings) / f"{_INDEX}.db"
-    if not index.exists():
+    if not _has(settings, INDEX):
         return
-    of_them = f"run_id in ({', '.join('?' * len(run_ids))})"
-    with closing(sqlite3.connect(index, timeout=BUSY_SECONDS)) as database, database:
+    places = ", ".join(f"${number}" for number, _ in enumerate(run_ids, 1))
+    of_them = f"run_id in ({places})"
+    with opened(settings, INDEX) as execute:
         for condition in (
             f"asset_event_tags where event_id in (select id from event_logs where {of_them})",  # noqa: S608 - our own
             f"asset_check_executions where {of_them}",
             f"event_logs where {of_them}",
         ):
-            database.execute(f"delete from {condition}", run_ids)  # noqa: S608 - our own
+            execute(f"delete from {condition}", run_ids)  # noqa: S608 - our own
 
 
 _OLD_CHECKS = """
@@ -95,30 +86,48 @@ _OLD_CHECK_EVENTS = """
 def _remove_checks_without_run(settings: Settings, before: datetime) -> None:
     """Remove what checks found that belongs to no run, but what each found last."""
     then = [before.strftime("%Y-%m-%d %H:%M:%S.%f")]
-    for name, statements in (
-        (f"{_INDEX}.db", (_OLD_CHECKS, _OLD_CHECK_EVENTS)),
-        (_WITHOUT_RUN, (_OLD_CHECK_EVENTS,)),  # its table of checks is empty
+    for file, statements in (
+        (INDEX, (_OLD_CHECKS, _OLD_CHECK_EVENTS)),
+        (WITHOUT_RUN, (_OLD_CHECK_EVENTS,)),  # its table of checks is empty
     ):
-        file = _events(settings) / name
-        if file.exists():
-            with closing(sqlite3.connect(file, timeout=BUSY_SECONDS)) as database, database:
+        if settings.dagster_storage is not None and file == WITHOUT_RUN:
+            continue  # there is one database, and its index has been seen to
+        if _has(settings, file):
+            with opened(settings, file) as execute:
                 for statement in statements:
-                    database.execute(statement, then)
+                    execute(statement, then)
+
+
+def _has(settings: Settings, file: str) -> bool:
+    """Whether there is such a database; Dagster makes files when it first needs them."""
+    return settings.dagster_storage is not None or (settings.dagster_home / file).exists()
 
 
 def _remove_files(instance: dg.DagsterInstance, settings: Settings) -> int:
-    """Remove the files of runs that are no more."""
-    files = [file for file in _events(settings).glob("*.db*") if file.name[0] != "."]
-    there = {_INDEX, *instance.get_run_ids()}  # asked behind: a run is there before its files
-    removed = 0
-    for file in files:
-        run_id = file.name.partition(".")[0]
-        if run_id not in there:
-            instance.compute_log_manager.delete_logs(prefix=[run_id])
-            file.unlink(missing_ok=True)  # a log that Dagster has closed since
-            removed += 1
-    return removed
+    """Remove the files of runs that are no more: their events, and what they printed."""
+    events = [*(settings.dagster_home / INDEX).parent.glob("*.db*")]
+    files = [file for file in events if file.name[0] != "."]
+    printed = [path.name for path in _printed(settings)]
+    there = {Path(INDEX).stem, *instance.get_run_ids()}  # asked behind: a run is there before them
+    gone = [file for file in files if _run_of(file) not in there]
+    for run_id in {*map(_run_of, gone), *printed} - there:
+        instance.compute_log_manager.delete_logs(prefix=[run_id])
+    for file in gone:
+        file.unlink(missing_ok=True)  # a log that Dagster has closed since
+    return len(gone) or len(set(printed) - there)
 
 
-def _events(settings: Settings) -> Path:
-    return settings.dagster_home / "history" / "runs"
+def _run_of(file: Path) -> str:
+    return file.name.partition(".")[0]
+
+
+def _printed(settings: Settings) -> list[Path]:
+    """The folders of what runs have printed; what assets have stored lies beside them."""
+    return [path for path in (settings.dagster_home / "storage").glob("*-*") if _is_run(path.name)]
+
+
+def _is_run(name: str) -> bool:
+    try:
+        return str(UUID(name)) == name
+    except ValueError:
+        return False

@@ -1,8 +1,6 @@
 """What Dagster knows and the warehouse does not: checks that fail, and when upkeep comes."""
 
-import sqlite3
 from collections.abc import Iterator
-from contextlib import closing
 from datetime import UTC, datetime, timedelta
 
 import dagster as dg
@@ -11,11 +9,19 @@ from dagster._daemon.types import DaemonHeartbeat
 
 from orchestration.audit.dagster_says import ALIVE_SECONDS, STANDS, DagsterSays, look
 from orchestration.audit.status import Status
+from orchestration.dagster_database import SCHEDULES, opened
 from orchestration.defs.upkeep_assets import every_hour
 from orchestration.prepare import prepare_dagster_home
 from orchestration.settings import Settings
+from tests.support import postgres
 
 NOW = datetime(2026, 11, 22, 5, 24, 46, tzinfo=UTC)
+
+
+@pytest.fixture
+def settings(settings: Settings) -> Settings:
+    """With Dagster's storage in PostgreSQL, where these tests run on it."""
+    return settings.model_copy(update=postgres.dagster_storage())
 
 
 @pytest.fixture
@@ -122,11 +128,10 @@ def test_a_schedule_that_is_switched_off_is_a_problem(
     settings: Settings, instance: dg.DagsterInstance
 ) -> None:
     beat(instance, NOW)
-    schedules = settings.dagster_home / "schedules" / "schedules.db"
-    with closing(sqlite3.connect(schedules)) as database, database:
-        database.execute(
+    with opened(settings, SCHEDULES) as execute:
+        execute(
             "insert into instigators (selector_id, status, instigator_type, instigator_body) "
-            "values ('one', 'STOPPED', 'SCHEDULE', ?)",
+            "values ('one', 'STOPPED', 'SCHEDULE', $1)",
             [f'{{"job_name": "{every_hour.name}"}}'],
         )
 

@@ -9,7 +9,7 @@ from landed.settings import ROOT
 from tests.support.docs.pages import PAGES, YOURS, Page
 
 PATH = re.compile(
-    r"(?:\.ci|benchmarks|dbt_project|dbt_seamline|demo|docs|fuzz|landed|orchestration|receiver"
+    r"(?:\.ci|benchmarks|dbt_project|dbt_seamline|demo|deploy|docs|fuzz|landed|orchestration|receiver"
     r"|stack|tests)(?:/[\w.*-]+)+/?|seamline/\w+\.py"
 )
 MADE_BY_RUNNING = ("dbt_project/target", "dbt_project/logs")

@@ -103,6 +103,12 @@ OTHERS: dict[str, dict[str, Any]] = {
     ),
     "export_postgres": {"64MiB": None, "postgresql://": None}
     | {"dbname=mine": "dbname=mine", "postgresql://db/mine": "postgresql://db/mine"},
+    "dagster_storage": {
+        "postgresql://db/dagster": "postgresql://db/dagster",
+        "dbname=mine": None,
+        "postgres://db/dagster": None,
+        "postgresql://": None,
+    },
     "owners": {
         "ann@example.com, team:data": ("ann@example.com", "team:data"),
         "ann": None,
@@ -185,6 +191,7 @@ def test_a_setting_that_is_set_to_nothing_is_its_default(
         ("SEAMLINE_PUBLIC_URL", "https://me:hunter2@events.example.com"),
         ("SEAMLINE_LANDING_REMOTE", "s3://key:hunter2@bucket"),
         ("SEAMLINE_EXPORT_POSTGRES", "password=hunter2 nonsense"),
+        ("SEAMLINE_DAGSTER_STORAGE", "mysql://me:hunter2@db/mine"),
         ("SEAMLINE_WAREHOUSE", "ducklake:postgres:password=hunter2 nonsense"),
     ],
 )

@@ -5,6 +5,7 @@
 
 import hashlib
 import os
+import secrets
 import shutil
 import subprocess
 import tempfile
@@ -53,6 +54,8 @@ ON_BOTH: dict[str, set[str]] = {
     "erasure/test_everywhere.py": set(),
     "erasure/test_rebuild.py": set(),
     "recovery/test_restore.py": set(),
+    "audit/test_dagster_says.py": set(),
+    "upkeep/test_dagster_storage.py": set(),
 }
 """Module below tests/ → its tests that are about the SQLite file, and stay with it."""
 
@@ -251,6 +254,16 @@ def settings_in(folder: Path) -> dict[str, Any]:
         "catalog_schema": schema_of(folder),
         "warehouse_data": folder / "warehouse" / "data",
     }
+
+
+def dagster_storage() -> dict[str, str]:
+    """The setting that leads to a new database for Dagster's storage; none where it is files."""
+    if not _is_postgres:
+        return {}
+    name = f"d_{secrets.token_hex(8)}"
+    with server().session() as con:
+        con.execute(sql.SQL("create database {}").format(sql.Identifier(name)))
+    return {"dagster_storage": server().uri.replace("/lake", f"/{name}")}
 
 
 def schema_of(folder: Path) -> str:

@@ -1,0 +1,2 @@
+-- Dagster's own, beside the catalog's, which POSTGRES_DB makes.
+create database dagster;
