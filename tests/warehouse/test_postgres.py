@@ -410,6 +410,67 @@ def test_a_password_file_of_libpqs_is_used(
     assert ids_in(settings) == ["a"]
 
 
+@pytest.fixture
+def another_role(
+    postgres: Server,
+    tmp_path: Path,
+    request: pytest.FixtureRequest,
+    monkeypatch: pytest.MonkeyPatch,
+) -> str:
+    """The address of another database, whose password stands where libpq looks for it."""
+    password = "another-one-5d2e"
+    with postgres.session() as con:
+        con.execute(f"drop role if exists another; create role another login password '{password}'")
+    if request.param == "PGPASSFILE":
+        secret = tmp_path / "pgpass"
+        secret.write_text(f"127.0.0.1:*:*:another:{password}\n")
+        secret.chmod(0o600)
+        monkeypatch.delenv("PGPASSWORD", raising=False)
+        monkeypatch.setenv("PGPASSFILE", str(secret))
+    else:
+        monkeypatch.setenv("PGPASSWORD", password)
+    return f"host=127.0.0.1 port={postgres.port} user=another dbname=lake"
+
+
+@pytest.mark.parametrize("another_role", ["PGPASSWORD", "PGPASSFILE"], indirect=True)
+def test_the_catalogs_password_is_offered_to_no_other_server(
+    own_house: House, raw_house: Path, postgres: Server, another_role: str
+) -> None:
+    settings = with_password(own_house.move_in(raw_house), postgres).settings
+    land(settings, "a")
+    before = dict(os.environ)
+
+    load(settings)
+
+    assert dict(os.environ) == before
+    with connect(settings, read_only=True) as con:
+        con.execute(f"attach '{another_role}' as other (type postgres)")
+        assert con.execute("select message_id from raw.track").fetchall() == [("a",)]
+        query = "from postgres_query('other', 'select current_user')"
+        assert con.execute(query).fetchall() == [("another",)]
+    psycopg.connect(another_role).close()
+
+
+@pytest.mark.parametrize("another_role", ["PGPASSWORD"], indirect=True)
+def test_each_process_asks_the_catalog_with_its_own_password(
+    own_house: House, prepared_house: Path, postgres: Server, another_role: str
+) -> None:
+    house = with_password(own_house.move_in(prepared_house), postgres)
+    land(house.settings, "a")
+
+    house.run("load")
+    house.run("rebuild")
+    house.dbt("run", "--select", "stg_segment__track", "track")
+    prompt = house.command("sql", stdin=subprocess.PIPE)
+    shown, _ = prompt.communicate(
+        f"attach '{another_role}' as other (type postgres);select message_id || '-here' from track;"
+    )
+
+    assert "a-here" in shown
+    assert "rror" not in shown
+    assert "Success" not in shown
+
+
 # --- readers
 
 
