@@ -320,6 +320,23 @@ def test_what_is_no_address_is_refused_by_its_settings_name(tmp_path: Path, addr
         Settings(warehouse=f"ducklake:postgres:{address}", warehouse_data=tmp_path)
 
 
+@pytest.mark.parametrize(
+    "name", ["sslpassword", "oauth_client_secret", "scram_client_key", "scram_server_key"]
+)
+@pytest.mark.parametrize(
+    ("setting", "beginning"), [("warehouse", "ducklake:postgres:"), ("export_postgres", "")]
+)
+def test_secrets_that_would_be_shown_are_refused_in_a_line_that_shows_none(
+    tmp_path: Path, setting: str, beginning: str, name: str
+) -> None:
+    values: dict[str, Any] = {setting: f"{beginning}host=db {name}=topsecret"}
+    with pytest.raises(WrongSettingsError, match="which a service file may hold") as refused:
+        Settings(warehouse_data=tmp_path, **values)
+
+    assert f"SEAMLINE_{setting.upper()}: " in str(refused.value)
+    assert "topsecret" not in str(refused.value)
+
+
 def test_without_a_folder_for_the_data_the_setting_is_named() -> None:
     with pytest.raises(WrongSettingsError, match=r"SEAMLINE_WAREHOUSE_DATA: .*has to be a folder"):
         Settings(warehouse="ducklake:postgres:dbname=lake")
