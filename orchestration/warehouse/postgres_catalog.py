@@ -30,6 +30,21 @@ _DEFAULTS = {
 }
 _READ_LOCK_SECONDS = 2
 
+# What began before rows were deleted keeps them alive, without any lock: sessions that read or
+# write, replicas that say what they read (of no database), prepared transactions. Of what other
+# roles' sessions are PostgreSQL says nothing to who is not in pg_read_all_stats.
+_KEEPING_ROWS = """
+select exists (
+    select from pg_stat_activity
+    where coalesce(datname, current_database()) = current_database()
+    and (backend_xmin is not null or backend_xid is not null)
+    and coalesce(backend_type, 'client backend') in ('client backend', 'walsender')
+    and pid <> pg_backend_pid()
+)
+or exists (select from pg_prepared_xacts where database = current_database())
+or exists (select from pg_replication_slots where xmin is not null)
+"""
+
 
 class PostgresCatalog:
     """Answers what `catalogs.Catalog` asks."""
@@ -124,13 +139,7 @@ class PostgresCatalog:
     def empty(self) -> bool:
         """Write each table anew, without the rows that were deleted from it."""
         with self._session() as con:
-            # a query that began before the rows were deleted keeps them alive, without any lock
-            row = con.execute(
-                "select exists (select from pg_stat_activity where datname = current_database() "
-                "and backend_xmin is not null and backend_type = 'client backend' "
-                "and pid <> pg_backend_pid())"
-            ).fetchone()
-            if row != (False,):
+            if con.execute(_KEEPING_ROWS).fetchone() != (False,):
                 return False
             con.execute(f"set lock_timeout = '{_READ_LOCK_SECONDS}s'")
             try:

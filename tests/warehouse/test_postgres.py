@@ -488,6 +488,61 @@ def test_each_process_asks_the_catalog_with_its_own_password(
     assert "Success" not in shown
 
 
+# --- what keeps rows that were deleted
+
+
+@pytest.fixture
+def ordinary(own_house: House, postgres: Server) -> Settings:
+    """A warehouse whose role is told nothing of the sessions of others."""
+    role = f"ordinary_{own_house.settings.catalog_schema}"
+    with postgres.session() as con:
+        con.execute(f"create role {role} login")
+        con.execute(f"grant create on database lake to {role}")
+    address = postgres.address.replace("=seamline", f"={role}", 1)
+    settings = House(
+        own_house.folder,
+        warehouse=f"ducklake:postgres:{address}",
+        catalog_schema=own_house.settings.catalog_schema,
+        warehouse_data=own_house.settings.data,
+    ).settings
+    with writer_lock(settings), connect(settings) as con:
+        create_raw_tables(con)
+    return settings
+
+
+@pytest.mark.parametrize(
+    "statements",
+    [
+        ["begin isolation level repeatable read", "select 1"],
+        ["begin", "create temporary table mine (one int)"],
+    ],
+    ids=["reads", "has written"],
+)
+def test_another_roles_transaction_has_the_emptying_wait(
+    ordinary: Settings, postgres: Server, statements: list[str]
+) -> None:
+    catalog = catalog_of(ordinary)
+    with postgres.session() as other:
+        for statement in statements:
+            other.execute(statement.encode())
+        assert not catalog.empty()
+        other.execute("rollback")
+        assert catalog.empty()
+
+
+def test_a_prepared_transaction_has_the_emptying_wait(ordinary: Settings, postgres: Server) -> None:
+    catalog = catalog_of(ordinary)
+    with postgres.session() as other:
+        other.execute("begin")
+        other.execute("select pg_current_xact_id()")
+        other.execute("prepare transaction 'kept'")
+        try:
+            assert not catalog.empty()
+        finally:
+            other.execute("rollback prepared 'kept'")
+    assert catalog.empty()
+
+
 # --- readers
 
 
