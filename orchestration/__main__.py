@@ -32,6 +32,10 @@ from orchestration.warehouse.raw_tables import WITH_TABLE
 P = ParamSpec("P")
 
 
+_PASSWORD = "SEAMLINE_CATALOG_PASSWORD"  # noqa: S105 - its name
+"""In the environment of the SQL prompt."""
+
+
 def _with_settings(command: Callable[Concatenate[Settings, P], None]) -> Callable[P, None]:
     """Give a command the settings, and tell problem of the disk in one line as well."""
 
@@ -380,9 +384,15 @@ def sql(settings: Settings) -> None:
         f"use {DATABASE}.{settings.schema_name};",
     ]
     prompt = str(Path(sys.executable).with_name("duckdb"))
-    arguments = [prompt, "-cmd", " ".join(start)]
+    environment = dict(os.environ)
+    if password := catalog_of(settings).password:
+        # arguments are seen by every user of the machine
+        environment[_PASSWORD] = password
+        secret = connection.secret_sql(f"getenv('{_PASSWORD}')")
+        start[-2:-2] = [".output /dev/null", f"{secret};", ".output"]  # it would say so
+    arguments = [prompt, *(part for line in start for part in ("-cmd", line))]
     if opened.folder is None:
-        os.execv(prompt, arguments)  # noqa: S606 - our own environment's
+        os.execve(prompt, arguments, environment)  # noqa: S606 - our own environment's
     click.echo(
         f"You may only read {settings.place}: this prompt shows the warehouse as it is now. "
         "Open it again to see what has come.",

@@ -44,8 +44,7 @@ _FOLDER: TypeAdapter[Path] = TypeAdapter(RootedPath)
 
 def _known_catalog(warehouse: str) -> str:
     if warehouse.startswith(POSTGRES_CATALOG):
-        if not connection_values(warehouse.removeprefix(POSTGRES_CATALOG)):
-            raise ValueError("says nothing of where PostgreSQL is")
+        _known_database(warehouse.removeprefix(POSTGRES_CATALOG))
     elif warehouse.startswith(SQLITE_CATALOG):
         _FILE.validate_python(warehouse.removeprefix(SQLITE_CATALOG))
     else:
@@ -69,19 +68,34 @@ def connection_values(address: str) -> dict[str, str]:
     return {name: str(value) for name, value in said.items() if value != ""}
 
 
+_ELSEWHERE = ("sslpassword", "oauth_client_secret", "scram_client_key", "scram_server_key")
+"""Secrets of libpq's that DuckDB would show, as only a password can be kept from what it shows."""
+
+_AND_NONE = f"without {', '.join(_ELSEWHERE)}, which a service file may hold"
+
+
+def _known_database(address: str) -> str:
+    said = connection_values(address)
+    if not said:
+        raise ValueError("says nothing of where PostgreSQL is")
+    if not said.keys().isdisjoint(_ELSEWHERE):
+        raise ValueError("has a secret that would be shown")
+    return address
+
+
 Catalog = Annotated[
     str,
     Field(repr=False),
     AfterValidator(_known_catalog),
     has_to_be(
         f"{SQLITE_CATALOG}<path of the catalog's file on this machine, without blanks around it> "
-        f"or {POSTGRES_CATALOG}<connection string or URI of PostgreSQL>",
+        f"or {POSTGRES_CATALOG}<connection string or URI of PostgreSQL>, {_AND_NONE}",
         is_shown=False,
     ),
 ]
 
 
-_SECRET = {"password", "sslpassword", "passfile", "oauth_client_secret"}
+_SECRET = {"password", "passfile", *_ELSEWHERE}
 
 
 def shown(address: str) -> str:
@@ -136,17 +150,12 @@ Place = Annotated[
 ]
 
 
-def _known_database(address: str) -> str:
-    if not connection_values(address):
-        raise ValueError("says nothing of where PostgreSQL is")
-    return address
-
-
 Database = Annotated[
     str,
     AfterValidator(_known_database),
     has_to_be(
-        "a connection string or URI of PostgreSQL, such as postgresql://me@db.example.com/mine",
+        "a connection string or URI of PostgreSQL, such as postgresql://me@db.example.com/mine, "
+        f"{_AND_NONE}",
         is_shown=False,
     ),
 ]

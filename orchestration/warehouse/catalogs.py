@@ -10,6 +10,9 @@ from typing import Protocol
 from orchestration.settings import Settings
 from orchestration.warehouse.locks import Lock
 
+SECRET = "seamline_catalog"  # noqa: S105 - its name
+"""The name of DuckDB's secret that a catalog's password is in."""
+
 
 @dataclass(frozen=True)
 class Opened:
@@ -32,6 +35,9 @@ class Catalog(Protocol):
 
     attach_options: Mapping[str, str | int | bool]
     """The options of ATTACH that go with this kind."""
+
+    password: str | None
+    """What a session has to have in `SECRET`, if anything; nobody else is offered it."""
 
     settings: Mapping[str, str]
     """DuckDB's own, which a session has to have."""

@@ -13,7 +13,7 @@ from duckdb_extensions import import_extension
 
 from orchestration.settings import Settings
 from orchestration.warehouse.catalog import DATABASE, literal
-from orchestration.warehouse.catalogs import Opened, catalog_of
+from orchestration.warehouse.catalogs import SECRET, Opened, catalog_of
 from orchestration.warehouse.data_places import place_at
 from orchestration.warehouse.errors import NotTheWriterError, WarehouseUnusableError
 from orchestration.warehouse.raw_tables import create_raw_tables
@@ -204,6 +204,17 @@ def prepare_session(con: duckdb.DuckDBPyConnection, settings: Settings) -> None:
     load_extensions(con, extensions_of(settings))
     for statement in settings_sql(settings):
         con.execute(statement)
+    if password := catalog_of(settings).password:
+        con.execute(secret_sql("$1"), [password])
+
+
+def secret_sql(password: str) -> str:
+    """The statement by which a session knows the catalog's password, and shows it to nobody.
+
+    Args:
+        password: SQL of it.
+    """
+    return f"create or replace temporary secret {SECRET} (type postgres, password {password})"
 
 
 def create_catalog(settings: Settings) -> None:

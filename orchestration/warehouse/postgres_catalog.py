@@ -1,6 +1,5 @@
 """The catalog as tables of a PostgreSQL database, in a schema of their own."""
 
-import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,7 +15,7 @@ from orchestration.warehouse.advisory_lock import (
     session,
     unusable,
 )
-from orchestration.warehouse.catalogs import Opened, moment
+from orchestration.warehouse.catalogs import SECRET, Opened, moment
 from orchestration.warehouse.errors import (
     CatalogFullError,
     WarehouseMissingError,
@@ -30,6 +29,21 @@ _DEFAULTS = {
     "keepalives_idle": "30",
 }
 _READ_LOCK_SECONDS = 2
+
+# What began before rows were deleted keeps them alive, without any lock: sessions that read or
+# write, replicas that say what they read (of no database), prepared transactions. Of what other
+# roles' sessions are PostgreSQL says nothing to who is not in pg_read_all_stats.
+_KEEPING_ROWS = """
+select exists (
+    select from pg_stat_activity
+    where coalesce(datname, current_database()) = current_database()
+    and (backend_xmin is not null or backend_xid is not null)
+    and coalesce(backend_type, 'client backend') in ('client backend', 'walsender')
+    and pid <> pg_backend_pid()
+)
+or exists (select from pg_prepared_xacts where database = current_database())
+or exists (select from pg_replication_slots where xmin is not null)
+"""
 
 
 class PostgresCatalog:
@@ -46,17 +60,19 @@ class PostgresCatalog:
         self._place = settings.place
         self._schema = settings.catalog_schema
         said = _DEFAULTS | connection_values(settings.postgres or "")
-        # not in what DuckDB is told, which it shows: libpq finds it in the environment
-        password = said.pop("password", None)
-        if password is not None and os.environ.get("PGPASSWORD") != password:
-            os.environ["PGPASSWORD"] = password
         self._address = make_conninfo(**said)
+        # not in what DuckDB is told, which it shows, nor in the environment, by which libpq would
+        # offer it to other servers too
+        self.password = said.pop("password", None)
+        self._attached = make_conninfo(**said)
         self._database = said.get("dbname"), said.get("host")
         self.attach_options: Mapping[str, str | int | bool] = {
             "metadata_schema": self._schema,
             # so that its tables are found by their names alone, and no other schema is looked at
             "meta_schema": self._schema,
         }
+        if self.password is not None:
+            self.attach_options = {**self.attach_options, "meta_secret": SECRET}
 
     def exists(self) -> bool:
         """Whether DuckLake's tables are there."""
@@ -77,7 +93,7 @@ class PostgresCatalog:
                 f"There is no warehouse yet at {self._place} (SEAMLINE_WAREHOUSE, "
                 "SEAMLINE_CATALOG_SCHEMA). `make run` or `make load` makes it."
             )
-        return Opened(f"postgres:{self._address}")
+        return Opened(f"postgres:{self._attached}")
 
     def is_at(self, address: str) -> bool:
         """Whether it names the same database."""
@@ -123,13 +139,7 @@ class PostgresCatalog:
     def empty(self) -> bool:
         """Write each table anew, without the rows that were deleted from it."""
         with self._session() as con:
-            # a query that began before the rows were deleted keeps them alive, without any lock
-            row = con.execute(
-                "select exists (select from pg_stat_activity where datname = current_database() "
-                "and backend_xmin is not null and backend_type = 'client backend' "
-                "and pid <> pg_backend_pid())"
-            ).fetchone()
-            if row != (False,):
+            if con.execute(_KEEPING_ROWS).fetchone() != (False,):
                 return False
             con.execute(f"set lock_timeout = '{_READ_LOCK_SECONDS}s'")
             try:

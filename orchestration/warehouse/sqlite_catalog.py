@@ -29,6 +29,7 @@ class SqliteCatalog:
 
     extensions: tuple[str, ...] = ()
     attach_options: Mapping[str, str | int | bool] = {"meta_busy_timeout": 10_000}
+    password: str | None = None
     settings: Mapping[str, str] = {}
 
     def __init__(self, settings: Settings) -> None:

@@ -133,7 +133,8 @@ class Server:
         """Start it, and wait until it answers. What it is told is on a disk is not synced."""
         options = (
             f"-c listen_addresses=127.0.0.1 -p {self.port} -k {self.folder} -c fsync=off "
-            "-c full_page_writes=off -c max_connections=60 -c log_min_duration_statement=0 "
+            "-c full_page_writes=off -c max_connections=60 -c max_prepared_transactions=5 "
+            "-c log_min_duration_statement=0 "
             "-c log_line_prefix='%p ' -c autovacuum=off"
         )
         log = str(self.folder / "log")

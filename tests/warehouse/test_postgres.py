@@ -320,6 +320,23 @@ def test_what_is_no_address_is_refused_by_its_settings_name(tmp_path: Path, addr
         Settings(warehouse=f"ducklake:postgres:{address}", warehouse_data=tmp_path)
 
 
+@pytest.mark.parametrize(
+    "name", ["sslpassword", "oauth_client_secret", "scram_client_key", "scram_server_key"]
+)
+@pytest.mark.parametrize(
+    ("setting", "beginning"), [("warehouse", "ducklake:postgres:"), ("export_postgres", "")]
+)
+def test_secrets_that_would_be_shown_are_refused_in_a_line_that_shows_none(
+    tmp_path: Path, setting: str, beginning: str, name: str
+) -> None:
+    values: dict[str, Any] = {setting: f"{beginning}host=db {name}=topsecret"}
+    with pytest.raises(WrongSettingsError, match="which a service file may hold") as refused:
+        Settings(warehouse_data=tmp_path, **values)
+
+    assert f"SEAMLINE_{setting.upper()}: " in str(refused.value)
+    assert "topsecret" not in str(refused.value)
+
+
 def test_without_a_folder_for_the_data_the_setting_is_named() -> None:
     with pytest.raises(WrongSettingsError, match=r"SEAMLINE_WAREHOUSE_DATA: .*has to be a folder"):
         Settings(warehouse="ducklake:postgres:dbname=lake")
@@ -408,6 +425,122 @@ def test_a_password_file_of_libpqs_is_used(
     load(settings)
 
     assert ids_in(settings) == ["a"]
+
+
+@pytest.fixture
+def another_role(
+    postgres: Server,
+    tmp_path: Path,
+    request: pytest.FixtureRequest,
+    monkeypatch: pytest.MonkeyPatch,
+) -> str:
+    """The address of another database, whose password stands where libpq looks for it."""
+    password = "another-one-5d2e"
+    with postgres.session() as con:
+        con.execute(f"drop role if exists another; create role another login password '{password}'")
+    if request.param == "PGPASSFILE":
+        secret = tmp_path / "pgpass"
+        secret.write_text(f"127.0.0.1:*:*:another:{password}\n")
+        secret.chmod(0o600)
+        monkeypatch.delenv("PGPASSWORD", raising=False)
+        monkeypatch.setenv("PGPASSFILE", str(secret))
+    else:
+        monkeypatch.setenv("PGPASSWORD", password)
+    return f"host=127.0.0.1 port={postgres.port} user=another dbname=lake"
+
+
+@pytest.mark.parametrize("another_role", ["PGPASSWORD", "PGPASSFILE"], indirect=True)
+def test_the_catalogs_password_is_offered_to_no_other_server(
+    own_house: House, raw_house: Path, postgres: Server, another_role: str
+) -> None:
+    settings = with_password(own_house.move_in(raw_house), postgres).settings
+    land(settings, "a")
+    before = dict(os.environ)
+
+    load(settings)
+
+    assert dict(os.environ) == before
+    with connect(settings, read_only=True) as con:
+        con.execute(f"attach '{another_role}' as other (type postgres)")
+        assert con.execute("select message_id from raw.track").fetchall() == [("a",)]
+        query = "from postgres_query('other', 'select current_user')"
+        assert con.execute(query).fetchall() == [("another",)]
+    psycopg.connect(another_role).close()
+
+
+@pytest.mark.parametrize("another_role", ["PGPASSWORD"], indirect=True)
+def test_each_process_asks_the_catalog_with_its_own_password(
+    own_house: House, prepared_house: Path, postgres: Server, another_role: str
+) -> None:
+    house = with_password(own_house.move_in(prepared_house), postgres)
+    land(house.settings, "a")
+
+    house.run("load")
+    house.run("rebuild")
+    house.dbt("run", "--select", "stg_segment__track", "track")
+    prompt = house.command("sql", stdin=subprocess.PIPE)
+    shown, _ = prompt.communicate(
+        f"attach '{another_role}' as other (type postgres);select message_id || '-here' from track;"
+    )
+
+    assert "a-here" in shown
+    assert "rror" not in shown
+    assert "Success" not in shown
+
+
+# --- what keeps rows that were deleted
+
+
+@pytest.fixture
+def ordinary(own_house: House, postgres: Server) -> Settings:
+    """A warehouse whose role is told nothing of the sessions of others."""
+    role = f"ordinary_{own_house.settings.catalog_schema}"
+    with postgres.session() as con:
+        con.execute(f"create role {role} login")
+        con.execute(f"grant create on database lake to {role}")
+    address = postgres.address.replace("=seamline", f"={role}", 1)
+    settings = House(
+        own_house.folder,
+        warehouse=f"ducklake:postgres:{address}",
+        catalog_schema=own_house.settings.catalog_schema,
+        warehouse_data=own_house.settings.data,
+    ).settings
+    with writer_lock(settings), connect(settings) as con:
+        create_raw_tables(con)
+    return settings
+
+
+@pytest.mark.parametrize(
+    "statements",
+    [
+        ["begin isolation level repeatable read", "select 1"],
+        ["begin", "create temporary table mine (one int)"],
+    ],
+    ids=["reads", "has written"],
+)
+def test_another_roles_transaction_has_the_emptying_wait(
+    ordinary: Settings, postgres: Server, statements: list[str]
+) -> None:
+    catalog = catalog_of(ordinary)
+    with postgres.session() as other:
+        for statement in statements:
+            other.execute(statement.encode())
+        assert not catalog.empty()
+        other.execute("rollback")
+        assert catalog.empty()
+
+
+def test_a_prepared_transaction_has_the_emptying_wait(ordinary: Settings, postgres: Server) -> None:
+    catalog = catalog_of(ordinary)
+    with postgres.session() as other:
+        other.execute("begin")
+        other.execute("select pg_current_xact_id()")
+        other.execute("prepare transaction 'kept'")
+        try:
+            assert not catalog.empty()
+        finally:
+            other.execute("rollback prepared 'kept'")
+    assert catalog.empty()
 
 
 # --- readers
