@@ -187,10 +187,12 @@ class Store:
     def put_new(self, key: str, data: bytes | Readable, *, is_proved: bool = True) -> None:
         """Put an object; one that is there already, with the same contents, is as good.
 
+        One that was to have these contents and is damaged is put over.
+
         Args:
             key: Its name.
             data: What it holds.
-            is_proved: Whether it is looked at afterwards.
+            is_proved: Whether it is looked at afterwards though the store has checked it itself.
 
         Raises:
             TakenError: there is one with other contents.
@@ -208,14 +210,13 @@ class Store:
                     use_multipart=False,
                 )
         except AlreadyExistsError:  # also if the answer to our own first try was lost
-            found = self.look(key)
-            if found is None or wanted.sha256 not in {found.sha256, found.was}:
-                raise TakenError(
-                    f"{self.address}/{key} is there already, with other contents"
-                ) from None
+            self._prove_or_put_over(key, file, wanted)
             return
-        if is_proved:
-            self._prove(key, wanted)
+        if is_proved or not self._keeps_checksums:
+            try:
+                self._prove(key, wanted)
+            except DamagedObjectError:
+                self._prove_or_put_over(key, file, wanted)
 
     def put(self, key: str, data: bytes | Readable, was: str | None = None) -> str:
         """Put an object in the place of one that may be there; return its SHA-256.
@@ -325,6 +326,28 @@ class Store:
         for start in range(0, size, _PART):
             end = min(start + _PART, size)
             yield obstore.get_range(self._store, self._path(key), start=start, end=end)
+
+    def _prove_or_put_over(self, key: str, file: Readable, wanted: Kept) -> None:
+        """See that an object is ours and whole; its metadata is what we said, and no proof."""
+        found = self.look(key)
+        if found is None:  # loaded meanwhile, or never there
+            raise StoreError(f"{self.address}/{key} was there, and is not: it is tried again")
+        if found.was == wanted.sha256:
+            return  # the loader has read it, and written it anew
+        if found.sha256 != wanted.sha256:
+            raise TakenError(f"{self.address}/{key} is there already, with other contents")
+        if not self._is_whole(key, found, wanted):
+            file.seek(0)
+            self.put(key, file)
+
+    def _is_whole(self, key: str, found: Kept, wanted: Kept) -> bool:
+        if self._keeps_checksums:
+            return found.size == wanted.size
+        try:
+            self.get(key, len)
+        except DamagedObjectError:
+            return False
+        return True
 
     def _prove(self, key: str, wanted: Kept) -> None:
         if self._keeps_checksums:

@@ -18,6 +18,7 @@ class MemoryBucket:
     Attributes:
         name: the bucket's.
         before_put: given the path of each object that is put; raises what a store would.
+        damage: so many of the next objects are kept with other bytes than were put.
         asked: what was asked: what for, path.
     """
 
@@ -27,13 +28,17 @@ class MemoryBucket:
         """Let every address lead here."""
         self._store = MemoryStore()
         self.before_put = GOES_ON
+        self.damage = 0
         self.asked: list[tuple[str, str]] = []
         put = obstore.put
 
-        def told(store: Any, path: str, *args: Any, **more: Any) -> Any:
+        def told(store: Any, path: str, file: Any, **more: Any) -> Any:
             self.asked.append(("put", path))
             self.before_put(path)
-            return put(store, path, *args, **more)
+            if self.damage:
+                self.damage -= 1
+                file = bytes(byte ^ 1 for byte in file.read())
+            return put(store, path, file, **more)
 
         monkeypatch.setattr(obstore, "put", told)
         monkeypatch.setattr(object_store, "open_bucket", lambda _bucket, _patience: self._store)
