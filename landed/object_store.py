@@ -40,6 +40,9 @@ CONFLICTS = "conflicts"
 LARGE = 32 * 1024 * 1024
 """What is larger goes in parts, and in the place of what has its name."""
 
+A_TIMES_BYTES = 8 * 1024 * 1024
+"""So many bytes have the time of a request: 70 kB a second at least with that of `PATIENT`."""
+
 _SHA256 = "sha256"
 _WAS = "was"
 _PAGE = 1000
@@ -172,8 +175,12 @@ class Store:
         self._setting = setting
         bucket, self._prefix = parts_of(address)
         self._keeps_checksums = bucket.startswith("s3:")
+        self._bucket = bucket
+        self._patience = patience or PATIENT
+        self._waits_longer = patience is None
+        self._for_large: dict[int, ObjectStore] = {}
         with self._told():
-            self._store = open_bucket(bucket, patience or PATIENT)
+            self._store = open_bucket(bucket, self._patience)
 
     def check(self) -> None:
         """See that there is a bucket, and that it lets us look.
@@ -202,7 +209,7 @@ class Store:
         try:
             with self._told():
                 obstore.put(
-                    self._store,
+                    self._for_size(wanted.size),
                     self._path(key),
                     file,
                     attributes={_SHA256: wanted.sha256 or ""},
@@ -233,7 +240,7 @@ class Store:
         wanted = wanted._replace(was=was)
         with self._told():
             obstore.put(
-                self._store,
+                self._for_size(min(wanted.size, LARGE)),
                 self._path(key),
                 file,
                 attributes={_SHA256: wanted.sha256 or ""} | ({_WAS: was} if was else {}),
@@ -320,6 +327,16 @@ class Store:
 
     def _path(self, key: str) -> str:
         return f"{self._prefix}/{key}" if self._prefix else key
+
+    def _for_size(self, size: int) -> ObjectStore:
+        """The bucket, with time for a body of that size, if whoever asks has it."""
+        times = 1 << max(0, (size - 1) // A_TIMES_BYTES).bit_length()
+        if times == 1 or not self._waits_longer:
+            return self._store
+        if times not in self._for_large:
+            patience = self._patience._replace(seconds=self._patience.seconds * times)
+            self._for_large[times] = open_bucket(self._bucket, patience)
+        return self._for_large[times]
 
     def _parts(self, key: str, size: int) -> Iterator[Bytes | bytes]:
         """A large object's bytes, in requests that each have their time."""
