@@ -28,3 +28,6 @@ SUPPRESSED_KEY = "key"
 
 REMOTE = "remote"
 """The folder of what the exchange with an object store knows, and of what is on its way here."""
+
+BRINGING = f"{REMOTE}/bringing"
+"""Here while all of a store is brought: until it has come, this is nobody's replica."""

@@ -40,6 +40,9 @@ CONFLICTS = "conflicts"
 LARGE = 32 * 1024 * 1024
 """What is larger goes in parts, and in the place of what has its name."""
 
+A_TIMES_BYTES = 8 * 1024 * 1024
+"""So many bytes have the time of a request: 70 kB a second at least with that of `PATIENT`."""
+
 _SHA256 = "sha256"
 _WAS = "was"
 _PAGE = 1000
@@ -172,8 +175,12 @@ class Store:
         self._setting = setting
         bucket, self._prefix = parts_of(address)
         self._keeps_checksums = bucket.startswith("s3:")
+        self._bucket = bucket
+        self._patience = patience or PATIENT
+        self._waits_longer = patience is None
+        self._for_large: dict[int, ObjectStore] = {}
         with self._told():
-            self._store = open_bucket(bucket, patience or PATIENT)
+            self._store = open_bucket(bucket, self._patience)
 
     def check(self) -> None:
         """See that there is a bucket, and that it lets us look.
@@ -187,10 +194,12 @@ class Store:
     def put_new(self, key: str, data: bytes | Readable, *, is_proved: bool = True) -> None:
         """Put an object; one that is there already, with the same contents, is as good.
 
+        One that was to have these contents and is damaged is put over.
+
         Args:
             key: Its name.
             data: What it holds.
-            is_proved: Whether it is looked at afterwards.
+            is_proved: Whether it is looked at afterwards though the store has checked it itself.
 
         Raises:
             TakenError: there is one with other contents.
@@ -200,7 +209,7 @@ class Store:
         try:
             with self._told():
                 obstore.put(
-                    self._store,
+                    self._for_size(wanted.size),
                     self._path(key),
                     file,
                     attributes={_SHA256: wanted.sha256 or ""},
@@ -208,14 +217,13 @@ class Store:
                     use_multipart=False,
                 )
         except AlreadyExistsError:  # also if the answer to our own first try was lost
-            found = self.look(key)
-            if found is None or wanted.sha256 not in {found.sha256, found.was}:
-                raise TakenError(
-                    f"{self.address}/{key} is there already, with other contents"
-                ) from None
+            self._prove_or_put_over(key, file, wanted)
             return
-        if is_proved:
-            self._prove(key, wanted)
+        if is_proved or not self._keeps_checksums:
+            try:
+                self._prove(key, wanted)
+            except DamagedObjectError:
+                self._prove_or_put_over(key, file, wanted)
 
     def put(self, key: str, data: bytes | Readable, was: str | None = None) -> str:
         """Put an object in the place of one that may be there; return its SHA-256.
@@ -232,7 +240,7 @@ class Store:
         wanted = wanted._replace(was=was)
         with self._told():
             obstore.put(
-                self._store,
+                self._for_size(min(wanted.size, LARGE)),
                 self._path(key),
                 file,
                 attributes={_SHA256: wanted.sha256 or ""} | ({_WAS: was} if was else {}),
@@ -320,11 +328,43 @@ class Store:
     def _path(self, key: str) -> str:
         return f"{self._prefix}/{key}" if self._prefix else key
 
+    def _for_size(self, size: int) -> ObjectStore:
+        """The bucket, with time for a body of that size, if whoever asks has it."""
+        times = 1 << max(0, (size - 1) // A_TIMES_BYTES).bit_length()
+        if times == 1 or not self._waits_longer:
+            return self._store
+        if times not in self._for_large:
+            patience = self._patience._replace(seconds=self._patience.seconds * times)
+            self._for_large[times] = open_bucket(self._bucket, patience)
+        return self._for_large[times]
+
     def _parts(self, key: str, size: int) -> Iterator[Bytes | bytes]:
         """A large object's bytes, in requests that each have their time."""
         for start in range(0, size, _PART):
             end = min(start + _PART, size)
             yield obstore.get_range(self._store, self._path(key), start=start, end=end)
+
+    def _prove_or_put_over(self, key: str, file: Readable, wanted: Kept) -> None:
+        """See that an object is ours and whole; its metadata is what we said, and no proof."""
+        found = self.look(key)
+        if found is None:  # loaded meanwhile, or never there
+            raise StoreError(f"{self.address}/{key} was there, and is not: it is tried again")
+        if found.was == wanted.sha256:
+            return  # the loader has read it, and written it anew
+        if found.sha256 != wanted.sha256:
+            raise TakenError(f"{self.address}/{key} is there already, with other contents")
+        if not self._is_whole(key, found, wanted):
+            file.seek(0)
+            self.put(key, file)
+
+    def _is_whole(self, key: str, found: Kept, wanted: Kept) -> bool:
+        if self._keeps_checksums:
+            return found.size == wanted.size
+        try:
+            self.get(key, len)
+        except DamagedObjectError:
+            return False
+        return True
 
     def _prove(self, key: str, wanted: Kept) -> None:
         if self._keeps_checksums:

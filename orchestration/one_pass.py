@@ -18,15 +18,19 @@ def load_once(settings: Settings, progress: Progress | None = None) -> str:
 
     Raises:
         ReportedError: the object store does not answer. What is here was loaded all the same.
+        HalfBroughtError: a lost loader's files have not all come: nothing was loaded.
     """
     modes.narrow(settings)
     if settings.landing_remote is None:
         return _load_once(settings, progress)
-    from orchestration.remote.process import fetch_once, finish  # noqa: PLC0415 - brings obstore
+    from orchestration.remote.exchange import HalfBroughtError  # noqa: PLC0415 - brings obstore
+    from orchestration.remote.process import fetch_once, finish  # noqa: PLC0415 - likewise
 
     problem = None
     try:
         fetch_once(settings)
+    except HalfBroughtError:
+        raise  # a load would number itself as one that has not come
     except ReportedError as error:
         problem = error
     said = _load_once(settings, progress)

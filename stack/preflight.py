@@ -6,6 +6,7 @@ import socket
 import tempfile
 from pathlib import Path
 
+from landed.folders import BRINGING
 from landed.object_store import Patience, Store, StoreError
 from orchestration.warehouse.catalogs import catalog_of
 from orchestration.warehouse.data_places import place_at
@@ -31,6 +32,11 @@ def check(settings: Settings) -> None:
     check_folder(settings.dagster_home, "DAGSTER_HOME")
     if settings.landing_remote:
         check_store(settings.landing_remote)
+        if (settings.landing / BRINGING).exists():
+            raise StackError(
+                "`seamline fetch --all` has not brought everything yet: run it again, it goes on "
+                "where it was."
+            )
     read_login(settings)
     if settings.port == settings.dagster_port:
         raise StackError(

@@ -40,6 +40,7 @@ from orchestration.erasure.targets import Mention, Places
 from orchestration.erasure.users_tables import rows_left
 from orchestration.errors import ErasureStoppedError
 from orchestration.loading import journal, suppressed
+from orchestration.loading.insert import IS_RETRY
 from orchestration.loading.people import Found, Id, People, Person
 from orchestration.loading.suppressed import NOTIFICATION, Order
 from orchestration.models.schema_name import refuse_another_name
@@ -275,6 +276,17 @@ class Erasure(NamedTuple):
         return Found({key: lines for key, lines in self.unloaded.items() if key[0] in some})
 
 
+def _remember_shipped(con: duckdb.DuckDBPyConnection, landing: Path) -> None:
+    """Remember what the files in `erased` were: a machine may have them still, and ship them."""
+    from orchestration.remote.settle import remember_shipped  # noqa: PLC0415 - brings obstore
+
+    rows = con.execute(
+        f"select distinct call || '/' || file, sha256 from raw.landed_file "
+        f"semi join erased using (file) where not ({IS_RETRY})"
+    )
+    remember_shipped(landing, dict(rows.fetchall()))
+
+
 def _are_few(people: People) -> bool:
     """Whether every row and log is to be searched for their ids."""
     return len(people.ids) <= MOST_SOUGHT
@@ -337,6 +349,8 @@ def _erase_part(
     loaded_files.settle(con, landing)
     unloaded_files.remove_leftovers(landing)
     found, after = targets.take_part(con, erasure.people, part, after)
+    if settings.landing_remote:
+        _remember_shipped(con, landing)
     changed = loaded_files.blank_loaded(con, landing)
     journal.replace_checksums(landing, {file: one.sha256 for file, one in changed.items()})
     with transaction(con):

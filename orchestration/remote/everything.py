@@ -1,19 +1,22 @@
 """A loader's machine was lost: all that it had loaded comes from the store, before anything else.
 
-`seamline fetch --all`. What is here stays, so that it can be stopped and begun again; the next load
-makes the warehouse again from what has come.
+`seamline fetch --all`. It begins in an empty folder, or goes on where it was stopped: until all has
+come, a mark keeps every other exchange away, which would put half of it over the whole. The next
+load makes the warehouse again from what has come.
 """
 
 import os
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
+from hashlib import file_digest
 from pathlib import Path
 from typing import NamedTuple
 
-from landed.files import FILE_MODE, sync_data
-from landed.folders import FOLDERS, NOT_STORED, REMOTE, SUPPRESSED
-from landed.object_store import CONFLICTS, DamagedObjectError, Listed
+from landed.errors import ReportedError
+from landed.files import FILE_MODE, sync_data, write_whole
+from landed.folders import BRINGING, FOLDERS, NOT_STORED, REMOTE, SUPPRESSED
+from landed.object_store import CONFLICTS, DamagedObjectError, Listed, Store
 from orchestration.durable_files import make_folder, sync_folder
 from orchestration.loading import journal
 from orchestration.loading.archive import FOLDER as ARCHIVE
@@ -21,8 +24,16 @@ from orchestration.loading.archive import LOADED
 from orchestration.remote.exchange import Exchange
 from orchestration.remote.fetch import AT_ONCE, local_path
 from orchestration.remote.known import FileState
+from orchestration.remote.replica import files_of
 
 _FOLDERS = (SUPPRESSED, journal.FOLDER, NOT_STORED, ARCHIVE, LOADED, CONFLICTS)
+
+_DECIDING = (SUPPRESSED, journal.FOLDER, ARCHIVE, LOADED)
+"""Folders whose files here would be put over those of the store."""
+
+
+class NotEmptyError(ReportedError):
+    """The landing folder has files of its own; the text says which."""
 
 
 class Brought(NamedTuple):
@@ -32,7 +43,7 @@ class Brought(NamedTuple):
     waiting: int
     """Loaded files that the journal does not know: the next load loads them again."""
     damaged: list[str]
-    """Objects that are not what was put, each with a reason."""
+    """Objects that are not what was put, or that something else here is in the way of: why."""
 
     def report(self) -> Iterator[str]:
         """What has come, a line each."""
@@ -42,8 +53,34 @@ class Brought(NamedTuple):
         yield from self.damaged
 
 
+def begin(ex: Exchange) -> None:
+    """See that nothing here would be put over what the store has, and mark that it is brought.
+
+    Raises:
+        NotEmptyError: something would.
+        StoreError: the store does not answer.
+    """
+    here = [path for folder in _DECIDING for path in files_of(ex.landing, folder)]
+    with ThreadPoolExecutor(AT_ONCE) as threads:
+        are_kept = threads.map(partial(_is_in, ex.store, ex.landing), here)
+        for path, is_kept in zip(here, are_kept, strict=True):
+            if not is_kept:
+                raise NotEmptyError(
+                    f"{path} is not what {ex.store.address} has of that name. `seamline fetch "
+                    f"--all` brings a lost loader's files to a machine that has none of its own: "
+                    f"{ex.landing} has to be empty. Nothing was changed."
+                )
+    write_whole(ex.landing / BRINGING, b"")
+
+
+def _is_in(store: Store, landing: Path, path: Path) -> bool:
+    found = store.look(str(path.relative_to(landing)))
+    with path.open("rb") as file:
+        return found is not None and found.sha256 == file_digest(file, "sha256").hexdigest()
+
+
 def bring_everything(ex: Exchange, progress: Callable[[int, int], None] | None = None) -> Brought:
-    """Bring the whole replica here.
+    """Bring the whole replica here, which `begin` has begun.
 
     Raises:
         StoreError: the store does not answer; what has come stays.
@@ -58,7 +95,9 @@ def bring_everything(ex: Exchange, progress: Callable[[int, int], None] | None =
                 brought = brought._replace(files=brought.files + 1)
             if progress:
                 progress(number, len(found))
-    return brought._replace(waiting=_let_wait(ex.landing))
+    brought = brought._replace(waiting=_let_wait(ex.landing))
+    (ex.landing / BRINGING).unlink()
+    return brought
 
 
 def _is_ours(key: str) -> bool:
@@ -71,7 +110,7 @@ def _bring(ex: Exchange, one: Listed) -> str | None:
     """Bring an object; return why not, if it is damaged."""
     path = local_path(ex.landing, one.key)
     if path.exists():
-        return None
+        return _is_here(ex, one.key, path)
     make_folder(path.parent)
     aside = ex.landing / REMOTE / f"all-{one.key.replace('/', '-')}"
     descriptor = os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, FILE_MODE)
@@ -90,6 +129,21 @@ def _bring(ex: Exchange, one: Listed) -> str | None:
     finally:
         aside.unlink(missing_ok=True)
     ex.known.add([(one.key, sha256, state)])
+    return None
+
+
+def _is_here(ex: Exchange, key: str, path: Path) -> str | None:
+    """Look at what came before, or was here; return what is wrong if it is no object's copy."""
+    state = FileState.of(path.stat())
+    known, found = ex.known.get(key), ex.store.look(key)
+    if known is None or known.state != state:
+        with path.open("rb") as file:
+            sha256 = file_digest(file, "sha256").hexdigest()
+    else:
+        sha256 = known.sha256
+    if found is None or found.sha256 != sha256:
+        return f"{path} is not what {ex.store.address}/{key} is, and stays as it is"
+    ex.known.add([(key, sha256, state)])
     return None
 
 

@@ -2,7 +2,7 @@
 
 import hashlib
 import secrets
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
@@ -11,13 +11,17 @@ from filelock import FileLock, Timeout
 
 from landed.errors import ReportedError
 from landed.files import write_whole
-from landed.folders import REMOTE
+from landed.folders import BRINGING, REMOTE
 from landed.object_store import Store, TakenError
 from orchestration.remote.known import KnownObjects
 from orchestration.settings import Settings
 
 _LOADER = "loader"
 """The object, and the file here, that say whose store it is."""
+
+
+class HalfBroughtError(ReportedError):
+    """Not all has come yet that another loader has kept; the text says what to do."""
 
 
 class AnothersStoreError(ReportedError):
@@ -36,19 +40,30 @@ class Exchange(NamedTuple):
     known: KnownObjects
 
 
+_HALF_BROUGHT = (
+    "`seamline fetch --all` has not brought everything yet. Nothing was changed; run it again, it "
+    "goes on where it was."
+)
+
+
 @contextmanager
 def exchange(
-    settings: Settings, *, takes_over: bool = False, opened: Store | None = None
+    settings: Settings,
+    *,
+    take_over: Callable[[Exchange], object] | None = None,
+    opened: Store | None = None,
 ) -> Iterator[Exchange | None]:
     """Exchange with the store for the length of a `with` block; None if there is no store.
 
     Args:
         settings: Where it is.
-        takes_over: Whether the store becomes this loader's, if it is another's.
+        take_over: Called before the store becomes this loader's, if it may be another's; raises
+            if it must not.
         opened: The store, if it is open already.
 
     Raises:
         AnothersStoreError: it is another's.
+        HalfBroughtError: `seamline fetch --all` was begun here, and has not ended.
         ExchangeBusyError: another process did not finish in time.
         StoreError: it does not answer.
     """
@@ -62,8 +77,13 @@ def exchange(
     try:
         with lock:
             store = opened or Store(settings.landing_remote)
-            _be_its_loader(settings.landing, store, takes_over=takes_over)
-            yield Exchange(settings.landing, store, known)
+            ex = Exchange(settings.landing, store, known)
+            if take_over:
+                take_over(ex)
+            elif (settings.landing / BRINGING).exists():
+                raise HalfBroughtError(_HALF_BROUGHT)
+            _be_its_loader(settings.landing, store, takes_over=take_over is not None)
+            yield ex
     except Timeout:
         raise ExchangeBusyError(
             f"Another process has exchanged files with {settings.landing_remote} for longer than "

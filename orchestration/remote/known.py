@@ -8,7 +8,7 @@ import os
 import sqlite3
 import threading
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple, Self
@@ -111,6 +111,15 @@ class KnownObjects:
             now = time.time()
             db.executemany(
                 "update object set settled_at = ? where key = ?", ((now, key) for key in keys)
+            )
+
+    def remember(self, shipped: Mapping[str, str]) -> None:
+        """Remember of objects that waited what they were, key → SHA-256, if that is not known."""
+        with self._changing() as db:
+            now = time.time()
+            db.executemany(
+                "insert or ignore into object values (?, ?, 0, 0, 0, ?)",
+                ((key, sha256, now) for key, sha256 in shipped.items()),
             )
 
     def forget(self, keys: Iterable[str]) -> None:

@@ -86,9 +86,10 @@ def bring_everything(settings: Settings, progress: Progress | None = None) -> ev
     """Bring all that another loader has kept in the store here, and be its loader from now on.
 
     Raises:
-        ReportedError: there is no store, or it does not answer; what has come stays.
+        ReportedError: there is no store, or it does not answer; what has come stays. Or there are
+            files here already that are not the store's: nothing was changed.
     """
-    with exchange(settings, takes_over=True) as ex:
+    with exchange(settings, take_over=everything.begin) as ex:
         if ex is None:
             raise ReportedError(_NOT_SET)
         return everything.bring_everything(ex, progress)

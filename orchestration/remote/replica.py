@@ -100,7 +100,7 @@ def _compared(
     """The objects whose files are here, and which of them have to be put, with the file."""
     here = set()
     due = []
-    for path in _files(landing, folder):
+    for path in files_of(landing, folder):
         key = str(path.relative_to(landing))
         with suppress(FileNotFoundError):  # packed, or written anew, since it was listed
             if not _is_as_known(path, known.get(key)):
@@ -143,7 +143,8 @@ def _is_as_known(path: Path, known: Known | None) -> bool:
     return known is not None and known.state == FileState.of(path.stat())
 
 
-def _files(landing: Path, folder: str) -> Iterator[Path]:
+def files_of(landing: Path, folder: str) -> Iterator[Path]:
+    """The files below a folder of the replica, as they are to be put."""
     if folder == ARCHIVE:
         yield from (landing / ARCHIVE).glob(EXPIRED)
     below = {

@@ -9,6 +9,7 @@ import hashlib
 import logging
 import os
 import time
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from functools import partial
@@ -25,7 +26,7 @@ from orchestration.loading.archive import (
 )
 from orchestration.remote.exchange import Exchange
 from orchestration.remote.fetch import local_path, name_what_arrived
-from orchestration.remote.known import FileState, Known
+from orchestration.remote.known import FileState, Known, KnownObjects
 
 log = logging.getLogger(__name__)
 
@@ -72,6 +73,22 @@ def settle(ex: Exchange) -> int:
     return settled
 
 
+def remember_shipped(landing: Path, files: Mapping[str, str]) -> None:
+    """Remember what files were as they were shipped, from which lines are about to be taken.
+
+    A machine that received one may have died before it let go of it, and ship it once more.
+
+    Args:
+        landing: The landing folder.
+        files: `<call>/<name>` → SHA-256.
+    """
+    known = KnownObjects(landing)
+    try:
+        known.remember({f"{WAITING}/{file}": sha256 for file, sha256 in files.items()})
+    finally:
+        known.close()
+
+
 def _keep(ex: Exchange, one: tuple[str, Known]) -> str | Unreadable | None:
     """Keep what came of a fetched file.
 
@@ -98,9 +115,10 @@ def _kept(ex: Exchange, path: Path, known: Known) -> str | None:
     """Keep a file that does not wait any more, wherever it is; return its SHA-256."""
     call, name = path.parent.name, path.name
     aside = path.with_suffix(".ndjson.conflict")
-    if _is_still(aside, known):
+    if aside.exists():
         keep(ex, f"{CONFLICTS}/{call}/{name}", aside)
-        return known.sha256
+        if _is_still(aside, known):
+            return known.sha256
     key = f"{LOADED}/{call}/{name}"
     try:
         keep(ex, key, ex.landing / LOADED / call / name)

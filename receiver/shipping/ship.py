@@ -8,9 +8,9 @@ import re
 import secrets
 import socket
 import time
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from functools import partial
 from itertools import islice
 from pathlib import Path
 
@@ -25,7 +25,7 @@ from landed.folders import (
     SUPPRESSED_KEY,
     SUPPRESSED_LIST,
 )
-from landed.object_store import WAITING, Store, TakenError
+from landed.object_store import A_TIMES_BYTES, WAITING, Store, StoreError, TakenError
 from receiver.files.disk import FileState, state_of
 
 AT_ONCE = 4
@@ -35,7 +35,8 @@ _FOLDERS_FILES = 1_000
 """So many of a folder go before the next one has its turn."""
 
 _TRY_AGAIN_SECONDS = 60.0
-"""What cannot be read here is tried again after so long; all others go meanwhile."""
+"""What cannot be read here, or is not taken there, is tried again after so long; all others go
+meanwhile."""
 
 log = structlog.get_logger()
 
@@ -48,34 +49,64 @@ class SealedFiles:
         self._landing = landing
         self._store = store
         self._left_out: dict[Path, float] = {}
+        self._refusals: Counter[Path] = Counter()
 
     def ship(self) -> int:
         """Ship those of every folder, the oldest first in each; return how many went.
 
+        A file that the store does not take, while it takes others, is left out for a while.
+
         Raises:
-            StoreError: the store does not take them now; those that it has not taken are still
-                here.
+            StoreError: the store does not take any now; those that it has not taken are still
+                here, and come behind all others next time.
         """
         shipped = 0
+        refused: dict[Path, StoreError] = {}
         with ThreadPoolExecutor(AT_ONCE) as threads:
             for folder in FOLDERS:
                 files = islice(self._sealed(folder), _FOLDERS_FILES)
                 # a few at a time: of a store that does not answer no more is asked
-                while some := list(islice(files, AT_ONCE)):
-                    shipped += sum(threads.map(partial(self._ship, folder), some))
+                for some in in_groups(files):
+                    done = dict(zip(some, threads.map(self._ship, some), strict=True))
+                    went = sum(one is True for one in done.values())
+                    failed = {p: one for p, one in done.items() if isinstance(one, StoreError)}
+                    shipped += went
+                    if went:
+                        self._leave_out(refused | failed)
+                        refused = {}
+                        continue
+                    refused |= failed
+                    if len(refused) >= AT_ONCE:
+                        raise self._let_be_last(refused)
+        if refused and not shipped:
+            raise self._let_be_last(refused)
+        self._leave_out(refused)
         return shipped
 
     def _sealed(self, folder: str) -> Iterator[Path]:
-        for path in sorted((self._landing / folder).glob("*.ndjson")):
+        paths = (self._landing / folder).glob("*.ndjson")
+        for path in sorted(paths, key=lambda path: (self._refusals[path], path)):
             if time.monotonic() >= self._left_out.get(path, 0.0):
                 yield path
 
-    def _ship(self, folder: str, path: Path) -> bool:
-        """Ship a file; return whether it went."""
+    def _leave_out(self, refused: dict[Path, StoreError]) -> None:
+        for path, error in refused.items():
+            self._left_out[path] = time.monotonic() + _TRY_AGAIN_SECONDS
+            log.warning("not_shipped", problem=f"{path}: {error.message}; it is tried again")
+
+    def _let_be_last(self, refused: dict[Path, StoreError]) -> StoreError:
+        """Put files behind all others, as it may be them and not the store."""
+        self._refusals.update(refused.keys())
+        return next(iter(refused.values()))
+
+    def _ship(self, path: Path) -> bool | StoreError:
+        """Ship a file; return whether it went, or why the store has not taken it."""
+        folder = path.parent.name
         try:
             with path.open("rb") as file:
                 self._store.put_new(f"{WAITING}/{folder}/{path.name}", file)
             path.unlink()
+            self._refusals.pop(path, None)
         except TakenError as taken:
             aside = path.with_suffix(".ndjson.conflict")
             path.rename(aside)
@@ -83,6 +114,8 @@ class SealedFiles:
                 "not_shipped", problem=f"{taken.message}: {path} is kept as {aside.name}"
             )
             return False
+        except StoreError as error:
+            return error
         except FileNotFoundError:
             return False  # somebody has taken it away since it was listed
         except OSError as error:
@@ -90,6 +123,24 @@ class SealedFiles:
             log.warning("not_shipped", problem=f"{path}: {error.strerror}; it is tried again")
             return False
         return True
+
+
+def in_groups(files: Iterable[Path]) -> Iterator[list[Path]]:
+    """Files that go at the same time: large ones alone, as they share what there is of a line."""
+    some: list[Path] = []
+    size = 0
+    for path in files:
+        try:
+            bytes_of_it = path.stat().st_size
+        except FileNotFoundError:
+            continue
+        if some and (len(some) >= AT_ONCE or size + bytes_of_it > A_TIMES_BYTES):
+            yield some
+            some, size = [], 0
+        some.append(path)
+        size += bytes_of_it
+    if some:
+        yield some
 
 
 class Counts:

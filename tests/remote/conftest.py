@@ -9,9 +9,24 @@ import pytest
 
 from landed.object_store import Store
 from tests.remote.machines import Loader, Machines, Receiver
+from tests.support.memory_store import MemoryBucket
 from tests.support.object_store import Bucket, FailingStore, ObjectStore, bucket, object_store
 
 __all__ = ["bucket", "failing", "loader", "machines", "object_store", "receiver", "store"]
+
+
+@pytest.fixture
+def memory(monkeypatch: pytest.MonkeyPatch) -> MemoryBucket:
+    """A bucket in this process, where every address leads."""
+    return MemoryBucket(monkeypatch)
+
+
+@pytest.fixture
+def shared(memory: MemoryBucket, tmp_path: Path, raw_house: Path) -> Machines:
+    """What makes machines that share that bucket: cheap, as nothing is started."""
+    for name in [name for name in os.environ if name.startswith("SEAMLINE_")]:
+        del os.environ[name]
+    return Machines(memory, f"s3://{memory.name}/in", tmp_path, raw_house)
 
 
 @pytest.fixture

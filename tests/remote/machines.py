@@ -14,6 +14,7 @@ from orchestration.remote.process import bring_everything, fetch_once, finish
 from receiver.shipping.ship import SealedFiles
 from tests.support import landed
 from tests.support.house import House
+from tests.support.memory_store import MemoryBucket
 from tests.support.object_store import Bucket
 from tests.support.receiver.landing import Landing
 
@@ -84,7 +85,9 @@ class Loader(House):
 class Machines:
     """What makes machines that share a bucket."""
 
-    def __init__(self, bucket: Bucket, address: str, folder: Path, raw_house: Path) -> None:
+    def __init__(
+        self, bucket: Bucket | MemoryBucket, address: str, folder: Path, raw_house: Path
+    ) -> None:
         """Choose the bucket, the address in it, and where their folders come."""
         self.bucket = bucket
         self.address = address

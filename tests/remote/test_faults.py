@@ -45,7 +45,8 @@ def test_whatever_becomes_of_requests_each_event_arrives_once(
         receiver.land(number)
     failing.fault = lambda _method, _path: chance.choice([fault, GOES_ON, GOES_ON, GOES_ON])
 
-    _until_it_works(receiver.ship)
+    while receiver.left():  # one that is refused while others go is left out of a pass
+        _until_it_works(receiver.ship)
     while loader.messages().total() < FILES:
         _until_it_works(loader.exchange)
         loader.take()

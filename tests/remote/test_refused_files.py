@@ -1,0 +1,112 @@
+"""A file that the store does not take stops none of the others."""
+
+from pathlib import Path
+
+import pytest
+import structlog
+
+from landed import object_store
+from landed.object_store import A_TIMES_BYTES, PATIENT, Patience, Store, StoreError
+from receiver.shipping import ship
+from receiver.shipping.ship import AT_ONCE, SealedFiles
+from tests.remote.machines import Receiver
+from tests.support.memory_store import MemoryBucket
+
+FILES = 3 * AT_ONCE
+
+
+@pytest.fixture
+def receiver(tmp_path: Path) -> Receiver:
+    """A machine that receives."""
+    return Receiver(tmp_path, "s3://memory/in")
+
+
+def refuse(memory: MemoryBucket, paths: list[Path]) -> None:
+    """Have requests for some files run out of time."""
+    names = {path.name for path in paths}
+
+    def run_out(path: str) -> None:
+        if path.rpartition("/")[2] in names:
+            raise OSError("operation timed out")
+
+    memory.before_put = run_out
+
+
+@pytest.mark.parametrize("bad", [1, AT_ONCE - 1, AT_ONCE, 2 * AT_ONCE + 1])
+def test_the_oldest_ones_that_are_not_taken_stop_nothing(
+    memory: MemoryBucket, receiver: Receiver, monkeypatch: pytest.MonkeyPatch, bad: int
+) -> None:
+    paths = sorted(receiver.land(number) for number in range(FILES))
+    page = receiver.land(FILES, call="page")
+    refuse(memory, paths[:bad])
+    monkeypatch.setattr(ship, "_TRY_AGAIN_SECONDS", 0.0)
+    sealed = SealedFiles(receiver.landing, Store(receiver.address))
+
+    with structlog.testing.capture_logs():
+        for _ in range(bad):
+            try:
+                sealed.ship()
+            except StoreError as error:
+                assert "timed out" in error.message  # noqa: PT017 - some passes may end so
+    assert receiver.left() == sorted(path.name for path in paths[:bad])
+    assert not page.exists()
+
+    refuse(memory, [])
+    sealed.ship()
+    assert receiver.left() == []
+
+
+def test_what_is_not_taken_while_others_are_is_left_out_for_a_while(
+    memory: MemoryBucket, receiver: Receiver
+) -> None:
+    bad, _ = sorted(receiver.land(number) for number in range(2))
+    refuse(memory, [bad])
+    sealed = SealedFiles(receiver.landing, Store(receiver.address))
+
+    with structlog.testing.capture_logs() as logged:
+        assert sealed.ship() == 1
+        asked = len(memory.asked)
+        assert sealed.ship() == 0
+
+    assert len(memory.asked) == asked
+    (line,) = logged
+    assert "timed out; it is tried again" in line["problem"]
+
+
+def test_of_a_store_that_takes_nothing_no_more_is_asked_than_a_few(
+    memory: MemoryBucket, receiver: Receiver
+) -> None:
+    refuse(memory, [receiver.land(number) for number in range(FILES)])
+
+    with pytest.raises(StoreError, match="timed out"):
+        receiver.ship()
+    assert len(memory.asked) == AT_ONCE
+    assert len(receiver.left()) == FILES
+
+
+def test_large_files_go_alone(receiver: Receiver, monkeypatch: pytest.MonkeyPatch) -> None:
+    paths = [receiver.land(number) for number in range(4)]
+    monkeypatch.setattr(ship, "A_TIMES_BYTES", 3 * paths[0].stat().st_size - 1)
+    assert list(map(len, ship.in_groups(paths))) == [2, 2]
+    paths[0].write_bytes(b"x" * 10_000)
+    assert list(map(len, ship.in_groups(paths))) == [1, 2, 1]
+
+
+def test_a_large_object_has_more_time_unless_an_answer_waits_for_it(
+    memory: MemoryBucket, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened: list[float] = []
+    open_bucket = object_store.open_bucket
+
+    def note(bucket: str, patience: Patience) -> object_store.ObjectStore:
+        opened.append(patience.seconds)
+        return open_bucket(bucket, patience)
+
+    monkeypatch.setattr(object_store, "open_bucket", note)
+    Store("s3://memory/in").put_new("a", bytes(A_TIMES_BYTES))
+    assert opened == [PATIENT.seconds]
+    Store("s3://memory/in").put_new("b", bytes(3 * A_TIMES_BYTES))
+    assert opened[1:] == [PATIENT.seconds, 4 * PATIENT.seconds]
+    Store("s3://memory/in", Patience(1, 0, 1)).put_new("c", bytes(2 * A_TIMES_BYTES))
+    assert opened[3:] == [1]
+    assert len(memory.keys()) == 3
