@@ -10,7 +10,7 @@ import io
 import os
 import re
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
@@ -256,7 +256,7 @@ class Store:
             StoreError: it cannot be looked at.
         """
         try:
-            with self._told():
+            with self._told(may_be_missing=True):
                 found = obstore.get(self._store, self._path(key), options={"head": True})
         except FileNotFoundError:
             return None
@@ -279,7 +279,7 @@ class Store:
             StoreError: they are not to be had now.
         """
         digest = hashlib.sha256()
-        with self._told():
+        with self._told(may_be_missing=True):
             found = obstore.get(self._store, self._path(key))
             size = found.meta["size"]
             pieces = self._parts(key, size) if size > LARGE else found.stream()
@@ -322,8 +322,13 @@ class Store:
             StoreError: some may still be there.
         """
         if paths := [self._path(key) for key in keys]:
-            with self._told():
-                obstore.delete(self._store, paths)
+            try:
+                with self._told(may_be_missing=True):
+                    obstore.delete(self._store, paths)
+            except FileNotFoundError:  # as some stores say, and leave out what is behind it
+                for path in paths:
+                    with suppress(FileNotFoundError), self._told(may_be_missing=True):
+                        obstore.delete(self._store, path)
 
     def _path(self, key: str) -> str:
         return f"{self._prefix}/{key}" if self._prefix else key
@@ -378,15 +383,15 @@ class Store:
             raise DamagedObjectError(f"{self.address}/{key} is not there as it was put")
 
     @contextmanager
-    def _told(self) -> Iterator[None]:
-        """Tell in a line what a store says; what is there already or missing is the caller's."""
+    def _told(self, *, may_be_missing: bool = False) -> Iterator[None]:
+        """Tell in a line what a store says; what is there already, or may miss, is the caller's."""
         try:
             yield
         except (AlreadyExistsError, StoreError):
             raise
         except (BaseError, OSError, ValueError) as error:
             has_bucket = not any(text in str(error) for text in _NO_BUCKET)
-            if isinstance(error, FileNotFoundError) and has_bucket:
+            if isinstance(error, FileNotFoundError) and has_bucket and may_be_missing:
                 raise
             said = in_one_line(error) if has_bucket else "there is no such bucket"
             if any(place in said for place in _KEYS_OF_A_MACHINE):

@@ -1,5 +1,7 @@
 """One pass by hand: `make load`. What it does not need it does not import."""
 
+import sqlite3
+
 from landed.errors import ReportedError
 from orchestration import modes
 from orchestration.loading.load import Progress, WarehouseBehindError, load
@@ -17,7 +19,8 @@ def load_once(settings: Settings, progress: Progress | None = None) -> str:
         What happened, in a line.
 
     Raises:
-        ReportedError: the object store does not answer. What is here was loaded all the same.
+        ReportedError: not all was exchanged with the object store. What is here was loaded all the
+            same.
         HalfBroughtError: a lost loader's files have not all come: nothing was loaded.
     """
     modes.narrow(settings)
@@ -31,11 +34,11 @@ def load_once(settings: Settings, progress: Progress | None = None) -> str:
         fetch_once(settings)
     except HalfBroughtError:
         raise  # a load would number itself as one that has not come
-    except ReportedError as error:
-        problem = error
+    except (ReportedError, OSError, sqlite3.Error) as error:
+        problem = error.message if isinstance(error, ReportedError) else str(error)
     said = _load_once(settings, progress)
     if problem:
-        raise ReportedError(f"{said}. But {problem.message}")
+        raise ReportedError(f"{said}. But {problem}")
     finish(settings)
     return said
 

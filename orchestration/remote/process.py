@@ -8,11 +8,12 @@ import logging
 import random
 import sqlite3
 import time
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 
 from landed.errors import ReportedError
 from landed.object_store import SETTING, Store
+from orchestration.loading.archive import DamagedArchiveError
 from orchestration.loading.load import Progress
 from orchestration.remote import everything
 from orchestration.remote.counts import Brought, bring_counts
@@ -20,7 +21,7 @@ from orchestration.remote.exchange import Exchange, exchange
 from orchestration.remote.fetch import fetch
 from orchestration.remote.known import KnownObjects
 from orchestration.remote.replica import Rested, replicate
-from orchestration.remote.settle import settle
+from orchestration.remote.settle import Unreadable, settle
 from orchestration.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -61,7 +62,8 @@ def bring_all_that_waits(settings: Settings) -> None:
     """
     with exchange(settings) as ex:
         if ex:
-            settle(ex)
+            with _put_off([]):  # `finish` says it
+                settle(ex)
             left = fetch(ex, is_bounded=False).left
             if left:
                 raise ReportedError(
@@ -75,11 +77,16 @@ def finish(settings: Settings) -> None:
 
     Raises:
         StoreError, AnothersStoreError, ExchangeBusyError: it has not.
+        OSError, DamagedArchiveError: it has not what cannot be read here.
     """
     with exchange(settings) as ex:
         if ex:
-            settle(ex)
+            unreadable: list[Unreadable] = []
+            with _put_off(unreadable):
+                settle(ex)
             replicate(ex)
+            if unreadable:
+                raise unreadable[0]
 
 
 def bring_everything(settings: Settings, progress: Progress | None = None) -> everything.Brought:
@@ -95,6 +102,15 @@ def bring_everything(settings: Settings, progress: Progress | None = None) -> ev
         return everything.bring_everything(ex, progress)
 
 
+@contextmanager
+def _put_off(unreadable: list[Unreadable]) -> Iterator[None]:
+    """Note that a file cannot be read here: what has nothing to do with it goes on."""
+    try:
+        yield
+    except (OSError, DamagedArchiveError) as error:
+        unreadable.append(error)
+
+
 class Exchanging:
     """Exchanges one after the other, which leave alone what an earlier one has looked at."""
 
@@ -105,13 +121,22 @@ class Exchanging:
         self._looked_aside = float("-inf")
 
     def once(self, ex: Exchange) -> int:
-        """Settle, fetch, and bring the replica up to date; return how many files were fetched."""
-        settle(ex)
+        """Settle, fetch, and bring the replica up to date; return how many files were fetched.
+
+        Raises:
+            OSError, DamagedArchiveError: some file cannot be read here; all the rest was done.
+        """
+        unreadable: list[Unreadable] = []
+        with _put_off(unreadable):
+            settle(ex)
         fetched = fetch(ex).files
         if time.monotonic() - self._looked_aside >= ASIDE_SECONDS:
-            replicate(ex, self._rested, REPLICA_SECONDS)
+            with _put_off(unreadable):
+                replicate(ex, self._rested, REPLICA_SECONDS)
             bring_counts(ex, self._brought)
             self._looked_aside = time.monotonic()
+        if unreadable:
+            raise unreadable[0]
         return fetched
 
 

@@ -14,7 +14,7 @@ from functools import partial
 from math import inf
 from pathlib import Path
 
-from landed.folders import FOLDERS, NOT_STORED, SUPPRESSED
+from landed.folders import FOLDERS, NOT_STORED, SUPPRESSED, SUPPRESSED_KEY, SUPPRESSED_LIST
 from landed.object_store import CONFLICTS
 from orchestration.loading import journal
 from orchestration.loading.archive import (
@@ -166,7 +166,9 @@ def _drop(ex: Exchange, folder: str, gone: set[str]) -> None:
         gone = _packed(ex, gone)
     elif folder == ARCHIVE:
         gone &= {f"{ARCHIVE}/{one.archive}" for one in expired(ex.landing)}
-    elif folder != SUPPRESSED:
+    elif folder == SUPPRESSED:
+        gone -= {f"{SUPPRESSED}/{SUPPRESSED_KEY}", f"{SUPPRESSED}/{SUPPRESSED_LIST}"}
+    else:
         return
     ex.store.delete(sorted(gone))
     ex.known.forget(gone)

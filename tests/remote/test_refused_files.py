@@ -7,6 +7,7 @@ import structlog
 
 from landed import object_store
 from landed.object_store import A_TIMES_BYTES, PATIENT, Patience, Store, StoreError
+from receiver.files.direct import DirectObjects
 from receiver.shipping import ship
 from receiver.shipping.ship import AT_ONCE, SealedFiles
 from tests.remote.machines import Receiver
@@ -54,6 +55,24 @@ def test_the_oldest_ones_that_are_not_taken_stop_nothing(
     refuse(memory, [])
     sealed.ship()
     assert receiver.left() == []
+
+
+def test_an_address_that_knows_nothing_is_a_store_that_fails(
+    memory: MemoryBucket, receiver: Receiver
+) -> None:
+    def miss(_: str) -> None:
+        raise FileNotFoundError("Object at location in/x not found: 404 Not Found")
+
+    memory.before_put = miss
+    receiver.land(1)
+
+    with pytest.raises(StoreError, match=r"SEAMLINE_LANDING_REMOTE.*not found"):
+        receiver.ship()
+    with pytest.raises(StoreError):
+        Store(receiver.address).put("a", b"")
+    problem = DirectObjects(receiver.address, 1).commit({"track": [b"{}\n"]})
+    assert problem is not None
+    assert len(receiver.left()) == 1
 
 
 def test_what_is_not_taken_while_others_are_is_left_out_for_a_while(
