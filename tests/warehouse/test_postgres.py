@@ -488,6 +488,49 @@ def test_each_process_asks_the_catalog_with_its_own_password(
     assert "Success" not in shown
 
 
+def test_what_rebuilds_have_left_goes_and_other_schemas_of_like_names_stay(
+    made_warehouse: Settings, postgres: Server
+) -> None:
+    name = made_warehouse.catalog_schema
+    left = [
+        f"{name}_before_20261128t122201_123456z",
+        str(catalog_of(made_warehouse).beside()["catalog_schema"]),
+    ]
+    others = [
+        f"{name}{ending}" for ending in ("_before_2026", "_rebuilding", "_before_20261128t122201z")
+    ]
+    others.append(f"x{left[0]}")
+
+    def there() -> set[str]:
+        found = con.execute(
+            "select nspname from pg_namespace where nspname = any(%s)", [left + others]
+        )
+        return {found for (found,) in found.fetchall()}
+
+    with postgres.session() as con:
+        for schema in left + others:
+            con.execute(f'create schema "{schema}"')
+        assert catalog_of(made_warehouse).remove_others() == left[:1]
+        assert there() == set(others)
+
+
+@pytest.mark.parametrize("name", ["seamline_rebuilding", "seamline_before_2026", "a" * 30])
+def test_a_warehouse_of_any_name_can_be_rebuilt(
+    own_house: House, prepared_house: Path, postgres: Server, name: str
+) -> None:
+    own_house.move_in(prepared_house)
+    with postgres.session() as con:
+        con.execute(f"drop schema if exists {name} cascade")
+        con.execute(f"alter schema {own_house.settings.catalog_schema} rename to {name}")
+    house = House(own_house.folder, catalog_schema=name)
+    land(house.settings, "a")
+    house.run("load")
+
+    house.run("rebuild")
+
+    assert ids_in(house.settings) == ["a"]
+
+
 # --- what keeps rows that were deleted
 
 
