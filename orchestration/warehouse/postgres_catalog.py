@@ -27,6 +27,8 @@ _DEFAULTS = {
     "application_name": "seamline",
     "connect_timeout": "10",
     "keepalives_idle": "30",
+    # milliseconds for what was sent: a machine that is gone does not answer for 15 minutes else
+    "tcp_user_timeout": "30000",
 }
 _READ_LOCK_SECONDS = 2
 

@@ -2,6 +2,7 @@
 
 import os
 import re
+import socket
 import subprocess
 import time
 from collections.abc import Callable, Iterator
@@ -195,6 +196,46 @@ def test_a_server_that_ends_idle_sessions_leaves_a_writer_its_lock(
         with postgres.session() as con:
             con.execute("alter database lake reset idle_session_timeout")
     assert ids_in(made_warehouse) == ["a"]
+
+
+def test_a_servers_limit_for_statements_does_not_end_the_wait_for_the_lock(
+    made_warehouse: Settings, postgres: Server
+) -> None:
+    catalog = catalog_of(made_warehouse)
+    with postgres.session() as con:
+        con.execute("alter database lake set statement_timeout = '200ms'")
+    try:
+        holder, waiter = catalog.new_lock(WRITER), catalog.new_lock(WRITER)
+        holder.acquire(5)
+        with pytest.raises(TimeoutError):
+            waiter.acquire(0.6)
+        holder.release()
+    finally:
+        with postgres.session() as con:
+            con.execute("alter database lake reset statement_timeout")
+
+
+def test_who_is_to_wait_a_century_gets_the_lock(made_warehouse: Settings) -> None:
+    with writer_lock(made_warehouse.model_copy(update={"lock_seconds": 36_525 * 86_400.0})):
+        assert is_held(made_warehouse)
+
+
+def test_a_server_whose_machine_is_gone_is_given_up_within_half_a_minute(
+    own_house: House, postgres: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened: list[psycopg.Connection[Any]] = []
+    open_one = psycopg.connect
+
+    def seen(*arguments: Any, **options: Any) -> psycopg.Connection[Any]:
+        opened.append(open_one(*arguments, **options))
+        return opened[-1]
+
+    monkeypatch.setattr("psycopg.connect", seen)
+    lock = catalog_of(with_password(own_house, postgres).settings).new_lock(WRITER)
+    lock.acquire(5)
+    with socket.socket(fileno=os.dup(opened[-1].fileno())) as its:
+        assert its.getsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT) == 30_000
+    lock.release()
 
 
 # --- a writer whose lock is lost commits nothing
