@@ -1,5 +1,6 @@
 """The settings of the loader, Dagster and dbt, read once."""
 
+import re
 from functools import cached_property
 from ipaddress import ip_address
 from pathlib import Path
@@ -176,6 +177,10 @@ DagsterStorage = Annotated[
 ]
 
 
+BESIDE = "$rebuilding"
+"""How the schema ends of a catalog that is made beside another, unlike that of any warehouse."""
+
+
 def _names(value: object) -> object:
     return [part.strip() for part in value.split(",")] if isinstance(value, str) else value
 
@@ -230,7 +235,7 @@ class Settings(SharedSettings):
 
     catalog_schema: Annotated[
         str,
-        Field(pattern=r"^[a-z_][a-z0-9_]{0,29}$"),
+        Field(pattern=rf"^[a-z_][a-z0-9_]{{0,29}}({re.escape(BESIDE)})?$"),
         has_to_be("a name of at most 30 of a-z, 0-9 and _, that begins with no digit"),
     ] = "seamline"
     """The schema of the catalog's tables in a PostgreSQL database."""

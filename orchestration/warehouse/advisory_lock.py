@@ -23,10 +23,15 @@ _KEEPALIVES = (
     "set tcp_keepalives_idle = 30; set tcp_keepalives_interval = 10; set tcp_keepalives_count = 3"
 )
 
-# a writer has nothing to say on this session while it works; before PostgreSQL 14 there is none
-_NEVER_IDLE = (
-    "select set_config(name, '0', false) from pg_settings where name = 'idle_session_timeout'"
+# a writer waits as long as it is told, and then has nothing to say while it works; not every
+# version has each of them
+_UNLIMITED = (
+    "select set_config(name, '0', false) from pg_settings "
+    "where name in ('idle_session_timeout', 'statement_timeout', 'transaction_timeout')"
 )
+
+_LONGEST_WAIT = 2**31 - 1
+"""Milliseconds that `lock_timeout` takes: 24 days."""
 
 
 class AdvisoryLock:
@@ -117,13 +122,13 @@ class AdvisoryLock:
         opened = session(self._address, self._place, _signature())
         try:
             opened.execute(_KEEPALIVES)
-            opened.execute(_NEVER_IDLE)
+            opened.execute(_UNLIMITED)
             if seconds == 0:
                 row = opened.execute("select pg_try_advisory_lock(%s)", [self._key]).fetchone()
                 if not (row and row[0]):
                     raise TimeoutError  # noqa: TRY301 - with the session closed
             else:
-                wait = 0 if seconds is None else max(1, int(seconds * 1000))
+                wait = 0 if seconds is None else min(max(1, int(seconds * 1000)), _LONGEST_WAIT)
                 opened.execute(f"set lock_timeout = {wait}")
                 opened.execute("select pg_advisory_lock(%s)", [self._key])
                 # from now on this is since when

@@ -8,7 +8,7 @@ import psycopg
 from psycopg import sql
 from psycopg.conninfo import make_conninfo
 
-from orchestration.settings import Settings, connection_values
+from orchestration.settings import BESIDE, Settings, connection_values
 from orchestration.warehouse.advisory_lock import (
     AdvisoryLock,
     of_this_thread,
@@ -27,6 +27,8 @@ _DEFAULTS = {
     "application_name": "seamline",
     "connect_timeout": "10",
     "keepalives_idle": "30",
+    # milliseconds for what was sent: a machine that is gone does not answer for 15 minutes else
+    "tcp_user_timeout": "30000",
 }
 _READ_LOCK_SECONDS = 2
 
@@ -152,10 +154,10 @@ class PostgresCatalog:
     def remove_others(self) -> list[str]:
         """Drop the schemas beside it."""
         with self._session() as con:
-            pattern = self._schema.replace("_", r"\_") + r"\_before\_%"
+            # as `take_over` names them: longer than the name of a warehouse may be
             names = con.execute(
-                "select nspname from pg_namespace where nspname like %s order by nspname",
-                [pattern],
+                "select nspname from pg_namespace where nspname ~ %s order by nspname",
+                [rf"^{self._schema}_before_\d{{8}}t\d{{6}}_\d{{6}}z$"],
             ).fetchall()
             aside = [name for (name,) in names]
             for name in (*aside, self._beside()):
@@ -181,7 +183,7 @@ class PostgresCatalog:
         return {"catalog_schema": self._beside()}
 
     def _beside(self) -> str:
-        return f"{self._schema}_rebuilding"
+        return f"{self._schema}{BESIDE}"
 
     def remove(self) -> None:
         """Drop the schema."""

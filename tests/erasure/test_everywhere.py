@@ -146,7 +146,8 @@ def test_the_record_holds_a_hash_and_no_id(aftermath: Aftermath) -> None:
 
 def test_older_catalogs_are_removed_and_named(aftermath: Aftermath) -> None:
     (aside,) = aftermath.done.catalogs
-    assert re.fullmatch(r"(catalog.sqlite.before-|h_\w+_before_)20261101t000000z", aside.lower())
+    named = r"catalog.sqlite.before-20261101t000000z|h_\w+_before_20261101t000000_000000z"
+    assert re.fullmatch(named, aside.lower())
 
 
 def test_the_past_is_gone(aftermath: Aftermath) -> None:

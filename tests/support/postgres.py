@@ -322,7 +322,7 @@ def put_aside(settings: Settings) -> None:
         return
     with server().session() as con:
         name = settings.catalog_schema
-        copy_schema(con, name, f"{name}_before_20261101t000000z")
+        copy_schema(con, name, f"{name}_before_20261101t000000_000000z")
 
 
 def catalog_files(settings: Settings) -> list[Path]:

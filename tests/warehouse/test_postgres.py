@@ -2,6 +2,7 @@
 
 import os
 import re
+import socket
 import subprocess
 import time
 from collections.abc import Callable, Iterator
@@ -195,6 +196,46 @@ def test_a_server_that_ends_idle_sessions_leaves_a_writer_its_lock(
         with postgres.session() as con:
             con.execute("alter database lake reset idle_session_timeout")
     assert ids_in(made_warehouse) == ["a"]
+
+
+def test_a_servers_limit_for_statements_does_not_end_the_wait_for_the_lock(
+    made_warehouse: Settings, postgres: Server
+) -> None:
+    catalog = catalog_of(made_warehouse)
+    with postgres.session() as con:
+        con.execute("alter database lake set statement_timeout = '200ms'")
+    try:
+        holder, waiter = catalog.new_lock(WRITER), catalog.new_lock(WRITER)
+        holder.acquire(5)
+        with pytest.raises(TimeoutError):
+            waiter.acquire(0.6)
+        holder.release()
+    finally:
+        with postgres.session() as con:
+            con.execute("alter database lake reset statement_timeout")
+
+
+def test_who_is_to_wait_a_century_gets_the_lock(made_warehouse: Settings) -> None:
+    with writer_lock(made_warehouse.model_copy(update={"lock_seconds": 36_525 * 86_400.0})):
+        assert is_held(made_warehouse)
+
+
+def test_a_server_whose_machine_is_gone_is_given_up_within_half_a_minute(
+    own_house: House, postgres: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened: list[psycopg.Connection[Any]] = []
+    open_one = psycopg.connect
+
+    def seen(*arguments: Any, **options: Any) -> psycopg.Connection[Any]:
+        opened.append(open_one(*arguments, **options))
+        return opened[-1]
+
+    monkeypatch.setattr("psycopg.connect", seen)
+    lock = catalog_of(with_password(own_house, postgres).settings).new_lock(WRITER)
+    lock.acquire(5)
+    with socket.socket(fileno=os.dup(opened[-1].fileno())) as its:
+        assert its.getsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT) == 30_000
+    lock.release()
 
 
 # --- a writer whose lock is lost commits nothing
@@ -486,6 +527,49 @@ def test_each_process_asks_the_catalog_with_its_own_password(
     assert "a-here" in shown
     assert "rror" not in shown
     assert "Success" not in shown
+
+
+def test_what_rebuilds_have_left_goes_and_other_schemas_of_like_names_stay(
+    made_warehouse: Settings, postgres: Server
+) -> None:
+    name = made_warehouse.catalog_schema
+    left = [
+        f"{name}_before_20261128t122201_123456z",
+        str(catalog_of(made_warehouse).beside()["catalog_schema"]),
+    ]
+    others = [
+        f"{name}{ending}" for ending in ("_before_2026", "_rebuilding", "_before_20261128t122201z")
+    ]
+    others.append(f"x{left[0]}")
+
+    def there() -> set[str]:
+        found = con.execute(
+            "select nspname from pg_namespace where nspname = any(%s)", [left + others]
+        )
+        return {found for (found,) in found.fetchall()}
+
+    with postgres.session() as con:
+        for schema in left + others:
+            con.execute(f'create schema "{schema}"')
+        assert catalog_of(made_warehouse).remove_others() == left[:1]
+        assert there() == set(others)
+
+
+@pytest.mark.parametrize("name", ["seamline_rebuilding", "seamline_before_2026", "a" * 30])
+def test_a_warehouse_of_any_name_can_be_rebuilt(
+    own_house: House, prepared_house: Path, postgres: Server, name: str
+) -> None:
+    own_house.move_in(prepared_house)
+    with postgres.session() as con:
+        con.execute(f"drop schema if exists {name} cascade")
+        con.execute(f"alter schema {own_house.settings.catalog_schema} rename to {name}")
+    house = House(own_house.folder, catalog_schema=name)
+    land(house.settings, "a")
+    house.run("load")
+
+    house.run("rebuild")
+
+    assert ids_in(house.settings) == ["a"]
 
 
 # --- what keeps rows that were deleted
