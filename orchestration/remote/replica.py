@@ -80,6 +80,7 @@ def replicate(ex: Exchange, rested: Rested | None = None, seconds: float = inf) 
             here, due = _compared(ex.landing, folder, known)
             for start in range(0, len(due), AT_ONCE):
                 if time.monotonic() > ends:
+                    ex.known.note_kept()  # it goes on: the first time it may take days
                     return put
                 for said in threads.map(partial(_keep, ex), due[start : start + AT_ONCE]):
                     put += said is None
@@ -91,6 +92,7 @@ def replicate(ex: Exchange, rested: Rested | None = None, seconds: float = inf) 
         _drop(ex, folder, gone)
         if max(changed, default=0) < (time.time() - _RESTING_SECONDS) * 1e9:
             rested[folder] = changed
+    ex.known.note_kept()
     return put
 
 
