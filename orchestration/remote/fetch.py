@@ -147,6 +147,7 @@ class _Waiting:
                 yield one
             elif known[one.key].is_settled:
                 if _came_again(self._ex, one.key, known[one.key].sha256):
+                    self._ex.be_its_loader()
                     self._ex.store.delete([one.key])
                 else:
                     yield one

@@ -82,6 +82,8 @@ def replicate(ex: Exchange, rested: Rested | None = None, seconds: float = inf) 
                 if time.monotonic() > ends:
                     ex.known.note_kept()  # it goes on: the first time it may take days
                     return put
+                if folder == journal.FOLDER:
+                    ex.be_its_loader()
                 for said in threads.map(partial(_keep, ex), due[start : start + AT_ONCE]):
                     put += said is None
                     unreadable += [said] if said else []
@@ -172,6 +174,8 @@ def _drop(ex: Exchange, folder: str, gone: set[str]) -> None:
         gone -= {f"{SUPPRESSED}/{SUPPRESSED_KEY}", f"{SUPPRESSED}/{SUPPRESSED_LIST}"}
     else:
         return
+    if gone:
+        ex.be_its_loader()
     ex.store.delete(sorted(gone))
     ex.known.forget(gone)
 
