@@ -103,8 +103,16 @@ def store_is_asked(look: Look) -> Found:
             f"{looked.waiting} files wait in {settings.landing_remote}, the oldest for "
             f"{oldest / 60:.0f} minutes: loads do not keep up, or the disk here is full"
         )
+    behind = max(0.0, now - looked.kept)
+    if behind > most and silent <= most:
+        why = f": {looked.problem}" if looked.problem else ""
+        problems.append(
+            f"What was loaded was kept in {settings.landing_remote} last {behind / 60:.0f} minutes "
+            f"ago; nothing of it is lost as long as this disk is not{why}"
+        )
     figures: Figures = {
         "files": looked.waiting,
+        "kept_seconds": round(behind, 1),
         "oldest_seconds": round(oldest, 1),
         "silent_seconds": round(silent, 1),
     }

@@ -95,6 +95,14 @@ def bring_everything(ex: Exchange, progress: Callable[[int, int], None] | None =
                 brought = brought._replace(files=brought.files + 1)
             if progress:
                 progress(number, len(found))
+        # what the old loader was keeping, when it had not seen yet that it is the old one
+        seen = {one.key for one in found}
+        late = [one for one in ex.store.list(LOADED) if one.key not in seen and _is_ours(one.key)]
+        for problem in threads.map(partial(_bring, ex), late):
+            if problem:
+                brought.damaged.append(problem)
+            else:
+                brought = brought._replace(files=brought.files + 1)
     brought = brought._replace(waiting=_let_wait(ex.landing))
     (ex.landing / BRINGING).unlink()
     return brought

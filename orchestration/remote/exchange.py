@@ -39,6 +39,21 @@ class Exchange(NamedTuple):
     store: Store
     known: KnownObjects
 
+    def be_its_loader(self) -> None:
+        """See that the store is this loader's still, before anything goes that another needs.
+
+        Raises:
+            AnothersStoreError: another has taken it over.
+            StoreError: it does not answer.
+        """
+        own = hashlib.sha256((self.landing / REMOTE / _LOADER).read_bytes()).hexdigest()
+        found = self.store.look(_LOADER)
+        if found is None or found.sha256 != own:
+            raise AnothersStoreError(
+                f"{self.store.address} has become another loader's. What is here stays; stop this "
+                "loader."
+            )
+
 
 _HALF_BROUGHT = (
     "`seamline fetch --all` has not brought everything yet. Nothing was changed; run it again, it "

@@ -56,6 +56,8 @@ class Looked(NamedTuple):
     """When the store was asked last, and answered."""
     problem: str | None
     """What it has said since then."""
+    kept: float
+    """When the replica was brought up to date last, or begun."""
 
 
 class KnownObjects:
@@ -79,6 +81,14 @@ class KnownObjects:
             db.execute(
                 "create table if not exists looked (waiting integer, oldest real, went_well real, "
                 "problem text)"
+            )
+            db.execute(
+                "create table if not exists counted (key text primary key, changed real) "
+                "without rowid"
+            )
+            db.execute("create table if not exists kept (went_well real)")
+            db.execute(
+                "insert into kept select ? where not exists (select 1 from kept)", [time.time()]
             )
 
     def close(self) -> None:
@@ -144,9 +154,25 @@ class KnownObjects:
             if not db.execute("update looked set problem = ?", [problem]).rowcount:
                 db.execute("insert into looked values (0, null, ?, ?)", [time.time(), problem])
 
+    def counted(self) -> dict[str, float]:
+        """Counts that were brought: object → when it was put."""
+        return dict(self._db.execute("select key, changed from counted").fetchall())
+
+    def note_counted(self, key: str, changed: float) -> None:
+        """Remember that counts were brought, and when they were put."""
+        with self._changing() as db:
+            db.execute("insert or replace into counted values (?, ?)", [key, changed])
+
+    def note_kept(self) -> None:
+        """Remember that the replica is as it is here."""
+        with self._changing() as db:
+            db.execute("update kept set went_well = ?", [time.time()])
+
     def looked(self) -> Looked | None:
         """What the last looks have found; None before the first."""
-        row = self._db.execute("select waiting, oldest, went_well, problem from looked").fetchone()
+        row = self._db.execute(
+            "select waiting, oldest, looked.went_well, problem, kept.went_well from looked, kept"
+        ).fetchone()
         return Looked(*row) if row else None
 
     @contextmanager

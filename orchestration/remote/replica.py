@@ -80,7 +80,10 @@ def replicate(ex: Exchange, rested: Rested | None = None, seconds: float = inf) 
             here, due = _compared(ex.landing, folder, known)
             for start in range(0, len(due), AT_ONCE):
                 if time.monotonic() > ends:
+                    ex.known.note_kept()  # it goes on: the first time it may take days
                     return put
+                if folder == journal.FOLDER:
+                    ex.be_its_loader()
                 for said in threads.map(partial(_keep, ex), due[start : start + AT_ONCE]):
                     put += said is None
                     unreadable += [said] if said else []
@@ -91,6 +94,7 @@ def replicate(ex: Exchange, rested: Rested | None = None, seconds: float = inf) 
         _drop(ex, folder, gone)
         if max(changed, default=0) < (time.time() - _RESTING_SECONDS) * 1e9:
             rested[folder] = changed
+    ex.known.note_kept()
     return put
 
 
@@ -170,6 +174,8 @@ def _drop(ex: Exchange, folder: str, gone: set[str]) -> None:
         gone -= {f"{SUPPRESSED}/{SUPPRESSED_KEY}", f"{SUPPRESSED}/{SUPPRESSED_LIST}"}
     else:
         return
+    if gone:
+        ex.be_its_loader()
     ex.store.delete(sorted(gone))
     ex.known.forget(gone)
 

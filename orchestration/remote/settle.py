@@ -63,6 +63,8 @@ def settle(ex: Exchange) -> int:
             kept = dict(zip(some, threads.map(partial(_keep, ex), some), strict=True))
             unreadable += [one for one in kept.values() if isinstance(one, Exception)]
             shas = {one: sha256 for one, sha256 in kept.items() if isinstance(sha256, str)}
+            if shas:
+                ex.be_its_loader()
             ex.store.delete(key for key, _ in shas)
             ex.known.settle(key for (key, known), sha256 in shas.items() if sha256 != known.sha256)
             ex.known.forget(key for (key, known), sha256 in shas.items() if sha256 == known.sha256)

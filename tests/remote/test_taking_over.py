@@ -2,10 +2,18 @@
 
 import pytest
 
+from landed.object_store import Listed
 from orchestration.one_pass import load_once
 from orchestration.remote import everything
 from orchestration.remote.everything import NotEmptyError
-from orchestration.remote.exchange import HalfBroughtError
+from orchestration.remote.exchange import (
+    AnothersStoreError,
+    Exchange,
+    HalfBroughtError,
+    exchange,
+)
+from orchestration.remote.replica import replicate
+from orchestration.remote.settle import settle
 from tests.remote.machines import Loader, Machines, event
 from tests.support import landed
 
@@ -57,6 +65,47 @@ def test_until_all_has_come_nothing_else_is_exchanged_and_it_goes_on(
     assert new.restored() == 2
     new.whole_pass()
     assert new.messages() == shared.once(range(2))
+
+
+def test_the_old_loader_removes_and_journals_nothing_once_it_was_taken_over(
+    shared: Machines,
+) -> None:
+    old, receiver = shared.loader(), shared.receiver()
+    loaded_by(old, 0)
+    receiver.land(1)
+    receiver.ship()
+    old.exchange()
+    old.take()
+    waiting, journal = shared.keys("waiting"), shared.bucket.get("in/loads/000000000001.ndjson")
+
+    with exchange(old.settings) as ex:  # and in the midst of that
+        assert ex is not None
+        shared.loader().bring_all()
+        with pytest.raises(AnothersStoreError):
+            settle(ex)
+        with pytest.raises(AnothersStoreError):
+            replicate(ex)
+
+    assert shared.keys("waiting") == waiting
+    assert shared.bucket.get("in/loads/000000000001.ndjson") == journal
+
+
+def test_what_the_old_loader_was_just_keeping_comes_too(
+    shared: Machines, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    loaded_by(shared.loader(), 0)
+    bring = everything._bring  # noqa: SLF001 - in the midst of it
+    line = landed.line(event(1))
+
+    def keep_meanwhile(ex: Exchange, one: Listed) -> str | None:
+        ex.store.put(f"loaded/track/{NAMES[1]}", line)
+        return bring(ex, one)
+
+    monkeypatch.setattr(everything, "_bring", keep_meanwhile)
+    new = shared.loader()
+
+    assert new.bring_all().waiting == 1
+    assert (new.landing / "track" / NAMES[1]).read_bytes() == line
 
 
 def _die(_: object) -> int:
