@@ -69,11 +69,18 @@ class Target:
         """
         self._con = con
         self._schema = schema
-        self._address = _conninfo(address)
+        said = _DEFAULTS | connection_values(address)
+        password = said.pop("password", None)
+        self._address = make_conninfo(**said)
         self._shown = shown(address)
+        options = "type postgres"
         with self.told():
             load_extensions(con, ("postgres_scanner",))
-            con.execute(f"attach {literal(self._address)} as {_TO} (type postgres)")
+            if password is not None:  # where no error and no list of databases shows it
+                secret = f"create or replace temporary secret {_TO} (type postgres, password $1)"
+                con.execute(secret, [password])
+                options += f", secret {_TO}"
+            con.execute(f"attach {literal(self._address)} as {_TO} ({options})")
             self._do(f"create schema if not exists {quoted(schema)}")
             self._do(
                 f"create table if not exists {self._name(_TABLES)} "
@@ -283,7 +290,8 @@ def alone(address: str, schema: str) -> Iterator[None]:
         ExportFailedError: the database cannot be reached.
     """
     try:
-        with psycopg.connect(_conninfo(address), autocommit=True) as con:
+        whole = make_conninfo(**(_DEFAULTS | connection_values(address)))
+        with psycopg.connect(whole, autocommit=True) as con:
             key = f"seamline export {schema}"
             row = con.execute(
                 "select pg_try_advisory_lock(hashtextextended(%s, 0))", [key]
@@ -297,10 +305,6 @@ def alone(address: str, schema: str) -> Iterator[None]:
             f"{SETTING}: {shown(address)} cannot be used: {said} Nothing was exported; the next "
             "export has what is new."
         ) from None
-
-
-def _conninfo(address: str) -> str:
-    return make_conninfo(**(_DEFAULTS | connection_values(address)))
 
 
 def _value(column: str, kind: str) -> str:
