@@ -65,7 +65,10 @@ class _Arrived(NamedTuple):
 
 
 def fetch(ex: Exchange, *, is_bounded: bool = True) -> Fetched:
-    """Fetch what waits, the oldest of each call first, as far as there is room for it here.
+    """Fetch what waits, as far as there is room for it here.
+
+    Call by call, in the order of their names, the oldest of each first: after an outage `track`
+    waits until those before it have come.
 
     Args:
         ex: What with.

@@ -82,6 +82,10 @@ class KnownObjects:
                 "create table if not exists looked (waiting integer, oldest real, went_well real, "
                 "problem text)"
             )
+            db.execute(
+                "create table if not exists counted (key text primary key, changed real) "
+                "without rowid"
+            )
             db.execute("create table if not exists kept (went_well real)")
             db.execute(
                 "insert into kept select ? where not exists (select 1 from kept)", [time.time()]
@@ -149,6 +153,15 @@ class KnownObjects:
         with self._changing() as db:
             if not db.execute("update looked set problem = ?", [problem]).rowcount:
                 db.execute("insert into looked values (0, null, ?, ?)", [time.time(), problem])
+
+    def counted(self) -> dict[str, float]:
+        """Counts that were brought: object → when it was put."""
+        return dict(self._db.execute("select key, changed from counted").fetchall())
+
+    def note_counted(self, key: str, changed: float) -> None:
+        """Remember that counts were brought, and when they were put."""
+        with self._changing() as db:
+            db.execute("insert or replace into counted values (?, ?)", [key, changed])
 
     def note_kept(self) -> None:
         """Remember that the replica is as it is here."""

@@ -16,7 +16,7 @@ from landed.object_store import SETTING, Store
 from orchestration.loading.archive import DamagedArchiveError
 from orchestration.loading.load import Progress
 from orchestration.remote import everything
-from orchestration.remote.counts import Brought, bring_counts
+from orchestration.remote.counts import bring_counts
 from orchestration.remote.exchange import Exchange, exchange
 from orchestration.remote.fetch import fetch
 from orchestration.remote.known import KnownObjects
@@ -117,7 +117,6 @@ class Exchanging:
     def __init__(self) -> None:
         """Begin with nothing looked at."""
         self._rested: Rested = {}
-        self._brought: Brought = {}
         self._looked_aside = float("-inf")
 
     def once(self, ex: Exchange) -> int:
@@ -133,7 +132,7 @@ class Exchanging:
         if time.monotonic() - self._looked_aside >= ASIDE_SECONDS:
             with _put_off(unreadable):
                 replicate(ex, self._rested, REPLICA_SECONDS)
-            bring_counts(ex, self._brought)
+            bring_counts(ex)
             self._looked_aside = time.monotonic()
         if unreadable:
             raise unreadable[0]

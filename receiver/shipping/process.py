@@ -98,8 +98,10 @@ class Shipping:
         if shipped:
             log.info("shipped", files=shipped)
         if time.monotonic() - self._looked_aside >= ASIDE_SECONDS:
-            self._counts.ship()
-            self._suppression.bring()
+            try:
+                self._counts.ship()
+            finally:  # who is suppressed does not wait for what was counted
+                self._suppression.bring()
             self._looked_aside = time.monotonic()
         return bool(shipped)
 
