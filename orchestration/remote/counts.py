@@ -1,12 +1,16 @@
 """What receivers on other machines have counted of events that they did not store."""
 
 import re
+import time
 
 from landed.files import write_whole
 from landed.folders import NOT_STORED
 from landed.object_store import DamagedObjectError
 from orchestration.durable_files import make_folder
 from orchestration.remote.exchange import Exchange
+
+RESTING_SECONDS = 60.0
+"""What was put later is brought again: stores count in seconds, and by a clock of their own."""
 
 _KEY = re.compile(rf"{NOT_STORED}/[A-Za-z0-9][A-Za-z0-9._-]*/\d{{4}}-\d\d-\d\d\.json")
 
@@ -32,4 +36,5 @@ def bring_counts(ex: Exchange) -> None:
             continue
         make_folder(path.parent)
         write_whole(path, data)
-        ex.known.note_counted(one.key, one.changed.timestamp())
+        if time.time() - one.changed.timestamp() > RESTING_SECONDS:
+            ex.known.note_counted(one.key, one.changed.timestamp())

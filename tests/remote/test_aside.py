@@ -17,6 +17,7 @@ def test_counts_are_brought_once_by_whatever_process(
     loader = shared.loader()
     key = "not_stored/web-1/2026-11-28.json"
     Store(shared.address).put(key, b"{}")
+    monkeypatch.setattr("orchestration.remote.counts.RESTING_SECONDS", -60.0)
     loader.exchange()
     read: list[str] = []
     monkeypatch.setattr(Store, "read", lambda _, key: read.append(key) or b"{}")
