@@ -1,12 +1,7 @@
-"""What an operator reads is what there is: metrics, codes, reasons, and a unit that is valid."""
+"""What an operator reads is what there is: metrics, codes and reasons."""
 
 import re
-import shutil
-import subprocess
-import sys
-from pathlib import Path
 
-import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from landed.settings import ROOT
@@ -49,23 +44,3 @@ def test_every_code_and_reason_is_documented() -> None:
     one_of_each_form = {"cut_short", "over_quota", "cannot_undo", "too_many_keys", "bad_base64"}
     assert codes >= {*one_of_each_form, "busy", "disk_full", "too_deep", "no_batch", "bad_gzip"}
     assert {code for code in codes if f"`{code}`" not in PAGE} == set()
-
-
-@pytest.mark.skipif(
-    shutil.which("systemd-analyze") is None,
-    reason="systemd-analyze is not installed, so the documented unit is NOT tested",
-)
-def test_the_unit_is_valid(tmp_path: Path) -> None:
-    (unit,) = re.findall(r"^```ini\n(.*?)^```", PAGE, re.MULTILINE | re.DOTALL)
-    path = tmp_path / "seamline-receiver.service"
-    # It looks whether the program is there.
-    path.write_text(unit.replace("/opt/seamline/.venv/bin/python", sys.executable))
-
-    said = subprocess.run(
-        [shutil.which("systemd-analyze") or "", "verify", path],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-
-    assert (said.returncode, said.stderr) == (0, "")
