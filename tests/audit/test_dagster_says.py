@@ -19,9 +19,9 @@ NOW = datetime(2026, 11, 22, 5, 24, 46, tzinfo=UTC)
 
 
 @pytest.fixture
-def settings(settings: Settings) -> Settings:
+def settings(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Settings:
     """With Dagster's storage in PostgreSQL, where these tests run on it."""
-    return settings.model_copy(update=postgres.dagster_storage())
+    return settings.model_copy(update=postgres.dagster_storage(monkeypatch))
 
 
 @pytest.fixture

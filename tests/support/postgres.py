@@ -20,6 +20,7 @@ import pytest
 from psycopg import sql
 
 from landed.settings import ROOT
+from orchestration import dagster_database
 from orchestration.settings import Settings
 from orchestration.warehouse.catalogs import catalog_of
 from orchestration.warehouse.postgres_catalog import copy_schema
@@ -257,14 +258,19 @@ def settings_in(folder: Path) -> dict[str, Any]:
     }
 
 
-def dagster_storage() -> dict[str, str]:
-    """The setting that leads to a new database for Dagster's storage; none where it is files."""
+def dagster_storage(environment: pytest.MonkeyPatch) -> dict[str, str]:
+    """The setting that leads to a new database for Dagster's storage; none where it is files.
+
+    It is in the environment too, as Dagster reads it there, until the test ends.
+    """
     if not _is_postgres:
         return {}
     name = f"d_{secrets.token_hex(8)}"
     with server().session() as con:
         con.execute(sql.SQL("create database {}").format(sql.Identifier(name)))
-    return {"dagster_storage": server().uri.replace("/lake", f"/{name}")}
+    address = server().uri.replace("/lake", f"/{name}")
+    environment.setenv(dagster_database.SETTING, address)
+    return {"dagster_storage": address}
 
 
 def schema_of(folder: Path) -> str:

@@ -41,9 +41,9 @@ def dagster_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def settings(settings: Settings) -> Settings:
+def settings(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Settings:
     """With Dagster's storage in PostgreSQL, where these tests run on it."""
-    return settings.model_copy(update=postgres.dagster_storage())
+    return settings.model_copy(update=postgres.dagster_storage(monkeypatch))
 
 
 @pytest.fixture
