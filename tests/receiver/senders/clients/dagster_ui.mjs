@@ -85,6 +85,7 @@ const STEPS = {
   async check() {
     await asset(order.asset, 'checks')
     await text(order.check).click()
+    await settled() // what is clicked while the page draws the check is lost
     await text('Execute').click()
     await page.getByText(order.found).first().waitFor({ timeout: 120_000 })
     await page.keyboard.press('Escape')
