@@ -6,8 +6,9 @@ import socket
 import tempfile
 from pathlib import Path
 
+from landed.buckets import Patience
 from landed.folders import BRINGING
-from landed.object_store import Patience, Store, StoreError
+from landed.object_store import Store, StoreError
 from orchestration.warehouse.catalogs import catalog_of
 from orchestration.warehouse.data_places import place_at
 from receiver.senders.sources import Source, write_sources

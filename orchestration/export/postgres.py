@@ -25,6 +25,7 @@ from orchestration.export.changes import (
 )
 from orchestration.export.errors import ExportBusyError, ExportFailedError
 from orchestration.settings import connection_values, shown
+from orchestration.warehouse.advisory_lock import UNLIMITED
 from orchestration.warehouse.catalog import full_name, literal, quoted
 from orchestration.warehouse.connection import load_extensions
 
@@ -166,11 +167,12 @@ class Target:
             return
         for column in sorted(set(map(column_name, exported)) & there.keys() - wanted.keys()):
             self._do(f"alter table {name} drop column {quoted(column)}")
+        others = {column_name(one) for one, kind in columns.items() if exported.get(one) != kind}
         for column, kind in wanted.items():
             if column not in there:
                 self._do(f"alter table {name} add column {quoted(column)} {kind}")
-            elif there[column] != kind:
-                # every row is written anew in this transaction
+            elif there[column] != kind and column in others:
+                # every row is written anew in this transaction; a type that is a user's stays
                 self._do(
                     f"alter table {name} alter column {quoted(column)} "
                     f"type {kind} using null::{kind}"
@@ -292,6 +294,7 @@ def alone(address: str, schema: str) -> Iterator[None]:
     try:
         whole = make_conninfo(**(_DEFAULTS | connection_values(address)))
         with psycopg.connect(whole, autocommit=True) as con:
+            con.execute(UNLIMITED)
             key = f"seamline export {schema}"
             row = con.execute(
                 "select pg_try_advisory_lock(hashtextextended(%s, 0))", [key]

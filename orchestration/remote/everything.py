@@ -5,7 +5,6 @@ come, a mark keeps every other exchange away, which would put half of it over th
 load makes the warehouse again from what has come.
 """
 
-import os
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
@@ -14,7 +13,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from landed.errors import ReportedError
-from landed.files import FILE_MODE, sync_data, write_whole
+from landed.files import write_whole
 from landed.folders import BRINGING, FOLDERS, NOT_STORED, REMOTE, SUPPRESSED
 from landed.object_store import CONFLICTS, DamagedObjectError, Listed, Store
 from orchestration.durable_files import make_folder, sync_folder
@@ -22,7 +21,7 @@ from orchestration.loading import journal
 from orchestration.loading.archive import FOLDER as ARCHIVE
 from orchestration.loading.archive import LOADED
 from orchestration.remote.exchange import Exchange
-from orchestration.remote.fetch import AT_ONCE, local_path
+from orchestration.remote.fetch import AT_ONCE, copy_here, local_path
 from orchestration.remote.known import FileState
 from orchestration.remote.replica import files_of
 
@@ -85,27 +84,25 @@ def bring_everything(ex: Exchange, progress: Callable[[int, int], None] | None =
     Raises:
         StoreError: the store does not answer; what has come stays.
     """
-    found = [one for folder in _FOLDERS for one in ex.store.list(folder) if _is_ours(one.key)]
-    brought = Brought(0, 0, [])
+    found = _listed(ex, _FOLDERS)
+    said = []
     with ThreadPoolExecutor(AT_ONCE) as threads:
         for number, problem in enumerate(threads.map(partial(_bring, ex), found), start=1):
-            if problem:
-                brought.damaged.append(problem)
-            else:
-                brought = brought._replace(files=brought.files + 1)
+            said.append(problem)
             if progress:
                 progress(number, len(found))
         # what the old loader was keeping, when it had not seen yet that it is the old one
         seen = {one.key for one in found}
-        late = [one for one in ex.store.list(LOADED) if one.key not in seen and _is_ours(one.key)]
-        for problem in threads.map(partial(_bring, ex), late):
-            if problem:
-                brought.damaged.append(problem)
-            else:
-                brought = brought._replace(files=brought.files + 1)
-    brought = brought._replace(waiting=_let_wait(ex.landing))
+        late = [one for one in _listed(ex, (LOADED,)) if one.key not in seen]
+        said += threads.map(partial(_bring, ex), late)
+    damaged = [problem for problem in said if problem]
+    waiting = _let_wait(ex.landing)
     (ex.landing / BRINGING).unlink()
-    return brought
+    return Brought(len(said) - len(damaged), waiting, damaged)
+
+
+def _listed(ex: Exchange, folders: tuple[str, ...]) -> list[Listed]:
+    return [one for folder in folders for one in ex.store.list(folder) if _is_ours(one.key)]
 
 
 def _is_ours(key: str) -> bool:
@@ -119,23 +116,16 @@ def _bring(ex: Exchange, one: Listed) -> str | None:
     path = local_path(ex.landing, one.key)
     if path.exists():
         return _is_here(ex, one.key, path)
-    make_folder(path.parent)
     aside = ex.landing / REMOTE / f"all-{one.key.replace('/', '-')}"
-    descriptor = os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, FILE_MODE)
     try:
-        with os.fdopen(descriptor, "wb") as file:
-            sha256 = ex.store.get(one.key, file.write)
-            file.flush()
-            sync_data(file.fileno())
-            state = FileState.of(os.fstat(file.fileno()))
-        aside.rename(path)
-        sync_folder(path.parent)
+        sha256, state = copy_here(ex, one.key, aside)
     except DamagedObjectError as damage:
         return damage.message
     except FileNotFoundError:  # it has gone since it was listed
         return None
-    finally:
-        aside.unlink(missing_ok=True)
+    make_folder(path.parent)
+    aside.rename(path)
+    sync_folder(path.parent)
     ex.known.add([(one.key, sha256, state)])
     return None
 

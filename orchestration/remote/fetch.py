@@ -178,27 +178,40 @@ def _room(ex: Exchange, *, is_bounded: bool) -> tuple[int, int]:
 def _arrive(ex: Exchange, one: Listed) -> _Arrived | None:
     """Write an object's bytes aside, and prove them; None if it cannot be used."""
     aside = ex.landing / _ON_ITS_WAY / one.key.removeprefix(f"{WAITING}/")
-    make_folder(aside.parent)
-    descriptor = os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, FILE_MODE)
     try:
-        with os.fdopen(descriptor, "wb") as file:
-            sha256 = ex.store.get(one.key, file.write)
-            file.flush()
-            sync_data(file.fileno())
-            state = FileState.of(os.fstat(file.fileno()))
+        sha256, state = copy_here(ex, one.key, aside)
     except FileNotFoundError:
-        aside.unlink()
         return None
     except StoreError as error:
-        aside.unlink()
         if not isinstance(error, DamagedObjectError) and not error.is_lasting:
             raise
         _leave(ex, one, error.message)  # of this object alone: the others come
         return None
-    except BaseException:
-        aside.unlink()
-        raise
     return _Arrived(one.key, sha256, aside, state)
+
+
+def copy_here(ex: Exchange, key: str, path: Path) -> tuple[str, FileState]:
+    """Write an object's bytes into a file, proved and on the disk; its name may not be there yet.
+
+    Returns:
+        Their SHA-256, and the state of the file.
+
+    Raises:
+        FileNotFoundError: there is no such object. As with every error there is no file then.
+        DamagedObjectError: it is not what was put.
+        StoreError: it is not to be had now.
+    """
+    make_folder(path.parent)
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, FILE_MODE)
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            sha256 = ex.store.get(key, file.write)
+            file.flush()
+            sync_data(file.fileno())
+            return sha256, FileState.of(os.fstat(file.fileno()))
+    except BaseException:
+        path.unlink()
+        raise
 
 
 def _note(ex: Exchange, arrived: list[_Arrived]) -> None:

@@ -23,12 +23,12 @@ _KEEPALIVES = (
     "set tcp_keepalives_idle = 30; set tcp_keepalives_interval = 10; set tcp_keepalives_count = 3"
 )
 
-# a writer waits as long as it is told, and then has nothing to say while it works; not every
-# version has each of them
-_UNLIMITED = (
+UNLIMITED = (
     "select set_config(name, '0', false) from pg_settings "
     "where name in ('idle_session_timeout', 'statement_timeout', 'transaction_timeout')"
 )
+"""For a session that holds a lock: it waits as long as it is told, and then has nothing to say.
+Not every version has each of these limits."""
 
 _LONGEST_WAIT = 2**31 - 1
 """Milliseconds that `lock_timeout` takes: 24 days."""
@@ -122,7 +122,7 @@ class AdvisoryLock:
         opened = session(self._address, self._place, _signature())
         try:
             opened.execute(_KEEPALIVES)
-            opened.execute(_UNLIMITED)
+            opened.execute(UNLIMITED)
             if seconds == 0:
                 row = opened.execute("select pg_try_advisory_lock(%s)", [self._key]).fetchone()
                 if not (row and row[0]):

@@ -8,7 +8,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
 
-from landed.object_store import SETTING, WAITING, Patience, Store, StoreError
+from landed.buckets import Patience
+from landed.object_store import SETTING, WAITING, Store, StoreError
 from receiver.errors import StartError
 from receiver.files.landed_file import LandedFile, file_names
 from receiver.files.open_files import Problem

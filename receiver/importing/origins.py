@@ -9,7 +9,7 @@ import obstore
 from obstore.exceptions import BaseError, PreconditionError
 from obstore.store import ObjectStore
 
-from landed.object_store import in_one_line
+from landed.buckets import in_one_line
 from receiver.importing.errors import UnreadableError, UselessError
 
 _LOCAL_BUFFER = 1 << 20

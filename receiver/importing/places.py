@@ -12,7 +12,7 @@ import obstore
 from obstore.exceptions import BaseError
 from obstore.store import ObjectStore, from_url
 
-from landed.object_store import in_one_line, parts_of
+from landed.buckets import in_one_line, parts_of
 from receiver.importing.errors import FileError
 from receiver.importing.origins import LocalFile, Origin, StoredObject
 

@@ -1,6 +1,7 @@
 """The final tables in a PostgreSQL database."""
 
 import datetime as dt
+import time
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ from psycopg import sql
 from psycopg.rows import dict_row
 
 from orchestration.export import postgres as exporting
+from orchestration.export.changes import Exported
 from orchestration.export.errors import ExportBusyError, ExportFailedError
 from orchestration.export.postgres import LONGEST_NAME, Target, column_name
 from orchestration.export.run import export_postgres
@@ -218,6 +220,42 @@ def test_a_column_that_is_gone_goes_and_one_of_a_users_stays(database: Database)
     }
     assert "properties__note" not in names
     assert "mine" in names
+
+
+def test_a_type_that_a_user_has_given_a_column_there_stays_with_its_values(
+    database: Database,
+) -> None:
+    database.load(event("a", 20, cart=[1]))
+    database.export()
+    with psycopg.connect(database.address) as con:
+        con.execute("alter table segment.track alter column properties__cart type jsonb")
+
+    database.load(event("b", 21, cart=[2]))
+    database.export()
+
+    assert database.ask(
+        "select properties__cart as cart from segment.track order by message_id"
+    ) == [{"cart": [1]}, {"cart": [2]}]
+
+
+def test_a_server_that_ends_idle_sessions_leaves_an_export_its_lock(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    database.load(event("a", 20))
+    with psycopg.connect(database.address, autocommit=True) as con:
+        con.execute("alter role seamline set idle_session_timeout = '200ms'")
+    export = Target.export
+
+    def slowly(self: Target, table: str) -> Exported:
+        time.sleep(1)
+        return export(self, table)
+
+    monkeypatch.setattr(Target, "export", slowly)
+    try:
+        assert database.export() == Done(rows=1, parts=1)
+    finally:
+        with psycopg.connect(database.address, autocommit=True) as con:
+            con.execute("alter role seamline reset idle_session_timeout")
 
 
 def test_a_column_of_a_users_type_is_text(database: Database) -> None:

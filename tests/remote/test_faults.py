@@ -7,7 +7,8 @@ import pytest
 import structlog
 
 from landed import object_store
-from landed.object_store import Patience, Store, StoreError
+from landed.buckets import Patience
+from landed.object_store import Store, StoreError
 from orchestration.audit.status import status
 from orchestration.remote import process
 from orchestration.remote.process import stay

@@ -6,7 +6,8 @@ import pytest
 import structlog
 
 from landed import object_store
-from landed.object_store import A_TIMES_BYTES, PATIENT, Patience, Store, StoreError
+from landed.buckets import PATIENT, Patience
+from landed.object_store import A_TIMES_BYTES, Store, StoreError
 from receiver.files.direct import DirectObjects
 from receiver.shipping import ship
 from receiver.shipping.ship import AT_ONCE, SealedFiles

@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from landed.object_store import Patience, Store, StoreError
+from landed.buckets import Patience
+from landed.object_store import Store, StoreError
 from orchestration.__main__ import cli as orchestration
 from receiver.__main__ import cli as receiver
 from stack.errors import StackError

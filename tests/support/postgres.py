@@ -35,6 +35,8 @@ ON_BOTH: dict[str, set[str]] = {
     "loading/faults/test_readers.py": set(),
     "warehouse/test_bucket.py": set(),
     "warehouse/test_postgres.py": set(),
+    "warehouse/test_postgres_lock.py": set(),
+    "warehouse/test_postgres_passwords.py": set(),
     "warehouse/test_transaction.py": set(),
     "warehouse/test_kept_sessions.py": {
         "test_a_warehouse_that_was_exchanged_meanwhile_is_the_one_that_is_read",

@@ -1,6 +1,5 @@
 """The Parquet files in a bucket, beside a catalog in PostgreSQL."""
 
-from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -32,27 +31,22 @@ SECRET = "not-to-be-shown-51ce"
 GONE = "gone-22d7"
 
 
-@pytest.fixture(scope="module")
-def store() -> Iterator[ObjectStore]:
-    started = ObjectStore()
-    yield started
-    started.stop()
-
-
 @pytest.fixture
 def house(
-    store: ObjectStore, raw_house: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    object_store: ObjectStore, raw_house: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> House:
     """A house whose Parquet files come into a bucket of its own."""
     named = {
         "AWS_ACCESS_KEY_ID": "key",
         "AWS_SECRET_ACCESS_KEY": SECRET,
         "AWS_REGION": "us-east-1",
-        "AWS_ENDPOINT_URL": store.url,
+        "AWS_ENDPOINT_URL": object_store.url,
     }
     for name, value in named.items():
         monkeypatch.setenv(name, value)
-    made = House(tmp_path, seal_seconds=0.3, warehouse_data=f"s3://{Bucket(store.url).name}/lake")
+    made = House(
+        tmp_path, seal_seconds=0.3, warehouse_data=f"s3://{Bucket(object_store.url).name}/lake"
+    )
     made.environment |= named
     return made.move_in(raw_house)
 

@@ -1,28 +1,19 @@
-"""The warehouse's catalog in PostgreSQL: its lock, its readers, and what may go wrong with it."""
+"""The warehouse's catalog in PostgreSQL: its readers, rebuilds, and what may go wrong with it."""
 
-import os
 import re
-import socket
-import subprocess
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from threading import Event, Thread
 from typing import Any
 
 import duckdb
-import psycopg
 import pytest
 
 from landed.settings import WrongSettingsError
-from orchestration.durable_files import NewFiles
 from orchestration.loading import load as load_module
 from orchestration.loading.load import load
 from orchestration.models.pending_models import pending
 from orchestration.recovery import rebuild as rebuild_module
 from orchestration.settings import Settings
-from orchestration.warehouse import transaction as transactions
-from orchestration.warehouse.advisory_lock import AdvisoryLock
 from orchestration.warehouse.catalogs import catalog_of
 from orchestration.warehouse.connection import connect
 from orchestration.warehouse.errors import (
@@ -30,38 +21,17 @@ from orchestration.warehouse.errors import (
     WarehouseMissingError,
     WarehouseUnusableError,
 )
-from orchestration.warehouse.locks import WRITER
 from orchestration.warehouse.raw_tables import create_raw_tables
 from orchestration.warehouse.writer_lock import (
-    WriterBusyError,
-    held_here,
-    is_held,
     writer_lock,
 )
-from tests.support import landed
 from tests.support.house import House
 from tests.support.postgres import PASSWORD, Server
-from tests.support.processes import eventually, free_port
+from tests.support.processes import free_port
 from tests.support.warehouse import rows
+from tests.warehouse.postgres_houses import ids_in, land, waiting, with_password
 
 pytestmark = pytest.mark.scale
-
-
-def land(settings: Settings, *ids: str) -> None:
-    landed.land(settings.landing, "track", *(landed.line({"messageId": one}) for one in ids))
-
-
-def ids_in(settings: Settings) -> list[str]:
-    return [one for (one,) in rows(settings, "select message_id from raw.track order by all")]
-
-
-def waiting(settings: Settings) -> int:
-    return len(list((settings.landing / "track").glob("*.ndjson")))
-
-
-@pytest.fixture
-def impatient(made_warehouse: Settings) -> Settings:
-    return made_warehouse.model_copy(update={"lock_seconds": 0.1})
 
 
 @pytest.fixture
@@ -70,232 +40,6 @@ def restarted(postgres: Server) -> Iterator[Server]:
     yield postgres
     if not postgres.answers():
         postgres.start()
-
-
-def end_session(server: Server) -> None:
-    """As a server does that restarts, or a network that fails, with the session of a lock."""
-    with server.session() as con:
-        ended = con.execute(
-            "select pg_terminate_backend(pid, 10000) from pg_locks where locktype = 'advisory'"
-        ).fetchall()
-    assert ended == [(True,)]
-
-
-# --- one writer, on whatever machine
-
-
-def test_who_waits_in_vain_is_told_which_command_on_which_machine_writes(
-    impatient: Settings, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("sys.argv", ["/opt/.venv/bin/dbt", "run", "--full-refresh"])
-    monkeypatch.setattr("socket.gethostname", lambda: "loader-2")
-    other = catalog_of(impatient).new_lock(WRITER)
-    other.acquire(1)
-
-    with pytest.raises(WriterBusyError) as busy, writer_lock(impatient):
-        pass
-
-    other.release()
-    named = rf"dbt run, {os.getpid()}@loader-2, since \d{{8}}T\d{{6}}Z"
-    assert re.search(named, str(busy.value))
-
-
-def test_a_long_name_of_a_machine_leaves_the_time_in_its_place(
-    impatient: Settings, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("socket.gethostname", lambda: "ünlöader." * 20)
-    with writer_lock(impatient):
-        said = catalog_of(impatient).lock(WRITER).holder()
-
-    assert re.search(r", since \d{8}T\d{6}Z", said)
-
-
-def test_who_waits_is_next_though_another_writes_again_and_again(settings: Settings) -> None:
-    waits, has, is_over = Event(), Event(), Event()
-
-    def wait() -> None:
-        waits.set()
-        with writer_lock(settings):
-            has.set()
-            is_over.wait(60)
-
-    other = Thread(target=wait)
-    with writer_lock(settings):
-        other.start()
-        assert waits.wait(60)
-        assert eventually(lambda: someone_waits(settings))
-        assert not has.is_set()
-    impatient = settings.model_copy(update={"lock_seconds": 0.01})
-    while not has.is_set():
-        with pytest.raises(WriterBusyError), writer_lock(impatient):
-            pass
-    is_over.set()
-    other.join()
-    assert not is_held(settings)
-
-
-def someone_waits(settings: Settings) -> bool:
-    with psycopg.connect(settings.postgres or "", autocommit=True) as con:
-        found = con.execute("select 1 from pg_locks where locktype = 'advisory' and not granted")
-        return found.fetchone() is not None
-
-
-def test_a_writer_that_pauses_lets_another_in_and_is_the_writer_again(settings: Settings) -> None:
-    with writer_lock(settings) as writer:
-        with writer.pause():
-            other = catalog_of(settings).new_lock(WRITER)
-            other.acquire(5)
-            other.release()
-        assert is_held(settings)
-    assert not is_held(settings)
-
-
-def test_warehouses_of_one_database_have_each_their_own_lock_and_tables(
-    impatient: Settings, tmp_path: Path
-) -> None:
-    neighbour = House(tmp_path / "neighbour").settings
-    land(impatient, "a")
-    load(impatient)
-    with writer_lock(impatient):
-        load(neighbour)
-
-    assert ids_in(impatient) == ["a"]
-    assert ids_in(neighbour) == []
-
-
-@pytest.mark.parametrize(
-    ("attached", "is_ours"),
-    [
-        ("ducklake:postgres:{uri}", True),
-        ("ducklake:postgres:user=seamline dbname=lake host=127.0.0.1", True),
-        ("ducklake:postgres:dbname=other host=127.0.0.1", False),
-        ("ducklake:postgres:nonsense", False),
-        ("warehouse/catalog.sqlite", False),
-    ],
-)
-def test_what_another_dbt_project_attaches_is_known_as_ours_by_its_database(
-    own_house: House, postgres: Server, attached: str, is_ours: bool
-) -> None:
-    catalog = catalog_of(with_password(own_house, postgres).settings)
-
-    assert catalog.is_at(attached.format(uri=postgres.uri)) is is_ours
-
-
-def test_a_server_that_ends_idle_sessions_leaves_a_writer_its_lock(
-    made_warehouse: Settings, postgres: Server
-) -> None:
-    land(made_warehouse, "a")
-    with postgres.session() as con:
-        con.execute("alter database lake set idle_session_timeout = '200ms'")
-    try:
-        with writer_lock(made_warehouse) as writer:
-            time.sleep(0.5)
-            writer.lock.check()
-            load(made_warehouse)
-    finally:
-        with postgres.session() as con:
-            con.execute("alter database lake reset idle_session_timeout")
-    assert ids_in(made_warehouse) == ["a"]
-
-
-def test_a_servers_limit_for_statements_does_not_end_the_wait_for_the_lock(
-    made_warehouse: Settings, postgres: Server
-) -> None:
-    catalog = catalog_of(made_warehouse)
-    with postgres.session() as con:
-        con.execute("alter database lake set statement_timeout = '200ms'")
-    try:
-        holder, waiter = catalog.new_lock(WRITER), catalog.new_lock(WRITER)
-        holder.acquire(5)
-        with pytest.raises(TimeoutError):
-            waiter.acquire(0.6)
-        holder.release()
-    finally:
-        with postgres.session() as con:
-            con.execute("alter database lake reset statement_timeout")
-
-
-def test_who_is_to_wait_a_century_gets_the_lock(made_warehouse: Settings) -> None:
-    with writer_lock(made_warehouse.model_copy(update={"lock_seconds": 36_525 * 86_400.0})):
-        assert is_held(made_warehouse)
-
-
-def test_a_server_whose_machine_is_gone_is_given_up_within_half_a_minute(
-    own_house: House, postgres: Server, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    opened: list[psycopg.Connection[Any]] = []
-    open_one = psycopg.connect
-
-    def seen(*arguments: Any, **options: Any) -> psycopg.Connection[Any]:
-        opened.append(open_one(*arguments, **options))
-        return opened[-1]
-
-    monkeypatch.setattr("psycopg.connect", seen)
-    lock = catalog_of(with_password(own_house, postgres).settings).new_lock(WRITER)
-    lock.acquire(5)
-    with socket.socket(fileno=os.dup(opened[-1].fileno())) as its:
-        assert its.getsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT) == 30_000
-    lock.release()
-
-
-# --- a writer whose lock is lost commits nothing
-
-
-def test_a_lock_that_is_lost_before_a_commit_leaves_nothing_and_the_file_waits(
-    made_warehouse: Settings, postgres: Server, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    land(made_warehouse, "a")
-    sync = NewFiles.sync
-
-    def sync_and_lose(files: Any) -> None:
-        sync(files)
-        if held_here():
-            monkeypatch.undo()
-            end_session(postgres)
-
-    monkeypatch.setattr(NewFiles, "sync", sync_and_lose)
-    with pytest.raises(LockLostError, match="nothing was committed"):
-        load(made_warehouse)
-
-    assert (ids_in(made_warehouse), waiting(made_warehouse)) == ([], 1)
-    load(made_warehouse)
-    assert (ids_in(made_warehouse), waiting(made_warehouse)) == (["a"], 0)
-
-
-def test_two_writers_at_once_as_one_has_lost_its_lock_load_each_file_once(
-    made_warehouse: Settings, postgres: Server, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """The last look at the lock is over, then it is lost, and another loads the same."""
-    land(made_warehouse, "a", "b")
-    check = AdvisoryLock.check
-    checks: list[int] = []
-
-    def check_then_be_overtaken(lock: AdvisoryLock) -> None:
-        check(lock)
-        checks.append(1)
-        if len(checks) == 2:
-            monkeypatch.undo()
-            end_session(postgres)
-            other = Thread(target=load, args=[made_warehouse])
-            other.start()
-            other.join()
-
-    monkeypatch.setattr(AdvisoryLock, "check", check_then_be_overtaken)
-    with pytest.raises(duckdb.Error):
-        load(made_warehouse)
-
-    assert ids_in(made_warehouse) == ["a", "b"]
-    load(made_warehouse)
-    assert (ids_in(made_warehouse), waiting(made_warehouse)) == (["a", "b"], 0)
-
-
-def test_a_writer_that_lost_its_lock_before_a_transaction_reads_nothing_in_it(
-    made_warehouse: Settings, postgres: Server
-) -> None:
-    with writer_lock(made_warehouse), connect(made_warehouse) as con:
-        end_session(postgres)
-        with pytest.raises(LockLostError), transactions.transaction(con):
-            raise AssertionError("it began")
 
 
 # --- servers that are away, and addresses that are wrong
@@ -378,6 +122,24 @@ def test_secrets_that_would_be_shown_are_refused_in_a_line_that_shows_none(
     assert "topsecret" not in str(refused.value)
 
 
+@pytest.mark.parametrize(
+    ("attached", "is_ours"),
+    [
+        ("ducklake:postgres:{uri}", True),
+        ("ducklake:postgres:user=seamline dbname=lake host=127.0.0.1", True),
+        ("ducklake:postgres:dbname=other host=127.0.0.1", False),
+        ("ducklake:postgres:nonsense", False),
+        ("warehouse/catalog.sqlite", False),
+    ],
+)
+def test_what_another_dbt_project_attaches_is_known_as_ours_by_its_database(
+    own_house: House, postgres: Server, attached: str, is_ours: bool
+) -> None:
+    catalog = catalog_of(with_password(own_house, postgres).settings)
+
+    assert catalog.is_at(attached.format(uri=postgres.uri)) is is_ours
+
+
 def test_without_a_folder_for_the_data_the_setting_is_named() -> None:
     with pytest.raises(WrongSettingsError, match=r"SEAMLINE_WAREHOUSE_DATA: .*has to be a folder"):
         Settings(warehouse="ducklake:postgres:dbname=lake")
@@ -406,127 +168,6 @@ def test_a_warehouse_that_is_not_there_yet_is_made_by_no_reader(settings: Settin
         connect(settings, read_only=True)
 
     assert not catalog_of(settings).exists()
-
-
-# --- passwords
-
-
-def with_password(house: House, server: Server) -> House:
-    """The same house by the way that asks for a password."""
-    return House(house.folder, warehouse=f"ducklake:postgres:{server.uri}",
-                 catalog_schema=house.settings.catalog_schema,
-                 warehouse_data=house.settings.data)  # fmt: skip
-
-
-def test_a_password_is_shown_by_nothing_that_is_told_of_it(
-    own_house: House, raw_house: Path, postgres: Server
-) -> None:
-    own_house.move_in(raw_house)
-    house = with_password(own_house, postgres)
-    land(house.settings, "a")
-
-    printed = house.run("load")
-    prompt = house.command("sql", stdin=subprocess.PIPE)
-    titles = []
-    for line in ("from duckdb_databases();", "select 'rows', count(*) from raw.track;"):
-        assert prompt.stdin
-        prompt.stdin.write(line + "\n")
-        prompt.stdin.flush()
-        titles.append(Path(f"/proc/{prompt.pid}/cmdline").read_text())
-    shown, _ = prompt.communicate()
-
-    assert house.rows("select message_id from raw.track") == [("a",)]
-    assert "rows" in shown
-    assert PASSWORD not in printed + shown + "".join(titles)
-    assert PASSWORD not in str(house.rows("from duckdb_databases()"))
-    assert PASSWORD not in repr(house.settings)
-    for path in house.folder.rglob("*"):
-        assert not path.is_file() or PASSWORD.encode() not in path.read_bytes(), path
-
-
-def test_a_password_file_of_libpqs_is_used(
-    own_house: House,
-    raw_house: Path,
-    postgres: Server,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    own_house.move_in(raw_house)
-    land(own_house.settings, "a")
-    secret = tmp_path / "pgpass"
-    secret.write_text(f"127.0.0.1:{postgres.port}:*:seamline:{PASSWORD}\n")
-    secret.chmod(0o600)
-    monkeypatch.delenv("PGPASSWORD", raising=False)
-    monkeypatch.setenv("PGPASSFILE", str(secret))
-    without = f"ducklake:postgres:{postgres.uri.replace(':' + PASSWORD, '')}"
-    settings = Settings.model_validate(
-        own_house.settings.model_dump(by_alias=True) | {"warehouse": without}
-    )
-
-    load(settings)
-
-    assert ids_in(settings) == ["a"]
-
-
-@pytest.fixture
-def another_role(
-    postgres: Server,
-    tmp_path: Path,
-    request: pytest.FixtureRequest,
-    monkeypatch: pytest.MonkeyPatch,
-) -> str:
-    """The address of another database, whose password stands where libpq looks for it."""
-    password = "another-one-5d2e"
-    with postgres.session() as con:
-        con.execute(f"drop role if exists another; create role another login password '{password}'")
-    if request.param == "PGPASSFILE":
-        secret = tmp_path / "pgpass"
-        secret.write_text(f"127.0.0.1:*:*:another:{password}\n")
-        secret.chmod(0o600)
-        monkeypatch.delenv("PGPASSWORD", raising=False)
-        monkeypatch.setenv("PGPASSFILE", str(secret))
-    else:
-        monkeypatch.setenv("PGPASSWORD", password)
-    return f"host=127.0.0.1 port={postgres.port} user=another dbname=lake"
-
-
-@pytest.mark.parametrize("another_role", ["PGPASSWORD", "PGPASSFILE"], indirect=True)
-def test_the_catalogs_password_is_offered_to_no_other_server(
-    own_house: House, raw_house: Path, postgres: Server, another_role: str
-) -> None:
-    settings = with_password(own_house.move_in(raw_house), postgres).settings
-    land(settings, "a")
-    before = dict(os.environ)
-
-    load(settings)
-
-    assert dict(os.environ) == before
-    with connect(settings, read_only=True) as con:
-        con.execute(f"attach '{another_role}' as other (type postgres)")
-        assert con.execute("select message_id from raw.track").fetchall() == [("a",)]
-        query = "from postgres_query('other', 'select current_user')"
-        assert con.execute(query).fetchall() == [("another",)]
-    psycopg.connect(another_role).close()
-
-
-@pytest.mark.parametrize("another_role", ["PGPASSWORD"], indirect=True)
-def test_each_process_asks_the_catalog_with_its_own_password(
-    own_house: House, prepared_house: Path, postgres: Server, another_role: str
-) -> None:
-    house = with_password(own_house.move_in(prepared_house), postgres)
-    land(house.settings, "a")
-
-    house.run("load")
-    house.run("rebuild")
-    house.dbt("run", "--select", "stg_segment__track", "track")
-    prompt = house.command("sql", stdin=subprocess.PIPE)
-    shown, _ = prompt.communicate(
-        f"attach '{another_role}' as other (type postgres);select message_id || '-here' from track;"
-    )
-
-    assert "a-here" in shown
-    assert "rror" not in shown
-    assert "Success" not in shown
 
 
 def test_what_rebuilds_have_left_goes_and_other_schemas_of_like_names_stay(
