@@ -248,6 +248,8 @@ def test_a_server_that_ends_idle_sessions_leaves_an_export_its_lock(
 
     def slowly(self: Target, table: str) -> Exported:
         time.sleep(1)
+        with pytest.raises(ExportBusyError), exporting.alone(database.address, "segment"):
+            pass
         return export(self, table)
 
     monkeypatch.setattr(Target, "export", slowly)

@@ -196,10 +196,10 @@ def test_what_rebuilds_have_left_goes_and_other_schemas_of_like_names_stay(
         assert there() == set(others)
 
 
-@pytest.mark.parametrize("name", ["seamline_rebuilding", "seamline_before_2026", "a" * 30])
-def test_a_warehouse_of_any_name_can_be_rebuilt(
-    own_house: House, prepared_house: Path, postgres: Server, name: str
+def test_a_warehouse_of_the_longest_name_can_be_rebuilt(
+    own_house: House, prepared_house: Path, postgres: Server
 ) -> None:
+    name = "a" * 30
     own_house.move_in(prepared_house)
     with postgres.session() as con:
         con.execute(f"drop schema if exists {name} cascade")
