@@ -66,7 +66,7 @@ sql: install ## open a SQL prompt on the warehouse
 	@$(BIN)/python -m orchestration sql
 
 test: install-dev ## run the tests, but for what takes long
-	@$(BIN)/python -m pytest -n 4 --dist loadfile --no-loadscope-reorder $(PYTEST)
+	@$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder $(PYTEST)
 
 test-long: install-dev ## run the tests that take long
 	@$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder -m long $(PYTEST)

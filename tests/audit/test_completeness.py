@@ -163,27 +163,32 @@ def odd(steps: Steps, built_house: House) -> House:
     return built_house
 
 
+@pytest.mark.long
 def test_lines_with_a_made_up_id_whose_row_is_another_line_are_counted(odd: House) -> None:
     assert sums(odd.settings)["track", "pixel", 5] == (4, 4, 0, 0, 2, 2)
     assert oddities(odd.settings)["track", "pixel", 5] == (2, 0)
 
 
+@pytest.mark.long
 def test_a_copy_with_its_senders_id_is_not_folded(odd: House) -> None:
     assert sums(odd.settings)["track", "web", 5][-1] == 2
     assert oddities(odd.settings)["track", "web", 5] == (0, 0)
 
 
+@pytest.mark.long
 def test_rows_with_a_time_that_is_none_are_counted_once_each(odd: House) -> None:
     """`d` has two copies; of `f` an earlier copy, without such a time, became the row."""
     assert oddities(odd.settings)["track", "web", 8] == (0, 1)
 
 
+@pytest.mark.long
 def test_they_are_named_in_their_rows(odd: House) -> None:
     rows = odd.rows("select message_id, _seamline_unread_times from segment.track order by 1")
 
     assert [row for row in rows if row[1]] == [("d", "timestamp")]
 
 
+@pytest.mark.long
 def test_counted_all_at_once_they_are_the_same(odd: House) -> None:
     before = oddities(odd.settings)
 
@@ -193,6 +198,7 @@ def test_counted_all_at_once_they_are_the_same(odd: House) -> None:
     assert oddities(odd.settings) == before
 
 
+@pytest.mark.long
 def test_dagster_shows_them(odd: House, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SEAMLINE_WAREHOUSE", odd.settings.warehouse)
     monkeypatch.setenv("SEAMLINE_LANDING", str(odd.settings.landing))
@@ -237,6 +243,7 @@ def test_where_they_do_not_hold_the_messages_are_named(
         assert said in [str(problem) for problem in problems(con, house)]
 
 
+@pytest.mark.long
 def test_no_receipt_stops_the_counting_of_others(house: Settings) -> None:
     """While it waits, and once it is loaded: the end of the calendar, and what is in none."""
 

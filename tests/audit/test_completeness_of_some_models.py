@@ -71,6 +71,7 @@ def test_a_run_of_other_models_between_a_load_and_its_own_raises_no_alarm(house:
     assert sums(house) == {("page", 5): (1, 1, 0, 1, 0), ("track", 5): (1, 0, 1, None, None)}
 
 
+@pytest.mark.long
 def test_once_its_models_have_run_it_is_loaded_and_older_hours_are_counted_again(
     house: Settings,
 ) -> None:
@@ -89,6 +90,7 @@ def test_once_its_models_have_run_it_is_loaded_and_older_hours_are_counted_again
     assert sums(house) == {("track", 5): (1, 1, 0, 1, 0), ("track", 7): (1, 1, 0, 0, 1)}
 
 
+@pytest.mark.long
 def test_a_row_that_is_lost_is_still_found_while_other_loads_wait(house: Settings) -> None:
     land(house, "track", "lost")
     load(house)
@@ -109,6 +111,7 @@ def behind(settings: Settings) -> list[str]:
         return calls_behind(con)
 
 
+@pytest.mark.long
 def test_all_that_models_lack_waits_from_the_oldest_load_on(house: Settings) -> None:
     for message_id in ("a", "b", "c"):
         land(house, "track", message_id)
@@ -119,6 +122,7 @@ def test_all_that_models_lack_waits_from_the_oldest_load_on(house: Settings) -> 
     assert behind(house) == ["track"]
 
 
+@pytest.mark.long
 def test_behind_a_load_of_copies_alone_the_models_lack_nothing_once_they_have_run(
     house: Settings,
 ) -> None:
@@ -131,6 +135,7 @@ def test_behind_a_load_of_copies_alone_the_models_lack_nothing_once_they_have_ru
     assert behind(house) == []
 
 
+@pytest.mark.long
 def test_a_table_that_could_not_be_built_at_first_lacks_nothing_once_it_is(
     house: Settings,
 ) -> None:

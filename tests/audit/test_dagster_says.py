@@ -98,6 +98,7 @@ def test_a_check_fails_until_it_has_passed_again(
     assert said(settings).problems == []
 
 
+@pytest.mark.long
 def test_of_a_check_that_is_made_no_more_nothing_is_said_for_ever(
     settings: Settings, instance: dg.DagsterInstance
 ) -> None:
@@ -109,6 +110,7 @@ def test_of_a_check_that_is_made_no_more_nothing_is_said_for_ever(
     assert said(settings, at=now + STANDS + timedelta(minutes=1)).problems == []
 
 
+@pytest.mark.long
 def test_an_upkeep_that_failed_is_a_problem(
     settings: Settings, instance: dg.DagsterInstance
 ) -> None:

@@ -105,11 +105,13 @@ def test_nothing_of_what_an_event_says_is_shown(house: House) -> None:
     assert "ann" not in shown
 
 
+@pytest.mark.long
 def test_an_id_that_would_mean_something_in_sql_or_in_a_pattern_is_an_id(house: House) -> None:
     for message_id in ("' or true --", "%", "\\", '"', "m\0x", "é", "*"):
         assert trace(house.settings, message_id).copies == [], message_id
 
 
+@pytest.mark.long
 def test_a_row_that_is_not_where_it_should_be_is_named(built_house: House) -> None:
     built_house.land("page", landed.line({}, message_id="gone"))
     built_house.land("page", landed.line({}, message_id="there"))

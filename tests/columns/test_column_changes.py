@@ -146,6 +146,7 @@ def test_of_each_column_the_last_changes_stay_however_many_others_have() -> None
     ]
 
 
+@pytest.mark.long
 @pytest.mark.usefixtures("made_warehouse")
 def test_a_change_is_listed_with_the_load_that_makes_it(settings: Settings) -> None:
     def send(call: str, **event: Any) -> None:

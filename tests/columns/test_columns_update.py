@@ -20,6 +20,7 @@ from tests.support.receiver.attack import bad_input
 pytestmark = pytest.mark.usefixtures("made_warehouse")
 
 
+@pytest.mark.long
 def test_fields_without_room_for_a_column_are_listed_and_warned_of(
     settings: Settings, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -58,6 +59,7 @@ def test_what_has_not_changed_is_not_written_again(settings: Settings) -> None:
         assert con.execute(snapshots).fetchone() == before
 
 
+@pytest.mark.long
 def test_a_column_of_an_earlier_version_that_hides_a_word_of_ducklakes_gets_another_name(
     settings: Settings,
 ) -> None:
@@ -101,6 +103,7 @@ def relations(settings: Settings, rules: ColumnRules) -> list[str]:
     return [event for (event,) in rows]
 
 
+@pytest.mark.long
 @bad_input("B135", "event names without end", "another's new event has its relation")
 def test_a_source_brings_so_many_relations_of_events_and_takes_none_of_anothers(
     settings: Settings,

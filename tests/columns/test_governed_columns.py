@@ -100,6 +100,7 @@ def test_what_was_held_back_is_listed_by_source_with_counts(junk_house: House) -
     ]
 
 
+@pytest.mark.long
 def test_a_table_made_load_by_load_is_the_one_that_is_made_at_once(junk_house: House) -> None:
     rows = "select * from segment.track order by message_id"
     by_load = junk_house.rows(rows), properties_of(junk_house)
@@ -201,6 +202,7 @@ def test_dropped_fields_can_be_taken_back(placed: Settings) -> None:
         take_back(placed, "properties.honest", None)
 
 
+@pytest.mark.long
 def test_what_one_event_has_brought_can_be_freed_and_taken_back(placed: Settings) -> None:
     send(placed, "d", "shop", "Debug Dump", **DUMP)
     send(placed, "b", "shop", "Bought", price=39, dump1=1)

@@ -69,6 +69,7 @@ def decide(
     return force
 
 
+@pytest.mark.any_one
 @pytest.mark.parametrize(
     "said",
     [
@@ -92,6 +93,7 @@ def test_a_rule_for_what_no_event_in_a_table_has_is_in_force_with_the_next_run(
     assert force == Force(dict.fromkeys(CALLS, wanted))
 
 
+@pytest.mark.any_one
 @pytest.mark.parametrize(
     "said",
     [

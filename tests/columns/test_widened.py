@@ -138,6 +138,7 @@ def test_small_files_of_whole_numbers_and_of_doubles_become_one_and_an_erasure_l
     assert "4711" not in str(statistics)
 
 
+@pytest.mark.long
 def test_digits_that_move_to_the_text_are_not_read_again_from_the_payloads(whole: Settings) -> None:
     staged(whole)
     send(whole, 39.95)
@@ -170,6 +171,7 @@ def earlier(copy_of: Callable[..., Settings]) -> Settings:
     return copy_of("numbers-of-an-earlier-version", make)
 
 
+@pytest.mark.long
 def test_fractions_of_an_earlier_version_move_once_and_are_not_read_again(
     earlier: Settings,
 ) -> None:
@@ -179,6 +181,7 @@ def test_fractions_of_an_earlier_version_move_once_and_are_not_read_again(
     assert rows(earlier, "from columns.to_fill") == []
 
 
+@pytest.mark.long
 def test_a_column_that_a_view_still_names_stays_empty_and_is_no_users(earlier: Settings) -> None:
     run(earlier, "create view segment.mine as select properties__n__double from segment.track")
 
@@ -190,6 +193,7 @@ def test_a_column_that_a_view_still_names_stays_empty_and_is_no_users(earlier: S
     assert comment.startswith(ownership.FOUND)
 
 
+@pytest.mark.long
 def test_a_table_that_is_about_to_be_exchanged_stays_as_it_is(whole: Settings) -> None:
     """Its refresh may fail, and it goes on by the rules it has."""
     send(whole, "many")
@@ -205,6 +209,7 @@ def test_a_table_that_is_about_to_be_exchanged_stays_as_it_is(whole: Settings) -
     assert rows(whole, "from raw.repair where what = 'digits'") == []
 
 
+@pytest.mark.long
 def test_fractions_of_a_column_of_texts_stay_beside_it(made_warehouse: Settings) -> None:
     send(made_warehouse, "many", 39)
     place(made_warehouse)
@@ -222,6 +227,7 @@ def test_fractions_of_a_column_of_texts_stay_beside_it(made_warehouse: Settings)
     assert rows(made_warehouse, "from segment.track") == [("many", 39)]
 
 
+@pytest.mark.long
 def test_a_column_of_an_earlier_version_of_digits_alone_gets_its_name_of_today(
     made_warehouse: Settings,
 ) -> None:

@@ -80,6 +80,7 @@ def test_whatever_the_checks_meet_no_load_fails(
     assert "ann@" not in text % why
 
 
+@pytest.mark.long
 def test_a_run_by_hand_makes_them_too(house: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     from orchestration.defs import completeness_asset  # noqa: PLC0415
     from orchestration.defs.run_process import run_process  # noqa: PLC0415
@@ -97,6 +98,7 @@ def test_a_run_by_hand_makes_them_too(house: Settings, monkeypatch: pytest.Monke
     assert {key.name for key in WATCHED} <= made
 
 
+@pytest.mark.long
 def test_what_a_run_that_stays_finds_is_shown_until_the_check_is_made_again() -> None:
     key = WATCHED[0]
 

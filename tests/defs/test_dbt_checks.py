@@ -151,6 +151,7 @@ def test_a_check_runs_its_test_and_no_other_and_rebuilds_nothing_beside_a_writer
     assert _snapshots(twice) == before
 
 
+@pytest.mark.long
 def test_a_test_that_fails_fails_neither_the_run_nor_other_tests(twice: Settings) -> None:
     with writer_lock(twice), connect(twice) as con:
         con.execute("alter table segment.page drop column message_id")

@@ -88,6 +88,7 @@ def test_without_an_address_there_is_no_sensor() -> None:
     assert sensors(Settings(_env_file=None, alerts_url=None, loaded_url=None)) == []
 
 
+@pytest.mark.long
 def test_a_check_is_told_of_once_until_it_passes_again(
     alerts: Ticks, instance: dg.DagsterInstance, listener: Listener
 ) -> None:
@@ -137,6 +138,7 @@ def test_a_run_that_fails_is_told_of_once_and_nothing_it_said(
     assert "not shown" not in str(told)
 
 
+@pytest.mark.long
 def test_what_nobody_took_is_told_at_the_next_tick(
     alerts: Ticks, instance: dg.DagsterInstance, listener: Listener
 ) -> None:
@@ -151,6 +153,7 @@ def test_what_nobody_took_is_told_at_the_next_tick(
     assert listener.posted[0] == listener.posted[1]
 
 
+@pytest.mark.long
 def test_a_run_that_fails_while_nobody_takes_the_first_message_is_told_of(
     alerts: Ticks, instance: dg.DagsterInstance, listener: Listener
 ) -> None:
@@ -165,6 +168,7 @@ def test_a_run_that_fails_while_nobody_takes_the_first_message_is_told_of(
     assert [one["run_id"] for one in listener.posted[-1]["failed_runs"]] == [done.run_id]
 
 
+@pytest.mark.long
 def test_loads_are_told_from_the_first_tick_on(
     own_house: House,
     raw_house: Path,

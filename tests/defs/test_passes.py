@@ -92,6 +92,7 @@ def test_rows_are_there_with_each_pass_and_told_once_nothing_comes(run: Run) -> 
     assert pending(run.house.settings).calls == ()
 
 
+@pytest.mark.long
 def test_nobody_has_to_wait_while_dagster_stores_what_is_told(run: Run) -> None:
     run.one("track", "a")
 
@@ -121,6 +122,7 @@ def test_a_model_that_failed_is_told_behind_all_that_went_well(
     assert not is_held(run.house.settings, WRITER)
 
 
+@pytest.mark.long
 def test_while_news_keeps_coming_it_is_told_now_and_then(run: Run) -> None:
     run.one("track", "a")
     for _ in range(int(TOLD_SECONDS)):
@@ -130,6 +132,7 @@ def test_while_news_keeps_coming_it_is_told_now_and_then(run: Run) -> None:
     assert run.passes.are_to_be_told()
 
 
+@pytest.mark.long
 def test_what_the_passes_have_modelled_is_no_news(run: Run) -> None:
     run.one("track", "a")
     known = pending(run.house.settings)
@@ -138,6 +141,7 @@ def test_what_the_passes_have_modelled_is_no_news(run: Run) -> None:
     assert run.passes.without_done(known).calls == ()
 
 
+@pytest.mark.long
 def test_what_somebody_else_has_loaded_meanwhile_is_not_taken_for_modelled(run: Run) -> None:
     run.one("track", "a")
     run.house.land("track", landed.line({"messageId": "b", "type": "track"}))
@@ -209,6 +213,7 @@ def test_of_a_warehouse_that_a_pass_has_made_again_all_is_modelled(
     assert completeness.metadata["rows"] == 2
 
 
+@pytest.mark.long
 def test_a_copy_that_was_received_earlier_becomes_the_row_in_a_later_pass(run: Run) -> None:
     late = landed.line(
         {"messageId": "m", "type": "track"}, received_at="2026-11-22T07:00:00.000000Z"

@@ -55,6 +55,7 @@ def test_an_event_can_be_traced(house: House) -> None:
     assert any("load 1 at" in line for line in run.said)
 
 
+@pytest.mark.long
 def test_a_proof_that_finds_something_fails_and_names_it(house: House) -> None:
     (path,) = (house.landing / "loaded" / "track").glob("*.ndjson")
     whole = path.read_bytes()
@@ -70,6 +71,7 @@ def test_a_proof_that_finds_something_fails_and_names_it(house: House) -> None:
     assert path.name in (bad.failure.description or "")
 
 
+@pytest.mark.any_one
 @pytest.mark.parametrize(
     ("job", "config", "day", "called"),
     [

@@ -281,6 +281,7 @@ def test_what_waits_is_asked_for_though_the_catalog_is_damaged_and_else_the_tick
     assert "raw/track" in wanted(tick(instance))
 
 
+@pytest.mark.long
 def test_marks_beside_the_catalog_that_an_earlier_version_has_left_are_not_needed(
     made_warehouse: Settings, instance: dg.DagsterInstance
 ) -> None:
@@ -298,6 +299,7 @@ def test_marks_beside_the_catalog_that_an_earlier_version_has_left_are_not_neede
     assert "segment/page" not in asked
 
 
+@pytest.mark.any_one
 @pytest.mark.parametrize("call", ["rejected", "delete"])
 def test_lines_that_no_model_waits_for_are_counted_though_their_process_died(
     made_warehouse: Settings, instance: dg.DagsterInstance, call: str

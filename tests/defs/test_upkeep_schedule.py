@@ -58,6 +58,7 @@ def test_a_tick_asks_for_a_run_unless_one_is_on_its_way(instance: dg.DagsterInst
     assert run.run_id in str(result.skip_message)
 
 
+@pytest.mark.long
 def test_a_run_that_died_does_not_end_upkeep_for_ever(
     instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -69,6 +70,7 @@ def test_a_run_that_died_does_not_end_upkeep_for_ever(
     assert instance.get_run_by_id(run.run_id).status is dg.DagsterRunStatus.FAILURE
 
 
+@pytest.mark.long
 def test_a_run_says_what_it_did(settings: Settings, instance: dg.DagsterInstance) -> None:
     create_warehouse(settings)
     job = defs.get_repository_def().get_job(upkeep_job.name)

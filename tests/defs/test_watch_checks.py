@@ -74,6 +74,7 @@ def test_a_run_of_them_succeeds_whatever_they_find(
     assert LANDING in materialized(result)
 
 
+@pytest.mark.long
 def test_landing_is_not_fresh_while_a_file_has_waited_for_long(
     house: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -137,6 +137,7 @@ def test_it_is_read_while_somebody_writes_and_cannot_be_written_to(
             con.execute("create table lake.segment.mine as select 1 as a")
 
 
+@pytest.mark.long
 def test_a_warehouse_at_another_path_is_read_with_the_files_there(
     loaded: House, folder: Path
 ) -> None:
@@ -157,6 +158,7 @@ def test_a_warehouse_at_another_path_is_read_with_the_files_there(
     assert str(copied) not in str(error.value)
 
 
+@pytest.mark.long
 def test_a_read_only_folder_is_read_by_a_copy_of_the_catalog_and_only_so(
     loaded: House, folder: Path
 ) -> None:

@@ -154,6 +154,7 @@ def test_the_past_is_gone(aftermath: Aftermath) -> None:
     assert aftermath.house.rows("select count(*) from ducklake_snapshots('seamline')") == [(1,)]
 
 
+@pytest.mark.long
 def test_what_others_say_of_a_person_stays_and_is_named(house: House) -> None:
     ((dora,),) = house.rows(
         "select message_id from raw.track where payload ->> '$.userId' = 'dora'"
@@ -168,6 +169,7 @@ def test_what_others_say_of_a_person_stays_and_is_named(house: House) -> None:
     assert done.lines == 1
 
 
+@pytest.mark.long
 def test_to_erase_whoever_is_nowhere_changes_nothing(empty: House) -> None:
     landed.land(empty.landing, "track", landed.line(track(ALICE)), landed.line(track("bob")))
     load(empty.settings)

@@ -28,6 +28,7 @@ def built(monkeypatch: pytest.MonkeyPatch) -> list[list[str] | None]:
     return asked
 
 
+@pytest.mark.long
 def test_a_short_id_in_a_longer_name_is_none(empty: House, built: list[list[str] | None]) -> None:
     payload = track("u", used=1, u2="x")
     landed.land(empty.landing, "track", landed.line(payload), landed.line(track("bob")))
@@ -56,6 +57,7 @@ def test_a_name_that_others_use_too_stays(empty: House, built: list[list[str] | 
     assert built == []
 
 
+@pytest.mark.long
 def test_after_a_death_the_next_erasure_builds_what_is_called_by_the_id(
     empty: House, built: list[list[str] | None], monkeypatch: pytest.MonkeyPatch
 ) -> None:

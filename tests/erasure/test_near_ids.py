@@ -81,6 +81,7 @@ def test_ids_that_are_nearly_the_same_stay_and_are_counted(empty: House) -> None
     assert said in done.report()
 
 
+@pytest.mark.long
 def test_near_ids_go_and_are_suppressed_where_that_is_asked_for(
     empty: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -103,6 +104,7 @@ def _today(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(audit, "NEAR_DAYS", 36_525)
 
 
+@pytest.mark.long
 @pytest.mark.usefixtures("_today")
 def test_what_comes_later_with_nearly_a_suppressed_id_is_counted_by_status(empty: House) -> None:
     land(empty, track("bob"))
@@ -116,6 +118,7 @@ def test_what_comes_later_with_nearly_a_suppressed_id_is_counted_by_status(empty
     assert said in "\n".join(status(empty.settings).lines())
 
 
+@pytest.mark.long
 def test_by_an_address_its_one_user_goes_with_the_devices(
     empty: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:

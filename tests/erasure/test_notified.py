@@ -71,6 +71,7 @@ def test_a_notification_from_webhook_to_the_last_byte(
     assert empty.rows("select kind, lines from raw.erasure") == [("user", 2)]
 
 
+@pytest.mark.long
 def test_a_notification_erases_and_does_not_suppress_and_one_that_names_nobody_stays(
     empty: House,
 ) -> None:
@@ -84,6 +85,7 @@ def test_a_notification_erases_and_does_not_suppress_and_one_that_names_nobody_s
     assert forget_notified(empty.settings).people == 0
 
 
+@pytest.mark.long
 def test_a_notification_suppresses_where_that_is_set(empty: House) -> None:
     land_notified(empty)
 
@@ -92,6 +94,7 @@ def test_a_notification_suppresses_where_that_is_set(empty: House) -> None:
     assert suppressed.suppressed_people(empty.landing) is not None
 
 
+@pytest.mark.long
 def test_the_asset_erases_every_hour(empty: House, monkeypatch: pytest.MonkeyPatch) -> None:
     empty.put_into(monkeypatch)
     from orchestration.defs.erasure_asset import erase_hourly, erasure  # noqa: PLC0415 - reads settings

@@ -51,6 +51,7 @@ def users_left(house: House) -> list[str]:
     return [user for (user,) in rows]
 
 
+@pytest.mark.long
 def test_who_sent_the_notification_is_kept_though_it_is_erased_itself(empty: House) -> None:
     land(
         empty,
@@ -70,12 +71,14 @@ def test_who_sent_the_notification_is_kept_though_it_is_erased_itself(empty: Hou
     assert entry.hash == digest
 
 
+@pytest.mark.long
 def test_what_the_command_erases_it_has_ordered(empty: House) -> None:
     forget(empty.settings, {Id(USER, "gone-55aa")})
 
     assert empty.rows(ORDERS) == [("command", None, None, None, 0)]
 
 
+@pytest.mark.long
 def test_of_an_erasure_of_an_earlier_version_it_is_unknown(empty: House) -> None:
     land(empty)
     forget(empty.settings, {Id(USER, "gone-55aa")})
@@ -136,6 +139,7 @@ def test_what_was_refused_erases_nobody_and_is_counted(empty: House) -> None:
     assert "0 people go with the next hourly erasure; ids refused: 2 blank, 2 too_short" in said
 
 
+@pytest.mark.long
 def test_a_fraction_is_the_id_that_was_sent(empty: House) -> None:
     land(empty, landed.line('{"type":"delete","userId":70.10,"messageId":"d"}'))
     landed.land(empty.landing, "track", landed.line('{"userId":70.10,"messageId":"m"}'))
@@ -144,6 +148,7 @@ def test_a_fraction_is_the_id_that_was_sent(empty: House) -> None:
     assert forget_notified(empty.settings).lines == 2
 
 
+@pytest.mark.long
 def test_the_command_erases_a_short_id_all_the_same_and_says_what_it_did_not_look_for(
     empty: House,
 ) -> None:
@@ -231,6 +236,7 @@ def crowd(house: House, number: int, source: str) -> None:
     land(house, *orders, users=names)
 
 
+@pytest.mark.long
 @bad_input(
     "B143",
     "more people in notifications than a source may erase in an hour",

@@ -131,6 +131,7 @@ def test_after_a_death_between_two_parts_the_next_erasure_does_the_rest(
     is_erased(crowded)
 
 
+@pytest.mark.long
 def test_while_people_are_looked_for_others_write(
     crowded: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:

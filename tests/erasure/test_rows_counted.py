@@ -46,6 +46,7 @@ def test_an_erasure_that_leaves_one_of_the_rows_is_taken_back(
     assert filled.rows("from raw.landed_file order by all") == ledger
 
 
+@pytest.mark.long
 def test_a_column_that_hides_the_name_of_a_rows_file_does_not_keep_the_row_in_it(
     filled: House,
 ) -> None:

@@ -73,6 +73,7 @@ def test_a_suppressed_person_is_answered_200_and_not_stored(
     assert 'seamline_suppressed_total{source="web"} 6.0' in receiver.get("/metrics").text
 
 
+@pytest.mark.long
 def test_who_is_allowed_again_is_stored_again(empty: House, receiver: RunningReceiver) -> None:
     forget(empty.settings, WHO)
     marker = new_id()

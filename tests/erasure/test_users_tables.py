@@ -1,5 +1,7 @@
 """An erasure rewrites no table that a user made, and names each that still has the person."""
 
+import pytest
+
 from orchestration.erasure.erase import forget
 from orchestration.erasure.users_tables import rows_left
 from orchestration.loading.people import USER, Id, People
@@ -32,6 +34,7 @@ WITHOUT = {
 }
 
 
+@pytest.mark.long
 def test_a_table_of_a_users_with_the_person_is_named_with_its_rows(empty: House) -> None:
     empty.land("track", landed.line({"messageId": "a", "userId": ALICE.text}))
     empty.load()

@@ -68,6 +68,7 @@ def test_a_day_has_one_file_with_the_rows_of_the_table(exports: Folders) -> None
     assert exports.export() == NOTHING
 
 
+@pytest.mark.long
 def test_only_the_days_in_which_something_is_new_are_written(exports: Folders) -> None:
     exports.load(event("a", 20), event("b", 21))
     exports.export()
@@ -82,6 +83,7 @@ def test_only_the_days_in_which_something_is_new_are_written(exports: Folders) -
     assert exports.exported() == exports.table()
 
 
+@pytest.mark.long
 def test_a_row_whose_first_copy_comes_late_is_in_the_day_of_that_one_alone(
     exports: Folders,
 ) -> None:
@@ -204,7 +206,7 @@ class Mortal(Folder):
         self._change(super().remove, name)
 
 
-@pytest.mark.any_one
+@pytest.mark.long
 @pytest.mark.parametrize("is_done", [False, True])
 def test_a_death_at_any_change_leaves_whole_files_and_the_next_export_does_the_rest(
     exports: Folders, monkeypatch: pytest.MonkeyPatch, is_done: bool
@@ -233,6 +235,7 @@ def test_a_death_at_any_change_leaves_whole_files_and_the_next_export_does_the_r
     assert deaths >= 5
 
 
+@pytest.mark.long
 def test_a_day_that_was_written_by_an_export_that_died_goes_with_its_last_row(
     exports: Folders, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -255,6 +258,7 @@ def test_a_day_that_was_written_by_an_export_that_died_goes_with_its_last_row(
     assert exports.exported() == exports.table()
 
 
+@pytest.mark.long
 def test_a_file_that_somebody_removed_is_written_again(exports: Folders) -> None:
     exports.load(event("a", 20), event("b", 21))
     exports.export()
@@ -264,6 +268,7 @@ def test_a_file_that_somebody_removed_is_written_again(exports: Folders) -> None
     assert exports.exported() == exports.table()
 
 
+@pytest.mark.long
 def test_one_table_whose_folder_is_none_keeps_no_other_from_being_exported(
     exports: Folders,
 ) -> None:
@@ -277,6 +282,7 @@ def test_one_table_whose_folder_is_none_keeps_no_other_from_being_exported(
     assert exports.days().keys() == {"2026-11-20"}
 
 
+@pytest.mark.long
 def test_what_a_killed_process_had_begun_is_no_parquet_file(exports: Folders) -> None:
     exports.load(event("a", 20))
     exports.export()
@@ -294,6 +300,7 @@ def _begin_and_die(path: Path) -> None:
     raise DiesError
 
 
+@pytest.mark.long
 def test_without_a_note_that_can_be_read_all_is_written_again(exports: Folders) -> None:
     exports.load(event("a", 20), event("b", 21))
     exports.export()
@@ -347,6 +354,7 @@ def test_the_command_refuses_what_is_no_place(exports: Folders, place: str) -> N
     assert "bucket" in said
 
 
+@pytest.mark.long
 def test_a_day_is_one_of_receipt_in_utc(exports: Folders) -> None:
     late = datetime(2026, 11, 20, 23, 59, 59, 999999, tzinfo=UTC)
     for number, at in enumerate((late, late + timedelta(microseconds=1))):

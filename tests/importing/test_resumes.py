@@ -157,6 +157,7 @@ sys.setprofile(Count({step}))
 """
 
 
+@pytest.mark.long
 def test_killed_at_any_step_and_resumed_each_event_is_there_once(
     folder: Path, settings: Settings, chance: random.Random
 ) -> None:

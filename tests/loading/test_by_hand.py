@@ -47,6 +47,7 @@ def test_one_pass_loads_what_is_sealed_and_the_prompt_shows_it(
     assert asked.stdout.splitlines()[-1] == "m,Song Played,12"
 
 
+@pytest.mark.long
 def test_the_prompt_cannot_write(own_house: House, prepared_house: Path) -> None:
     own_house.move_in(prepared_house)
 

@@ -39,7 +39,7 @@ def a_dropped_view(house: House) -> None:
         con.execute("drop view segment_warehouse.tracks")
 
 
-@pytest.mark.any_one
+@pytest.mark.long
 @pytest.mark.parametrize("change", [an_event, a_rule, a_dropped_view])
 def test_whatever_has_changed_is_brought_up_to_date(
     house: House, change: Callable[[House], None]

@@ -75,6 +75,7 @@ def test_a_source_without_end_of_fields_takes_no_room_of_anothers(
     assert len(seen(settings, "source = 'junk'")) == listed
 
 
+@pytest.mark.long
 @bad_input("B190", "one event with fields without end", "its source's other events' are listed")
 def test_an_event_without_end_of_fields_leaves_as_much_to_the_others_of_its_source(
     settings: Settings, monkeypatch: pytest.MonkeyPatch
@@ -118,6 +119,7 @@ def test_a_source_without_end_of_events_takes_no_name_of_anothers(
     assert rows == [*junk, ("web", "Bought"), ("web", "Junk 7")]
 
 
+@pytest.mark.long
 @bad_input(
     "B133", "event names times property names without end", "the fields once, for all these events"
 )
@@ -148,6 +150,7 @@ def test_events_times_properties_without_end_are_listed_together(
     ]
 
 
+@pytest.mark.long
 def test_sources_without_end_share_one_room(
     settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -195,6 +198,7 @@ def test_what_is_listed_does_not_depend_on_how_files_come_together(
         assert con.execute(listed).fetchall() == one_by_one
 
 
+@pytest.mark.long
 def test_a_load_adds_rows_and_writes_those_there_are_anew_only_once_in_a_while(
     settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -212,6 +216,7 @@ def test_a_load_adds_rows_and_writes_those_there_are_anew_only_once_in_a_while(
     assert seen(settings) == [("a", "bigint", 5)]
 
 
+@pytest.mark.long
 def test_what_an_earlier_version_listed_keeps_its_columns_and_is_bounded(
     settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -32,6 +32,7 @@ def _flipped(line: bytes, at: int) -> bytes:
     return line[:at] + bytes([line[at] ^ 1]) + line[at + 1 :]
 
 
+@pytest.mark.any_one
 @pytest.mark.parametrize(
     ("damaged", "reason"),
     [

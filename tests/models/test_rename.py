@@ -110,6 +110,7 @@ class DyingConnection:
         return self._con.execute(sql, *more)
 
 
+@pytest.mark.long
 def test_the_old_tables_go_all_at_once_or_not(other: Settings) -> None:
     build(other, "other")
     everything = len(of("segment")) + len(PARTS)
@@ -166,7 +167,7 @@ def test_from_half_way_it_can_be_done_again(
     assert relations(half_way) == of("other")
 
 
-@pytest.mark.any_one
+@pytest.mark.long
 def test_from_half_way_it_can_be_gone_back_from(
     half_way: Settings, dbt_builds: Callable[..., None], own_house: House
 ) -> None:

@@ -99,6 +99,7 @@ def test_what_is_an_event_now_moves_to_its_table(house: House) -> None:
     assert length > 20  # a hash of its bytes, as it has none
 
 
+@pytest.mark.long
 def test_a_second_time_moves_nothing_and_the_command_says_what_is_left(house: House) -> None:
     reload_rejected(house.settings, GENEROUS)
     before = counts(house)

@@ -115,6 +115,7 @@ def test_an_older_copy_of_the_warehouse_gets_what_it_lacks(
     assert tables(settings) == before
 
 
+@pytest.mark.long
 def test_nothing_is_loaded_into_a_warehouse_that_lacks_loads(filled: Settings) -> None:
     before = tables(filled)
     lose(filled)
@@ -146,6 +147,7 @@ def test_no_model_runs_on_a_warehouse_that_is_only_half_there(filled: Settings) 
         run_models(filled, ["stg_segment__track"])
 
 
+@pytest.mark.long
 def test_after_a_death_in_the_middle_it_goes_on(
     filled: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -175,6 +177,7 @@ def test_after_a_death_in_the_middle_it_goes_on(
     assert tables(filled) == before
 
 
+@pytest.mark.long
 def test_a_mark_of_an_earlier_version_that_was_killed_meanwhile_is_heeded(
     filled: Settings,
 ) -> None:
@@ -250,6 +253,7 @@ def test_the_sensor_sees_that_it_is_an_older_copy_though_no_file_waits(
     assert is_warehouse_lost(filled)
 
 
+@pytest.mark.long
 def test_a_copy_of_a_warehouse_that_is_half_made_again_knows_it(
     filled: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -278,6 +282,7 @@ def test_a_copy_of_a_warehouse_that_is_half_made_again_knows_it(
     assert tables(filled) == before
 
 
+@pytest.mark.long
 def test_a_start_leaves_the_work_to_the_first_run(filled: Settings) -> None:
     lose(filled)
     create_warehouse(filled)
@@ -287,6 +292,7 @@ def test_a_start_leaves_the_work_to_the_first_run(filled: Settings) -> None:
     assert not is_warehouse_lost(filled)
 
 
+@pytest.mark.long
 def test_a_run_makes_it_again_and_loads_what_waits(
     filled: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -305,6 +311,7 @@ def test_a_run_makes_it_again_and_loads_what_waits(
     assert len(after['raw."page"']) == len(before['raw."page"']) + 1
 
 
+@pytest.mark.long
 def test_what_was_made_again_is_on_the_disk_before_it_is_listed(
     filled: Settings, synced: set[Path]
 ) -> None:

@@ -77,6 +77,7 @@ def with_nul(house: House) -> list[str]:
     return [row for row in rows if "\0" in row]
 
 
+@pytest.mark.long
 def test_it_is_what_stops_everything(older: House) -> None:
     with connect(older.settings, read_only=True) as con, pytest.raises(Exception, match="DuckLake"):
         con.execute(
@@ -85,6 +86,7 @@ def test_it_is_what_stops_everything(older: House) -> None:
     assert len(with_nul(older)) == 2
 
 
+@pytest.mark.long
 def test_another_event_is_loaded_into_the_same_table_and_modelled(house: House) -> None:
     house.land("track", landed.line(OF_OTHERS | {"messageId": "later"}))
 
@@ -98,6 +100,7 @@ def test_another_event_is_loaded_into_the_same_table_and_modelled(house: House) 
     assert with_nul(house) == []
 
 
+@pytest.mark.long
 def test_verify_alone_puts_it_right_and_proves_every_value(house: House) -> None:
     assert house.problems() == []
     assert with_nul(house) == []
@@ -137,6 +140,7 @@ def test_a_person_with_a_nul_in_the_id_is_erased_by_the_id_that_the_tables_show(
     assert load(house.settings).rows.total() == 0
 
 
+@pytest.mark.long
 def test_it_is_done_once(house: House) -> None:
     def repairs() -> list[tuple[Any, ...]]:
         with writer_lock(house.settings), connect(house.settings) as con:

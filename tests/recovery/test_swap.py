@@ -138,6 +138,7 @@ def test_whoever_reads_at_any_point_of_the_swap_reads_one_catalog_and_harms_neit
     assert Reader(before).end() == swap.old
 
 
+@pytest.mark.long
 def test_a_swap_that_is_killed_at_any_point_leaves_one_of_the_two_and_is_done_by_the_next(
     swap: Swap, tmp_path: Path
 ) -> None:

@@ -79,6 +79,7 @@ def test_tables_views_and_macros_of_a_user_are_told_apart_in_every_schema(house:
     assert users(house) == sorted(MINE)
 
 
+@pytest.mark.long
 def test_so_are_columns_that_a_user_has_added_to_our_tables(house: Settings) -> None:
     make(
         house,
@@ -95,6 +96,7 @@ def test_so_are_columns_that_a_user_has_added_to_our_tables(house: Settings) -> 
     assert users(house) == sorted(COLUMNS)
 
 
+@pytest.mark.long
 def test_views_that_the_data_names_and_what_a_killed_dbt_leaves_are_no_users(
     house: Settings,
 ) -> None:
@@ -141,6 +143,7 @@ KEPT = [
 ]
 
 
+@pytest.mark.long
 def test_schemas_comments_and_options_of_a_user_come_along_into_another_lake(
     house: Settings, tmp_path: Path
 ) -> None:
@@ -177,7 +180,7 @@ def test_schemas_comments_and_options_of_a_user_come_along_into_another_lake(
         }
 
 
-@pytest.mark.any_one
+@pytest.mark.long
 @pytest.mark.parametrize("old", ["old", "seamline", "temp"])
 def test_a_rename_leaves_it_in_the_old_schema(house: Settings, old: str) -> None:
     make(
@@ -259,6 +262,7 @@ def without_catalog(house: Settings) -> Settings:
     return house
 
 
+@pytest.mark.long
 def test_a_restore_says_what_it_cannot_bring_back_and_where_it_is(
     without_catalog: Settings, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -273,6 +277,7 @@ def test_a_restore_says_what_it_cannot_bring_back_and_where_it_is(
     assert all(path.stat().st_mtime > 0 for path in data.rglob("*.parquet"))
 
 
+@pytest.mark.long
 def test_a_run_that_restores_says_it_too(
     without_catalog: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -34,6 +34,7 @@ def ship(shared: Machines) -> None:
     receiver.ship()
 
 
+@pytest.mark.any_one
 @pytest.mark.parametrize(
     ("suppress", "is_remembered"), [(True, True), (True, False), (False, True)]
 )
@@ -59,6 +60,7 @@ def test_an_erased_person_does_not_come_back(
     assert loader.problems() == []
 
 
+@pytest.mark.long
 def test_of_another_file_of_the_name_suppressed_people_are_not_kept_either(
     shared: Machines, loader: Loader
 ) -> None:

@@ -127,6 +127,7 @@ def test_a_look_that_fails_leaves_what_is_loaded_and_is_repeated(
     assert [record.levelname for record in caplog.records] == ["ERROR"]
 
 
+@pytest.mark.long
 @pytest.mark.filterwarnings("ignore:Error loading repository location:UserWarning")
 def test_it_is_loaded_again_where_it_could_not_be_loaded() -> None:
     target = ModuleTarget("no_such_module", None, None, "here")

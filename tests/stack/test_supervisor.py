@@ -61,6 +61,7 @@ def test_when_one_process_ends_the_others_are_stopped_and_the_reason_comes_last(
     assert all_gone(held.pids_so_far())
 
 
+@pytest.mark.long
 def test_a_process_that_was_killed_is_reported_with_the_signal(hold: Callable[..., Held]) -> None:
     held = hold({"only": FAMILY})
     pids = held.pids()
@@ -70,6 +71,7 @@ def test_a_process_that_was_killed_is_reported_with_the_signal(hold: Callable[..
     assert all_gone(pids), "its own child was left behind"
 
 
+@pytest.mark.long
 def test_a_process_that_ends_well_ends_the_stack_as_well(hold: Callable[..., Held]) -> None:
     held = hold({"first": FAMILY, "second": "pass"})
     assert held.process.wait(timeout=PATIENCE) == 1
@@ -100,6 +102,7 @@ def test_a_signal_that_asks_for_the_end_leaves_no_process(
     assert held.printed().endswith("Stopped.\n")
 
 
+@pytest.mark.long
 def test_a_second_ctrl_c_does_not_cut_the_stop_short(
     hold: Callable[..., Held], tmp_path: Path
 ) -> None:
@@ -120,6 +123,7 @@ def test_a_process_has_time_to_seal_its_files(hold: Callable[..., Held], tmp_pat
     assert sealed.read_text() == "sealed"
 
 
+@pytest.mark.long
 def test_a_process_that_ignores_sigterm_is_killed_with_its_children(
     hold: Callable[..., Held],
 ) -> None:
@@ -147,6 +151,7 @@ def test_the_files_are_sealed_even_when_the_supervisor_is_killed(
     eventually(sealed.exists)
 
 
+@pytest.mark.long
 @pytest.mark.skipif(sys.platform != "linux", reason="other kernels cannot signal a parent's death")
 def test_a_process_does_not_outlive_supervisor_and_guard(hold: Callable[..., Held]) -> None:
     held = hold({"only": FAMILY})

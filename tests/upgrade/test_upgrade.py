@@ -155,6 +155,7 @@ def test_the_earlier_house_has_what_an_upgrade_could_lose(seen: Rows) -> None:
     assert seen["mine.orders"]
 
 
+@pytest.mark.long
 def test_this_version_reads_the_same_before_it_has_changed_anything(
     earlier: House, seen: Rows
 ) -> None:
@@ -162,10 +163,12 @@ def test_this_version_reads_the_same_before_it_has_changed_anything(
     assert list(lost(seen, rows(earlier), moved={})) == []
 
 
+@pytest.mark.long
 def test_no_row_is_lost_or_changed_by_the_first_start(upgraded: House, seen: Rows) -> None:
     assert list(lost(seen, rows(upgraded))) == []
 
 
+@pytest.mark.long
 def test_what_waited_and_what_a_killed_receiver_left_is_in_the_tables(upgraded: House) -> None:
     final = {message_id for (message_id,) in upgraded.rows("select message_id from segment.track")}
 
@@ -173,16 +176,19 @@ def test_what_waited_and_what_a_killed_receiver_left_is_in_the_tables(upgraded: 
     assert upgraded.rows("select count(*) from raw.group where message_id = 'm-17'") == [(1,)]
 
 
+@pytest.mark.long
 def test_a_copy_of_an_earlier_event_is_no_second_row(upgraded: House) -> None:
     assert upgraded.rows("select count(*) from segment.track where message_id = 'm-07'") == [(1,)]
 
 
+@pytest.mark.long
 def test_who_was_erased_stays_so_and_is_not_stored_again(upgraded: House) -> None:
     received = "select count(*) from raw.track where payload::varchar like '%u-4%'"
 
     assert upgraded.rows(received) == [(0,)]
 
 
+@pytest.mark.long
 def test_somebody_is_erased_by_hand_before_the_first_start(earlier: House, tmp_path: Path) -> None:
     """Tables and columns of this version are missing then."""
     house = House(tmp_path).move_in(earlier.folder)
@@ -194,6 +200,7 @@ def test_somebody_is_erased_by_hand_before_the_first_start(earlier: House, tmp_p
     assert house.rows(f"{received} message_id = 'm-07'") == [(2,)]
 
 
+@pytest.mark.long
 def test_columns_yml_is_in_force_as_before(upgraded: House) -> None:
     ((columns,),) = upgraded.rows(
         "select list(column_name) from (describe segment.track) where column_name like 'prop%'"
@@ -203,6 +210,7 @@ def test_columns_yml_is_in_force_as_before(upgraded: House) -> None:
     assert not [name for name in columns if "note" in name]
 
 
+@pytest.mark.long
 def test_verify_and_status_find_nothing_wrong(upgraded: House) -> None:
     assert upgraded.problems() == []
     assert status(upgraded.settings).problems == []

@@ -72,6 +72,7 @@ def test_every_snapshot_of_the_past_has_the_same_rows(small_lake: Settings) -> N
     assert {snapshot: after[snapshot] for snapshot in before} == before
 
 
+@pytest.mark.long
 def test_files_from_before_a_new_column_are_written_together_with_later_ones(
     small_lake: Settings,
 ) -> None:
@@ -92,6 +93,7 @@ def load_events_with_column(small_lake: Settings) -> None:
         )
 
 
+@pytest.mark.long
 def test_a_table_of_a_users_may_have_any_name(small_lake: Settings) -> None:
     schema, name = 'my "own"', 'notes "2026".a'
     table = full_name(schema, name)
@@ -141,6 +143,7 @@ def test_a_transaction_that_was_open_before_sees_its_rows_until_it_ends(
         assert reader.execute(query).fetchall() == before
 
 
+@pytest.mark.long
 def test_a_load_that_waits_goes_between_two_tables(
     small_lake: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -60,6 +60,7 @@ def test_the_snippet_of_the_readme_reads_it_and_leaves_nothing(
     assert list((tmp_path / "tmp").iterdir()) == []
 
 
+@pytest.mark.long
 @pytest.mark.usefixtures("read_only")
 def test_make_sql_reads_it_and_says_that_it_is_of_one_moment(tmp_path: Path) -> None:
     done = run_python(
@@ -74,6 +75,7 @@ def test_make_sql_reads_it_and_says_that_it_is_of_one_moment(tmp_path: Path) -> 
     assert [path for path in (tmp_path / "tmp").iterdir() if path.name.startswith("sea")] == []
 
 
+@pytest.mark.long
 def test_who_may_not_read_it_is_told_so_in_one_line(read_only: Settings, tmp_path: Path) -> None:
     read_only.catalog.chmod(0)
 

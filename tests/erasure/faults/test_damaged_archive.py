@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+import pytest
+
 from orchestration.loading.archive import archives
 from orchestration.loading.load import load
 from orchestration.upkeep.archives import pack_loaded_files
@@ -11,6 +13,7 @@ from tests.support.person import found_in, quick_house, track
 GONE = "gone-81d2"
 
 
+@pytest.mark.long
 def test_a_damaged_archive_stops_it_with_a_line_that_says_what_to_do(tmp_path: Path) -> None:
     house = quick_house(tmp_path / "house")
     landed.land(house.landing, "track", *(landed.line(track(who)) for who in (GONE, "stays")))

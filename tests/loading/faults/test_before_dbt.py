@@ -53,6 +53,7 @@ def test_no_file_says_so_but_the_warehouse_itself(house: House) -> None:
     assert {name.removesuffix("-wal").removesuffix("-shm") for name in beside} == own
 
 
+@pytest.mark.long
 def test_a_run_of_other_models_leaves_it_to_be_done(
     house: House, instance: dg.DagsterInstance
 ) -> None:
@@ -61,6 +62,7 @@ def test_a_run_of_other_models_leaves_it_to_be_done(
     assert "segment/track" in wanted(tick(instance))
 
 
+@pytest.mark.long
 def test_once_its_models_have_run_nothing_is_asked_for(
     house: House, instance: dg.DagsterInstance
 ) -> None:
@@ -72,6 +74,7 @@ def test_once_its_models_have_run_nothing_is_asked_for(
     assert isinstance(tick(instance), dg.SkipReason)
 
 
+@pytest.mark.long
 def test_so_it_is_after_a_reload_of_what_was_rejected(
     house: House, instance: dg.DagsterInstance
 ) -> None:

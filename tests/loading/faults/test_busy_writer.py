@@ -45,6 +45,7 @@ def test_a_load_that_may_not_write_fails_in_one_line_and_the_next_loads_everythi
     assert sent.missing() == {}
 
 
+@pytest.mark.long
 def test_a_load_waits_for_the_writer_before_it_and_goes_on_when_that_one_dies(
     settings: Settings, sent: Sent, holder: Child
 ) -> None:

@@ -168,6 +168,7 @@ def test_what_a_model_writes_is_on_the_disk_before_it_is_listed(
     assert set(ours.rglob("*.parquet")) | {ours} <= synced
 
 
+@pytest.mark.long
 def test_commands_follow_each_other_in_one_process_and_each_gives_the_lock_back(
     session: Session,
 ) -> None:

@@ -114,6 +114,7 @@ def test_a_version_that_is_unpacked_over_an_older_one_is_read_whatever_its_files
     assert not run._is_up_to_date(manifest, settings)  # noqa: SLF001
 
 
+@pytest.mark.long
 def test_a_user_may_call_models_of_their_own_as_our_views_of_loads_and_delivery_are(
     settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

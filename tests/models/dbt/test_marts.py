@@ -9,6 +9,8 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 
+import pytest
+
 from orchestration.models import run
 from orchestration.models.pending_models import pending
 from orchestration.warehouse.connection import connect
@@ -37,6 +39,7 @@ def computing(pipe: Path, running: Future[list[str]]) -> Iterator[None]:
         os.close(end)
 
 
+@pytest.mark.long
 def test_a_mart_that_is_slow_and_one_that_fails_neither_stop_nor_delay_a_load(
     built_house: House, tmp_path: Path
 ) -> None:

@@ -23,11 +23,13 @@ def scored(built_house: House) -> House:
     return built_house
 
 
+@pytest.mark.long
 def test_a_load_leaves_it(scored: House) -> None:
     rows = scored.rows("select message_id, properties__size, my_score from segment.track")
     assert rows == [("a", 1, 0.5)]
 
 
+@pytest.mark.long
 def test_a_full_refresh_refuses_to_lose_it_and_leaves_what_is_there(scored: House) -> None:
     status, printed = scored.try_dbt("run", "--full-refresh", "--select", "track", "page")
 

@@ -12,7 +12,7 @@ def view(message_id: str, properties: dict[str, Any], **top: Any) -> bytes:
     return landed.line({"messageId": message_id, "properties": properties, **top})
 
 
-@pytest.mark.any_one
+@pytest.mark.long
 @pytest.mark.parametrize(("call", "relation"), [("page", "pages"), ("screen", "screens")])
 def test_a_property_is_the_name_where_the_top_level_has_none(
     built_house: House, call: str, relation: str

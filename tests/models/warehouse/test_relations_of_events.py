@@ -55,6 +55,7 @@ def sent(built_house: House) -> House:
     return built_house
 
 
+@pytest.mark.long
 def test_the_event_of_a_track_is_the_name_of_its_relation(sent: House) -> None:
     of = dict(
         sent.rows("select id, event from segment_warehouse.tracks where id not like 'price-%'")

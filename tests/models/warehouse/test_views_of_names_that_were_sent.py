@@ -39,6 +39,7 @@ def printed(built_house: House) -> str:
     return load(built_house, 1, NAMES, products=[{"tags": [1]}], things=[1], others=[1])
 
 
+@pytest.mark.long
 def test_a_name_that_was_sent_takes_neither_a_users_view_nor_a_users_table(
     built_house: House, printed: str
 ) -> None:
@@ -81,6 +82,7 @@ def test_nor_does_it_take_what_a_user_has_put_in_the_place_of_our_view(
         assert name in printed_later.partition("names are taken")[2]
 
 
+@pytest.mark.long
 def test_and_all_other_views_are_made_and_follow_their_events(
     built_house: House, printed_later: str
 ) -> None:

@@ -102,6 +102,7 @@ def test_a_run_with_nothing_new_leaves_the_views_alone(full_lake: House) -> None
     assert full_lake.snapshots() == before
 
 
+@pytest.mark.long
 def test_a_start_makes_views_anew_that_have_the_old_name_in_them(
     made_warehouse: Settings, tmp_path: Path
 ) -> None:

@@ -187,6 +187,7 @@ def restarted_under_load(running: RunningReceiver) -> list[Sent]:
     return sent
 
 
+@pytest.mark.long
 def test_stopping_while_workers_start_takes_no_longer_than_a_start(
     tmp_path: Path,
 ) -> None:
