@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Annotated
 
 import msgspec
 
@@ -21,7 +22,11 @@ log = logging.getLogger(__name__)
 Counts = dict[str, dict[str, int]]
 """Source → reason → number."""
 
-_Day = dict[str, Counts]  # the hour, in two digits, before it
+_Hour = Annotated[str, msgspec.Meta(pattern=r"^([01][0-9]|2[0-3])$")]
+_Name = Annotated[str, msgspec.Meta(max_length=255)]
+_Number = Annotated[int, msgspec.Meta(ge=0, le=1 << 40)]  # so many that any sum fits a bigint
+_Day = dict[_Hour, dict[_Name, dict[_Name, _Number]]]
+"""What a file may say. Another machine has written it: nothing in it may stop who counts."""
 
 _LOCK = ".lock"
 
@@ -29,7 +34,7 @@ _LOCK = ".lock"
 def add(landing: Path, moment: datetime, counts: Mapping[str, Mapping[str, int]]) -> None:
     """Add to the counts of an hour; other processes may do so at the same time.
 
-    A file that cannot be read as counts is begun anew: somebody else has written to it.
+    A file that is none of counts is begun anew: somebody else has written to it.
 
     Args:
         landing: The landing folder.
@@ -43,7 +48,7 @@ def add(landing: Path, moment: datetime, counts: Mapping[str, Mapping[str, int]]
     folder.mkdir(FOLDER_MODE, exist_ok=True)
     path = _path(landing, moment)
     with _locked(folder):
-        day = _read(path)
+        day = _read_if_counts(path)
         known = day.setdefault(f"{moment:%H}", {})
         _add(known, counts)
         write_whole(path, msgspec.json.encode(day, order="sorted") + b"\n")
@@ -62,7 +67,7 @@ def read(landing: Path, since: datetime, hours: int) -> Counts:
     for moment in (since + timedelta(hours=hour) for hour in range(hours)):
         name = _path(landing, moment).name
         if name not in days:
-            days[name] = [_read(path) for path in _files(landing, name)]
+            days[name] = [_read_if_counts(path) for path in _files(landing, name)]
         for day in days[name]:
             _add(found, day.get(f"{moment:%H}", {}))
     return found
@@ -71,7 +76,7 @@ def read(landing: Path, since: datetime, hours: int) -> Counts:
 def by_hour(landing: Path, since: datetime | None = None) -> dict[datetime, Counts]:
     """Return the counts of each hour, which is in UTC and without a zone.
 
-    What is called like a file of counts and cannot be read is left out, and logged.
+    What is called like a file of counts and is none, or cannot be read, is left out, and logged.
 
     Args:
         landing: The landing folder.
@@ -83,11 +88,11 @@ def by_hour(landing: Path, since: datetime | None = None) -> dict[datetime, Coun
         if path.stem >= first:
             try:
                 day = _read(path)
-            except OSError as error:
+            except (OSError, ValueError) as error:
                 log.warning("The counts of what was not stored in %s are left out: %s", path, error)
                 continue
             for hour, counts in day.items():
-                with suppress(ValueError):  # somebody else's file
+                with suppress(ValueError):  # of a day that is none
                     of_hour = datetime.fromisoformat(f"{path.stem}T{hour}:00")
                     _add(found.setdefault(of_hour, {}), counts)
     return found
@@ -113,7 +118,14 @@ def _path(landing: Path, moment: datetime) -> Path:
 def _read(path: Path) -> _Day:
     try:
         return msgspec.json.decode(path.read_bytes(), type=_Day)
-    except (FileNotFoundError, ValueError):  # of msgspec, or no UTF-8
+    except FileNotFoundError:
+        return {}
+
+
+def _read_if_counts(path: Path) -> _Day:
+    try:
+        return _read(path)
+    except ValueError:  # of msgspec, or no UTF-8
         return {}
 
 

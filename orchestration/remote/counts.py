@@ -12,6 +12,9 @@ from orchestration.remote.exchange import Exchange
 RESTING_SECONDS = 60.0
 """What was put later is brought again: stores count in seconds, and by a clock of their own."""
 
+MOST_BYTES = 1 << 20
+"""So large the counts of a day are at most, those of a thousand sources: the rest stays there."""
+
 _KEY = re.compile(rf"{NOT_STORED}/[A-Za-z0-9][A-Za-z0-9._-]*/\d{{4}}-\d\d-\d\d\.json")
 
 
@@ -28,7 +31,7 @@ def bring_counts(ex: Exchange) -> None:
     for one in ex.store.list(NOT_STORED):
         path = ex.landing / one.key
         is_known = brought.get(one.key) == one.changed.timestamp() and path.exists()
-        if is_known or not _KEY.fullmatch(one.key):
+        if is_known or one.size > MOST_BYTES or not _KEY.fullmatch(one.key):
             continue
         try:
             data = ex.store.read(one.key)

@@ -10,13 +10,12 @@ import re
 import shutil
 import sys
 import time
-from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import datetime
-from functools import partial
 from itertools import islice
 from pathlib import Path
-from typing import NamedTuple
+from typing import BinaryIO, NamedTuple
 
 from landed.files import FILE_MODE, sync_data
 from landed.folders import FOLDERS, REMOTE
@@ -37,13 +36,16 @@ MOST_COUNTED = 10_000
 """So many of those that are left are counted: ten requests to list them."""
 
 MOST_BYTES = 1 << 30
-"""So many bytes of them, or a little more."""
+"""So many bytes of them. No landed file is larger: it is sealed at a sixteenth of that."""
 
 LEAST_FREE = 256 << 20
 """Of the disk, what is left free."""
 
 LOOK_AGAIN_SECONDS = 300.0
-"""After so long an object is tried again that is damaged, or that may not be read."""
+"""After so long an object is tried again that is damaged or too large, or may not be read."""
+
+MOST_USELESS = 100_000
+"""So many of those are remembered."""
 
 _KEY = re.compile(rf"{WAITING}/({'|'.join(FOLDERS)})/([A-Za-z0-9][A-Za-z0-9._-]*\.ndjson)")
 _ON_ITS_WAY = f"{REMOTE}/arriving"
@@ -83,16 +85,12 @@ def fetch(ex: Exchange, *, is_bounded: bool = True) -> Fetched:
     waiting = _Waiting(ex)
     fetched = 0
     with ThreadPoolExecutor(AT_ONCE) as threads:
-        while room_files > 0 and room_bytes > 0:
-            some = list(islice(waiting.new(), min(AT_ONCE, room_files)))
-            if not some:
-                break
-            arrived = [one for one in threads.map(partial(_arrive, ex), some) if one]
-            _note(ex, arrived)
+        while some := waiting.that_fit(min(AT_ONCE, room_files), room_bytes):
+            arrived = _note_arrived(ex, [threads.submit(_arrive, ex, one) for one in some])
             fetched += len(arrived)
             room_files -= len(arrived)
             room_bytes -= sum(one.state.size for one in arrived)
-    left = list(islice(waiting.new(), MOST_COUNTED))
+    left = list(islice(waiting.rest(), MOST_COUNTED))
     oldest = min((one.changed.timestamp() for one in left), default=None)
     ex.known.note_look(len(left) + waiting.useless, oldest)
     return Fetched(fetched, len(left))
@@ -130,13 +128,30 @@ class _Waiting:
 
     def __init__(self, ex: Exchange) -> None:
         self._ex = ex
+        self._most = min(MOST_BYTES, max(_free(ex.landing), LEAST_FREE))
         self._new = self._look()
+        self._next: Listed | None = None
         self.useless = 0
-        """Objects that are no landed files, or damaged."""
+        """Objects that are no landed files, or damaged, or larger than there will be room for."""
 
-    def new(self) -> Iterator[Listed]:
+    def rest(self) -> Iterator[Listed]:
         """Go on with those that are to be fetched."""
-        return self._new
+        return iter(self._take, None)
+
+    def that_fit(self, number: int, size: int) -> list[Listed]:
+        """Return the next that have room together, so many at most; none if the first has none."""
+        fit: list[Listed] = []
+        while len(fit) < number and (one := self._take()):
+            size -= one.size
+            if size < 0:
+                self._next = one
+                break
+            fit.append(one)
+        return fit
+
+    def _take(self) -> Listed | None:
+        one, self._next = self._next or next(self._new, None), None
+        return one
 
     def _look(self) -> Iterator[Listed]:
         known = self._ex.known.below(WAITING)
@@ -146,6 +161,9 @@ class _Waiting:
             elif not _KEY.fullmatch(one.key):
                 self.useless += 1
                 _leave(self._ex, one, f"{one.key} is called like no landed file")
+            elif one.size > self._most:
+                self.useless += 1
+                _leave(self._ex, one, f"For the {one.size:,} bytes of {one.key} is no room here")
             elif one.key not in known:
                 yield one
             elif known[one.key].is_settled:
@@ -164,7 +182,7 @@ def _came_again(ex: Exchange, key: str, sha256: str) -> bool:
 
 def _room(ex: Exchange, *, is_bounded: bool) -> tuple[int, int]:
     """How many files, and bytes, may still come."""
-    free = shutil.disk_usage(ex.landing).free - LEAST_FREE
+    free = _free(ex.landing)
     if not is_bounded:
         return sys.maxsize, free
     here = [
@@ -175,11 +193,15 @@ def _room(ex: Exchange, *, is_bounded: bool) -> tuple[int, int]:
     return MOST_FILES - len(here), min(MOST_BYTES - sum(here), free)
 
 
+def _free(landing: Path) -> int:
+    return shutil.disk_usage(landing).free - LEAST_FREE
+
+
 def _arrive(ex: Exchange, one: Listed) -> _Arrived | None:
     """Write an object's bytes aside, and prove them; None if it cannot be used."""
     aside = ex.landing / _ON_ITS_WAY / one.key.removeprefix(f"{WAITING}/")
     try:
-        sha256, state = copy_here(ex, one.key, aside)
+        sha256, state = copy_here(ex, one.key, aside, most=one.size)
     except FileNotFoundError:
         return None
     except StoreError as error:
@@ -190,8 +212,16 @@ def _arrive(ex: Exchange, one: Listed) -> _Arrived | None:
     return _Arrived(one.key, sha256, aside, state)
 
 
-def copy_here(ex: Exchange, key: str, path: Path) -> tuple[str, FileState]:
+def copy_here(
+    ex: Exchange, key: str, path: Path, *, most: int | None = None
+) -> tuple[str, FileState]:
     """Write an object's bytes into a file, proved and on the disk; its name may not be there yet.
+
+    Args:
+        ex: What with.
+        key: The object.
+        path: The file.
+        most: So many bytes it has at most, as a list has told.
 
     Returns:
         Their SHA-256, and the state of the file.
@@ -205,7 +235,7 @@ def copy_here(ex: Exchange, key: str, path: Path) -> tuple[str, FileState]:
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, FILE_MODE)
     try:
         with os.fdopen(descriptor, "wb") as file:
-            sha256 = ex.store.get(key, file.write)
+            sha256 = ex.store.get(key, file.write if most is None else _at_most(most, key, file))
             file.flush()
             sync_data(file.fileno())
             return sha256, FileState.of(os.fstat(file.fileno()))
@@ -214,11 +244,37 @@ def copy_here(ex: Exchange, key: str, path: Path) -> tuple[str, FileState]:
         raise
 
 
-def _note(ex: Exchange, arrived: list[_Arrived]) -> None:
+def _at_most(most: int, key: str, file: BinaryIO) -> Callable[[bytes], int]:
+    """Write into a file, but no more than a list has told: somebody puts another object there."""
+
+    def write(data: bytes) -> int:
+        if file.tell() + len(data) > most:
+            raise DamagedObjectError(f"{key} has become larger than it was")
+        return file.write(data)
+
+    return write
+
+
+def _note_arrived(ex: Exchange, coming: list[Future[_Arrived | None]]) -> list[_Arrived]:
+    """Note what has arrived, also where one of them fails.
+
+    Raises:
+        StoreError, OSError: of the first that failed.
+    """
+    errors = [one.exception() for one in coming]
+    arrived = [
+        one
+        for result, error in zip(coming, errors, strict=True)
+        if error is None and (one := result.result())
+    ]
     for folder in {one.aside.parent for one in arrived}:
         sync_folder(folder)
     ex.known.add((one.key, one.sha256, one.state) for one in arrived)
     name_what_arrived(ex)
+    for error in errors:
+        if error is not None:
+            raise error
+    return arrived
 
 
 _useless: dict[str, tuple[datetime, float]] = {}
@@ -234,6 +290,8 @@ def _leave(ex: Exchange, one: Listed, why: str) -> None:
     """Say why an object is of no use, and leave it where it is: it is in nobody's way."""
     before = _useless.get(_place(ex, one.key))
     _useless[_place(ex, one.key)] = one.changed, time.monotonic()
+    while len(_useless) > MOST_USELESS:
+        _useless.pop(next(iter(_useless)))
     if before and before[0] == one.changed:
         return  # it was said
     log.error("%s: it is not loaded, and stays in the store. Look what it is.", why)

@@ -45,6 +45,39 @@ def test_what_is_called_like_a_file_of_counts_and_cannot_be_read_stops_nothing(
     assert str(folder) in caplog.text
 
 
+@pytest.mark.parametrize(
+    "counts",
+    [
+        '{"10": {"web": {"throttled": 99999999999999999999}}}',
+        '{"10": {"web": {"throttled": 9223372036854775807}}}',
+        '{"10": {"web": {"throttled": -1}}}',
+        '{"10": {"web": {"throttled": 1.5}}}',
+        '{"10:00+00": {"web": {"throttled": 1}}}',
+        '{"10:00:00": {"web": {"throttled": 1}}}',
+        '{"24": {"web": {"throttled": 1}}}',
+        '{"\u0661\u0660": {"web": {"throttled": 1}}}',
+        f'{{"10": {{"{"w" * 256}": {{"throttled": 1}}}}}}',
+        f'{{"10": {{"web": {{"{"t" * 256}": 1}}}}}}',
+        '{"10": {"web": 7}}',
+        "[]",
+        "\ud800".encode("utf-8", "surrogatepass"),
+    ],
+)
+def test_what_another_machine_has_written_and_is_no_count_stops_nobody(
+    house: Settings, counts: str | bytes, caplog: pytest.LogCaptureFixture
+) -> None:
+    of_another = house.landing / NOT_STORED / "web-2" / f"{datetime.now(UTC):%Y-%m-%d}.json"
+    of_another.parent.mkdir()
+    of_another.write_bytes(counts.encode() if isinstance(counts, str) else counts)
+
+    count(house)
+
+    assert numbers(house) == [4, 7]
+    assert str(of_another) in caplog.text
+    now = datetime.now(UTC)
+    assert not_stored.read(house.landing, now.replace(hour=0), 24) == {"web": {"throttled": 7}}
+
+
 def test_what_was_rolled_back_is_added_by_the_next_count(
     house: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -30,6 +30,20 @@ def test_counts_are_brought_once_by_whatever_process(
     assert read == [key]
 
 
+def test_counts_that_are_too_large_to_be_some_stay_in_the_store(
+    shared: Machines, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("orchestration.remote.counts.MOST_BYTES", 10)
+    keys = [f"not_stored/web-{number}/2026-11-28.json" for number in (1, 2)]
+    for key, data in zip(keys, (b" " * 11, b"{}"), strict=True):
+        Store(shared.address).put(key, data)
+    loader = shared.loader()
+
+    loader.exchange()
+
+    assert [(loader.landing / key).exists() for key in keys] == [False, True]
+
+
 def test_who_is_suppressed_is_brought_though_counts_do_not_go(shared: Machines) -> None:
     loader, receiver = shared.loader(), shared.receiver()
     suppressed.begin(loader.landing, {Id(USER, "somebody")}, suppressed=True)
