@@ -98,7 +98,7 @@ def recent_events(landing: Path, since: datetime | None) -> dict[str, Any]:
     for _, folder, line in newest:
         if is_whole(line):
             event = _event(folder, line, min(left, _EVENT_BYTES))
-            left -= len(event["json"])
+            left = max(0, left - len(event["json"]))
             events.append(event)
     return {"now": now.strftime(STAMP), "events": events, "left_out": left_out}
 

@@ -217,6 +217,20 @@ def test_a_large_event_is_cut(live: AppReceiver) -> None:
     assert len(event["json"]) < 300_000
 
 
+def test_however_large_events_are_an_answer_is_of_a_bounded_size(
+    live: AppReceiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    marker = new_id()
+    for number in range(4):
+        send(live, f"{marker}{number}", properties={"text": "x" * 3_000})
+    monkeypatch.setattr(recent, "_SHOWN_BYTES", 1_001)  # of which the first event leaves nothing
+
+    found = get(live).json()["events"]
+
+    assert [len(event["json"]) for event in found[1:]] == [0] * (len(found) - 1)
+    assert len(found[0]["json"]) <= 4 * 1_001
+
+
 def test_what_was_shown_a_while_ago_is_not_sent_again(live: AppReceiver) -> None:
     send(live, new_id())
     later = "2999-01-01T00:00:00.000000Z"
