@@ -1,5 +1,6 @@
 """deploy/Containerfile and deploy/compose.yaml: what they name is there, and tools take them."""
 
+import json
 import re
 import shutil
 import subprocess
@@ -11,6 +12,8 @@ from typing import Any
 import pytest
 import yaml
 
+from landed.folders import NOT_STORED, SUPPRESSED
+from landed.object_store import WAITING
 from landed.settings import ROOT
 from seamline.commands import COMMANDS
 from stack.settings import Settings
@@ -23,7 +26,11 @@ OURS: dict[str, Any] = {
     for name, service in COMPOSE["services"].items()
     if service["image"].startswith("seamline")
 }
-SECRETS = {"POSTGRES_PASSWORD": "0f3a", "STORE_PASSWORD": "9c1d"}
+SECRETS = {
+    "POSTGRES_PASSWORD": "0f3a",
+    "STORE_PASSWORD": "9c1d",
+    "RECEIVER_STORE_PASSWORD": "77e2",
+}
 IS_SECRET = re.compile("PASSWORD|SECRET|KEY$")
 
 
@@ -84,6 +91,45 @@ def test_each_receiver_has_a_volume_of_its_own_with_a_shipper() -> None:
         assert data[f"receiver-{number}"] == data[f"shipper-{number}"]
     assert data["receiver-1"] != data["receiver-2"]
     assert {data[name] for name in ("fetch", "webserver", "daemon", "prepare")} == {"loader:/data"}
+
+
+RECEIVE = {name for name in OURS if name.startswith(("receiver", "shipper"))}
+
+
+@pytest.mark.parametrize("name", sorted(RECEIVE))
+def test_what_receives_has_no_key_of_what_was_loaded_and_no_login_of_dagsters(name: str) -> None:
+    service, loader = OURS[name], OURS["fetch"]
+    keys = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")
+
+    assert all(service["environment"][key] != loader["environment"][key] for key in keys)
+    assert service["environment"].keys() == OURS["receiver-1"]["environment"].keys()
+    assert not any("login" in volume for volume in service["volumes"])
+    assert all("POSTGRES" not in str(value) for value in service["environment"].values())
+
+
+def test_what_is_reached_from_outside_reaches_the_store_alone_of_the_rest() -> None:
+    of_front = {name for name, one in COMPOSE["services"].items() if "front" in one["networks"]}
+    of_both = {
+        name for name, one in COMPOSE["services"].items() if one["networks"] == ["front", "back"]
+    }
+
+    assert of_front == RECEIVE | {"nginx", "store"}
+    assert of_both == {"store"}
+
+
+def test_the_policy_of_what_receives_is_what_the_page_says() -> None:
+    statements = json.loads((FOLDER / "compose" / "receiver-policy.json").read_text())["Statement"]
+    may = {
+        action: {one.rpartition(":")[2].partition("/")[2] for one in statement["Resource"]}
+        for statement in statements
+        for action in statement["Action"]
+    }
+
+    assert may == {
+        "s3:ListBucket": {""},
+        "s3:GetObject": {f"seamline/{name}/*" for name in (WAITING, NOT_STORED, SUPPRESSED)},
+        "s3:PutObject": {f"seamline/{name}/*" for name in (WAITING, NOT_STORED)},
+    }
 
 
 @pytest.mark.integration

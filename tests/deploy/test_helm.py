@@ -113,6 +113,31 @@ def test_a_receiver_is_asked_whether_it_lands_and_one_goes_at_a_time() -> None:
     assert budget["maxUnavailable"] == 1
 
 
+def test_dagsters_pods_alone_reach_the_code_server() -> None:
+    policy = BY_NAME["NetworkPolicy", f"{RELEASE}-loader"]["spec"]
+    ports = {port["name"] for one in _pod("loader")["containers"] for port in one.get("ports", [])}
+    (rule,) = policy["ingress"]
+
+    assert policy["policyTypes"] == ["Ingress"]
+    assert rule["from"] == [{"podSelector": {"matchLabels": VALUES["loader"]["dagsterPods"]}}]
+    assert {port["port"] for port in rule["ports"]} == ports
+
+
+def test_a_receiver_reaches_a_name_server_and_the_store_alone() -> None:
+    policy = BY_NAME["NetworkPolicy", f"{RELEASE}-receiver"]["spec"]
+    (rule,) = policy["egress"]
+
+    assert policy["policyTypes"] == ["Ingress", "Egress"]
+    assert {port["port"] for port in rule["ports"]} == {53, VALUES["receiver"]["storePort"]}
+    assert VALUES["receiver"]["settings"]["SEAMLINE_TRUSTED_PROXIES"] == ""  # yours to say
+
+
+@pytest.mark.parametrize("part", ["receiver", "loader"])
+def test_network_policies_are_of_our_pods(part: str) -> None:
+    pods = BY_NAME["StatefulSet", f"{RELEASE}-{part}"]["spec"]["selector"]
+    assert BY_NAME["NetworkPolicy", f"{RELEASE}-{part}"]["spec"]["podSelector"] == pods
+
+
 def test_dagsters_chart_asks_the_loader_for_code_and_is_as_our_dagster_yaml() -> None:
     (server,) = DAGSTER["dagsterWebserver"]["workspace"]["servers"]
     ours = yaml.safe_load((ROOT / "dagster.yaml").read_text())
