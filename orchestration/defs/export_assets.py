@@ -68,6 +68,7 @@ def _exported(kind: str, export: Export, what: str) -> dg.AssetsDefinition:
                     "rows_written": done.rows,
                     "parts_written": done.parts,
                     "parts_removed": done.gone,
+                    "parts_left_out": len(done.left_out),
                 },
             )
 

@@ -4,18 +4,25 @@ A table is cut by when its rows were received, into days or hours. A row that co
 place of another, is in a Parquet file that was not there before; where rows only went, their part
 has fewer. So the parts to look at are those with rows in new files, and those whose number of rows
 is another. Upkeep writes files anew with the same rows: a part whose rows are the same as before,
-by a hash over all of them, is not exported again.
+by a hash over all of them, is not exported again. What is null is not in the hash, and a number has
+the same one as a fraction: so a column that comes, or becomes double, changes no other part.
 """
 
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterable, Iterator
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal
 
 import duckdb
 import msgspec
 
-from orchestration.warehouse.catalog import DATABASE, column_types_in, full_name
+from orchestration.warehouse.catalog import (
+    DATABASE,
+    column_types_in,
+    full_name,
+    literal,
+    quoted,
+)
 
 Unit = Literal["day", "hour"]
 
@@ -92,17 +99,29 @@ class Exported:
     parts: int = 0
     gone: int = 0
     total: int = 0
+    left_out: list[str] = field(default_factory=list)
+    """The parts that were not taken."""
+    problems: list[str] = field(default_factory=list)
+    """What was not taken, and why, each in a line."""
 
     def __str__(self) -> str:
         """What was done, in a line."""
+        left_out = f", {len(self.left_out)} left out" if self.left_out else ""
         if not self.parts and not self.gone:
-            return "nothing has changed"
+            return f"nothing has changed{left_out}"
         removed = f", {self.gone} removed" if self.gone else ""
-        return f"{self.rows} rows in {self.parts} parts written{removed}"
+        return f"{self.rows} rows in {self.parts} parts written{removed}{left_out}"
 
 
 def changes(
-    con: duckdb.DuckDBPyConnection, schema: str, table: str, unit: Unit, known: State
+    con: duckdb.DuckDBPyConnection,
+    schema: str,
+    table: str,
+    unit: Unit,
+    known: State,
+    *,
+    in_place: Callable[[str, str], bool],
+    everywhere: Collection[str] = (),
 ) -> Changes:
     """Compare a table with what was exported of it.
 
@@ -112,22 +131,35 @@ def changes(
         table: The table; it has to be there.
         unit: Into what it is cut.
         known: What was exported.
+        in_place: Whether a column of one type is given another without its rows being written.
+        everywhere: The columns that are written with a part though they are null in all of it.
     """
     name = full_name(schema, table)
     columns = column_types_in(con, schema)[table]
     files = _files(con, schema, table)
     counts = _counts(con, name, unit)
-    if _others(known.columns, columns):
+    others = {one for one, kind in known.columns.items() if columns.get(one) != kind}
+    retyped = others & columns.keys()
+    written = {one for one in retyped if not in_place(known.columns[one], columns[one])}
+    if others & set(everywhere) - (retyped - written):
+        to_write = set(counts)
+    else:
+        to_write = _starts(con, name, unit, _is_filled(written)) if written else set()
+    if others - retyped:  # whoever had a value in it is not known
         to_look_at = set(counts)
     else:
-        new = sorted(files.keys() - set(known.files))
+        new = [files[file] for file in sorted(files.keys() - set(known.files))]
         to_look_at = {start for start, rows in counts.items() if _rows(known, start) != rows}
-        to_look_at |= _starts_in(con, name, unit, [files[file] for file in new])
-    hashes = _parts(con, name, unit, to_look_at)
+        if new:
+            named = f"filename in ({', '.join(map(literal, new))})"
+            to_look_at |= _starts(con, name, unit, named)
+        if retyped:
+            to_look_at |= _starts(con, name, unit, _is_filled(retyped))
+    hashes = _parts(con, name, unit, to_look_at | to_write, columns)
     changed = {
         start: part
         for start, part in sorted(hashes.items())
-        if known.parts.get(start) != part or known.columns != columns
+        if known.parts.get(start) != part or start in to_write
     }
     gone = sorted(known.parts.keys() - counts.keys())
     return Changes(columns, sorted(files), changed, gone)
@@ -142,11 +174,6 @@ def rows_of(name: str, unit: Unit, starts: Iterable[str]) -> str:
 def _rows(known: State, start: str) -> int:
     part = known.parts.get(start)
     return part.rows if part else 0
-
-
-def _others(known: dict[str, str], columns: dict[str, str]) -> bool:
-    """Whether a column that was exported is gone, or of another type; new ones are in new rows."""
-    return any(columns.get(name) != kind for name, kind in known.items())
 
 
 def _files(con: duckdb.DuckDBPyConnection, schema: str, table: str) -> dict[str, str]:
@@ -171,33 +198,61 @@ def _counts(con: duckdb.DuckDBPyConnection, name: str, unit: Unit) -> dict[str, 
     return {_start(at): count for at, count in rows}
 
 
-def _starts_in(con: duckdb.DuckDBPyConnection, name: str, unit: Unit, paths: list[str]) -> set[str]:
-    if not paths:
-        return set()
-    listed = ", ".join("'" + path.replace("'", "''") + "'" for path in paths)
+def _starts(con: duckdb.DuckDBPyConnection, name: str, unit: Unit, which: str) -> set[str]:
+    """The parts of which some row is such."""
     rows = con.execute(
-        f"""
-        select distinct date_trunc('{unit}', {RECEIVED_AT}) from {name}
-        where filename in ({listed})
-        """  # noqa: S608 - quoted
+        f"select distinct date_trunc('{unit}', {RECEIVED_AT}) from {name} where {which}"  # noqa: S608 - quoted
     ).fetchall()
     return {_start(at) for (at,) in rows}
 
 
+def _is_filled(columns: Iterable[str]) -> str:
+    """SQL of whether a row has a value in one of some columns."""
+    return (
+        f"coalesce({', '.join(f'{quoted(one)}::varchar' for one in sorted(columns))}) is not null"
+    )
+
+
 def _parts(
-    con: duckdb.DuckDBPyConnection, name: str, unit: Unit, starts: set[str]
+    con: duckdb.DuckDBPyConnection,
+    name: str,
+    unit: Unit,
+    starts: set[str],
+    columns: dict[str, str],
 ) -> dict[str, Part]:
     if not starts:
         return {}
     rows = con.execute(
         f"""
-        select date_trunc('{unit}', {RECEIVED_AT}), count(*),
-            format('{{:x}}', bit_xor(hash(one))) || format('-{{:x}}', sum(hash(one) >> 32))
-        from ({rows_of(name, unit, sorted(starts))}) as one
+        select start, count(*), format('{{:x}}', bit_xor(one)) || format('-{{:x}}', sum(one >> 32))
+        from (
+            select date_trunc('{unit}', {RECEIVED_AT}) as start, {_hash(columns)} as one
+            {rows_of(name, unit, sorted(starts))}
+        )
         group by all
         """  # noqa: S608 - quoted
     ).fetchall()
     return {_start(at): Part(count, digest) for at, count, digest in rows}
+
+
+def _hash(columns: dict[str, str]) -> str:
+    """SQL of a row's hash, over the names and values of what it has."""
+    parts = [_hash_of_value(column, kind) for column, kind in columns.items()]
+    while len(parts) > 1:  # a tree, as DuckDB takes no expression that is 1,000 deep
+        pairs = [parts[at : at + 2] for at in range(0, len(parts), 2)]
+        parts = [f"xor({', '.join(pair)})" if len(pair) > 1 else pair[0] for pair in pairs]
+    return f"hash({parts[0]})"
+
+
+def _hash_of_value(column: str, kind: str) -> str:
+    name, said = quoted(column), literal(column)
+    # twice, as values that change places would else cancel out
+    value = f"hash(hash({said}, {name}))"
+    if kind == "float64":
+        whole = f"{name} = trunc({name}) and abs({name}) < 9223372036854775808"
+        as_whole = f"hash(hash({said}, cast({name} as bigint)))"
+        value = f"case when {whole} then {as_whole} else {value} end"
+    return f"case when {name} is null then 0::ubigint else {value} end"
 
 
 def _start(at: datetime) -> str:

@@ -4,8 +4,12 @@
 written anew when a row of its day has changed, and is whole at any moment. Beside them
 `<table>/_seamline.json` says what is in them; it is written behind them, so that a death in between
 has the same files written once more.
+
+A file has the documented columns, and of the others those that have a value in its day. So where a
+column becomes double no file has it as it was, though only the days with a value are written.
 """
 
+from collections.abc import Collection, Iterable
 from functools import partial
 from pathlib import Path
 
@@ -13,8 +17,9 @@ import duckdb
 import msgspec
 
 from orchestration.export.changes import RECEIVED_AT, Exported, State, changes, rows_of
+from orchestration.export.names import is_documented
 from orchestration.export.places import Place
-from orchestration.warehouse.catalog import full_name, literal
+from orchestration.warehouse.catalog import column_types_in, full_name, literal, quoted
 
 STATE = "_seamline.json"
 FILE = "rows.parquet"
@@ -37,13 +42,16 @@ def export(con: duckdb.DuckDBPyConnection, schema: str, table: str, place: Place
     known.parts = {
         start: part for start, part in known.parts.items() if _name(table, start) in there
     }
-    found = changes(con, schema, table, "day", known)
+    every = {*known.columns, *column_types_in(con, schema)[table]}
+    always = {one for one in every if is_documented(table, one)}
+    found = changes(con, schema, table, "day", known, in_place=_never, everywhere=always)
     done = Exported()
     written = State(known.columns, known.files, known.parts)
     for portion in found.portions():
         for start, part in portion.items():
             rows = rows_of(full_name(schema, table), "day", [start])
-            place.fill(_name(table, start), partial(_copy, con, rows))
+            columns = _columns(con, rows, found.columns, always)
+            place.fill(_name(table, start), partial(_copy, con, rows, columns))
             written.parts[start] = part
             done.rows += part.rows
             done.parts += 1
@@ -60,13 +68,27 @@ def export(con: duckdb.DuckDBPyConnection, schema: str, table: str, place: Place
     return done
 
 
+def _never(*_: str) -> bool:
+    return False
+
+
 def _name(table: str, start: str) -> str:
     return f"{table}/received_date={start[:10]}/{FILE}"
 
 
-def _copy(con: duckdb.DuckDBPyConnection, rows: str, path: Path) -> None:
+def _columns(
+    con: duckdb.DuckDBPyConnection, rows: str, columns: Iterable[str], always: Collection[str]
+) -> list[str]:
+    """The columns that a file of some rows has."""
+    filled = ", ".join(f"count({quoted(one)}) > 0" for one in columns)
+    (row,) = con.execute(f"select {filled} {rows}").fetchall()
+    return [one for one, is_filled in zip(columns, row, strict=True) if is_filled or one in always]
+
+
+def _copy(con: duckdb.DuckDBPyConnection, rows: str, columns: list[str], path: Path) -> None:
+    listed = ", ".join(map(quoted, columns))
     con.execute(
-        f"copy (select * {rows} order by {RECEIVED_AT}, message_id) "
+        f"copy (select {listed} {rows} order by {RECEIVED_AT}, message_id) "
         f"to {literal(str(path))} (format parquet, compression zstd)"
     )
 

@@ -82,13 +82,17 @@ def _each(
     for table in tables or WITH_TABLE:
         if table in there:
             try:
-                yield table, export(table)
+                done = export(table)
+                yield table, done
             except ReportedError as error:
                 if isinstance(error, StoreError) and error.is_lasting:
                     raise
                 failed.setdefault(error.message, []).append(table)
             except (OSError, duckdb.Error) as error:
                 failed.setdefault(" ".join(str(error).split()), []).append(table)
+            else:
+                for problem in done.problems:
+                    failed.setdefault(problem, []).append(table)
     if failed:
         raise ExportFailedError(
             " ".join(f"Not exported: {', '.join(names)}. {why}" for why, names in failed.items())

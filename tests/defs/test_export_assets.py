@@ -6,6 +6,8 @@ import dagster as dg
 import pytest
 
 from orchestration.defs.export_assets import definitions
+from orchestration.export import parquet
+from orchestration.export.changes import Exported
 from orchestration.settings import Settings
 from tests.support import landed
 from tests.support.house import House
@@ -51,6 +53,27 @@ def test_an_asset_says_what_was_written(exporting: dg.Definitions, own_house: Ho
     assert said["parquet/page"]["rows_written"].value == 1
     assert said["parquet/track"]["dagster/row_count"].value == 0
     assert list((own_house.folder / "exports" / "page").glob("received_date=*/rows.parquet"))
+
+
+def test_what_was_left_out_is_said_and_the_run_fails_behind_all_tables(
+    exporting: dg.Definitions, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    done = Exported(left_out=["2026-11-20T10:00:00"], problems=["An hour is left out."])
+    monkeypatch.setattr(parquet, "export", lambda *_: done)
+    job = exporting.resolve_job_def("export")
+
+    with dg.instance_for_test() as instance:
+        result = job.execute_in_process(instance=instance, raise_on_error=False)
+
+    assert not result.success
+    said = result.get_asset_materialization_events()
+    assert len(said) == 6
+    assert all(
+        one.step_materialization_data.materialization.metadata["parts_left_out"].value == 1
+        for one in said
+    )
+    (failure,) = result.get_step_failure_events()
+    assert "An hour is left out." in str(failure.event_specific_data)
 
 
 def test_it_is_asked_for_every_hour_unless_it_is_on_its_way(exporting: dg.Definitions) -> None:

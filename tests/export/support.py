@@ -2,6 +2,10 @@
 
 from typing import Any, NamedTuple
 
+from orchestration.warehouse.catalog import quoted
+from orchestration.warehouse.connection import connect
+from orchestration.warehouse.transaction import transaction
+from orchestration.warehouse.writer_lock import writer_lock
 from tests.support import landed
 from tests.support.house import House
 
@@ -30,6 +34,35 @@ class Exports:
         self.house.land("track", *lines)
         self.house.load()
         self.house.models("track")
+
+    def put(self, message_id: str, day: int, **values: tuple[str, object]) -> None:
+        """Put a row into the table, each value with its type; no event brought it.
+
+        It is what a test wants that is not about how rows come: it costs no run of dbt.
+        """
+        at = f"timestamp '2026-11-{day:02} 10:00:00'"
+        with writer_lock(self.house.settings), connect(self.house.settings) as con:
+            there = {name for name, *_ in con.execute("describe segment.track").fetchall()}
+            with transaction(con):
+                for name, (kind, _) in values.items():
+                    if name not in there:
+                        con.execute(f"alter table segment.track add column {quoted(name)} {kind}")
+                names = ["message_id", "_sdc_received_at", *map(quoted, values)]
+                marks = ", ".join(f"${number}" for number in range(1, len(values) + 2))
+                marks = marks.replace("$1", f"$1, {at}", 1)
+                con.execute(
+                    f"insert into segment.track ({', '.join(names)}) values ({marks})",
+                    [message_id, *(value for _, value in values.values())],
+                )
+
+    def remove(self, message_id: str) -> None:
+        """Remove a row, as an erasure does."""
+        self.run("delete from segment.track where message_id = $1", message_id)
+
+    def run(self, statement: str, *values: object) -> None:
+        """Change the warehouse."""
+        with writer_lock(self.house.settings), connect(self.house.settings) as con:
+            con.execute(statement, values)
 
     def table(self) -> list[Row]:
         """Every row of the table."""

@@ -132,14 +132,80 @@ def test_upkeep_changes_no_file(exports: Folders) -> None:
     assert exports.days() == before
 
 
-@pytest.mark.long
-def test_numbers_that_have_become_fractions_are_so_in_every_file(exports: Folders) -> None:
-    exports.load(event("a", 20, price=1))
+def test_a_column_that_becomes_double_has_the_days_written_that_have_a_value_in_it(
+    exports: Folders,
+) -> None:
+    exports.put("one", 5, price=("bigint", 2))
+    exports.run(
+        "insert into segment.track (message_id, _sdc_received_at) "
+        "select day, timestamp '2026-10-31 10:00:00' + to_days(day::int) "
+        "from range(1, 21) as days (day)"
+    )
+    exports.export()
+    before = exports.days()
+
+    exports.run("alter table segment.track alter column price type double")
+    exports.put("half", 6, price=("double", 1.5))
+
+    assert exports.export() == Done(rows=4, parts=2)
+    after = exports.days()
+    written = {day for day in after if after[day] != before[day]}
+    assert written == {"2026-11-05", "2026-11-06"}
+    assert exports.exported() == exports.table()
+    assert exports.export() == NOTHING
+
+
+def test_a_new_column_has_one_day_written_whatever_upkeep_does(exports: Folders) -> None:
+    for day in range(1, 4):
+        exports.put(f"{day}", day)
     exports.export()
 
-    exports.load(event("b", 21, price=1.5))
+    exports.put("new", 3, new=("bigint", 1))
+    assert rewrite_small_files(exports.settings).rewrites
 
-    assert exports.export() == Done(rows=2, parts=2)
+    assert exports.export() == Done(rows=2, parts=1)
+    assert exports.exported() == exports.table()
+
+
+def test_no_two_files_have_a_column_of_different_types(exports: Folders) -> None:
+    """Most readers take a column that a file lacks, and few one of another type."""
+    exports.put("a", 1, price=("bigint", 1))
+    exports.put("b", 2, other=("varchar", "x"))
+    exports.put("c", 3, price=("bigint", 3))
+    exports.export()
+    exports.run("alter table segment.track alter column price type double")
+    exports.put("d", 4, price=("double", 1.5))
+
+    assert exports.export() == Done(rows=3, parts=3)
+
+    with duckdb.connect() as con:
+        found = con.execute(
+            "select distinct name, type from parquet_schema($1) where type is not null",
+            [f"{exports.folder}/track/*/rows.parquet"],
+        ).fetchall()
+    types = dict(found)
+    assert len(types) == len(found)
+    assert types["price"] == "DOUBLE"
+    assert "user_id" in types
+    assert exports.exported() == exports.table()
+
+
+def test_the_values_of_a_row_are_told_apart(exports: Folders) -> None:
+    """Values that change places, between columns or rows, are others."""
+    exports.put("a", 1, one=("bigint", 1), two=("bigint", 2), three=("double", 0.5))
+    exports.put("b", 1, one=("bigint", 3))
+    exports.export()
+    for change in (
+        "set one = 2, two = 1 where message_id = 'a'",
+        "set one = case message_id when 'a' then 3 else 2 end",
+        "set two = null where message_id = 'a'",
+        "set three = 1e300 where message_id = 'b'",
+        "set three = -0.5 where message_id = 'a'",
+        "set one = 9007199254740993 where message_id = 'b'",
+        "set one = 9007199254740992 where message_id = 'b'",
+    ):
+        exports.run(f"update segment.track {change}")
+        assert exports.export() == Done(rows=2, parts=1), change
     assert exports.exported() == exports.table()
 
 

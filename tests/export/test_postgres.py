@@ -2,74 +2,25 @@
 
 import datetime as dt
 import time
-from pathlib import Path
-from typing import Any
 
 import psycopg
 import pytest
-from psycopg import sql
-from psycopg.rows import dict_row
 
 from orchestration.export import postgres as exporting
 from orchestration.export.changes import Exported
 from orchestration.export.errors import ExportBusyError, ExportFailedError
-from orchestration.export.postgres import LONGEST_NAME, Target, column_name
+from orchestration.export.names import LONGEST_NAME
+from orchestration.export.postgres import Target
 from orchestration.export.run import export_postgres
-from orchestration.settings import Settings
 from orchestration.warehouse.connection import connect
 from orchestration.warehouse.writer_lock import writer_lock
-from tests.export.support import NOTHING, Done, Exports, event
+from tests.export.database import Database
+from tests.export.support import NOTHING, Done, event
 from tests.support import landed
-from tests.support.house import House
-from tests.support.postgres import PASSWORD, Server
+from tests.support.postgres import PASSWORD
 from tests.support.processes import free_port
 
 pytestmark = pytest.mark.scale
-
-
-class Database(Exports):
-    """A house, and a database of its own to which it exports its `track` table."""
-
-    def __init__(self, house: House, server: Server, name: str) -> None:
-        """Make the database; export nothing yet."""
-        self.house = house
-        with psycopg.connect(server.uri, autocommit=True) as con:
-            con.execute(sql.SQL("drop database if exists {}").format(sql.Identifier(name)))
-            con.execute(sql.SQL("create database {}").format(sql.Identifier(name)))
-        self.address = server.uri.replace("/lake", f"/{name}")
-        self.settings = Settings(**house.settings.model_dump() | {"export_postgres": self.address})
-
-    def export(self) -> Done:
-        """Bring the table up to date; return what that did."""
-        done = dict(export_postgres(self.settings, ["track"]))["track"]
-        assert done.total == len(self.house.rows("from segment.track"))
-        return Done(done.rows, done.parts, done.gone)
-
-    def ask(self, query: str) -> list[dict[str, Any]]:
-        """What the database answers."""
-        with psycopg.connect(self.address, row_factory=dict_row) as con:
-            return con.execute(query.encode()).fetchall()
-
-    def exported(self) -> list[dict[str, Any]]:
-        """Every row there, without what is null, with JSON as text."""
-        kinds = {
-            row["column_name"]: row["data_type"]
-            for row in self.ask(
-                "select column_name, data_type from information_schema.columns "
-                "where table_name = 'track'"
-            )
-        }
-        shown = ", ".join(
-            f'"{name}"::text' if kind == "json" else f'"{name}"' for name, kind in kinds.items()
-        )
-        rows = self.ask(f"select {shown} from segment.track order by message_id")
-        return [{name: value for name, value in row.items() if value is not None} for row in rows]
-
-
-@pytest.fixture
-def database(own_house: House, prepared_house: Path, postgres: Server) -> Database:
-    """One of a house whose models are made, and that is empty."""
-    return Database(own_house.move_in(prepared_house), postgres, "exports")
 
 
 def test_a_table_has_the_rows_columns_and_types_of_ours(database: Database) -> None:
@@ -131,7 +82,7 @@ def test_numbers_that_have_become_fractions_are_so_there(database: Database) -> 
     database.export()
     database.load(event("b", 21, price=1.5))
 
-    assert database.export() == Done(rows=2, parts=2)
+    assert database.export() == Done(rows=1, parts=1)
     assert database.exported() == database.table()
     assert database.ask("select sum(properties__price) as total from segment.track") == [
         {"total": 2.5}
@@ -179,7 +130,8 @@ def test_names_longer_than_postgresql_has_stay_different(database: Database) -> 
 
     database.export()
 
-    first, second = (column_name(f"properties__{long}_{n}") for n in (1, 2))
+    names = database.names()
+    first, second = (names[f"properties__{long}_{n}"] for n in (1, 2))
     assert database.ask(
         f'select "{first}" as a, "{second}" as b, "properties__größe" as c from segment.track'
     ) == [{"a": 1, "b": 2, "c": 3}]
