@@ -182,8 +182,9 @@ class Passes:
         """Run those that read what is new; views only where they may have changed."""
         settings = self._settings
         placed = _placement(settings)
-        # another command may have placed what was seen, and not made what goes by it
-        if placed is None or self._placed not in {None, placed}:
+        # another command may have placed what was seen, and not made what goes by it; so it may
+        # have before the first pass, which therefore takes nothing for made
+        if placed is None or self._placed != placed:
             self._made.clear()
         left = wanted - (self._made - _TABLES)
         if not left:

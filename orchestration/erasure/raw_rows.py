@@ -19,7 +19,7 @@ from orchestration.models.first_copy import place
 from orchestration.settings import Settings
 from orchestration.warehouse.catalog import DATABASE, columns_of, full_name, now, tables
 from orchestration.warehouse.raw_tables import WITH_TABLE
-from orchestration.warehouse.rewrite import write_anew
+from orchestration.warehouse.rewrite import hides_files, write_anew
 
 _GONE = "(file, line) in (select (file, line) from erased where table_name = '{table}')"
 
@@ -134,7 +134,7 @@ def _erase_from(con: duckdb.DuckDBPyConnection, schema: str, name: str, gone: st
         "where delete_file is not null"
     )
     place = [DATABASE, name, schema]
-    if "filename" in columns_of(con, table):  # of a sender, and it hides the name of the file
+    if hides_files(con, table):
         query = f"{deleted} union select 'some' from {table} where {gone}"
         if con.execute(query, place).fetchone():
             write_anew(con, table, None, gone)

@@ -36,9 +36,9 @@ def rows_left(con: duckdb.DuckDBPyConnection, settings: Settings, people: People
 
 
 def _is_ours(settings: Settings, schema: str, name: str) -> bool:
-    """Whether an erasure rewrites a table: ours, a final one of a call or of an array in it."""
+    """Whether an erasure rewrites a table: ours, or a final one of a call."""
     if schema == settings.schema_name:
-        return name.partition("__")[0] in CALLS
+        return name in CALLS
     return name in {"raw": _RAW, "columns": COLUMN_TABLES}.get(schema, ())
 
 

@@ -32,12 +32,14 @@ _BATCH_ROWS = 8_192
 _STAMP = "[1-9]" + "###-##-##T##:##:##.######Z".replace("#", "[0-9]")
 RECEIVED_AT = (
     f"case when received_at glob '{_STAMP}' and not contains(received_at, 'T24') "
+    "and received_at >= '1970' and received_at < '2262' "
     "then try_cast(received_at as timestamp) end"
 )
 """SQL of when a line was received, in UTC, or null if it is not as landing/README.md writes it.
 
 No cast to timestamptz is asked: it keeps a zone that one line names for the lines behind it, and
-takes `infinity` for a time. The cast to timestamp takes 24 for an hour, which no clock shows.
+takes `infinity` for a time. The cast to timestamp takes 24 for an hour, which no clock shows. In
+the years between, the nanoseconds of `_sdc_sequence` fit 64 bits.
 """
 
 # A line whose checksum holds is what the receiver wrote; that DuckDB can read it too is proved

@@ -93,10 +93,14 @@ class Part(NamedTuple):
     is_exact: bool
 
     def fields(self) -> frozenset[tuple[Keys, str]]:
-        """The fields from there on."""
+        """The fields from there on; none of what DuckDB takes for JSON and is none."""
         if self.is_exact:
             return _fields_of(self.key, self.text)
-        return frozenset(_walk((self.key,), shape(msgspec.json.decode(self.text))))
+        try:
+            value = msgspec.json.decode(self.text)
+        except msgspec.DecodeError:
+            return frozenset()
+        return frozenset(_walk((self.key,), shape(value)))
 
 
 Observed = list[tuple[Part, Seen]]
@@ -140,9 +144,16 @@ def _groups(con: duckdb.DuckDBPyConnection, looked_at: str) -> list[tuple[Any, .
 
 
 def _parts_of(text: str, source: str | None, event: str | None, *, is_exact: bool) -> list[Part]:
-    """What a structure, or a payload, has on its top level; nothing if the event is no object."""
+    """What a structure, or a payload, has on its top level; nothing if the event is no object.
+
+    Nor if it is no JSON, such as `{"a": NaN}` or `[1,]`: DuckDB takes them, no receiver lands them,
+    and what somebody else has landed stops no load.
+    """
     text = text.lstrip()
-    members = _members.decode(text) if text.startswith("{") else {}
+    try:
+        members = _members.decode(text) if text.startswith("{") else {}
+    except msgspec.DecodeError:
+        return []
     return [
         Part(source, event if key in _OF_AN_EVENT else None, key, bytes(value), is_exact)
         for key, value in members.items()

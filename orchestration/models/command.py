@@ -140,6 +140,8 @@ def begin(project: str) -> None:
     context.call_on_close(_disconnect)
     if writes(flags):
         refuse_more_threads(profile.threads)
+        if project == PROJECT:
+            refuse_a_part_of_the_rows(flags)
         context.with_resource(_writer(settings, flags, prepares_columns=project == PROJECT))
 
 
@@ -160,6 +162,19 @@ def uses_warehouse(credentials: Any, settings: Settings) -> bool:
     ]
     paths.append(str(getattr(credentials, "path", "")))
     return PLUGIN in named or any(catalog_of(settings).is_at(path) for path in paths)
+
+
+def refuse_a_part_of_the_rows(flags: Any) -> None:
+    """A view that was made without rows, or with some, would show no others to anybody.
+
+    Later runs make a view again only where it is another.
+    """
+    for name in ("EMPTY", "SAMPLE"):
+        if getattr(flags, name, None):
+            raise DbtRuntimeError(
+                f"--{name.lower()} would leave the views of a warehouse in use without their rows: "
+                "leave it away, or take a warehouse for trying. Nothing was changed."
+            )
 
 
 def refuse_more_threads(threads: int) -> None:

@@ -8,9 +8,21 @@ from collections.abc import Iterable
 
 import duckdb
 
+from orchestration.warehouse.catalog import columns_of
+
 
 class RowsDifferError(Exception):
     """A rewrite would have changed rows, and was taken back."""
+
+
+def hides_files(con: duckdb.DuckDBPyConnection, table: str) -> bool:
+    """Whether a column hides the name of the file that a row is in, which DuckLake adds.
+
+    Args:
+        con: The warehouse.
+        table: Schema and name, quoted.
+    """
+    return "filename" in {name.lower() for name in columns_of(con, table)}
 
 
 def write_anew(

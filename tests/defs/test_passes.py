@@ -15,11 +15,12 @@ from orchestration.defs.completeness_result import COMPLETENESS
 from orchestration.defs.news import News
 from orchestration.defs.passes import QUIET_SECONDS, TOLD_SECONDS, Passes
 from orchestration.loading.load import load
+from orchestration.models import command
 from orchestration.models.pending_models import pending
 from orchestration.recovery.restore import restore_if_behind
 from orchestration.warehouse.connection import keeping_sessions
 from orchestration.warehouse.locks import WRITER
-from orchestration.warehouse.writer_lock import is_held
+from orchestration.warehouse.writer_lock import is_held, writer_lock
 from tests.support import landed
 from tests.support.house import House
 from tests.support.warehouse import rows
@@ -37,6 +38,7 @@ class Run:
     def __init__(self, house: House, instance: dg.DagsterInstance) -> None:
         """Begin to stay."""
         self.house = house
+        self.instance = instance
         context: Any = SimpleNamespace(
             instance=instance,
             log=logging.getLogger(__name__),
@@ -160,6 +162,25 @@ def test_what_somebody_else_has_loaded_meanwhile_is_not_taken_for_modelled(run: 
 
 
 @pytest.mark.long
+@pytest.mark.long
+def test_a_field_that_somebody_else_has_placed_before_the_first_pass_has_its_values(
+    run: Run,
+) -> None:
+    run.one("track", "a")
+    later = Run(run.house, run.instance)
+    event = {"messageId": "b", "type": "track", "event": "E", "properties": {"new": "hello"}}
+    run.house.land("track", landed.line(event))
+    load(run.house.settings)
+    flags = SimpleNamespace(WHICH="run", EXCLUDE=(), SELECT=(), FULL_REFRESH=False)
+    with writer_lock(run.house.settings):  # dbt has placed it, and is ended
+        command._place_fields(run.house.settings, flags)  # noqa: SLF001 - a part of a command
+
+    later.one("track", "c")
+
+    shown = rows(run.house.settings, f"select properties__new from {FINAL}.track order by 1")
+    assert shown == [("hello",), (None,), (None,)]
+
+
 def test_what_somebody_else_has_loaded_between_two_passes_is_not_taken_for_modelled(
     run: Run,
 ) -> None:

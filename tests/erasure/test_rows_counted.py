@@ -47,12 +47,13 @@ def test_an_erasure_that_leaves_one_of_the_rows_is_taken_back(
 
 
 @pytest.mark.long
+@pytest.mark.parametrize("column", ["filename", "FileName"])
 def test_a_column_that_hides_the_name_of_a_rows_file_does_not_keep_the_row_in_it(
-    filled: House,
+    filled: House, column: str
 ) -> None:
     with writer_lock(filled.settings), connect(filled.settings) as con:
-        con.execute("alter table raw.track add column filename varchar")
-        con.execute("update raw.track set filename = 'x' where line <> 1 or load_id = 1")
+        con.execute(f'alter table raw.track add column "{column}" varchar')
+        con.execute(f"update raw.track set \"{column}\" = 'x' where line <> 1 or load_id = 1")
 
     forget(filled.settings, {Id(USER, GONE)}, suppress=False)
 

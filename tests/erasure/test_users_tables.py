@@ -44,12 +44,15 @@ def test_a_table_of_a_users_with_the_person_is_named_with_its_rows(empty: House)
             quoted = name.replace('"', '""')
             con.execute(f'create table segment_analytics."{quoted}" as {query}')
         con.execute("create table raw.notes as select 'alice-77f0' as about")
+        con.execute("create schema if not exists segment")
+        con.execute("create table segment.identify__history as select 'alice-77f0' as user_id")
 
     done = forget(empty.settings, {ALICE, NUMBER})
 
     assert done.rows_left == {
         **{f"segment_analytics.{name}": 2 if name == "two rows" else 1 for name in WITH_ALICE},
         "raw.notes": 1,
+        "segment.identify__history": 1,
     }
     report = "\n".join(done.report())
     assert "segment_analytics.two rows still has 2 rows with an id: it is your own" in report

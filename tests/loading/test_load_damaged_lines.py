@@ -16,6 +16,9 @@ NO_RECEIPTS = [
     "infinity",
     "290000-01-01T00:00:00.000000Z",
     "0000-01-01T00:00:00.000000Z",
+    "1969-12-31T23:59:59.999999Z",
+    "2262-01-01T00:00:00.000000Z",
+    "9999-12-31T23:59:59.999999Z",
     "2026-11-20T10:00:00 Asia/Tokyo",
     "2026-11-20T10:00:00",
     "2026-11-20T10:00:00.123Z",
@@ -74,6 +77,32 @@ def test_a_receipt_that_is_not_as_the_receiver_writes_it_is_a_damage(settings: S
         ).fetchall()
     assert rows == [("good",), ("later",)]
     assert rejects == [(when, None, "bad_received_at") for when in NO_RECEIPTS]
+
+
+@pytest.mark.parametrize(
+    "payload",
+    [
+        '{"x": NaN, "y": 1234567890123456789}',
+        '{"x": -Infinity, "z": [1, "b", {}]}',
+        '{"x": 1e400, "y": 1234567890123456789}',
+        '{"x": [1,], "y": 1234567890123456789}',
+        '{"x": [1, "a", NaN]}',
+        '{"x": [1, "a", 1e400]}',
+        '{"x": [1, "a"], "y": %s}' % ("9" * 5_000),
+    ],
+)
+def test_what_duckdb_takes_for_json_and_others_do_not_stops_no_load(
+    settings: Settings, payload: str
+) -> None:
+    landed.land(settings.landing, "track", GOOD, landed.line(payload, message_id="odd"), LATER)
+
+    load(settings)
+
+    with reading(settings) as con:
+        rows = con.execute("select message_id from raw.track order by line").fetchall()
+        fields = con.execute("select distinct path from raw.field where call = 'track'").fetchall()
+    assert {("good",), ("later",)} <= set(rows)
+    assert ("type",) in fields
 
 
 def test_the_receipt_of_one_line_is_not_moved_by_another(settings: Settings) -> None:

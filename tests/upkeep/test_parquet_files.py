@@ -111,6 +111,24 @@ def test_a_table_of_a_users_may_have_any_name(small_lake: Settings) -> None:
         assert con.execute(f"select count(*) from {table}").fetchall() == [(1_000 * (LOADS + 1),)]
 
 
+@pytest.mark.parametrize("column", ["filename varchar", '"FileName" uuid', "filename bigint"])
+def test_a_table_of_a_users_that_hides_its_files_stays_as_it_is_and_stops_no_other(
+    small_lake: Settings, column: str
+) -> None:
+    with writer_lock(small_lake), connect(small_lake) as con:
+        con.execute("create schema aaa")
+        con.execute(f"create table aaa.notes ({column}, n integer)")
+        for number in range(LOADS):
+            con.execute("insert into aaa.notes (n) select $1 from range(10)", [number])
+
+    rewritten = rewrite_small_files(small_lake)
+
+    assert rewritten.rewrites > 0
+    with connect(small_lake, read_only=True) as con:
+        count = con.execute("select count(*), count(distinct n) from aaa.notes").fetchone()
+    assert count == (10 * LOADS, LOADS)
+
+
 def test_deleted_rows_leave_their_files(small_lake: Settings) -> None:
     rewrite_small_files(small_lake)
     with writer_lock(small_lake), connect(small_lake) as con:

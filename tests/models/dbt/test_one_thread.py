@@ -1,4 +1,4 @@
-"""dbt builds with one thread: DuckLake does not try again when another one commits."""
+"""dbt builds models whole, with one thread: DuckLake does not try again if another commits."""
 
 import pytest
 
@@ -14,6 +14,18 @@ def test_models_are_not_built_by_more_threads_than_one(built_house: House, comma
 
     assert built_house.snapshots() == before
     built_house.dbt(command, "--threads", "1", "--select", "alias")
+
+
+@pytest.mark.parametrize("option", [("--empty",), ("--sample", "1 day")])
+def test_models_are_not_built_without_their_rows(
+    built_house: House, option: tuple[str, ...]
+) -> None:
+    before = built_house.snapshots()
+
+    with pytest.raises(AssertionError, match=f"{option[0]} would leave the views"):
+        built_house.dbt("run", "--select", "stg_segment__alias", *option)
+
+    assert built_house.snapshots() == before
 
 
 def test_what_only_reads_may_have_more(built_house: House) -> None:
