@@ -25,7 +25,7 @@
             }) %}
         {% elif field.path not in apart %}
             {% do apart.update({field.path: field['keys']}) %}
-            {% do expressions.update({field.path: 'others[' ~ apart | length ~ ']'}) %}
+            {% do expressions.update({field.path: list_element('others', apart | length)}) %}
         {% endif %}
     {% endfor %}
     {% set parsed = [] %}
@@ -144,6 +144,26 @@
         {% do pointers.append(sql_string(escaped | join(''))) %}
     {% endfor %}
     {% do return('json_extract(' ~ json ~ ', [' ~ pointers | join(', ') ~ '])') %}
+{% endmacro %}
+
+
+{% macro list_element(list, place) %}
+    {# An element of such a list. #}
+    {% do return(adapter.dispatch('list_element')(list, place)) %}
+{% endmacro %}
+
+{% macro default__list_element(list, place) %}
+    {% do return(list ~ '[' ~ place ~ ']') %}
+{% endmacro %}
+
+
+{% macro json_as_column(json) %}
+    {# A value as it stands in a column for JSON. #}
+    {% do return(adapter.dispatch('json_as_column')(json)) %}
+{% endmacro %}
+
+{% macro default__json_as_column(json) %}
+    {% do return(json) %}
 {% endmacro %}
 
 

@@ -102,28 +102,34 @@ class Exported:
 
 
 def changes(
-    con: duckdb.DuckDBPyConnection, schema: str, table: str, unit: Unit, known: State
+    con: duckdb.DuckDBPyConnection,
+    schema: str,
+    table: str,
+    unit: Unit,
+    known: State,
+    at: str = RECEIVED_AT,
 ) -> Changes:
     """Compare a table with what was exported of it.
 
     Args:
         con: The warehouse.
-        schema: The schema of the final tables.
+        schema: The schema of the table.
         table: The table; it has to be there.
         unit: Into what it is cut.
         known: What was exported.
+        at: The column by which it is cut.
     """
     name = full_name(schema, table)
     columns = column_types_in(con, schema)[table]
     files = _files(con, schema, table)
-    counts = _counts(con, name, unit)
+    counts = _counts(con, name, unit, at)
     if _others(known.columns, columns):
         to_look_at = set(counts)
     else:
         new = sorted(files.keys() - set(known.files))
         to_look_at = {start for start, rows in counts.items() if _rows(known, start) != rows}
-        to_look_at |= _starts_in(con, name, unit, [files[file] for file in new])
-    hashes = _parts(con, name, unit, to_look_at)
+        to_look_at |= _starts_in(con, name, unit, at, [files[file] for file in new])
+    hashes = _parts(con, name, unit, at, to_look_at)
     changed = {
         start: part
         for start, part in sorted(hashes.items())
@@ -133,10 +139,10 @@ def changes(
     return Changes(columns, sorted(files), changed, gone)
 
 
-def rows_of(name: str, unit: Unit, starts: Iterable[str]) -> str:
+def rows_of(name: str, unit: Unit, starts: Iterable[str], at: str = RECEIVED_AT) -> str:
     """SQL of the rows of some parts of a table, which is named in full and quoted."""
     listed = ", ".join(f"timestamp '{start}'" for start in starts)
-    return f"from {name} where date_trunc('{unit}', {RECEIVED_AT}) in ({listed})"
+    return f"from {name} where date_trunc('{unit}', {at}) in ({listed})"
 
 
 def _rows(known: State, start: str) -> int:
@@ -164,20 +170,22 @@ def _files(con: duckdb.DuckDBPyConnection, schema: str, table: str) -> dict[str,
     return dict(rows)
 
 
-def _counts(con: duckdb.DuckDBPyConnection, name: str, unit: Unit) -> dict[str, int]:
+def _counts(con: duckdb.DuckDBPyConnection, name: str, unit: Unit, at: str) -> dict[str, int]:
     rows = con.execute(
-        f"select date_trunc('{unit}', {RECEIVED_AT}), count(*) from {name} group by all"  # noqa: S608 - quoted
+        f"select date_trunc('{unit}', {at}), count(*) from {name} group by all"  # noqa: S608 - quoted
     ).fetchall()
-    return {_start(at): count for at, count in rows}
+    return {_start(start): count for start, count in rows}
 
 
-def _starts_in(con: duckdb.DuckDBPyConnection, name: str, unit: Unit, paths: list[str]) -> set[str]:
+def _starts_in(
+    con: duckdb.DuckDBPyConnection, name: str, unit: Unit, at: str, paths: list[str]
+) -> set[str]:
     if not paths:
         return set()
     listed = ", ".join("'" + path.replace("'", "''") + "'" for path in paths)
     rows = con.execute(
         f"""
-        select distinct date_trunc('{unit}', {RECEIVED_AT}) from {name}
+        select distinct date_trunc('{unit}', {at}) from {name}
         where filename in ({listed})
         """  # noqa: S608 - quoted
     ).fetchall()
@@ -185,19 +193,19 @@ def _starts_in(con: duckdb.DuckDBPyConnection, name: str, unit: Unit, paths: lis
 
 
 def _parts(
-    con: duckdb.DuckDBPyConnection, name: str, unit: Unit, starts: set[str]
+    con: duckdb.DuckDBPyConnection, name: str, unit: Unit, at: str, starts: set[str]
 ) -> dict[str, Part]:
     if not starts:
         return {}
     rows = con.execute(
         f"""
-        select date_trunc('{unit}', {RECEIVED_AT}), count(*),
+        select date_trunc('{unit}', {at}), count(*),
             format('{{:x}}', bit_xor(hash(one))) || format('-{{:x}}', sum(hash(one) >> 32))
-        from ({rows_of(name, unit, sorted(starts))}) as one
+        from ({rows_of(name, unit, sorted(starts), at)}) as one
         group by all
         """  # noqa: S608 - quoted
     ).fetchall()
-    return {_start(at): Part(count, digest) for at, count, digest in rows}
+    return {_start(start): Part(count, digest) for start, count, digest in rows}
 
 
 def _start(at: datetime) -> str:

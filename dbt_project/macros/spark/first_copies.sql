@@ -1,0 +1,218 @@
+{#
+    The final tables on Spark: Parquet, a partition for each day of receipt
+    (`_seamline_received_date`), of which an increment writes those that change.
+
+    What a table has had is one of its properties, set behind what was written: `seamline.load_id`.
+    It is taken away before partitions are exchanged, as that is many steps, and a table without it
+    is built anew: a run that dies half way leaves nothing that would be taken for whole. A table is
+    built anew too where rows that are there would come out otherwise (`seamline.made_by`,
+    orchestration/export/raw.py).
+#}
+
+{% materialization incremental, adapter='spark', supported_languages=['sql', 'python'] %}
+    {%- if model.name not in calls() or is_users(model) -%}
+        {{ return(dbt.materialization_incremental_spark()) }}
+    {%- endif -%}
+    {%- set exported = exported_of(model.name) -%}
+    {%- do run_query(
+        'create or replace temporary view ' ~ staging_view(model.name) ~ ' as '
+        ~ staged_copies(model.name)
+    ) -%}
+    {%- set table = load_cached_relation(this) -%}
+    {%- set seen = properties_of(table) if table is not none and table.is_table else {} -%}
+    {%- set is_kept = 'seamline.load_id' in seen and not should_full_refresh()
+        and seen['seamline.made_by'] == exported.made_by -%}
+    {%- if not is_kept -%}
+        {%- do build_anew(table, sql, exported) -%}
+    {%- elif (seen['seamline.load_id'] | int) < exported.load_id -%}
+        {%- do add_new_columns(table, model.name) -%}
+        {%- do add_new_copies(table, model.name, seen['seamline.load_id'] | int, exported) -%}
+    {%- else -%}
+        {%- do add_new_columns(table, model.name) -%}
+    {%- endif -%}
+    {%- call noop_statement('main', 'OK') -%} {%- endcall -%}
+    {{ return({'relations': [this.incorporate(type='table')]}) }}
+{% endmaterialization %}
+
+
+{% materialization lasting_view, adapter='spark' %}
+    {#
+        A view. Those of received copies are made by the tables that read them, for the length of the
+        run: a metastore may not hold so long a text, and each has to be as its table goes by.
+    #}
+    {%- set view = this.incorporate(type='view') -%}
+    {%- if model.fqn[1] == 'staging' -%}
+        {%- call noop_statement('main', 'IN ITS TABLE') -%} {%- endcall -%}
+        {{ return({'relations': []}) }}
+    {%- endif -%}
+    {%- call statement('main') -%} {{ get_create_view_as_sql(view, sql) }} {%- endcall -%}
+    {{ return({'relations': [view]}) }}
+{% endmaterialization %}
+
+
+{% macro spark__staging_view(call) %}
+    {#- for dbt, so that it knows what the model reads -#}
+    {%- do ref('stg_segment__' ~ call) -%}
+    {%- do return(api.Relation.create(identifier='stg_segment__' ~ call)) -%}
+{% endmacro %}
+
+
+{% macro exported_of(call) %}
+    {# What the export says of a call: up to which load it is there, and what its rows are made by. #}
+    {% set query %}
+        select load_id, made_by from {{ columns_table('exported') }} where call = '{{ call }}'
+    {% endset %}
+    {% set row = run_query(query).rows[0] %}
+    {% do return({'load_id': row[0] | int, 'made_by': row[1]}) %}
+{% endmacro %}
+
+
+{% macro properties_of(table) %}
+    {% set properties = {} %}
+    {% for row in run_query('show tblproperties ' ~ table).rows %}
+        {% do properties.update({row[0]: row[1]}) %}
+    {% endfor %}
+    {% do return(properties) %}
+{% endmacro %}
+
+
+{% macro received_date() %}
+    {% do return('cast(_sdc_received_at as date) as _seamline_received_date') %}
+{% endmacro %}
+
+
+{% macro properties_now(exported) -%}
+    'seamline.load_id' = '{{ exported.load_id }}', 'seamline.made_by' = '{{ exported.made_by }}'
+{%- endmacro %}
+
+
+{% macro build_anew(table, query, exported) %}
+    {# Beside the old one, which is there until then. #}
+    {% set new = this.incorporate(path={'identifier': this.identifier ~ '__new'}, type='table') %}
+    {% do run_query('drop table if exists ' ~ new) %}
+    {% set create %}
+        create table {{ new }} using parquet partitioned by (_seamline_received_date)
+        tblproperties ({{ properties_now(exported) }})
+        {{ comment_clause() }}
+        as select *, {{ received_date() }} from (
+        {{ query }}
+        ) as rows
+    {% endset %}
+    {% do run_query(create) %}
+    {% if table is not none %}
+        {% do run_query('drop ' ~ ('view ' if table.is_view else 'table ') ~ table) %}
+    {% endif %}
+    {% do run_query('alter table ' ~ new ~ ' rename to ' ~ this) %}
+{% endmacro %}
+
+
+{% macro add_new_columns(table, call) %}
+    {% set there = adapter.get_columns_in_relation(table) | map(attribute='name') | list %}
+    {% set new = [] %}
+    {% for column in adapter.get_columns_in_relation(staging_view(call)) %}
+        {% if column.name not in there %}
+            {% do new.append(adapter.quote(column.name) ~ ' ' ~ column.dtype) %}
+        {% endif %}
+    {% endfor %}
+    {% if new %}
+        {% do run_query('alter table ' ~ table ~ ' add columns (' ~ new | join(', ') ~ ')') %}
+    {% endif %}
+{% endmacro %}
+
+
+{% macro add_new_copies(table, call, seen, exported) %}
+    {# The copies of the loads that the table has not had, and the days in which they change it. #}
+    {% set copies = staging_view(call) %}
+    {% set new = this.incorporate(path={'identifier': this.identifier ~ '__new'}, type='table') %}
+    {% set columns = get_quoted_csv(
+        adapter.get_columns_in_relation(copies) | map(attribute='name') | list
+    ) %}
+    {% do run_query('drop table if exists ' ~ new) %}
+    {% set create %}
+        create table {{ new }} using parquet as
+        with first_copies as (
+            {{ new_first_copies(call, seen) }}
+        )
+
+        select copies.*, {{ received_date() }}
+        from {{ copies }} as copies
+        left semi join first_copies
+            on
+                copies._seamline_file = first_copies._seamline_file
+                and copies._seamline_line = first_copies._seamline_line
+        where copies._seamline_load_id > {{ seen }}
+    {% endset %}
+    {% do run_query(create) %}
+    {% set is_new = 'message_id in (select message_id from ' ~ new ~ ')' %}
+    {% set days_query %}
+        with changed as (
+            select distinct _seamline_received_date from {{ new }}
+            union
+            select distinct _seamline_received_date from {{ table }} where {{ is_new }}
+        ),
+
+        left_over as (
+            select distinct _seamline_received_date from {{ table }}
+            left anti join {{ new }} as new using (message_id)
+            where _seamline_received_date in (select _seamline_received_date from changed)
+            union
+            select distinct _seamline_received_date from {{ new }}
+        )
+
+        select
+            cast(changed._seamline_received_date as string) as day,
+            left_over._seamline_received_date is null as is_emptied
+        from changed
+        left join left_over on changed._seamline_received_date = left_over._seamline_received_date
+    {% endset %}
+    {% set days = [] %}
+    {% set emptied = [] %}
+    {% for row in run_query(days_query).rows %}
+        {% do days.append("date '" ~ row[0] ~ "'") %}
+        {% if row[1] %} {% do emptied.append(row[0]) %} {% endif %}
+    {% endfor %}
+    {% if days %}
+        {% do run_query('alter table ' ~ table ~ " unset tblproperties ('seamline.load_id')") %}
+        {% set overwrite %}
+            insert overwrite table {{ table }} partition (_seamline_received_date)
+            ({{ columns }}, _seamline_received_date)
+            select {{ columns }}, _seamline_received_date from {{ table }}
+            where
+                _seamline_received_date in ({{ days | join(', ') }})
+                and message_id not in (select message_id from {{ new }})
+            union all
+            select {{ columns }}, _seamline_received_date from {{ new }}
+        {% endset %}
+        {% do run_query(overwrite) %}
+        {% for day in emptied %}
+            {% do run_query(
+                'alter table ' ~ table ~ " drop if exists partition (_seamline_received_date = '"
+                ~ day ~ "')"
+            ) %}
+        {% endfor %}
+    {% endif %}
+    {% do run_query(
+        'alter table ' ~ table ~ ' set tblproperties (' ~ properties_now(exported) ~ ')'
+    ) %}
+    {% do run_query('drop table ' ~ new) %}
+{% endmacro %}
+
+
+{% macro new_first_copies(call, seen) %}
+    {# Of each message of new loads its first copy, where the table lacks it or has a later one. #}
+    select ranked._seamline_file, ranked._seamline_line
+    from (
+        select
+            *,
+            row_number() over (
+                partition by message_id
+                order by {{ first_copy_order('received') }}
+            ) as place
+        from {{ copies_of(call) }} as received
+        where _seamline_load_id > {{ seen }}
+    ) as ranked
+    left join {{ this }} as kept on ranked.message_id = kept.message_id
+    where
+        ranked.place = 1
+        and (kept.message_id is null or {{ is_before('ranked', 'kept') }})
+{% endmacro %}
