@@ -16,7 +16,11 @@
 
 {% macro first_copies(call) %}
     {#- The query of a final model: of each message its first received copy. -#}
-    {%- set copies = staging_view(call) -%}
+    {{ return(adapter.dispatch('first_copies')(call)) }}
+{% endmacro %}
+
+{% macro default__first_copies(call) %}
+    {%- set copies = ref('stg_segment__' ~ call) -%}
     {%- set not_seen = where_not_seen(copies) -%}
 with
 
@@ -46,15 +50,6 @@ events as (
 )
 
 select * from events
-{% endmacro %}
-
-
-{% macro staging_view(call) %}
-    {% do return(adapter.dispatch('staging_view')(call)) %}
-{% endmacro %}
-
-{% macro default__staging_view(call) %}
-    {% do return(ref('stg_segment__' ~ call)) %}
 {% endmacro %}
 
 

@@ -15,7 +15,7 @@
     {%- endif -%}
     {%- set exported = exported_of(model.name) -%}
     {%- do run_query(
-        'create or replace temporary view ' ~ staging_view(model.name) ~ ' as '
+        'create or replace temporary view ' ~ copies_view(model.name) ~ ' as '
         ~ staged_copies(model.name)
     ) -%}
     {%- set table = load_cached_relation(this) -%}
@@ -50,10 +50,29 @@
 {% endmaterialization %}
 
 
-{% macro spark__staging_view(call) %}
+{% macro spark__first_copies(call) %}
     {#- for dbt, so that it knows what the model reads -#}
     {%- do ref('stg_segment__' ~ call) -%}
-    {%- do return(api.Relation.create(identifier='stg_segment__' ~ call)) -%}
+with
+
+first_copies as (
+
+    {{ new_first_copies(call) }}
+
+)
+
+select copies.*, cast(_sdc_received_at as date) as _seamline_received_date
+from {{ copies_view(call) }} as copies
+left semi join first_copies
+    on
+        copies._seamline_file = first_copies._seamline_file
+        and copies._seamline_line = first_copies._seamline_line
+{% endmacro %}
+
+
+{% macro copies_view(call) %}
+    {# Every received copy, typed: a view for the length of the run. #}
+    {% do return('stg_segment__' ~ call) %}
 {% endmacro %}
 
 
@@ -76,11 +95,6 @@
 {% endmacro %}
 
 
-{% macro received_date() %}
-    {% do return('cast(_sdc_received_at as date) as _seamline_received_date') %}
-{% endmacro %}
-
-
 {% macro properties_now(exported) -%}
     'seamline.load_id' = '{{ exported.load_id }}', 'seamline.made_by' = '{{ exported.made_by }}'
 {%- endmacro %}
@@ -94,9 +108,7 @@
         create table {{ new }} using parquet partitioned by (_seamline_received_date)
         tblproperties ({{ properties_now(exported) }})
         {{ comment_clause() }}
-        as select *, {{ received_date() }} from (
-        {{ query }}
-        ) as rows
+        as {{ query }}
     {% endset %}
     {% do run_query(create) %}
     {% if table is not none %}
@@ -109,7 +121,7 @@
 {% macro add_new_columns(table, call) %}
     {% set there = adapter.get_columns_in_relation(table) | map(attribute='name') | list %}
     {% set new = [] %}
-    {% for column in adapter.get_columns_in_relation(staging_view(call)) %}
+    {% for column in adapter.get_columns_in_relation(copies_view(call)) %}
         {% if column.name not in there %}
             {% do new.append(adapter.quote(column.name) ~ ' ' ~ column.dtype) %}
         {% endif %}
@@ -122,7 +134,7 @@
 
 {% macro add_new_copies(table, call, seen, exported) %}
     {# The copies of the loads that the table has not had, and the days in which they change it. #}
-    {% set copies = staging_view(call) %}
+    {% set copies = copies_view(call) %}
     {% set new = this.incorporate(path={'identifier': this.identifier ~ '__new'}, type='table') %}
     {% set columns = get_quoted_csv(
         adapter.get_columns_in_relation(copies) | map(attribute='name') | list
@@ -134,8 +146,8 @@
             {{ new_first_copies(call, seen) }}
         )
 
-        select copies.*, {{ received_date() }}
-        from {{ copies }} as copies
+        select copies.*, cast(_sdc_received_at as date) as _seamline_received_date
+        from {{ copies_view(call) }} as copies
         left semi join first_copies
             on
                 copies._seamline_file = first_copies._seamline_file
@@ -198,8 +210,11 @@
 {% endmacro %}
 
 
-{% macro new_first_copies(call, seen) %}
-    {# Of each message of new loads its first copy, where the table lacks it or has a later one. #}
+{% macro new_first_copies(call, seen=none) -%}
+    {#-
+        Of each message its first copy. Behind a load that the table has seen: of those received
+        since, and where the table lacks the message or has a later copy.
+    -#}
     select ranked._seamline_file, ranked._seamline_line
     from (
         select
@@ -209,10 +224,14 @@
                 order by {{ first_copy_order('received') }}
             ) as place
         from {{ copies_of(call) }} as received
-        where _seamline_load_id > {{ seen }}
+        {% if seen is not none %} where _seamline_load_id > {{ seen }} {% endif %}
     ) as ranked
+    {% if seen is not none -%}
     left join {{ this }} as kept on ranked.message_id = kept.message_id
+    {%- endif %}
     where
         ranked.place = 1
+        {% if seen is not none -%}
         and (kept.message_id is null or {{ is_before('ranked', 'kept') }})
-{% endmacro %}
+        {%- endif %}
+{%- endmacro %}

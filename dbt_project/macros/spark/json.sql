@@ -61,19 +61,76 @@
 {% endmacro %}
 
 
-{% macro spark__json_to_struct(json, fields) %}
+{% macro spark__read_paths(fields, json) %}
+    {#
+        As the default (macros/payload.sql). What is read as text or as a fraction is so for all
+        fields by one expression, as Spark takes seconds to plan a hundred long ones.
+    #}
+    {% set document = spark__without_nul(json) %}
+    {% set together = {} %}
+    {% set apart = {} %}
+    {% set lists = {'varchar': [], 'double': []} %}
+    {% set expressions = {} %}
+    {% for field in fields if field.read_as and field.path not in expressions %}
+        {% if not field['keys'] %}
+            {% do expressions.update({field.path: document}) %}
+        {% else %}
+            {% if field.is_apart %}
+                {% do apart.update({field.path: field['keys']}) %}
+                {% set value = 'others[' ~ (apart | length - 1) ~ ']' %}
+            {% else %}
+                {% do together.update({field.path: field['keys']}) %}
+                {% set value = struct_path('fields', field['keys']) %}
+            {% endif %}
+            {% if field.read_as in lists %}
+                {% set list = lists[field.read_as] %}
+                {% do list.append(value) %}
+                {% set value = 'as_' ~ field.read_as ~ '[' ~ (list | length - 1) ~ ']' %}
+            {% elif field.read_as != 'json' %}
+                {% set value = value_as(value, field.read_as) %}
+            {% endif %}
+            {% do expressions.update({field.path: value}) %}
+        {% endif %}
+    {% endfor %}
+    {% set parsed = [] %}
+    {% if together or apart %}
+        {% do parsed.append(document ~ ' as document') %}
+    {% endif %}
+    {% if together %}
+        {% do parsed.append(parsed_document(json, together.values()) ~ ' as fields') %}
+    {% endif %}
+    {% if apart %}
+        {# each for itself: those that are apart are so as one leads to another #}
+        {% set values = [] %}
+        {% for keys in apart.values() %}
+            {% do values.append(struct_path(parsed_document(json, [keys]), keys)) %}
+        {% endfor %}
+        {% do parsed.append('array(' ~ values | join(', ') ~ ') as others') %}
+    {% endif %}
+    {% for type, values in lists.items() if values %}
+        {% do parsed.append(
+            'transform(array(' ~ values | join(', ') ~ '), value -> ' ~ value_as('value', type)
+            ~ ') as as_' ~ type
+        ) %}
+    {% endfor %}
+    {% do return({'parsed': parsed, 'expressions': expressions}) %}
+{% endmacro %}
+
+
+{% macro parsed_document(json, paths) %}
     {# Keys may be anything, so the fields have names of their own: by place, cast behind the parse. #}
     {% set structure = {} %}
-    {% for keys, type in fields %}
+    {% for keys in paths %}
         {% set level = namespace(of=structure) %}
         {% for key in keys[:-1] %}
             {% set level.of = level.of.setdefault(key, {}) %}
         {% endfor %}
         {% do level.of.update({keys[-1]: none}) %}
     {% endfor %}
-    {% set object = "case when " ~ kind_of(json) ~ " = '{' then " ~ json ~ " end" %}
+    {# an element of an array need be no object #}
+    {% set object = "case when left(document, 1) = '{' then document end" %}
     {% do return(
-        'cast(from_json(' ~ (object if json == 'element' else json) ~ ', '
+        'cast(from_json(' ~ (object if json == 'element' else 'document') ~ ', '
         ~ spark_string(tojson(spark_schema(structure))) ~ ') as ' ~ named_struct_type(structure) ~ ')'
     ) %}
 {% endmacro %}
@@ -86,7 +143,6 @@
             'name': 's' ~ key,
             'type': 'string' if below is none else spark_schema(below),
             'nullable': true,
-            'metadata': {},
         }) %}
     {% endfor %}
     {% do return({'type': 'struct', 'fields': fields}) %}
@@ -109,18 +165,16 @@
 {% endmacro %}
 
 
-{% macro spark__struct_field(struct, keys, type) %}
-    {% set names = [] %}
+{% macro struct_path(struct, keys) %}
+    {% set names = [struct] %}
     {% for key in keys %} {% do names.append(field_named(key)) %} {% endfor %}
-    {% do return(value_as(struct ~ '.' ~ names | join('.'), type)) %}
+    {% do return(names | join('.')) %}
 {% endmacro %}
 
 
 {% macro value_as(value, type) %}
     {# A value where all that were seen were of one type; as DuckDB's json_transform has it. #}
-    {% if type == 'json' %}
-        {% do return(value) %}
-    {% elif type == 'varchar' %}
+    {% if type == 'varchar' %}
         {% do return(
             "case " ~ kind_of(value) ~ " when 's' then " ~ value_text(value)
             ~ " when 'n' then " ~ double_text(value_text(value))
@@ -140,25 +194,6 @@
             ~ finite_double(value_text(value)) ~ " end"
         ) %}
     {% endif %}
-{% endmacro %}
-
-
-{% macro spark__json_to_list(json, paths) %}
-    {# Each is parsed for itself: those that are apart are so as one leads to another. #}
-    {% set values = [] %}
-    {% for keys in paths %}
-        {% set names = [] %}
-        {% for key in keys %} {% do names.append(field_named(key)) %} {% endfor %}
-        {% do values.append(
-            spark__json_to_struct(json, [[keys, 'json']]) ~ '.' ~ names | join('.')
-        ) %}
-    {% endfor %}
-    {% do return('array(' ~ values | join(', ') ~ ')') %}
-{% endmacro %}
-
-
-{% macro spark__list_element(list, place) %}
-    {% do return(list ~ '[' ~ (place - 1) ~ ']') %}
 {% endmacro %}
 
 

@@ -1,5 +1,22 @@
 {# A time as senders write it, on Spark: the grammar of macros/times.sql. #}
 
+{% macro spark__clock_readings(clocks) -%}
+    {#- the grammar once for all four: it is long -#}
+    {%- set given = clocks.get('timestamp', 'null') -%}
+    {%- set receipt = clocks.get('receivedAt', 'null') -%}
+    {%- set original = clocks.get('originalTimestamp', 'null') -%}
+    {%- set texts = [given, original, 'sent_at', receipt] | join(', ') -%}
+    {{ receipt }} is null and {{ original }} is null as is_direct,
+        transform(
+            cast(array({{ texts }}) as array<string>), text -> {{ utc_timestamp('text') }}
+        ) as read_clocks,
+        read_clocks[0] as given_at,
+        read_clocks[1] as original_at,
+        read_clocks[2] as device_sent_at,
+        read_clocks[3] as receipt_at
+{%- endmacro %}
+
+
 {% macro spark__utc_timestamp(text) %}
     {% if text == 'null' %}
         {% do return('cast(null as timestamp_ntz)') %}
