@@ -14,10 +14,9 @@
         {{ return(dbt.materialization_incremental_spark()) }}
     {%- endif -%}
     {%- set exported = exported_of(model.name) -%}
-    {%- do run_query(
-        'create or replace temporary view ' ~ copies_view(model.name) ~ ' as '
-        ~ staged_copies(model.name)
-    ) -%}
+    {%- if not run_query("show views like '" ~ copies_view(model.name) ~ "'").rows -%}
+        {%- do create_copies_view(model.name, staged_copies(model.name)) -%}
+    {%- endif -%}
     {%- set table = load_cached_relation(this) -%}
     {%- set seen = properties_of(table) if table is not none and table.is_table else {} -%}
     {%- set is_kept = 'seamline.load_id' in seen and not should_full_refresh()
@@ -37,12 +36,13 @@
 
 {% materialization lasting_view, adapter='spark' %}
     {#
-        A view. Those of received copies are made by the tables that read them, for the length of the
-        run: a metastore may not hold so long a text, and each has to be as its table goes by.
+        A view. Those of received copies are there for the length of the run, for the tables that
+        read them: a metastore may not hold so long a text.
     #}
     {%- set view = this.incorporate(type='view') -%}
     {%- if model.fqn[1] == 'staging' -%}
-        {%- call noop_statement('main', 'IN ITS TABLE') -%} {%- endcall -%}
+        {%- do create_copies_view(model.name | replace('stg_segment__', ''), sql) -%}
+        {%- call noop_statement('main', 'FOR THIS RUN') -%} {%- endcall -%}
         {{ return({'relations': []}) }}
     {%- endif -%}
     {%- call statement('main') -%} {{ get_create_view_as_sql(view, sql) }} {%- endcall -%}
@@ -71,8 +71,13 @@ left semi join first_copies
 
 
 {% macro copies_view(call) %}
-    {# Every received copy, typed: a view for the length of the run. #}
-    {% do return('stg_segment__' ~ call) %}
+    {# Every received copy, typed: a view of this run's. #}
+    {% do return('stg_segment__' ~ call ~ '__' ~ invocation_id[:8]) %}
+{% endmacro %}
+
+
+{% macro create_copies_view(call, query) %}
+    {% do run_query('create temporary view ' ~ copies_view(call) ~ ' as ' ~ query) %}
 {% endmacro %}
 
 
@@ -118,13 +123,21 @@ left semi join first_copies
 {% endmacro %}
 
 
+{% macro types_in(relation) %}
+    {# Column -> its type, in the order of the columns. #}
+    {% set types = {} %}
+    {% for row in run_query('describe ' ~ relation).rows if row[0] and not row[0].startswith('#') %}
+        {% do types.update({row[0]: row[1]}) %}
+    {% endfor %}
+    {% do return(types) %}
+{% endmacro %}
+
+
 {% macro add_new_columns(table, call) %}
-    {% set there = adapter.get_columns_in_relation(table) | map(attribute='name') | list %}
+    {% set there = types_in(table) %}
     {% set new = [] %}
-    {% for column in adapter.get_columns_in_relation(copies_view(call)) %}
-        {% if column.name not in there %}
-            {% do new.append(adapter.quote(column.name) ~ ' ' ~ column.dtype) %}
-        {% endif %}
+    {% for name, type in types_in(copies_view(call)).items() if name not in there %}
+        {% do new.append(adapter.quote(name) ~ ' ' ~ type) %}
     {% endfor %}
     {% if new %}
         {% do run_query('alter table ' ~ table ~ ' add columns (' ~ new | join(', ') ~ ')') %}

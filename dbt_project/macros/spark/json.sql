@@ -42,9 +42,29 @@
 
 {% macro untagged(value) %}
     {# The document that an object or array among values was. A quote in a text has a backslash. #}
+    {% set document = "regexp_replace(regexp_replace(" ~ value
+        ~ ", r'(?<!\\\\)\"n([^\"]*+)\"', '$1'), r'(?<!\\\\)\"s', '\"')"
+    %}
     {% do return(
-        "regexp_replace(regexp_replace(" ~ value ~ ", r'(?<!\\\\)\"n([^\"]*+)\"', '$1'), "
-        ~ "r'(?<!\\\\)\"s', '\"')"
+        "case when contains(" ~ value ~ ", r'\\uD') then " ~ without_surrogates(document) ~ " else "
+        ~ document ~ " end"
+    ) %}
+{% endmacro %}
+
+
+{% macro without_surrogates(document) %}
+    {#
+        Spark writes what is beyond 16 bits as two escapes, DuckDB as it is. So the document is read
+        once more, as a text in which these are the only escapes: all others get a backslash more.
+    #}
+    {% set apart = "replace(" ~ document ~ ", r'\\\\', chr(1))" %}
+    {% set quoted = "replace(replace(" ~ apart ~ ", r'\\', r'\\\\'), '\"', r'\\\"')" %}
+    {% set escaped = "regexp_replace(" ~ quoted
+        ~ ", r'\\\\\\\\(uD[89AB][0-9A-F]{2})\\\\\\\\(uD[C-F][0-9A-F]{2})', r'\\\\$1\\\\$2')"
+    %}
+    {% do return(
+        "from_json(concat('[\"', replace(" ~ escaped ~ ", chr(1), r'\\\\\\\\'), '\"]'), "
+        ~ "'array<string>')[0]"
     ) %}
 {% endmacro %}
 

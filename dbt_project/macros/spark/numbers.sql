@@ -24,16 +24,13 @@
 
 {% macro spark__is_held_by_double(text, whole) %}
     {% set short = 'try_cast(' ~ text ~ ' as bigint)' %}
-    {% set is_held = 'coalesce(try_cast(cast(' ~ short ~ ' as double) as bigint) = ' ~ short
-        ~ ', false)'
+    {# the largest of all becomes a double above it, which is cut to it again on the way back #}
+    {% set is_held = 'coalesce(' ~ short ~ ' <> 9223372036854775807 and cast(cast(' ~ short
+        ~ ' as double) as bigint) = ' ~ short ~ ', false)'
     %}
     {% if whole == 'bigint' %} {% do return(is_held) %} {% endif %}
     {# a double has 53 binary digits: of a longer number the others have to be 0 #}
     {% set long = 'try_cast(' ~ text ~ ' as decimal(38, 0))' %}
-    {% set powers = [] %}
-    {% for place in range(73) %}
-        {% do powers.append('(' ~ 2 ** (53 + place) ~ 'BD, ' ~ 2 ** (place + 1) ~ 'BD)') %}
-    {% endfor %}
     {% set pairs = [] %}
     {% for place in range(73) %}
         {% do pairs.append('named_struct(\'least\', cast(' ~ 2 ** (53 + place)
