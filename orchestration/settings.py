@@ -316,7 +316,7 @@ class Settings(SharedSettings):
     """Where the final tables are exported to as Parquet files: a folder, or a bucket."""
 
     export_raw: Place | None = None
-    """Where the raw tables are exported to as Parquet files, for models that run on Apache Spark."""
+    """Where raw tables are exported to as Parquet files, for models that run on Apache Spark."""
 
     export_postgres: Annotated[Database | None, Field(repr=False)] = None
     """The PostgreSQL database that the final tables are exported to."""

@@ -13,7 +13,8 @@ from pathlib import Path
 import duckdb
 
 from orchestration.export.changes import Exported, Part, State
-from orchestration.export.parquet import Layout, export as export_parts, keep_state, read_state
+from orchestration.export.parquet import Layout, keep_state, read_state
+from orchestration.export.parquet import export as export_parts
 from orchestration.export.places import Place
 from orchestration.warehouse.catalog import columns_in, full_name, literal
 from orchestration.warehouse.raw_tables import WITH_TABLE
@@ -34,10 +35,10 @@ def export(
     con.execute("begin")  # one snapshot for all
     try:
         for call in WITH_TABLE:
-            yield f"raw/{call}", export_parts(con, "raw", call, place, _copies(call))
-        yield "raw/landed_file", export_parts(con, "raw", "landed_file", place, _LEDGER)
+            yield call, export_parts(con, "raw", call, place, _copies(call))
+        yield "landed_file", export_parts(con, "raw", "landed_file", place, _LEDGER)
         for name, rows in _whole(con, schema).items():
-            yield f"columns/{name}", _export_whole(con, rows, place, f"columns/{name}")
+            yield name, _export_whole(con, rows, place, f"columns/{name}")
     finally:
         con.rollback()
 
@@ -77,13 +78,8 @@ def _exported(con: duckdb.DuckDBPyConnection, schema: str) -> str:
     """
     there = columns_in(con, schema)
     loads = [
-        f"select {literal(call)} as call, "
-        + (
-            f"(select coalesce(max(_seamline_load_id), 0) from {full_name(schema, call)})"
-            if call in there
-            else "0"
-        )
-        + " as load_id"
+        f"select {literal(call)} as call, {_last_load(schema, call) if call in there else 0}"
+        " as load_id"
         for call in WITH_TABLE
     ]
     return f"""
@@ -100,6 +96,11 @@ def _exported(con: duckdb.DuckDBPyConnection, schema: str) -> str:
         from ({" union all ".join(loads)}) as loads
         order by call
     """  # noqa: S608 - quoted
+
+
+def _last_load(schema: str, call: str) -> str:
+    name = full_name(schema, call)
+    return f"(select coalesce(max(_seamline_load_id), 0) from {name})"  # noqa: S608 - quoted
 
 
 def _export_whole(con: duckdb.DuckDBPyConnection, rows: str, place: Place, folder: str) -> Exported:

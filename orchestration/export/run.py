@@ -48,12 +48,12 @@ def export_parquet(settings: Settings, tables: Collection[str] = ()) -> Done:
         )
 
 
-def export_raw(settings: Settings, tables: Collection[str] = ()) -> Done:
+def export_raw(settings: Settings, _tables: Collection[str] = ()) -> Done:
     """Bring Parquet files of the raw tables up to date, as `raw` says.
 
     Args:
         settings: Where the warehouse is, and the files.
-        tables: Not asked: the tables are of one moment, so they are exported together.
+        _tables: Not asked: the tables are of one moment, so they are exported together.
 
     Raises:
         ExportBusyError: another export is still at it; nothing was done.

@@ -91,9 +91,7 @@ def _by_key(names: list[str], rows: list[tuple[Any, ...]]) -> dict[Any, dict[str
 
 
 @pytest.fixture(scope="module")
-def both(
-    tmp_path_factory: pytest.TempPathFactory, prepared_house: Path
-) -> Iterator[Both]:
+def both(tmp_path_factory: pytest.TempPathFactory, prepared_house: Path) -> Iterator[Both]:
     """A cluster, started and stopped here."""
     spark.require()
     house = House(tmp_path_factory.mktemp("spark-house")).move_in(prepared_house)
@@ -111,20 +109,27 @@ def test_tables_on_spark_are_those_of_the_warehouse(both: Both) -> None:
     both.dbt.run()
     assert both.differences() == []
     assert all(both.cluster.executors().values()), "a worker has done nothing"
+    before = _files(both.cluster, "track")
+    assert {ONLY_ONE, UNTOUCHED} < before.keys()
 
-    before = _days(both.cluster, "track")
     both.load(events.second())
     both.dbt.run()
     assert both.differences() == []
-    after = _days(both.cluster, "track")
-    assert "2026-11-18" in before, "the row of `alone` has been there"
-    assert "2026-11-18" not in after, "a day without rows has no files"
+    after = _files(both.cluster, "track")
+    assert after[UNTOUCHED] == before[UNTOUCHED], "an increment writes what it changes alone"
+    assert ONLY_ONE not in after, "a day without rows has no files"
 
     both.dbt.run("--full-refresh")
     assert both.differences() == []
+    assert _files(both.cluster, "track")[UNTOUCHED] != before[UNTOUCHED]
 
 
-def _days(cluster: Cluster, table: str) -> set[str]:
-    """The days that a table has files of."""
+ONLY_ONE = "2026-11-18"
+UNTOUCHED = "2026-11-16"
+
+
+def _files(cluster: Cluster, table: str) -> dict[str, set[str]]:
+    """The days that a table has files of, with their names."""
     folders = (cluster.folder / "tables" / "segment.db" / table).glob(f"{PARTITION}=*")
-    return {folder.name.partition("=")[2] for folder in folders if any(folder.glob("*.parquet"))}
+    files = {one.name.partition("=")[2]: {f.name for f in one.glob("*.parquet")} for one in folders}
+    return {day: names for day, names in files.items() if names}

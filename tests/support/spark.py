@@ -1,4 +1,4 @@
-"""Apache Spark beside the tests: a master and two workers, and a dbt that has them for an engine."""
+"""Apache Spark beside the tests: a master and two workers, and a dbt that computes there."""
 
 import json
 import os
@@ -22,6 +22,7 @@ from tests.support.processes import free_port
 SECONDS = 120
 
 _DEFAULTS = """
+spark.master {master}
 spark.driver.bindAddress 127.0.0.1
 spark.driver.host 127.0.0.1
 spark.driver.memory 1g
@@ -73,7 +74,9 @@ class Cluster:
         self._processes: list[subprocess.Popen[bytes]] = []
         conf = folder / "conf"
         conf.mkdir(parents=True)
-        (conf / "spark-defaults.conf").write_text(_DEFAULTS.format(folder=folder))
+        (conf / "spark-defaults.conf").write_text(
+            _DEFAULTS.format(master=self.master, folder=folder)
+        )
         (conf / "log4j2.properties").write_text(_LOGS)
         self.environment = {"SPARK_CONF_DIR": str(conf), "SPARK_LOCAL_IP": "127.0.0.1"}
 
@@ -84,7 +87,12 @@ class Cluster:
             deploy = "org.apache.spark.deploy"
             here = ("--host", "127.0.0.1", "--webui-port")
             self._start(
-                "master", f"{deploy}.master.Master", *here, str(self._page), "--port", str(self._port)
+                "master",
+                f"{deploy}.master.Master",
+                *here,
+                str(self._page),
+                "--port",
+                str(self._port),
             )
             self._await(lambda found: found["status"] == "ALIVE")
             for name in ("first", "second"):
@@ -126,7 +134,7 @@ class Cluster:
         while time.monotonic() < until:
             assert all(process.poll() is None for process in self._processes), self._said()
             try:
-                with urllib.request.urlopen(address) as answer:  # noqa: S310 - our own
+                with urllib.request.urlopen(address) as answer:
                     if is_there(json.load(answer)):
                         return
             except OSError:
@@ -151,7 +159,6 @@ class Dbt:
         self._here, there = get_context("spawn").Pipe()
         self._log = cluster.folder / "dbt.log"
         environment = cluster.environment | {
-            "SEAMLINE_SPARK_MASTER": cluster.master,
             "SEAMLINE_EXPORT_RAW": str(raw),
             "DBT_TARGET_PATH": str(cluster.folder / "target"),
             "DBT_LOG_PATH": str(cluster.folder / "logs"),
@@ -221,7 +228,7 @@ def _serve(asked: Connection, environment: dict[str, str], log: Path) -> None:
             return
         else:
             found = SparkSession.builder.getOrCreate().sql(
-                f"select * from {how}" if what == "rows" else how  # noqa: S608 - the test's own
+                f"select * from {how}" if what == "rows" else how
             )
             rows = [tuple(row) for row in found.collect()]
             asked.send((dict(found.dtypes), rows) if what == "rows" else rows)
