@@ -11,12 +11,10 @@
     {%- if existing -%}
         {%- do old.extend(run_query('select name from ' ~ target).columns[0].values()) -%}
     {%- endif -%}
-    {%- set there = adapter.list_relations(none, this.schema) | map(attribute='identifier')
-        | map('lower') | list -%}
     {%- set made = [] -%}
     {%- for row in run_query(sql).rows -%}
         {%- set view = api.Relation.create(none, this.schema, row[0]).quote(identifier=true) -%}
-        {%- if row[0] | lower in there and row[0] not in old -%}
+        {%- if row[0] not in old and adapter.get_relation(none, this.schema, row[0]) -%}
             {%- do exceptions.warn(
                 view ~ ' is a table or view of yours, which stays; rename it to have the view of '
                 ~ 'that name.'
