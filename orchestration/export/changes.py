@@ -22,6 +22,9 @@ Unit = Literal["day", "hour"]
 RECEIVED_AT = "_sdc_received_at"
 ROWS_AT_ONCE = 1_000_000
 
+HASH_OF_ALL = "format('{:x}', bit_xor(hash(one))) || format('-{:x}', sum(hash(one) >> 32))"
+"""SQL of a hash over all rows `one`, whatever their order; what they share cancels out of the xor."""
+
 
 class Part(msgspec.Struct, frozen=True):
     """The rows of a day or an hour, as they were exported.
@@ -200,7 +203,7 @@ def _parts(
     rows = con.execute(
         f"""
         select date_trunc('{unit}', {at}), count(*),
-            format('{{:x}}', bit_xor(hash(one))) || format('-{{:x}}', sum(hash(one) >> 32))
+            {HASH_OF_ALL}
         from ({rows_of(name, unit, sorted(starts), at)}) as one
         group by all
         """  # noqa: S608 - quoted

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import duckdb
 
-from orchestration.export.changes import Exported, Part, State
+from orchestration.export.changes import HASH_OF_ALL, Exported, Part, State
 from orchestration.export.parquet import Layout, keep_state, read_state
 from orchestration.export.parquet import export as export_parts
 from orchestration.export.places import Place
@@ -107,7 +107,7 @@ def _export_whole(con: duckdb.DuckDBPyConnection, rows: str, place: Place, folde
     state, name = f"{folder}/_seamline.json", f"{folder}/rows.parquet"
     known = read_state(place, state)
     ((count, digest),) = con.execute(
-        f"select count(*), format('{{:x}}', bit_xor(hash(one))) from ({rows}) as one"  # noqa: S608 - ours
+        f"select count(*), {HASH_OF_ALL} from ({rows}) as one"  # noqa: S608 - ours
     ).fetchall()
     part = Part(count, digest or "")
     if known.parts.get(_ALL) == part and name in place.names(folder):
