@@ -23,7 +23,7 @@ RECEIVED_AT = "_sdc_received_at"
 ROWS_AT_ONCE = 1_000_000
 
 HASH_OF_ALL = "format('{:x}', bit_xor(hash(one))) || format('-{:x}', sum(hash(one) >> 32))"
-"""SQL of a hash over all rows `one`, whatever their order; what they share cancels out of the xor."""
+"""SQL of a hash over all rows `one`, in any order; what they share cancels out of the xor alone."""
 
 
 class Part(msgspec.Struct, frozen=True):
