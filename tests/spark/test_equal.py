@@ -17,7 +17,7 @@ pytestmark = [pytest.mark.scale, pytest.mark.timeout(900)]
 
 TYPES = {"VARCHAR": "string", "JSON": "string", "BIGINT": "bigint", "DOUBLE": "double"}
 TYPES |= {"BOOLEAN": "boolean", "TIMESTAMP": "timestamp_ntz"}
-PARTITION = "_seamline_received_date"
+PARTITION = "seamline_received_date"
 
 Rows = dict[str, dict[Any, dict[str, Any]]]
 """Table → what a row is known by → its values."""

@@ -1,6 +1,6 @@
 {#
     The final tables on Spark: Parquet, a partition for each day of receipt
-    (`_seamline_received_date`), of which an increment writes those that change.
+    (`seamline_received_date`), of which an increment writes those that change.
 
     What a table has had is one of its properties, set behind what was written: `seamline.load_id`.
     It is taken away before partitions are exchanged, as that is many steps, and a table without it
@@ -61,7 +61,7 @@ first_copies as (
 
 )
 
-select copies.*, cast(_sdc_received_at as date) as _seamline_received_date
+select copies.*, cast(_sdc_received_at as date) as seamline_received_date
 from {{ copies_view(call) }} as copies
 left semi join first_copies
     on
@@ -108,18 +108,34 @@ left semi join first_copies
 {% macro build_anew(table, query, exported) %}
     {# Beside the old one, which is there until then. #}
     {% set new = this.incorporate(path={'identifier': this.identifier ~ '__new'}, type='table') %}
-    {% do run_query('drop table if exists ' ~ new) %}
-    {% set create %}
-        create table {{ new }} using parquet partitioned by (_seamline_received_date)
-        tblproperties ({{ properties_now(exported) }})
-        {{ comment_clause() }}
-        as {{ query }}
-    {% endset %}
-    {% do run_query(create) %}
+    {% do create_empty(new) %}
+    {% do run_query('insert into ' ~ new ~ ' ' ~ query) %}
+    {% do run_query(
+        'alter table ' ~ new ~ ' set tblproperties (' ~ properties_now(exported) ~ ')'
+    ) %}
     {% if table is not none %}
         {% do run_query('drop ' ~ ('view ' if table.is_view else 'table ') ~ table) %}
     {% endif %}
     {% do run_query('alter table ' ~ new ~ ' rename to ' ~ this) %}
+{% endmacro %}
+
+
+{% macro create_empty(table) %}
+    {#
+        A table like the final one, without rows. Not `create table as`: that writes files before
+        there is a table, and where it is killed they keep the next run from the place.
+    #}
+    {% set columns = [] %}
+    {% for name, type in types_in(copies_view(model.name)).items() %}
+        {% do columns.append(adapter.quote(name) ~ ' ' ~ type) %}
+    {% endfor %}
+    {% do run_query('drop table if exists ' ~ table) %}
+    {% set create %}
+        create table {{ table }} ({{ columns | join(', ') }}, seamline_received_date date)
+        using parquet partitioned by (seamline_received_date)
+        {{ comment_clause() }}
+    {% endset %}
+    {% do run_query(create) %}
 {% endmacro %}
 
 
@@ -147,19 +163,16 @@ left semi join first_copies
 
 {% macro add_new_copies(table, call, seen, exported) %}
     {# The copies of the loads that the table has not had, and the days in which they change it. #}
-    {% set copies = copies_view(call) %}
     {% set new = this.incorporate(path={'identifier': this.identifier ~ '__new'}, type='table') %}
-    {% set columns = get_quoted_csv(
-        adapter.get_columns_in_relation(copies) | map(attribute='name') | list
-    ) %}
-    {% do run_query('drop table if exists ' ~ new) %}
-    {% set create %}
-        create table {{ new }} using parquet as
+    {% set columns = get_quoted_csv(types_in(copies_view(call)).keys() | list) %}
+    {% do create_empty(new) %}
+    {% set insert %}
+        insert into {{ new }}
         with first_copies as (
             {{ new_first_copies(call, seen) }}
         )
 
-        select copies.*, cast(_sdc_received_at as date) as _seamline_received_date
+        select copies.*, cast(_sdc_received_at as date) as seamline_received_date
         from {{ copies_view(call) }} as copies
         left semi join first_copies
             on
@@ -167,28 +180,28 @@ left semi join first_copies
                 and copies._seamline_line = first_copies._seamline_line
         where copies._seamline_load_id > {{ seen }}
     {% endset %}
-    {% do run_query(create) %}
+    {% do run_query(insert) %}
     {% set is_new = 'message_id in (select message_id from ' ~ new ~ ')' %}
     {% set days_query %}
         with changed as (
-            select distinct _seamline_received_date from {{ new }}
+            select distinct seamline_received_date from {{ new }}
             union
-            select distinct _seamline_received_date from {{ table }} where {{ is_new }}
+            select distinct seamline_received_date from {{ table }} where {{ is_new }}
         ),
 
         left_over as (
-            select distinct _seamline_received_date from {{ table }}
+            select distinct seamline_received_date from {{ table }}
             left anti join {{ new }} as new using (message_id)
-            where _seamline_received_date in (select _seamline_received_date from changed)
+            where seamline_received_date in (select seamline_received_date from changed)
             union
-            select distinct _seamline_received_date from {{ new }}
+            select distinct seamline_received_date from {{ new }}
         )
 
         select
-            cast(changed._seamline_received_date as string) as day,
-            left_over._seamline_received_date is null as is_emptied
+            cast(changed.seamline_received_date as string) as day,
+            left_over.seamline_received_date is null as is_emptied
         from changed
-        left join left_over on changed._seamline_received_date = left_over._seamline_received_date
+        left join left_over on changed.seamline_received_date = left_over.seamline_received_date
     {% endset %}
     {% set days = [] %}
     {% set emptied = [] %}
@@ -199,19 +212,18 @@ left semi join first_copies
     {% if days %}
         {% do run_query('alter table ' ~ table ~ " unset tblproperties ('seamline.load_id')") %}
         {% set overwrite %}
-            insert overwrite table {{ table }} partition (_seamline_received_date)
-            ({{ columns }}, _seamline_received_date)
-            select {{ columns }}, _seamline_received_date from {{ table }}
-            where
-                _seamline_received_date in ({{ days | join(', ') }})
-                and message_id not in (select message_id from {{ new }})
+            insert overwrite table {{ table }} partition (seamline_received_date)
+            ({{ columns }}, seamline_received_date)
+            select {{ columns }}, seamline_received_date from {{ table }} as kept
+            left anti join {{ new }} as new on kept.message_id = new.message_id
+            where seamline_received_date in ({{ days | join(', ') }})
             union all
-            select {{ columns }}, _seamline_received_date from {{ new }}
+            select {{ columns }}, seamline_received_date from {{ new }}
         {% endset %}
         {% do run_query(overwrite) %}
         {% for day in emptied %}
             {% do run_query(
-                'alter table ' ~ table ~ " drop if exists partition (_seamline_received_date = '"
+                'alter table ' ~ table ~ " drop if exists partition (seamline_received_date = '"
                 ~ day ~ "')"
             ) %}
         {% endfor %}
