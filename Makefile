@@ -75,7 +75,7 @@ test-long: install-dev ## run the tests that take long
 test-integration: install-dev $(CLIENTS) ## run the tests that want a browser, Node, nginx or an object store
 	@$(BIN)/python -m pytest -m integration $(PYTEST)
 
-test-scale: install-dev ## run the tests of more than one machine: PostgreSQL, an object store
+test-scale: $(VENV)/.installed-spark ## run the tests of more than one machine: PostgreSQL, an object store, Spark
 	@$(BIN)/python -m pytest -m scale $(PYTEST)
 
 screenshots: install-dev $(CLIENTS) ## make the pictures of the docs anew, of a running demo, in Chromium
@@ -132,6 +132,7 @@ lock: install-dev ## write the lock files from pyproject.toml
 	$(BIN)/$(LOCK) --group fuzz -o requirements-fuzz.lock
 	$(BIN)/$(LOCK) --group singer -o requirements-singer.lock
 	$(BIN)/$(LOCK) --group dlt -o requirements-dlt.lock
+	$(BIN)/$(LOCK) --group spark -c requirements-dev.lock -o requirements-spark.lock
 	$(BIN)/$(LOCK) --group sbom -c requirements-dev.lock -o requirements-sbom.lock
 
 SBOM := sbom.json
@@ -158,6 +159,10 @@ $(VENV)/.installed-dev: $(VENV)/.installed requirements-dev.lock
 
 $(VENV)/.installed-sbom: $(VENV)/.installed requirements-sbom.lock
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-sbom.lock
+	@touch $@
+
+$(VENV)/.installed-spark: $(VENV)/.installed-dev requirements-spark.lock
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-spark.lock
 	@touch $@
 
 # Segment's SDKs for JavaScript; pytest says so when its tests are left out for want of them.

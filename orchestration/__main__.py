@@ -133,23 +133,39 @@ def status(settings: Settings, *, as_json: bool) -> None:
 
 @cli.command(help="Bring exported tables up to date with what has changed.")
 @click.option("--parquet", "place", help="A folder, or s3://…, in place of the settings'.")
+@click.option("--raw", "raw_place", help="Likewise, for raw tables, which Spark reads.")
 @click.option("--table", "tables", multiple=True, type=click.Choice(WITH_TABLE), help="One table.")
 @_with_settings
-def export(settings: Settings, *, place: str | None, tables: tuple[str, ...]) -> None:
+def export(
+    settings: Settings, *, place: str | None, raw_place: str | None, tables: tuple[str, ...]
+) -> None:
     """Write what other tools read; the warehouse stays as it is."""
-    from orchestration.export.run import export_parquet, export_postgres  # noqa: PLC0415
+    from orchestration.export import run  # noqa: PLC0415
 
-    if place:
-        named = place if "://" in place else Path(place).absolute()
-        settings = Settings(export_parquet=named, export_postgres=None)
-    if settings.export_parquet is None and settings.export_postgres is None:
-        raise click.UsageError(
-            "Where to? Name a place with --parquet, or set SEAMLINE_EXPORT_PARQUET or "
-            "SEAMLINE_EXPORT_POSTGRES in .env."
+    if place or raw_place:
+        settings = Settings(
+            export_parquet=_named(place), export_raw=_named(raw_place), export_postgres=None
         )
-    for kind, export in (("parquet", export_parquet), ("postgres", export_postgres)):
+    if not (settings.export_parquet or settings.export_raw or settings.export_postgres):
+        raise click.UsageError(
+            "Where to? Name a place with --parquet or --raw, or set SEAMLINE_EXPORT_PARQUET, "
+            "SEAMLINE_EXPORT_RAW or SEAMLINE_EXPORT_POSTGRES in .env."
+        )
+    exports = {
+        "parquet": run.export_parquet,
+        "raw": run.export_raw,
+        "postgres": run.export_postgres,
+    }
+    for kind, export in exports.items():
         for table, done in export(settings, tables):
             click.echo(f"{kind}/{table}: {done}")
+
+
+def _named(place: str | None) -> Path | str | None:
+    """What an option names, as the settings have it."""
+    if not place:
+        return None
+    return place if "://" in place else Path(place).absolute()
 
 
 @cli.command(help="Say what became of what was received in a day, by source and event.")

@@ -315,6 +315,9 @@ class Settings(SharedSettings):
     export_parquet: Place | None = None
     """Where the final tables are exported to as Parquet files: a folder, or a bucket."""
 
+    export_raw: Place | None = None
+    """Where raw tables are exported to as Parquet files, for models that run on Apache Spark."""
+
     export_postgres: Annotated[Database | None, Field(repr=False)] = None
     """The PostgreSQL database that the final tables are exported to."""
 

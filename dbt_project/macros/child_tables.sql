@@ -36,7 +36,7 @@
 {% macro child_table(call_table, parent, fields, level) %}
     {% set array = adapter.quote(fields[0].array_column) %}
     {# without the database, as in create_view_as.sql #}
-    {% set parent_table = api.Relation.create(none, call_table.schema, parent) %}
+    {% set parent_table = api.Relation.create(none, call_table.schema, parent).quote(identifier=true) %}
     {# Stitch's keys: the event's, then the element's place at each level from the outermost #}
     {% set keys = ['_sdc_source_key_message_id'] %}
     {% set parent_keys = ['message_id as _sdc_source_key_message_id' if level == 0 else keys[0]] %}
@@ -70,12 +70,7 @@ from (
     {#- an element is parsed once for all its fields, beside it and not in place of it #}
     select *{% for read in reads.parsed %}, {{ read }}{% endfor %}
     from (
-        select
-            {{ (parent_keys + receipt) | join(', ') }},
-            {{ each_element(array) }} as element,
-            {{ each_place(array) }} as _sdc_level_{{ level }}_id
-        from {{ parent_table }}
-        where {{ array }} is not null
+        {{ elements_of(parent_keys + receipt, array, parent_table, '_sdc_level_' ~ level ~ '_id') }}
     ) as elements
 ) as parsed
     {% endset %}
@@ -83,23 +78,33 @@ from (
 {% endmacro %}
 
 
-{% macro each_element(array) %}
+{% macro elements_of(columns, array, parent_table, place) %}
     {#
-        A row per element of a JSON array, and beside it its place, from 0. PHP writes an array with
-        holes as an object with the places for keys; any other object has no elements.
+        A row per element of a JSON array, with some columns of its row, its place, from 0, and
+        itself as `element`. PHP writes an array with holes as an object with the places for keys;
+        any other object has no elements.
     #}
-    {% do return(adapter.dispatch('each_element')(array)) %}
+    {% do return(adapter.dispatch('elements_of')(columns, array, parent_table, place)) %}
 {% endmacro %}
+
+{% macro duckdb__elements_of(columns, array, parent_table, place) %}
+    {% set query -%}
+        select
+            {{ columns | join(', ') }},
+            {{ duckdb__each_element(array) }} as element,
+            {{ duckdb__each_place(array) }} as {{ place }}
+        from {{ parent_table }}
+        where {{ array }} is not null
+    {%- endset %}
+    {% do return(query) %}
+{% endmacro %}
+
 
 {% macro duckdb__each_element(array) %}
     {% do return(
         'unnest(case when ' ~ has_holes(array) ~ ' then json_extract(' ~ array
         ~ ", '$.*') else json_extract(" ~ array ~ ", '$[*]') end)"
     ) %}
-{% endmacro %}
-
-{% macro each_place(array) %}
-    {% do return(adapter.dispatch('each_place')(array)) %}
 {% endmacro %}
 
 {% macro duckdb__each_place(array) %}

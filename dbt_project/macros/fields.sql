@@ -24,7 +24,21 @@
 
 {% macro columns_table(name) %}
     {# A table of the schema `columns`; no source(), as a unit test would have to give its rows. #}
+    {% do return(adapter.dispatch('columns_table')(name)) %}
+{% endmacro %}
+
+{% macro duckdb__columns_table(name) %}
     {% do return(api.Relation.create(target.database, 'columns', name)) %}
+{% endmacro %}
+
+
+{% macro raw_table(name) %}
+    {# A table of the schema `raw`. #}
+    {% do return(adapter.dispatch('raw_table')(name)) %}
+{% endmacro %}
+
+{% macro default__raw_table(name) %}
+    {% do return(source('raw', name)) %}
 {% endmacro %}
 
 
@@ -92,15 +106,27 @@
 
 {% macro column_expressions(columns) %}
     {% set expressions = [] %}
+    {% set types = sql_types() %}
     {% for name, column in columns.items() %}
         {% set values = column['values'] %}
         {# of the readings of one value at most one is not null: a value has one type #}
         {% set value = 'coalesce(' ~ values | join(', ') ~ ')' if values | length > 1 else values[0] %}
         {% do expressions.append(
-            'cast(' ~ value ~ ' as ' ~ column.type ~ ') as ' ~ adapter.quote(name)
+            'cast(' ~ value ~ ' as ' ~ types.get(column.type, column.type) ~ ') as '
+            ~ adapter.quote(name)
         ) %}
     {% endfor %}
     {% do return(expressions) %}
+{% endmacro %}
+
+
+{% macro sql_types() %}
+    {# Type of a column in columns.placement -> what the engine calls it, where that is another. #}
+    {% do return(adapter.dispatch('sql_types')()) %}
+{% endmacro %}
+
+{% macro default__sql_types() %}
+    {% do return({}) %}
 {% endmacro %}
 
 
@@ -116,8 +142,10 @@
         {% do return(hashed(id, field.call) if field.is_hashed else id) %}
     {% elif field.is_hashed %}
         {% do return(hashed(read if field.read_as != 'json' else json_text(read), field.call)) %}
-    {% elif field.read_as != 'json' or field.column_type == 'json' and field.is_declared %}
+    {% elif field.read_as != 'json' %}
         {% do return(read) %}
+    {% elif field.column_type == 'json' and field.is_declared %}
+        {% do return(json_as_column(read) if read else read) %}
     {% elif field.is_declared %}
         {% do return(json_read_as(read, field.column_type)) %}
     {% elif field.type %}

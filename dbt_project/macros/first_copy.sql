@@ -16,6 +16,10 @@
 
 {% macro first_copies(call) %}
     {#- The query of a final model: of each message its first received copy. -#}
+    {{ return(adapter.dispatch('first_copies')(call)) }}
+{% endmacro %}
+
+{% macro default__first_copies(call) %}
     {%- set copies = ref('stg_segment__' ~ call) -%}
     {%- set not_seen = where_not_seen(copies) -%}
 with
@@ -90,7 +94,8 @@ select * from events
             select
                 message_id,
                 {{ receipt_columns(is_in_ledger=false) }}
-            from {{ source('raw', call) }}
+            from {{ raw_table(call) }}
+            {{ loads_shown(call) }}
         )
     {% endset %}
     {% do return(query) %}
@@ -125,6 +130,10 @@ select * from events
 
 {% macro highest_load_seen() %}
     {# Asked beforehand: a number is pushed down to every table of the view, a subquery is not. #}
+    {% do return(adapter.dispatch('highest_load_seen')()) %}
+{% endmacro %}
+
+{% macro default__highest_load_seen() %}
     {% set query = 'select coalesce(max(_seamline_load_id), 0) from ' ~ this %}
     {% do return(run_query(query).rows[0][0] if execute else 0) %}
 {% endmacro %}

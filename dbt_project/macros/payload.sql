@@ -10,6 +10,10 @@
         parsed:      the select expressions for it, as `fields` and `others`
         expressions: path -> where its value is then
     #}
+    {% do return(adapter.dispatch('read_paths')(fields, json)) %}
+{% endmacro %}
+
+{% macro duckdb__read_paths(fields, json) %}
     {% set json = without_nul(json) %}
     {% set together = {} %}
     {% set apart = {} %}
@@ -21,7 +25,7 @@
         {% elif not field.is_apart %}
             {% do together.setdefault(field.path, [field['keys'], field.read_as]) %}
             {% do expressions.update({
-                field.path: struct_field('fields', field['keys'], field.read_as)
+                field.path: duckdb__struct_field('fields', field['keys'], field.read_as)
             }) %}
         {% elif field.path not in apart %}
             {% do apart.update({field.path: field['keys']}) %}
@@ -30,10 +34,10 @@
     {% endfor %}
     {% set parsed = [] %}
     {% if together %}
-        {% do parsed.append(json_to_struct(json, together.values()) ~ ' as fields') %}
+        {% do parsed.append(duckdb__json_to_struct(json, together.values()) ~ ' as fields') %}
     {% endif %}
     {% if apart %}
-        {% do parsed.append(json_to_list(json, apart.values()) ~ ' as others') %}
+        {% do parsed.append(duckdb__json_to_list(json, apart.values()) ~ ' as others') %}
     {% endif %}
     {% do return({'parsed': parsed, 'expressions': expressions}) %}
 {% endmacro %}
@@ -87,15 +91,11 @@
 {% endmacro %}
 
 
-{% macro json_to_struct(json, fields) %}
+{% macro duckdb__json_to_struct(json, fields) %}
     {#
         Reads the whole document once, however many fields are asked for, each as [keys, type].
         A value that does not fit its type is null, and so is everything below it.
     #}
-    {% do return(adapter.dispatch('json_to_struct')(json, fields)) %}
-{% endmacro %}
-
-{% macro duckdb__json_to_struct(json, fields) %}
     {# the tree of all keys, with a type at each leaf, as json_transform wants it #}
     {% set structure = {} %}
     {% for keys, type in fields %}
@@ -109,10 +109,6 @@
     {% do return("try(json_transform(" ~ json ~ ", " ~ sql_string(tojson(structure)) ~ "))") %}
 {% endmacro %}
 
-
-{% macro struct_field(struct, keys, type) %}
-    {% do return(adapter.dispatch('struct_field')(struct, keys, type)) %}
-{% endmacro %}
 
 {% macro duckdb__struct_field(struct, keys, type) %}
     {% set quoted = [] %}
@@ -128,12 +124,8 @@
 {% endmacro %}
 
 
-{% macro json_to_list(json, paths) %}
-    {# Some values of a document as JSON, in a list from 1. #}
-    {% do return(adapter.dispatch('json_to_list')(json, paths)) %}
-{% endmacro %}
-
 {% macro duckdb__json_to_list(json, paths) %}
+    {# Some values of a document as JSON, in a list from 1. #}
     {# JSON pointers, as a key in them may be anything #}
     {% set pointers = [] %}
     {% for keys in paths %}
@@ -144,6 +136,16 @@
         {% do pointers.append(sql_string(escaped | join(''))) %}
     {% endfor %}
     {% do return('json_extract(' ~ json ~ ', [' ~ pointers | join(', ') ~ '])') %}
+{% endmacro %}
+
+
+{% macro json_as_column(json) %}
+    {# A value as it stands in a column for JSON. #}
+    {% do return(adapter.dispatch('json_as_column')(json)) %}
+{% endmacro %}
+
+{% macro default__json_as_column(json) %}
+    {% do return(json) %}
 {% endmacro %}
 
 

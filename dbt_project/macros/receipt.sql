@@ -3,7 +3,10 @@
     received_at as _sdc_received_at,
         {{ 'loaded_at as _sdc_batched_at,' if is_in_ledger }}
         {#- by receipt, and within one by line, so that copies have an order #}
-        {{ epoch_microseconds('received_at') }} * 1000 + line % 1000 as _sdc_sequence,
+        {#- an earlier version has loaded lines of years in which that does not fit 64 bits #}
+        case when received_at >= timestamp '1970-01-01' and received_at < timestamp '2262-01-01'
+            then {{ epoch_microseconds('received_at') }} * 1000 + line % 1000
+        end as _sdc_sequence,
         {#- Stitch's changes when a table is replicated in full once more, which events never are #}
         cast(1 as bigint) as _sdc_table_version,
         source as _seamline_source,

@@ -10,13 +10,14 @@ with
 
 received as (
 
-    select * from {{ source('raw', call) }}
+    select * from {{ raw_table(call) }}
+    {{ loads_shown(call) }}
 
 ),
 
 landed_files as (
 
-    select * from {{ source('raw', 'landed_file') }}
+    select * from {{ raw_table('landed_file') }}
 
 ),
 
@@ -63,3 +64,11 @@ typed as (
 
 select * from typed
 {% endmacro %}
+
+
+{% macro loads_shown(call) %}
+    {# The loads of whose copies all are there; in the warehouse a load is there as a whole. #}
+    {{ return(adapter.dispatch('loads_shown')(call)) }}
+{% endmacro %}
+
+{% macro default__loads_shown(call) %}{% endmacro %}

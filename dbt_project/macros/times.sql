@@ -18,7 +18,11 @@
     when the event happened, gives such times (docs/decisions/0022-times-by-our-own-grammar.md).
 #}
 
-{% macro clock_readings(clocks) -%}
+{% macro clock_readings(clocks) %}
+    {{ return(adapter.dispatch('clock_readings')(clocks)) }}
+{% endmacro %}
+
+{% macro default__clock_readings(clocks) -%}
     {%- set given = clocks.get('timestamp', 'null') -%}
     {%- set receipt = clocks.get('receivedAt', 'null') -%}
     {%- set original = clocks.get('originalTimestamp', 'null') -%}

@@ -123,6 +123,10 @@
 
 {% macro view_set_rows(views) %}
     {# The query of such a model, from [name, description, definition] of each view. #}
+    {{ return(adapter.dispatch('view_set_rows')(views)) }}
+{% endmacro %}
+
+{% macro default__view_set_rows(views) %}
     select
         rows.name,
         rows.description,

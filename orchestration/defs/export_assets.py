@@ -6,7 +6,7 @@ import dagster as dg
 
 from orchestration.defs.asset_details import with_details
 from orchestration.defs.sensor import runs_on_their_way
-from orchestration.export.run import Done, export_parquet, export_postgres
+from orchestration.export.run import Done, export_parquet, export_postgres, export_raw
 from orchestration.settings import Settings
 from orchestration.warehouse.raw_tables import WITH_TABLE
 
@@ -26,6 +26,9 @@ def definitions(settings: Settings) -> dg.Definitions:
     assets = []
     if settings.export_parquet is not None:
         assets.append(_exported("parquet", export_parquet, "Parquet files by day of receipt"))
+    if settings.export_raw is not None:
+        what = "what its models read on Apache Spark"
+        assets.append(_exported("raw_parquet", export_raw, what))
     if settings.export_postgres is not None:
         assets.append(_exported("postgres", export_postgres, "a table of a PostgreSQL database"))
     if not assets:
@@ -61,6 +64,8 @@ def _exported(kind: str, export: Export, what: str) -> dg.AssetsDefinition:
         keys: Iterable[dg.AssetKey] = context.selected_asset_keys
         tables = sorted(key.path[-1] for key in keys)
         for table, done in export(Settings(), tables):
+            if table not in tables:  # what raw tables need beside them
+                continue
             yield dg.MaterializeResult(
                 asset_key=[kind, table],
                 metadata={

@@ -122,29 +122,31 @@ def changes(
     *,
     in_place: Callable[[str, str], bool],
     everywhere: Collection[str] = (),
+    at: str = RECEIVED_AT,
 ) -> Changes:
     """Compare a table with what was exported of it.
 
     Args:
         con: The warehouse.
-        schema: The schema of the final tables.
+        schema: The schema of the table.
         table: The table; it has to be there.
         unit: Into what it is cut.
         known: What was exported.
         in_place: Whether a column of one type is given another without its rows being written.
         everywhere: The columns that are written with a part though they are null in all of it.
+        at: The column by which it is cut.
     """
     name = full_name(schema, table)
     columns = column_types_in(con, schema)[table]
     files = _files(con, schema, table)
-    counts = _counts(con, name, unit)
+    counts = _counts(con, name, unit, at)
     others = {one for one, kind in known.columns.items() if columns.get(one) != kind}
     retyped = others & columns.keys()
     written = {one for one in retyped if not in_place(known.columns[one], columns[one])}
     if others & set(everywhere) - (retyped - written):
         to_write = set(counts)
     else:
-        to_write = _starts(con, name, unit, _is_filled(written)) if written else set()
+        to_write = _starts(con, name, unit, at, _is_filled(written)) if written else set()
     if others - retyped:  # whoever had a value in it is not known
         to_look_at = set(counts)
     else:
@@ -152,10 +154,10 @@ def changes(
         to_look_at = {start for start, rows in counts.items() if _rows(known, start) != rows}
         if new:
             named = f"filename in ({', '.join(map(literal, new))})"
-            to_look_at |= _starts(con, name, unit, named)
+            to_look_at |= _starts(con, name, unit, at, named)
         if retyped:
-            to_look_at |= _starts(con, name, unit, _is_filled(retyped))
-    hashes = _parts(con, name, unit, to_look_at | to_write, columns)
+            to_look_at |= _starts(con, name, unit, at, _is_filled(retyped))
+    hashes = _parts(con, name, unit, at, to_look_at | to_write, columns)
     changed = {
         start: part
         for start, part in sorted(hashes.items())
@@ -165,10 +167,10 @@ def changes(
     return Changes(columns, sorted(files), changed, gone)
 
 
-def rows_of(name: str, unit: Unit, starts: Iterable[str]) -> str:
+def rows_of(name: str, unit: Unit, starts: Iterable[str], at: str = RECEIVED_AT) -> str:
     """SQL of the rows of some parts of a table, which is named in full and quoted."""
     listed = ", ".join(f"timestamp '{start}'" for start in starts)
-    return f"from {name} where date_trunc('{unit}', {RECEIVED_AT}) in ({listed})"
+    return f"from {name} where date_trunc('{unit}', {at}) in ({listed})"
 
 
 def _rows(known: State, start: str) -> int:
@@ -191,19 +193,19 @@ def _files(con: duckdb.DuckDBPyConnection, schema: str, table: str) -> dict[str,
     return dict(rows)
 
 
-def _counts(con: duckdb.DuckDBPyConnection, name: str, unit: Unit) -> dict[str, int]:
+def _counts(con: duckdb.DuckDBPyConnection, name: str, unit: Unit, at: str) -> dict[str, int]:
     rows = con.execute(
-        f"select date_trunc('{unit}', {RECEIVED_AT}), count(*) from {name} group by all"  # noqa: S608 - quoted
+        f"select date_trunc('{unit}', {at}), count(*) from {name} group by all"  # noqa: S608 - quoted
     ).fetchall()
-    return {_start(at): count for at, count in rows}
+    return {_start(start): count for start, count in rows}
 
 
-def _starts(con: duckdb.DuckDBPyConnection, name: str, unit: Unit, which: str) -> set[str]:
+def _starts(con: duckdb.DuckDBPyConnection, name: str, unit: Unit, at: str, which: str) -> set[str]:
     """The parts of which some row is such."""
     rows = con.execute(
-        f"select distinct date_trunc('{unit}', {RECEIVED_AT}) from {name} where {which}"  # noqa: S608 - quoted
+        f"select distinct date_trunc('{unit}', {at}) from {name} where {which}"  # noqa: S608 - quoted
     ).fetchall()
-    return {_start(at) for (at,) in rows}
+    return {_start(start) for (start,) in rows}
 
 
 def _is_filled(columns: Iterable[str]) -> str:
@@ -217,6 +219,7 @@ def _parts(
     con: duckdb.DuckDBPyConnection,
     name: str,
     unit: Unit,
+    at: str,
     starts: set[str],
     columns: dict[str, str],
 ) -> dict[str, Part]:
@@ -226,13 +229,13 @@ def _parts(
         f"""
         select start, count(*), format('{{:x}}', bit_xor(one)) || format('-{{:x}}', sum(one >> 32))
         from (
-            select date_trunc('{unit}', {RECEIVED_AT}) as start, {_hash(columns)} as one
-            {rows_of(name, unit, sorted(starts))}
+            select date_trunc('{unit}', {at}) as start, {_hash(columns)} as one
+            {rows_of(name, unit, sorted(starts), at)}
         )
         group by all
         """  # noqa: S608 - quoted
     ).fetchall()
-    return {_start(at): Part(count, digest) for at, count, digest in rows}
+    return {_start(start): Part(count, digest) for start, count, digest in rows}
 
 
 def _hash(columns: dict[str, str]) -> str:

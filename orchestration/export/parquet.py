@@ -10,6 +10,7 @@ column becomes double no file has it as it was, though only the days with a valu
 """
 
 from collections.abc import Collection, Iterable
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
@@ -25,45 +26,94 @@ STATE = "_seamline.json"
 FILE = "rows.parquet"
 
 
-def export(con: duckdb.DuckDBPyConnection, schema: str, table: str, place: Place) -> Exported:
+@dataclass(frozen=True)
+class Layout:
+    """Where the files of a table are, and what is in them.
+
+    Attributes:
+        folder: below the place.
+        file: the name of a day's file, with `{day}` in it.
+        at: the column by which the table is cut.
+        order: the columns that its rows are ordered by.
+        columns: what is selected, as SQL has it; if none is, the documented columns, and of the
+            others those with a value in a file.
+        has_all: whether one file is there with every column and no rows.
+    """
+
+    folder: str
+    file: str = f"received_date={{day}}/{FILE}"
+    at: str = RECEIVED_AT
+    order: str = f"{RECEIVED_AT}, message_id"
+    columns: str = ""
+    has_all: bool = False
+
+    def name(self, start: str) -> str:
+        """The file of the day that begins then."""
+        return f"{self.folder}/{self.file.format(day=start[:10])}"
+
+    @property
+    def empty(self) -> str:
+        """The file that has the columns, and no row."""
+        return f"{self.folder}/no-rows.parquet"
+
+    @property
+    def state(self) -> str:
+        """What says what is in the files."""
+        return f"{self.folder}/{STATE}"
+
+
+def export(
+    con: duckdb.DuckDBPyConnection,
+    schema: str,
+    table: str,
+    place: Place,
+    layout: Layout | None = None,
+) -> Exported:
     """Bring the files of a table up to date.
 
     Args:
         con: The warehouse.
-        schema: The schema of the final tables.
+        schema: The schema of the table.
         table: The table; it has to be there.
         place: Where the files are.
+        layout: How they are laid out; as final tables if not given.
 
     Raises:
         StoreError: the bucket cannot be used; the next export does what is left.
     """
-    known = _state(place, table)
-    there = {name for name in place.names(table) if name.endswith(FILE)}
+    layout = layout or Layout(table)
+    known = read_state(place, layout.state)
+    there = {name for name in place.names(layout.folder) if name.endswith(".parquet")}
+    if layout.has_all:
+        known = _of_these_columns(con, schema, table, place, layout, known, there)
+        there.discard(layout.empty)
     known.parts = {
-        start: part for start, part in known.parts.items() if _name(table, start) in there
+        start: part for start, part in known.parts.items() if layout.name(start) in there
     }
     every = {*known.columns, *column_types_in(con, schema)[table]}
-    always = {one for one in every if is_documented(table, one)}
-    found = changes(con, schema, table, "day", known, in_place=_never, everywhere=always)
+    always = {one for one in every if layout.has_all or is_documented(table, one)}
+    found = changes(
+        con, schema, table, "day", known, in_place=_never, everywhere=always, at=layout.at
+    )
     done = Exported()
     written = State(known.columns, known.files, known.parts)
     for portion in found.portions():
         for start, part in portion.items():
-            rows = rows_of(full_name(schema, table), "day", [start])
-            columns = _columns(con, rows, found.columns, always)
-            place.fill(_name(table, start), partial(_copy, con, rows, columns))
+            rows = rows_of(full_name(schema, table), "day", [start], layout.at)
+            columns = layout.columns or _columns(con, rows, found.columns, always)
+            place.fill(layout.name(start), partial(_copy, con, rows, columns, layout.order))
             written.parts[start] = part
             done.rows += part.rows
             done.parts += 1
-        _keep(place, table, written)
+        keep_state(place, layout.state, written)
     for start in found.gone:
         del written.parts[start]
     # also those of an export that died before it noted them
-    for name in sorted(there - {_name(table, start) for start in written.parts}):
+    for name in sorted(there - {layout.name(start) for start in written.parts}):
         place.remove(name)
         done.gone += 1
     if (found.columns, found.files) != (known.columns, known.files) or done.gone:
-        _keep(place, table, State(found.columns, found.files, written.parts))
+        keep_state(place, layout.state, State(found.columns, found.files, written.parts))
     done.total = sum(part.rows for part in written.parts.values())
     return done
 
@@ -72,34 +122,50 @@ def _never(*_: str) -> bool:
     return False
 
 
-def _name(table: str, start: str) -> str:
-    return f"{table}/received_date={start[:10]}/{FILE}"
-
-
 def _columns(
     con: duckdb.DuckDBPyConnection, rows: str, columns: Iterable[str], always: Collection[str]
-) -> list[str]:
-    """The columns that a file of some rows has."""
+) -> str:
+    """The columns that a file of some rows has, as SQL."""
     filled = ", ".join(f"count({quoted(one)}) > 0" for one in columns)
     (row,) = con.execute(f"select {filled} {rows}").fetchall()
-    return [one for one, is_filled in zip(columns, row, strict=True) if is_filled or one in always]
+    has = [one for one, is_filled in zip(columns, row, strict=True) if is_filled or one in always]
+    return ", ".join(map(quoted, has))
 
 
-def _copy(con: duckdb.DuckDBPyConnection, rows: str, columns: list[str], path: Path) -> None:
-    listed = ", ".join(map(quoted, columns))
+def _of_these_columns(
+    con: duckdb.DuckDBPyConnection,
+    schema: str,
+    table: str,
+    place: Place,
+    layout: Layout,
+    known: State,
+    there: set[str],
+) -> State:
+    """What was exported, if it has the columns that the table has; else all is written anew."""
+    columns = column_types_in(con, schema)[table]
+    if layout.empty in there and known.columns == columns:
+        return known
+    rows = f"from {full_name(schema, table)} where false"
+    place.fill(layout.empty, partial(_copy, con, rows, layout.columns or "*", layout.order))
+    return State(columns, [], {})
+
+
+def _copy(con: duckdb.DuckDBPyConnection, rows: str, columns: str, order: str, path: Path) -> None:
     con.execute(
-        f"copy (select {listed} {rows} order by {RECEIVED_AT}, message_id) "
+        f"copy (select {columns} {rows} order by {order}) "
         f"to {literal(str(path))} (format parquet, compression zstd)"
     )
 
 
-def _state(place: Place, table: str) -> State:
-    data = place.read(f"{table}/{STATE}")
+def read_state(place: Place, name: str) -> State:
+    """What a file says that was exported; nothing if it is not ours, or damaged."""
+    data = place.read(name)
     try:
         return msgspec.json.decode(data, type=State) if data else State()
-    except (msgspec.DecodeError, UnicodeDecodeError):  # not ours, or damaged: all is written anew
+    except (msgspec.DecodeError, UnicodeDecodeError):
         return State()
 
 
-def _keep(place: Place, table: str, state: State) -> None:
-    place.write(f"{table}/{STATE}", msgspec.json.encode(state))
+def keep_state(place: Place, name: str, state: State) -> None:
+    """Note what was exported."""
+    place.write(name, msgspec.json.encode(state))

@@ -11,6 +11,7 @@ from landed.object_store import DamagedObjectError, Store
 from orchestration.durable_files import make_folder
 
 SETTING = "SEAMLINE_EXPORT_PARQUET"
+RAW = "SEAMLINE_EXPORT_RAW"
 
 
 class Place(Protocol):
@@ -32,20 +33,21 @@ class Place(Protocol):
         """Remove a file that may be there."""
 
 
-def place_of(address: Path | str, scratch: Path) -> Place:
+def place_of(address: Path | str, scratch: Path, setting: str = SETTING) -> Place:
     """Return the place at an address.
 
     Args:
         address: a folder, or `s3://`, `gs://` or `az://` and a bucket, with what all names begin
             with behind it.
         scratch: a folder for what is being written to a bucket.
+        setting: which setting names it.
 
     Raises:
         StoreError: the store can never be used.
     """
     if isinstance(address, Path):
         return Folder(address)
-    return Bucket(address, scratch)
+    return Bucket(address, scratch, setting)
 
 
 class Folder:
@@ -97,14 +99,15 @@ class Folder:
 class Bucket:
     """What is below an address in an object store."""
 
-    def __init__(self, address: str, scratch: Path) -> None:
+    def __init__(self, address: str, scratch: Path, setting: str = SETTING) -> None:
         """Ask nothing of it yet.
 
         Args:
             address: Where it is.
             scratch: A folder for what is being written.
+            setting: Which setting names it.
         """
-        self._store = Store(address, setting=SETTING)
+        self._store = Store(address, setting=setting)
         self._scratch = scratch
         rmtree(scratch, ignore_errors=True)  # what a killed process had begun
 

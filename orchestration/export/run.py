@@ -12,10 +12,10 @@ from filelock import FileLock, Timeout
 from landed.errors import ReportedError
 from landed.object_store import StoreError
 from orchestration.durable_files import make_folder
-from orchestration.export import parquet
+from orchestration.export import parquet, raw
 from orchestration.export.changes import Exported
 from orchestration.export.errors import ExportBusyError, ExportFailedError
-from orchestration.export.places import place_of
+from orchestration.export.places import RAW, place_of
 from orchestration.settings import Settings
 from orchestration.warehouse.catalog import columns_in
 from orchestration.warehouse.connection import connect
@@ -46,6 +46,34 @@ def export_parquet(settings: Settings, tables: Collection[str] = ()) -> Done:
         yield from _each(
             con, schema, tables, lambda table: parquet.export(con, schema, table, place)
         )
+
+
+def export_raw(settings: Settings, _tables: Collection[str] = ()) -> Done:
+    """Bring Parquet files of the raw tables up to date, as `raw` says.
+
+    Args:
+        settings: Where the warehouse is, and the files.
+        _tables: Not asked: the tables are of one moment, so they are exported together.
+
+    Raises:
+        ExportBusyError: another export is still at it; nothing was done.
+        ExportFailedError: they could not be exported; the next export does what is left.
+        StoreError: the bucket can never be used.
+        WarehouseMissingError: nothing has been loaded yet.
+    """
+    if settings.export_raw is None:
+        return
+    with _alone_here(settings, "raw"), connect(settings, read_only=True) as con:
+        place = place_of(settings.export_raw, settings.dagster_home / "exporting-raw", RAW)
+        try:
+            yield from raw.export(con, settings.schema_name, place)
+        except StoreError as error:
+            if error.is_lasting:
+                raise
+            raise ExportFailedError(f"Not exported: raw tables. {error.message}") from error
+        except (OSError, duckdb.Error) as error:
+            why = " ".join(str(error).split())
+            raise ExportFailedError(f"Not exported: raw tables. {why}") from error
 
 
 def export_postgres(settings: Settings, tables: Collection[str] = ()) -> Done:

@@ -41,6 +41,7 @@ log = logging.getLogger(__name__)
 
 PROJECT = "seamline"
 PLUGIN = "orchestration.models.plugin"
+ENGINE = "duckdb"
 
 WRITING = {"build", "clone", "retry", "run", "run-operation", "seed", "snapshot"}
 """dbt's commands that write; `test` does too if it is to store failures."""
@@ -131,6 +132,8 @@ def begin(project: str) -> None:
         return  # no command of dbt's: whoever uses it as a library, as sqlfluff does, may read
     settings = read_settings()
     profile: Profile = context.obj["profile"]
+    if profile.credentials.type != ENGINE:
+        return  # another engine's tables: docs/spark.md
     if project != PROJECT and not uses_warehouse(profile.credentials, settings):
         return
     flags = context.obj["flags"]

@@ -5,6 +5,10 @@ import json
 import duckdb
 import pytest
 
+from orchestration.warehouse.connection import connect
+from orchestration.warehouse.writer_lock import writer_lock
+from tests.support import landed
+from tests.support.house import House
 from tests.support.macros import macros
 
 TEN = "2026-11-20 10:00:00"
@@ -203,3 +207,19 @@ def test_what_was_sent_as_a_time_and_is_none_is_named(
         ).fetchone()
 
     assert row == (expected,)
+
+
+def test_a_receipt_that_an_earlier_version_loaded_of_a_year_too_far_stops_no_table(
+    built_house: House,
+) -> None:
+    built_house.land("screen", *(landed.line({"type": "screen", "messageId": one}) for one in "ab"))
+    built_house.load()
+    with writer_lock(built_house.settings), connect(built_house.settings) as con:
+        con.execute("update raw.screen set received_at = '2300-01-01' where message_id = 'b'")
+
+    built_house.models("screen")
+
+    rows = built_house.rows(
+        "select message_id, _sdc_sequence is null from segment.screen order by 1"
+    )
+    assert rows == [("a", False), ("b", True)]
