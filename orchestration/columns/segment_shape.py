@@ -66,8 +66,8 @@ class Shown(NamedTuple):
     """A column of a relation: where it comes from, and its name there.
 
     Of a property that an event sent in several types there is one for each of its columns, all of
-    one name; `type` is what holds them all, `column_type` that of the column. Where columns.yml says
-    the type, each column has a name of its own.
+    one name; `type` is what holds them all, `column_type` that of the column. Where columns.yml
+    says the type, each column has a name of its own.
     """
 
     relation: str

@@ -75,9 +75,7 @@ def test_all_columns_of_one_name_have_one_type_and_a_declared_column_keeps_its_o
     rules = ColumnRules.model_validate({"fields": [{"path": path} | says] if said else []})
     call = "track" if prefix == "properties" else "identify"
     facts = [Fact((prefix, "b"), kind, (1, "f", n)) for n, kind in enumerate(of_table)]
-    placements = {
-        one: place(one, facts if one == call else (), rules).placements for one in CALLS
-    }
+    placements = {one: place(one, facts if one == call else (), rules).placements for one in CALLS}
     seen = {path: SeenProperty((1, "f", 1), of_event & {*of_table})}
 
     found = list(shown_columns(placements, {"e": seen}, seen_elsewhere={}))
