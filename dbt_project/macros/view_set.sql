@@ -7,6 +7,9 @@
         A name that was sent takes nobody's place: where something else has a view's name, it stays,
         and the view, and what would read it, is left out until the name is free. Ours is what reads
         as it was made: a user may have put a table or another view in its place since.
+
+        Nor does one that cannot be made keep the others from it: it stays as it was, or away, and
+        each run tries it again.
     #}
     {%- set target = this.incorporate(type='table') -%}
     {%- set existing = load_cached_relation(this) -%}
@@ -63,6 +66,7 @@
     {%- endif -%}
     {%- set wanted = {} -%}
     {%- set statements = [] -%}
+    {%- set made = {} -%}
     {%- set there = names_in(target) -%}
     {%- set taken = [] -%}
     {%- set unreadable = [] -%}
@@ -85,9 +89,23 @@
             {%- do wanted.update({row[0]: row[2]}) -%}
         {%- endif -%}
         {%- if row[0] in wanted and (old.get(row[0]) != row[2] or not is_there) -%}
-            {%- do statements.append('create or replace view ' ~ view ~ ' as ' ~ row[2]) -%}
-            {%- do statements.append('comment on view ' ~ view ~ ' is ' ~ sql_string(row[1])) -%}
+            {%- do made.update({row[0]: [
+                'create or replace view ' ~ view ~ ' as ' ~ row[2],
+                'comment on view ' ~ view ~ ' is ' ~ sql_string(row[1])
+            ]}) -%}
         {%- endif -%}
+    {%- endfor -%}
+    {%- set refused = refused_views(target, made) -%}
+    {%- set kept_rows = [] -%}
+    {%- for name in refused -%}
+        {%- do wanted.pop(name) -%}
+        {%- if name in old and name | lower in there -%}
+            {%- do wanted.update({name: old[name]}) -%}
+            {%- do kept_rows.append(sql_string(name)) -%}
+        {%- endif -%}
+    {%- endfor -%}
+    {%- for name in made if name not in refused -%}
+        {%- do statements.extend(made[name]) -%}
     {%- endfor -%}
     {%- set gone = [] -%}
     {%- for name in old if name not in wanted and name not in replaced and name | lower in there -%}
@@ -99,12 +117,23 @@
         {%- do statements.append('drop view ' ~ view) -%}
     {%- endfor -%}
     {%- set rows = sql -%}
-    {%- if taken -%}
+    {%- if taken or refused -%}
         {%- set names = [] -%}
-        {%- for name in taken -%} {%- do names.append(sql_string(name)) -%} {%- endfor -%}
+        {%- for name in taken + refused | list -%}
+            {%- do names.append(sql_string(name)) -%}
+        {%- endfor -%}
         {%- set rows -%}
             select * from ({{ sql }}) as wanted where name not in ({{ names | join(', ') }})
         {%- endset -%}
+    {%- endif -%}
+    {%- if refused -%}
+        {%- do exceptions.warn(
+            'In ' ~ target.schema ~ ' these views could not be made. Each is as it was, or not there '
+            ~ 'if it is new; all others are made, and the next run tries again: '
+            ~ refused | join(', ') ~ '. The first says: ' ~ refused.values() | first
+        ) -%}
+    {%- endif -%}
+    {%- if taken -%}
         {%- do exceptions.warn(
             'In ' ~ target.schema ~ ' these names are taken by tables or views of yours, which stay, '
             ~ 'and have no view of their own: ' ~ taken | join(', ') ~ '. Rename yours to have it.'
@@ -114,10 +143,31 @@
         {%- do statements.append('create table ' ~ target ~ ' as ' ~ rows) -%}
     {#- emptied and filled, not replaced: the table keeps its comments #}
     {%- elif statements or old != wanted -%}
-        {%- do statements.append('delete from ' ~ target) -%}
+        {%- set all_others = ' where name not in (' ~ kept_rows | join(', ') ~ ')' -%}
+        {%- do statements.append('delete from ' ~ target ~ (all_others if kept_rows else '')) -%}
         {%- do statements.append('insert into ' ~ target ~ ' ' ~ rows) -%}
     {%- endif -%}
     {%- do return(statements) -%}
+{% endmacro %}
+
+
+{% macro refused_views(relation, made) %}
+    {#
+        Those of some views that the warehouse would not make, and why.
+
+        made: the statements that make each, by its name
+    #}
+    {% do return(adapter.dispatch('refused_views')(relation, made) if made else {}) %}
+{% endmacro %}
+
+{% macro default__refused_views(relation, made) %}
+    {% do return({}) %}
+{% endmacro %}
+
+{% macro duckdb__refused_views(relation, made) %}
+    {% set asked = {'views': made} %}
+    {% do adapter.store_relation('plugin', relation, [], '', '', asked) %}
+    {% do return(asked.refused) %}
 {% endmacro %}
 
 

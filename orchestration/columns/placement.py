@@ -60,6 +60,7 @@ class Placement:
             columns`.
         sibling_name: where those go that a declared column cannot read.
         read_as: the type as which the payload is read at this path, `json` if that is not enough.
+        is_beside: its column is beside a declared one, which does not take values of this type.
         is_apart: it cannot be read together with the other fields.
         array_table, array_column: where the array is, for what is in one.
         since_load: the load with which the column begins, if it can have been in earlier events.
@@ -80,6 +81,7 @@ class Placement:
     read_as: str | None = None
     is_apart: bool = False
     is_declared: bool = False
+    is_beside: bool = False
     is_hashed: bool = False
     array_table: str | None = None
     array_column: str | None = None

@@ -372,7 +372,8 @@ class _Placer:
         if fact.type not in _READABLE.get(kind, ()):
             is_text = fact.type == LONG and kind == "double"
             sibling = f"{name}__string" if is_text else table.beside(name, own)
-            return self._to_column(fact, name, sibling, "varchar" if is_text else own)
+            placed = self._to_column(fact, name, sibling, "varchar" if is_text else own)
+            return replace(placed, is_beside=True)
         sibling = f"{name}__{SUFFIXES[own]}"
         if table.has_or_takes(sibling, own, fact):
             column |= {"sibling_name": sibling, "sibling_type": own}

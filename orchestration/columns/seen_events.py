@@ -8,20 +8,20 @@ from orchestration.columns.rules import ColumnRules
 from orchestration.columns.segment_shape import EventName, Seen, SeenProperty, Types
 
 
-def named_events(con: duckdb.DuckDBPyConnection, rules: ColumnRules) -> set[str]:
-    """The events that have a relation: of each source those first seen, as far as they may."""
+def named_events(con: duckdb.DuckDBPyConnection, rules: ColumnRules) -> list[str]:
+    """The events that have a relation, as first seen: of each source as many as it may have."""
     rows = con.execute(
         "select source, event from raw.field where event is not null "
         "group by all order by min((first_load_id, first_file, first_line)), event"
     ).fetchall()
-    named: set[str] = set()
+    named: dict[str, None] = {}
     brought: Counter[str | None] = Counter()
     for source, event in rows:
         has_room = brought[source] < rules.events_of(source)
         if has_room and event not in named and rules.allows_event(source, event):
             brought[source] += 1
-            named.add(event)
-    return named
+            named[event] = None
+    return list(named)
 
 
 def seen_in_relations(con: duckdb.DuckDBPyConnection, names: list[EventName]) -> dict[str, Seen]:

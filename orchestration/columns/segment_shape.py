@@ -66,7 +66,8 @@ class Shown(NamedTuple):
     """A column of a relation: where it comes from, and its name there.
 
     Of a property that an event sent in several types there is one for each of its columns, all of
-    one name; `type` is what holds them all, `column_type` that of the column.
+    one name; `type` is what holds them all, `column_type` that of the column. Where columns.yml
+    says the type, each column has a name of its own.
     """
 
     relation: str
@@ -95,11 +96,14 @@ Types = dict[str, set[str]]
 
 
 def event_names(events: Iterable[str]) -> list[EventName]:
-    """The relations of events: `Order Completed` → `order_completed`."""
+    """The relations of events: `Order Completed` → `order_completed`.
+
+    Args:
+        events: as they were first seen: what came later takes no relation away, in a rebuild too.
+    """
     named = []
     slug_of: dict[str, str] = {}
-    # Sorted, so that a rebuild gives the same `_` to the same one of two names that collide.
-    for event in sorted(events):
+    for event in events:
         slug = shortened(snake_case(event))
         relation = "_" + slug if slug[0].isdigit() else slug
         while relation in _TAKEN or slug_of.setdefault(relation, slug) != slug:
@@ -209,7 +213,10 @@ def _groups(
             types, first = seen[one.path].types, seen[one.path].first
         else:
             continue
-        if types is None or one.is_declared:
+        if one.is_beside and types is not None and one.type not in types:
+            continue
+        if types is None or one.is_declared or one.is_beside:
+            # where the type was said it is that of the plain name, and all else is beside it
             groups.setdefault(column, _Group(column, one.keys, first)).add(column, one.column_type)
             if one.sibling_name:
                 sibling = _Group(one.sibling_name, one.keys, first)

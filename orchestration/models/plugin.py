@@ -1,12 +1,14 @@
 """What dbt needs to work on the warehouse; profiles.yml names this module as a plugin."""
 
+from contextlib import closing
 from typing import Any
 
+from dbt.adapters.duckdb.connections import DuckDBConnectionManager
 from dbt.adapters.duckdb.credentials import Attachment, DuckDBCredentials
 from dbt.adapters.duckdb.plugins import BasePlugin
 from dbt.adapters.duckdb.utils import TargetConfig
 from dbt_common.exceptions import DbtRuntimeError
-from duckdb import DuckDBPyConnection
+from duckdb import DataError, DuckDBPyConnection, ProgrammingError
 
 from orchestration.models import beside, command
 from orchestration.settings import Settings
@@ -63,16 +65,36 @@ class Plugin(BasePlugin):
     def store(self, target_config: TargetConfig) -> None:
         """What macros need Python for, as dbt-duckdb has no other way to call a plugin.
 
-        Bring to the disk what a model has written (macros/sync_new_files.sql), or compute it beside
-        loads (macros/create_table_as.sql).
+        Bring to the disk what a model has written (macros/sync_new_files.sql), compute it beside
+        loads (macros/create_table_as.sql), or ask which views cannot be made (macros/view_set.sql).
         """
         asked = target_config.config
-        if query := asked.get("compute"):
+        if views := asked.get("views"):
+            asked["refused"] = _refused(views)
+        elif query := asked.get("compute"):
             if writer := command.pausing():
                 beside.compute(self._settings, writer, target_config.relation, query)
                 asked["computed"] = beside.COMPUTED
         elif self._files:
             self._files.sync()
+
+
+def _refused(views: dict[str, list[str]]) -> dict[str, str]:
+    """Make views, each by its statements, and take all back; name those that failed, and why."""
+    refused = {}
+    session = DuckDBConnectionManager.env().handle()  # type: ignore[no-untyped-call]
+    with closing(session) as handle:
+        cursor = handle.cursor()
+        cursor.execute("begin")
+        try:
+            for name, statements in views.items():
+                try:
+                    cursor.execute(statements[0])
+                except (ProgrammingError, DataError) as error:
+                    refused[name] = str(error).partition("\n")[0]
+        finally:
+            cursor.execute("rollback")
+    return refused
 
 
 def _refuse_another_schema(settings: Settings, credentials: DuckDBCredentials) -> None:

@@ -6,36 +6,64 @@ has left tables under both names, and with either one nothing goes on until a mo
 loads and erasures that knew of one alone would leave the other as it was.
 """
 
+import re
 from collections.abc import Collection
 
 import duckdb
 
 from landed.errors import ReportedError
+from landed.folders import CALLS
 from landed.settings import DATABASES
 from orchestration.settings import Settings
-from orchestration.warehouse.catalog import full_name, macros, tables, views
+from orchestration.warehouse.catalog import columns_in, full_name, macros, now, tables, views
 from orchestration.warehouse.transaction import transaction
 
 PARTS = ("", "_staging", "_warehouse", "_marts")
 """What the names of its four schemas end with."""
+
+OWN_COLUMNS = {"message_id", "_seamline_load_id", "_seamline_file", "_seamline_line"}
+"""Columns of every final table, by which one is told from a user's of its name."""
+
+_STAGING = "stg_segment__"
 
 
 class SchemaMovedError(ReportedError):
     """The tables are in another schema than the settings say; the text says what to do."""
 
 
-def _schemas(con: duckdb.DuckDBPyConnection) -> set[str]:
-    """Schemas with tables of a name, or what there is of them: their staging views come first."""
+def _schemas(con: duckdb.DuckDBPyConnection, but: str | None = None) -> set[str]:
+    """Schemas with tables of a name, or what there is of them: their staging views come first.
+
+    dbt gives a user's own models on Segment's data such names too, in a schema such as
+    `analytics_staging`: ours read `raw`, and a table beside one has our columns.
+    """
+    rows = con.execute(
+        f"""
+        select schema_name, view_name, sql
+        from {now("view")} join {now("schema")} using (schema_id)
+        where ends_with(schema_name, '_staging') and starts_with(view_name, '{_STAGING}')
+            and schema_name is distinct from $1
+        """,  # noqa: S608 - our own words
+        [but and f"{but}_staging"],
+    ).fetchall()
     return {
-        owner.removesuffix("_staging")
-        for owner, view in views(con)
-        if owner.endswith("_staging") and view.startswith("stg_segment__")
+        schema
+        for owner, view, sql in rows
+        if (call := view.removeprefix(_STAGING)) in CALLS and _is_own_view(sql, call)
+        if (columns := columns_in(con, schema := owner.removesuffix("_staging")).get(call)) is None
+        or columns >= OWN_COLUMNS
     }
+
+
+def _is_own_view(sql: str, call: str) -> bool:
+    """Whether a query, as DuckDB writes it out, makes rows of final tables from raw ones."""
+    reads_raw = re.search(rf"\bFROM (\S+\.)?raw\.(\"{call}\"|{call}\b)", sql)
+    return reads_raw is not None and " AS _seamline_load_id" in sql
 
 
 def other_schemas(con: duckdb.DuckDBPyConnection, schema: str) -> list[str]:
     """Schemas that hold final tables, all or some, other than the one that is set."""
-    return sorted(_schemas(con) - {schema})
+    return sorted(_schemas(con, but=schema))
 
 
 def refuse_another_name(con: duckdb.DuckDBPyConnection, settings: Settings) -> None:

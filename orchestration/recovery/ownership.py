@@ -11,7 +11,7 @@ import duckdb
 from landed.folders import CALLS
 from orchestration.columns.update import TABLES as COLUMN_TABLES
 from orchestration.models import run
-from orchestration.models.schema_name import PARTS
+from orchestration.models.schema_name import OWN_COLUMNS, PARTS
 from orchestration.settings import Settings
 from orchestration.warehouse.catalog import (
     DATABASE,
@@ -74,16 +74,21 @@ def users_relations(con: duckdb.DuckDBPyConnection, settings: Settings) -> list[
 
 def users_columns(con: duckdb.DuckDBPyConnection, settings: Settings, schema: str) -> list[str]:
     """Name the columns of the final tables in a schema that are not ours."""
+    is_set = schema == settings.schema_name
+    there = {} if is_set else columns_in(con, schema)
     ours = {
         (schema, call): {*node["columns"]} | _found_columns(con, schema, call)
         for node in _model_nodes(run.write_manifest(settings))
-        if (call := node["name"]) in CALLS
+        if (call := node["name"]) in CALLS and (is_set or there.get(call, set()) >= OWN_COLUMNS)
     }
     return _columns_beyond(con, ours)
 
 
 def own_relations(con: duckdb.DuckDBPyConnection, settings: Settings, schema: str) -> set[Relation]:
-    """What the models make, as far as it is there, in the schemas of an integration's name."""
+    """What the models make, as far as it is there, in the schemas of an integration's name.
+
+    A table of a call's name without our columns is a user's.
+    """
     name = settings.schema_name
     models = {
         (f"{schema}{owner.removeprefix(name)}", alias): materialized
@@ -91,7 +96,12 @@ def own_relations(con: duckdb.DuckDBPyConnection, settings: Settings, schema: st
         if owner in {f"{name}{part}" for part in PARTS}
     }
     found = tables(con) | views(con)
-    return found & models.keys() | _views_of_sets(con, models, found)
+    users = {
+        (schema, call)
+        for call, columns in columns_in(con, schema).items()
+        if call in CALLS and not columns >= OWN_COLUMNS
+    }
+    return found & models.keys() - users | _views_of_sets(con, models, found)
 
 
 def users_folders(settings: Settings) -> list[str]:

@@ -3,6 +3,8 @@
 from typing import Literal
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from landed.settings import WrongSettingsError
 from orchestration.columns.documented import CALLS
@@ -15,6 +17,7 @@ from orchestration.columns.segment_shape import (
     event_names,
     shown_columns,
 )
+from orchestration.loading.observed_fields import LONG
 from orchestration.settings import Settings
 from tests.columns.placing import NO_RULES
 
@@ -31,6 +34,64 @@ def test_every_name_in_snake_case_has_a_relation_of_its_own() -> None:
         "Event Relation": "event_relation_",
         "5": "_5",
     }
+
+
+def test_what_comes_later_takes_no_relation_away() -> None:
+    """`_2 x` was there first; sorted by name `2 x` goes before it."""
+    assert dict(event_names(["_2 x"])) == {"_2 x": "_2_x"}
+    assert dict(event_names(["_2 x", "2 x", "_2-X"])) == {
+        "_2 x": "_2_x",
+        "2 x": "_2_x_",
+        "_2-X": "_2_x",
+    }
+
+
+@given(st.lists(st.sampled_from(["2 x", "_2 x", "Users", "users_", "_2X", "2-x", "_2 X"])))
+def test_every_event_keeps_its_relation_whatever_comes_behind_it(events: list[str]) -> None:
+    names = dict(event_names(events))
+
+    assert all(
+        names[event] == relation
+        for number in range(len(events))
+        for event, relation in event_names(events[:number])
+    )
+
+
+TYPES = ["string", "bigint", LONG, "double", "boolean", "array"]
+
+
+@given(
+    st.sampled_from(["string", "bigint", "double", "boolean", "timestamp", "json", "hash", None]),
+    st.lists(st.sampled_from(TYPES), min_size=1, unique=True),
+    st.sets(st.sampled_from(TYPES)),
+    st.sampled_from(["properties", "traits"]),
+)
+def test_all_columns_of_one_name_have_one_type_and_a_declared_column_keeps_its_own(
+    said: str | None, of_table: list[str], of_event: set[str], prefix: str
+) -> None:
+    """Another event, or another source, has sent the field in any other type."""
+    path = f"{prefix}.b"
+    says = {"json": {"json": True}, "hash": {"hash": True}}.get(said or "", {"type": said})
+    rules = ColumnRules.model_validate({"fields": [{"path": path} | says] if said else []})
+    call = "track" if prefix == "properties" else "identify"
+    facts = [Fact((prefix, "b"), kind, (1, "f", n)) for n, kind in enumerate(of_table)]
+    placements = {one: place(one, facts if one == call else (), rules).placements for one in CALLS}
+    seen = {path: SeenProperty((1, "f", 1), of_event & {*of_table})}
+
+    found = list(shown_columns(placements, {"e": seen}, seen_elsewhere={}))
+
+    shown = [one for one in found if one.column_name.startswith(f"{prefix}__b")]
+    types: dict[tuple[str, str], set[str]] = {}
+    for one in shown:
+        types.setdefault((one.relation, one.name), set()).add(one.type)
+    assert all(len(of_name) == 1 for of_name in types.values())
+    relations = {"e"} if call == "track" else {"identifies", "users"}
+    for relation in relations if said else ():
+        own = [one for one in shown if one.relation == relation]
+        assert len({one.name for one in own}) == len(own)
+        assert all(one.type == one.column_type for one in own)
+        assert {one.name for one in own if one.column_name == f"{prefix}__b"} <= {"b"}
+        assert "b" not in {one.name for one in own if one.column_name != f"{prefix}__b"}
 
 
 def test_no_two_columns_of_a_relation_have_one_name() -> None:

@@ -28,6 +28,13 @@ from tests.support.house import House
 WHOLE = ("alias", "track")
 
 
+COPIES = (
+    "select message_id, load_id as _seamline_load_id, file as _seamline_file, "
+    "line as _seamline_line from raw."
+)
+"""What a staging view of ours has, of a call's raw table."""
+
+
 def build(settings: Settings, schema: str, calls: tuple[str, ...] = WHOLE) -> None:
     """What dbt has built of a name's tables once it has come so far."""
     with writer_lock(settings), connect(settings) as con:
@@ -35,7 +42,7 @@ def build(settings: Settings, schema: str, calls: tuple[str, ...] = WHOLE) -> No
             con.execute(f"create schema if not exists {schema}{part}")
         for call in calls:
             view = f"{schema}_staging.stg_segment__{call}"
-            con.execute(f"create view if not exists {view} as from raw.{call}")
+            con.execute(f"create view if not exists {view} as {COPIES}{call}")
             con.execute(f"create table if not exists {schema}.{call} as from {view}")
         if calls == WHOLE:
             con.execute(f"create view if not exists {schema}_warehouse.tracks as from raw.track")
@@ -194,6 +201,64 @@ def test_half_way_nothing_goes_on_in_either_and_what_is_said_is_true(
         assert f"There are tables in {left!r} as well as in {wanted!r}" in said
         assert f"brings those in {wanted!r} up to date from raw and drops {left!r}." in said
         assert f"To keep {left!r} instead, set the name back and then run `make rename`" in said
+
+
+def make(settings: Settings, *statements: str) -> None:
+    with writer_lock(settings), connect(settings) as con:
+        for statement in statements:
+            con.execute(statement)
+
+
+MINE = (
+    "create schema analytics; create schema analytics_staging; create schema analytics_warehouse",
+    "create table analytics.page as select 'mine' as message_id, 'by hand' as user_id",
+    "create view analytics_warehouse.tracks as select 1 as mine",
+)
+"""What dbt makes of models on Segment's data with the target `analytics`."""
+STAGED = {
+    "no call's": "stg_segment__orders as select 1 as a",
+    "on ours": "stg_segment__page as select * from segment.track",
+    "with raw": (
+        "stg_segment__page as select kept._seamline_load_id as _seamline_load_id, payload "
+        "from segment.track as kept join raw.page using (message_id)"
+    ),
+    "beside a table of theirs": f"stg_segment__page as {COPIES}page",
+}
+
+
+@pytest.mark.any_one
+@pytest.mark.parametrize("staged", STAGED.values(), ids=STAGED)
+def test_a_users_view_in_a_staging_schema_stops_nothing_and_no_move_drops_their_tables(
+    made_warehouse: Settings,
+    dbt_builds: Callable[..., None],
+    staged: str,
+) -> None:
+    build(made_warehouse, "segment")
+    make(made_warehouse, *MINE, f"create view analytics_staging.{staged}")
+    everything = relations(made_warehouse)
+
+    with connect(made_warehouse, read_only=True) as con:
+        refuse_another_name(con, made_warehouse)
+    dbt_builds(WHOLE)
+    assert "were there already" in prepare.rename_schema(made_warehouse)
+
+    assert relations(made_warehouse) == everything
+    other = House(made_warehouse.catalog.parents[1], integration_name="Other").settings
+    assert "moved from segment)" in prepare.rename_schema(other)
+    assert {one for one in everything if "analytics" in one} | of("other") == relations(other)
+
+
+def test_what_is_there_of_a_name_before_its_first_table_is_ours(
+    other: Settings, own_house: House
+) -> None:
+    make(
+        other,
+        "create schema other; create schema other_staging",
+        f'create view other_staging.stg_segment__group as {COPIES}"group"',
+    )
+
+    with connect(other, read_only=True) as con, pytest.raises(SchemaMovedError, match="as well as"):
+        refuse_another_name(con, own_house.settings)
 
 
 def test_an_erasure_waits_until_the_tables_are_in_one_schema(

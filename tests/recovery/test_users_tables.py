@@ -50,6 +50,13 @@ COLUMNS = {
     "segment.child_table.mine": "alter table segment.child_table add column mine varchar",
 }
 
+OWN = "message_id varchar, _seamline_load_id bigint, _seamline_file varchar, _seamline_line bigint"
+STAGED = (
+    "select message_id, load_id as _seamline_load_id, file as _seamline_file, "
+    "line as _seamline_line from raw.track"
+)
+"""What a staging view of ours has."""
+
 
 @pytest.fixture
 def house(own_house: House, prepared_house: Path) -> Settings:
@@ -186,9 +193,11 @@ def test_a_rename_leaves_it_in_the_old_schema(house: Settings, old: str) -> None
     make(
         house,
         *(f"create schema seamline.{old}{part}" for part in PARTS),
-        f"create table seamline.{old}.track (message_id varchar)",
+        f"create table seamline.{old}.track ({OWN})",
+        # a user's, as it lacks our columns
+        f"create table seamline.{old}.page as select 'mine' as message_id, 1 as note",
         f"create view seamline.{old}.completeness as from raw.track",
-        f"create view {old}_staging.stg_segment__track as from seamline.{old}.track",
+        f"create view {old}_staging.stg_segment__track as {STAGED}",
         f"create table seamline.{old}.mine as select 1 as note",
         # a user's, though there is one of the name in the other schema, or a model's view
         f"create table seamline.{old}.notes as select 1 as note",
@@ -208,7 +217,13 @@ def test_a_rename_leaves_it_in_the_old_schema(house: Settings, old: str) -> None
         ours = own_relations(con, house, old)
         assert drop_others(con, house, ours) == [old]
 
-    mine = [f"{old}.mine", f"{old}.notes", f"{old}_warehouse.b", f"{old}_warehouse.plus()"]
+    mine = [
+        f"{old}.mine",
+        f"{old}.notes",
+        f"{old}.page",
+        f"{old}_warehouse.b",
+        f"{old}_warehouse.plus()",
+    ]
     assert users(house) == sorted([*mine, "segment.notes"])
     with connect(house, read_only=True) as con:
         query = f"select note, {old}_warehouse.plus(1) from seamline.{old}.mine"
@@ -219,11 +234,12 @@ def test_a_rename_refuses_to_lose_a_users_columns(house: Settings) -> None:
     make(
         house,
         "create schema old; create schema old_staging",
-        "create table old.track (message_id varchar, my_score double)",
-        "create view old_staging.stg_segment__track as from old.track",
+        f"create table old.track ({OWN}, my_score double)",
+        "create table old.page as select 'mine' as message_id, 1 as note",
+        f"create view old_staging.stg_segment__track as {STAGED}",
     )
 
-    with pytest.raises(SchemaMovedError, match=r"old\.track\.my_score\. No table was changed"):
+    with pytest.raises(SchemaMovedError, match=r": old\.track\.my_score\. No table was changed"):
         rename_schema(house)
 
 
