@@ -1,6 +1,7 @@
 """What proves and repairs is launched from Dagster's UI, which refuses config that is wrong."""
 
 from datetime import UTC, date, datetime
+from pathlib import Path
 from typing import Any
 
 import dagster as dg
@@ -45,10 +46,17 @@ class Launched:
         self.failure = failed[0].step_failure_data.user_failure_data if failed else None
 
 
-def test_an_event_can_be_traced(house: House) -> None:
-    house.land("track", landed.line({"event": "E"}, message_id="m-1"))
-    house.load()
+@pytest.fixture(scope="module")
+def loaded(built_house: House) -> Path:
+    """The file of the one event that is loaded."""
+    built_house.land("track", landed.line({"event": "E"}, message_id="m-1"))
+    built_house.load()
+    (path,) = (built_house.landing / "loaded" / "track").glob("*.ndjson")
+    return path
 
+
+@pytest.mark.usefixtures("house", "loaded")
+def test_an_event_can_be_traced() -> None:
     run = Launched("trace", {"message_id": "m-1"})
 
     assert run.result.success
@@ -56,19 +64,18 @@ def test_an_event_can_be_traced(house: House) -> None:
 
 
 @pytest.mark.long
-def test_a_proof_that_finds_something_fails_and_names_it(house: House) -> None:
-    (path,) = (house.landing / "loaded" / "track").glob("*.ndjson")
-    whole = path.read_bytes()
+def test_a_proof_that_finds_something_fails_and_names_it(house: House, loaded: Path) -> None:
+    whole = loaded.read_bytes()
     house.models("track")
     good = Launched("verify")
-    path.write_bytes(whole.replace(b'"E"', b'"F"'))
+    loaded.write_bytes(whole.replace(b'"E"', b'"F"'))
 
     bad = Launched("verify")
 
     assert good.result.success
     assert any("track: 1 lines in 1 files; 1 in raw.track; 1 rows" in line for line in good.said)
     assert bad.failure is not None
-    assert path.name in (bad.failure.description or "")
+    assert loaded.name in (bad.failure.description or "")
 
 
 @pytest.mark.any_one

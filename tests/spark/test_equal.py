@@ -13,7 +13,7 @@ from tests.support import spark
 from tests.support.house import TABLES, House
 from tests.support.spark import Cluster, Dbt
 
-pytestmark = [pytest.mark.scale, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.scale, pytest.mark.timeout(1800)]
 
 TYPES = {"VARCHAR": "string", "JSON": "string", "BIGINT": "bigint", "DOUBLE": "double"}
 TYPES |= {"BOOLEAN": "boolean", "TIMESTAMP": "timestamp_ntz"}

@@ -26,8 +26,10 @@ def _same_house(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
     house.put_into(monkeypatch)
 
 
-def load_and_die(house: House) -> None:
-    """Load everything and be killed, as the process of a run or of `make load`."""
+@pytest.fixture(scope="module", autouse=True)
+def _loaded_by_who_died(house: House) -> None:
+    """What was landed is loaded, by a process of a run or of `make load` that is killed then."""
+    Sent(house.settings).land(1, calls=("track",))
     child = Child(load_files, house.settings)
     child.told()
     child.kill()
@@ -36,9 +38,6 @@ def load_and_die(house: House) -> None:
 def test_what_a_process_loaded_before_it_died_is_asked_for_though_no_file_waits(
     house: House, instance: dg.DagsterInstance
 ) -> None:
-    Sent(house.settings).land(1, calls=("track",))
-    load_and_die(house)
-
     assert waiting(house.settings) == set()
     asked = wanted(tick(instance))
     assert "segment/track" in asked
