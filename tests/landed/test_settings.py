@@ -40,6 +40,13 @@ SUFFIXES = {
 }
 SWITCH = {"true": True, "0": False, "64MiB": None, "nan": None, "-1": None}
 WEBHOOK = {"64MiB": None, "ftp://x": None, "nan": None, "https://": None}
+PLACE = (
+    FOLDER
+    | {"s3://b/c": None, "s3://bucket/c/": "s3://bucket/c"}
+    | dict.fromkeys(
+        ["s3://", "s3://key@bucket", "https://bucket/c", " s3://bucket", "gs://bucket?x=1"]
+    )
+)
 OTHERS: dict[str, dict[str, Any]] = {
     "landing": FOLDER,
     "landing_remote": {
@@ -96,11 +103,8 @@ OTHERS: dict[str, dict[str, Any]] = {
     "reserve_bytes": SIZE | NO_NUMBER | {"0": 0},
     "alerts_url": WEBHOOK,
     "loaded_url": WEBHOOK,
-    "export_parquet": FOLDER
-    | {"s3://b/c": None, "s3://bucket/c/": "s3://bucket/c"}
-    | dict.fromkeys(
-        ["s3://", "s3://key@bucket", "https://bucket/c", " s3://bucket", "gs://bucket?x=1"]
-    ),
+    "export_parquet": PLACE,
+    "export_raw": PLACE,
     "export_postgres": {"64MiB": None, "postgresql://": None}
     | {"dbname=mine": "dbname=mine", "postgresql://db/mine": "postgresql://db/mine"},
     "dagster_storage": {
