@@ -8,7 +8,7 @@ from landed.folders import CALLS
 from orchestration.loading.field_rows import bound_fields
 from orchestration.recovery.long_numbers import list_long_numbers
 from orchestration.recovery.nul_rows import replace_nuls
-from orchestration.warehouse.catalog import columns_in
+from orchestration.warehouse.catalog import DATABASE, columns_in, options
 from orchestration.warehouse.transaction import transaction
 
 WITH_TABLE = tuple(call for call in CALLS if call != "delete")
@@ -137,6 +137,8 @@ def create_raw_tables(con: duckdb.DuckDBPyConnection) -> None:
         with transaction(con):
             for statement in ["create schema if not exists raw", *statements]:
                 con.execute(statement)
+            if not known and ("parquet_compression", "", "") not in options(con):
+                con.execute(f"call {DATABASE}.set_option('parquet_compression', 'zstd')")
             if known and "repair" not in known:
                 replace_nuls(con)
             if "source" not in known.get("field", {"source"}):

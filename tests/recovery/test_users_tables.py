@@ -143,7 +143,7 @@ KEPT = [
     "comment on column segment.track.event is 'mine'",
     "comment on column raw.track.payload is 'mine'",
     "comment on view segment_warehouse.tracks is 'mine'",
-    "call seamline.set_option('parquet_compression', 'zstd')",
+    "call seamline.set_option('parquet_compression', 'snappy')",
     "call seamline.set_option('target_file_size', '9MB', schema => 'raw', table_name => 'track')",
     "call seamline.set_option('parquet_version', '2', schema => 'segment')",
     "call seamline.set_option('hive_file_pattern', false)",
@@ -181,7 +181,7 @@ def test_schemas_comments_and_options_of_a_user_come_along_into_another_lake(
         assert comments(con)["column", "raw", "track", "payload"] == "mine"
         assert options(con) == {
             ("hive_file_pattern", "", ""): "false",
-            ("parquet_compression", "", ""): "zstd",
+            ("parquet_compression", "", ""): "snappy",
             ("target_file_size", "raw", "track"): "9000000",
             ("parquet_version", "segment", ""): "V2",
         }
