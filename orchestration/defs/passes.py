@@ -31,7 +31,7 @@ from orchestration.settings import Settings
 from orchestration.warehouse.connection import connect, sharing
 from orchestration.warehouse.writer_lock import writer_lock
 
-TOLD_SECONDS = 15.0
+TOLD_SECONDS = 60.0
 """What passes did is told after so long at most, while more and more comes."""
 
 QUIET_SECONDS = 1.0
