@@ -137,7 +137,7 @@ lock: install-dev ## write the lock files from pyproject.toml
 
 SBOM := sbom.json
 sbom: $(VENV)/.installed-sbom ## list every pinned package with its hashes, as CycloneDX, in SBOM=sbom.json
-	@PYTHONWARNINGS=ignore::UserWarning $(BIN)/cyclonedx-py requirements --pyproject pyproject.toml --output-reproducible -o $(SBOM) requirements.lock
+	@PYTHONWARNINGS=ignore::UserWarning $(VENV)/sbom/bin/cyclonedx-py requirements --pyproject pyproject.toml --output-reproducible -o $(SBOM) requirements.lock
 
 install: $(VENV)/.installed
 install-dev: $(VENV)/.installed-dev
@@ -157,8 +157,10 @@ $(VENV)/.installed-dev: $(VENV)/.installed requirements-dev.lock
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.lock
 	@touch $@
 
-$(VENV)/.installed-sbom: $(VENV)/.installed requirements-sbom.lock
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-sbom.lock
+# In an environment of its own: beside the rest, what it brings makes each import of dbt a second slower.
+$(VENV)/.installed-sbom: $(VENV)/.python requirements-sbom.lock
+	@$(PYTHON) -m venv $(VENV)/sbom
+	@$(VENV)/sbom/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-sbom.lock
 	@touch $@
 
 $(VENV)/.installed-spark: $(VENV)/.installed-dev requirements-spark.lock
