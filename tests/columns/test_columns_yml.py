@@ -166,6 +166,7 @@ def sha256(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
+@pytest.mark.long
 @pytest.mark.timeout(600)
 def test_until_then_each_table_goes_on_as_it_is_and_dbt_says_which_rules_wait_for_what(
     outputs: list[str],
@@ -181,6 +182,7 @@ def test_until_then_each_table_goes_on_as_it_is_and_dbt_says_which_rules_wait_fo
     assert "columns.yml has changed" not in outputs[2]
 
 
+@pytest.mark.long
 @pytest.mark.timeout(600)
 def test_a_refresh_that_ends_half_way_is_in_force_for_the_tables_it_has_built(
     outputs: list[str],
@@ -191,6 +193,7 @@ def test_a_refresh_that_ends_half_way_is_in_force_for_the_tables_it_has_built(
     assert "columns.yml has changed" not in outputs[4]
 
 
+@pytest.mark.long
 @pytest.mark.timeout(600)
 def test_the_rules_hold_for_all_rows_of_a_table_that_is_built_anew(
     outputs: list[str], house: House
@@ -217,6 +220,7 @@ def test_the_rules_hold_for_all_rows_of_a_table_that_is_built_anew(
     assert house.rows("select count(*) from raw.alias") == [(1,)]
 
 
+@pytest.mark.long
 @pytest.mark.timeout(600)
 def test_a_time_that_was_said_before_its_first_event_is_a_time_with_it(
     outputs: list[str], house: House
@@ -226,6 +230,7 @@ def test_a_time_that_was_said_before_its_first_event_is_a_time_with_it(
     assert house.rows(created_at + "where message_id = 'd'") == [("2026-11-22 04:24:46",)]
 
 
+@pytest.mark.long
 @pytest.mark.timeout(600)
 def test_a_table_that_is_built_anew_again_is_the_same(outputs: list[str], house: House) -> None:
     assert outputs
@@ -236,6 +241,7 @@ def test_a_table_that_is_built_anew_again_is_the_same(outputs: list[str], house:
     assert (house.rows(TRACK), columns(house)) == before
 
 
+@pytest.mark.long
 @pytest.mark.timeout(600)
 def test_what_is_left_out_or_hashed_is_listed(outputs: list[str], house: House) -> None:
     assert outputs
@@ -252,6 +258,7 @@ def test_what_is_left_out_or_hashed_is_listed(outputs: list[str], house: House) 
     ]
 
 
+@pytest.mark.long
 @pytest.mark.timeout(600)
 @pytest.mark.parametrize(
     ("relation", "context"), [("paid", ["context_ip"]), ("pages", []), ("users", [])]

@@ -162,7 +162,6 @@ def test_what_somebody_else_has_loaded_meanwhile_is_not_taken_for_modelled(run: 
 
 
 @pytest.mark.long
-@pytest.mark.long
 def test_a_field_that_somebody_else_has_placed_before_the_first_pass_has_its_values(
     run: Run,
 ) -> None:
@@ -181,6 +180,7 @@ def test_a_field_that_somebody_else_has_placed_before_the_first_pass_has_its_val
     assert shown == [("hello",), (None,), (None,)]
 
 
+@pytest.mark.long
 def test_what_somebody_else_has_loaded_between_two_passes_is_not_taken_for_modelled(
     run: Run,
 ) -> None:

@@ -125,6 +125,7 @@ def test_loads_are_shown_once_the_table_has_had_them(raw: RawTables) -> None:
     assert raw.exported()["track"][0] == 2
 
 
+@pytest.mark.long
 def test_who_is_erased_is_gone_and_rows_are_to_be_made_again(raw: RawTables) -> None:
     raw.load(
         landed.line(
@@ -146,7 +147,7 @@ def test_who_is_erased_is_gone_and_rows_are_to_be_made_again(raw: RawTables) -> 
     assert raw.exported()["track"][1] != before[1]
 
 
-@pytest.mark.any_one
+@pytest.mark.long
 @pytest.mark.parametrize("is_done", [False, True])
 @pytest.mark.parametrize("changes", [0, 1, 3, 5])
 def test_an_export_that_died_anywhere_is_done_by_the_next(
