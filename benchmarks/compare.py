@@ -23,8 +23,8 @@ REPORT = compare_page.PAGE.with_name("report.json")
 def main() -> None:
     """Measure, write the page and the report; end with 1 if a ratio is worse than it was."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--events", type=int, default=100_000, help="to load in each way")
-    parser.add_argument("--query-events", type=int, default=2_000_000, help="to ask questions of")
+    parser.add_argument("--events", type=int, default=300_000, help="to load in each way")
+    parser.add_argument("--query-events", type=int, default=10_000_000, help="to ask questions of")
     parser.add_argument("--rounds", type=int, default=5, help="of each question")
     parser.add_argument("--tolerance", type=float, default=0.25, help="by which a ratio may worsen")
     parser.add_argument("--accept", action="store_true", help="keep this report, if it is worse")

@@ -102,10 +102,11 @@ def _loads(loads: Loads, stored: Stored) -> Iterator[str]:
     yield ""
     yield (
         f"{loads.events:,} events in landed files, some twice, each way in a process and a "
-        f"database of its own, less what it takes for {peers.FEW:,}: so what is fixed, the start "
-        "of a process and of dbt, is not in it. A ratio says how many times as long as ours. What "
-        "a tap takes to write Singer's messages is not counted. Only ours "
-        "proves checksums, keeps every copy with its payload and counts what became of each; dlt "
+        f"database of its own, less what it takes for {peers.FEW:,} (the median of {peers.TIMES} "
+        "times): so what is fixed, the start of a process and of dbt, is not in it. A ratio says "
+        "how many times as long as ours. What a tap takes to write Singer's messages is not "
+        "counted. Only ours proves checksums, keeps every copy with its payload and counts what "
+        "became of each; dlt "
         "makes tables of arrays besides."
     )
     yield ""

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks import landed_events, report
-from benchmarks.passes import LOAD, Parts, Pass, load_in_parts, run
+from benchmarks.passes import LOAD, Parts, Pass, load_in_parts, median, run
 from landed.settings import ROOT
 
 PAGE = ROOT / "docs" / "benchmarks" / "load.md"
@@ -123,10 +123,11 @@ def _reached(value: float, limit: float) -> str:
 
 def _less(passes: list[Pass], empty: list[Pass]) -> Pass:
     pairs = list(zip(passes, empty, strict=True))
-    return Pass(
-        statistics.median(one.clock - other.clock for one, other in pairs),
-        statistics.median(one.processor - other.processor for one, other in pairs),
-        statistics.median(one.memory_mb for one in passes),
+    return median(
+        [
+            Pass(one.clock - other.clock, one.processor - other.processor, one.memory_mb)
+            for one, other in pairs
+        ]
     )
 
 

@@ -2,6 +2,7 @@
 
 import json
 import os
+import statistics
 import subprocess
 import sys
 import tempfile
@@ -25,6 +26,15 @@ class Pass:
     clock: float
     processor: float
     memory_mb: float
+
+
+def median(passes: list[Pass]) -> Pass:
+    """What passes took in the middle, of each kind."""
+    return Pass(
+        statistics.median(one.clock for one in passes),
+        statistics.median(one.processor for one in passes),
+        statistics.median(one.memory_mb for one in passes),
+    )
 
 
 def settings_of(folder: Path) -> Settings:
