@@ -243,7 +243,7 @@ def _plot(measured: Measured) -> None:
     left.bar_label(bars, [f"{rate:,.0f}" for rate in rates], padding=3)
     left.set_title("events loaded in a second of processor", fontsize="medium")
     left.invert_yaxis()
-    left.margins(x=0.25)
+    left.set_xlim(0, max(rates) * 1.3)
     for name, color in zip(
         (query_stores.OURS, query_stores.FILE, query_stores.JSON),
         ("tab:blue", "tab:gray", "tab:orange"),
@@ -257,6 +257,7 @@ def _plot(measured: Measured) -> None:
     )
     right.invert_yaxis()
     right.grid(alpha=0.3)
-    right.legend(fontsize="small")
+    handles, labels = right.get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside lower right", ncols=3, fontsize="small")
     figure.savefig(PLOT, metadata={"Date": None})
     plt.close(figure)
