@@ -102,7 +102,7 @@ class Passes:
             with writer_lock(settings), sharing(settings):
                 loaded = load(settings, found.folders, self._progress)
                 loaded_at = datetime.now(UTC)
-                results = self._run_models(found.assets() & models.keys)
+                results = self._run_models(found.assets() & models.keys, loaded)
                 self._note(loaded, results)
         except WarehouseBehindError:  # outside: the catalog is exchanged
             make_again(self._context, settings, self._progress)
@@ -178,8 +178,8 @@ class Passes:
         self._modelled |= done.keys()
         seconds.note_shown(self._settings.place, loaded.load_ids, datetime.now(UTC), done)
 
-    def _run_models(self, wanted: set[dg.AssetKey]) -> list[RunResult]:
-        """Run those that read what is new; views only where they may have changed."""
+    def _run_models(self, wanted: set[dg.AssetKey], loaded: Loaded) -> list[RunResult]:
+        """Run those that read what is new, most rows first; views where they may have changed."""
         settings = self._settings
         placed = _placement(settings)
         # another command may have placed what was seen, and not made what goes by it; so it may
@@ -191,7 +191,12 @@ class Passes:
             return []
         is_all_made = left <= self._made
         with command.with_fields_placed(is_all_made=is_all_made) if placed else nullcontext():
-            results = run.run_models(settings, selectors(left), is_counted=False)
+            results = run.run_models(
+                settings,
+                selectors(left),
+                is_counted=False,
+                first=[call for call, _ in loaded.rows.most_common()],
+            )
         self._made |= {key_of(result) for result in results if result.status == "success"}
         self._placed = placed or _placement(settings)
         return results

@@ -30,6 +30,7 @@ from orchestration.audit import completeness
 from orchestration.errors import DbtFailedError
 from orchestration.loading.insert import highest_load
 from orchestration.models import back_off, command
+from orchestration.models.order import beginning_with
 from orchestration.models.own_models import FOLDERS, PROJECT, is_own
 from orchestration.models.project_files import PROJECT_DIR, below
 from orchestration.settings import Settings
@@ -118,6 +119,7 @@ def run_models(
     full_refresh: bool = False,
     is_replay: bool = False,
     is_counted: bool = True,
+    first: Sequence[str] = (),
 ) -> list[RunResult]:
     """Bring models up to date with the raw tables, and count what became of every line.
 
@@ -129,6 +131,7 @@ def run_models(
         full_refresh: Whether to build them anew from all that was loaded.
         is_replay: Whether only rows that are there are derived again.
         is_counted: Whether to count; else the caller does, with `count_lines`.
+        first: Names of models to begin with, of those that do not wait for others.
 
     Returns:
         dbt's result for each model, in the order they were done, failed ones included.
@@ -144,7 +147,8 @@ def run_models(
         arguments.append("--full-refresh")
     # one turn for all, before another writer adds what the models have not seen
     with writer_lock(settings):
-        results = list(_invoke(settings, arguments))
+        with beginning_with(first):
+            results = list(_invoke(settings, arguments))
         with connection.connect(settings) as con:
             done = _note(con, results)
             if is_counted:
