@@ -8,7 +8,7 @@ tried in halves, until what it does not take is an hour alone, which is left out
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 
@@ -30,9 +30,10 @@ from orchestration.export.errors import ExportBusyError, ExportFailedError
 from orchestration.export.moved_rows import gone_and_moved, units
 from orchestration.export.names import MORE, own_columns
 from orchestration.export.postgres_values import TYPES, more, value, value_of_old_type
+from orchestration.export.snapshot import TableSnapshot
 from orchestration.settings import connection_values, shown
 from orchestration.warehouse.advisory_lock import UNLIMITED
-from orchestration.warehouse.catalog import full_name, literal, quoted
+from orchestration.warehouse.catalog import literal, quoted
 from orchestration.warehouse.connection import load_extensions
 
 SETTING = "SEAMLINE_EXPORT_POSTGRES"
@@ -106,15 +107,17 @@ class Target:
                 "(name text, start text, rows bigint, hash text, primary key (name, start))"
             )
 
-    def export(self, table: str) -> Exported:
+    def export(self, of: TableSnapshot) -> Exported:
         """Bring a table up to date.
 
         Args:
-            table: It has to be in the warehouse.
+            of: The table, in a snapshot.
 
         Raises:
             ExportFailedError: the database did not take it; it has what it had.
+            SnapshotExpiredError: nothing is written of it any more.
         """
+        table = of.table
         known = self._state(table)
         there = self._columns(table)
         if there and not known.columns:
@@ -124,17 +127,22 @@ class Target:
             )
         if not there:  # somebody has removed it
             known = _State()
-        found = changes(self._con, self._schema, table, "hour", known, in_place=_in_place)
+        elif lost := _lost(of, known, there):
+            for column in lost - {MORE}:
+                known.columns.pop(column, None)
+                del known.names[column]
+            known.parts = dict.fromkeys(known.parts, _LEFT_OUT)
+        found = changes(of, "hour", known, in_place=_in_place)
         done = Exported()
         with self.told():
-            moved = self._remove_gone(table, found, known)
+            moved = self._remove_gone(of, found, known)
             columns = self._make(table, found, known, there, done)
             parts: list[dict[str, Part]] = (
                 [found.changed | dict.fromkeys(found.gone, _LEFT_OUT)]
                 if known.parts  # a row that leaves an hour for another is never missing
                 else list(found.portions())
             )
-            write = _Write(table, found, columns, known, done)
+            write = _Write(of, found, columns, known, done)
             for portion in parts:
                 self._write(write, units(portion, moved))
             done.problems += write.problems()
@@ -161,20 +169,22 @@ class Target:
         said = " ".join(str(error).replace(self._address, self._shown).split())
         return f"{SETTING}: {self._shown}: {_VALUES.sub(_without_value, said)}"
 
-    def _remove_gone(self, table: str, found: Changes, known: _State) -> list[tuple[str, str]]:
+    def _remove_gone(
+        self, of: TableSnapshot, found: Changes, known: _State
+    ) -> list[tuple[str, str]]:
         """Remove the rows that are gone here; return from which hour to which others move."""
         parts = [start for start in (*found.changed, *found.gone) if start in known.parts]
         if not parts:
             return []
-        name, at = self._name(table), ", ".join(map(literal, parts))
+        name, at = self._name(of.table), ", ".join(map(literal, parts))
         self._con.execute("call pg_clear_cache()")
         theirs = (
             f"select message_id, hour as start from unnest(array[{at}]::timestamp[]) as hour "  # noqa: S608 - quoted
             f"join {name} on {RECEIVED_AT} >= hour and {RECEIVED_AT} < hour + interval '1 hour'"
         )
-        ours = full_name(self._schema, table)
-        gone, moved = gone_and_moved(self._con, (_TO, theirs), ours, parts)
+        gone, moved = gone_and_moved(self._con, (_TO, theirs), of.name, parts)
         if gone:
+            of.check()
             with self._transaction():
                 for at_once in range(0, len(gone), _MANY):
                     ids = ", ".join(
@@ -298,6 +308,7 @@ class Target:
             self._exchange(write, parts)
         except duckdb.Error as error:
             self._do("select 1")  # that the server is gone is no fault of a part
+            write.of.check()
             if len(together) > 1:
                 half = len(together) // 2
                 self._write(write, together[:half])
@@ -305,7 +316,7 @@ class Target:
                 return
             write.known.parts |= dict.fromkeys(parts, _LEFT_OUT)
             with self._transaction():
-                self._note(write.table, write.known, parts)
+                self._note(write.of.table, write.known, parts)
             write.done.left_out += parts
             write.reasons.setdefault(self._said(error), []).extend(parts)
 
@@ -322,12 +333,13 @@ class Target:
                 if start in known.parts:
                     at = f"timestamp {literal(start)}"
                     self._do(
-                        f"delete from {self._name(write.table)} where {RECEIVED_AT} >= {at} "  # noqa: S608 - quoted
+                        f"delete from {self._name(write.of.table)} where {RECEIVED_AT} >= {at} "  # noqa: S608 - quoted
                         f"and {RECEIVED_AT} < {at} + interval '1 hour'"
                     )
             if portion:
                 self._insert(write, portion)
-            self._note(write.table, now, parts)
+            self._note(write.of.table, now, parts)
+            write.of.check()
         known.parts = noted
         done.rows += sum(part.rows for part in portion.values())
         done.parts += len(portion)
@@ -344,9 +356,9 @@ class Target:
         }
         values[MORE] = more({one: kind for one, kind in kinds.items() if one not in own})
         self._con.execute(
-            f"insert into {_TO}.{self._name(write.table)} ({', '.join(map(quoted, values))}) "
+            f"insert into {_TO}.{self._name(write.of.table)} ({', '.join(map(quoted, values))}) "
             f"select {', '.join(values.values())} "
-            f"{rows_of(full_name(self._schema, write.table), 'hour', portion)}"
+            f"{rows_of(write.of.name, 'hour', portion)}"
         )
 
     def _state(self, table: str) -> _State:
@@ -425,7 +437,7 @@ class _Columns:
 class _Write:
     """A table that is being exported; what is noted of it and done grows meanwhile."""
 
-    table: str
+    of: TableSnapshot
     found: Changes
     columns: _Columns
     known: _State
@@ -443,6 +455,12 @@ class _Write:
                 "it was, without what is gone here. All else was exported, and the next export "
                 "tries again."
             )
+
+
+def _lost(of: TableSnapshot, known: _State, there: Collection[str]) -> set[str]:
+    """The columns that somebody has removed there, though the table has them."""
+    names = {column: name for column, name in known.names.items() if column in of.columns}
+    return {column for column, name in (names | {MORE: MORE}).items() if name not in there}
 
 
 def _in_place(was: str, kind: str) -> bool:
@@ -489,7 +507,7 @@ def alone(address: str, schema: str) -> Iterator[None]:
                 "select pg_try_advisory_lock(hashtextextended(%s, 0))", [key]
             ).fetchone()
             if not (row and row[0]):
-                raise ExportBusyError
+                raise ExportBusyError("postgres")
             yield
     except psycopg.Error as error:
         said = " ".join(str(error).split())

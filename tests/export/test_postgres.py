@@ -12,6 +12,7 @@ from orchestration.export.errors import ExportBusyError, ExportFailedError
 from orchestration.export.names import LONGEST_NAME
 from orchestration.export.postgres import Target
 from orchestration.export.run import export_postgres
+from orchestration.export.snapshot import TableSnapshot
 from orchestration.warehouse.connection import connect
 from orchestration.warehouse.writer_lock import writer_lock
 from tests.export.database import Database
@@ -198,7 +199,7 @@ def test_a_server_that_ends_idle_sessions_leaves_an_export_its_lock(
         con.execute("alter role seamline set idle_session_timeout = '200ms'")
     export = Target.export
 
-    def slowly(self: Target, table: str) -> Exported:
+    def slowly(self: Target, table: TableSnapshot) -> Exported:
         time.sleep(1)
         with pytest.raises(ExportBusyError), exporting.alone(database.address, "segment"):
             pass
