@@ -84,6 +84,7 @@ def test_an_erasure_meanwhile_has_the_table_begun_anew(
     assert folders.export() == NOTHING
 
 
+@pytest.mark.long
 def test_what_is_never_let_finish_is_left_to_the_next_export(
     folders: Folders, monkeypatch: pytest.MonkeyPatch
 ) -> None:
