@@ -92,12 +92,12 @@ def export_postgres(settings: Settings, tables: Collection[str] = ()) -> Done:
     """
     if settings.export_postgres is None:
         return
-    from orchestration.export import postgres  # noqa: PLC0415 - only for who has one
+    from orchestration.export.postgres import Target  # noqa: PLC0415 - only for who has one
+    from orchestration.export.postgres_database import alone  # noqa: PLC0415
 
     address, schema = settings.export_postgres, settings.schema_name
-    with postgres.alone(address, schema), connect(settings, read_only=True) as con:
-        target = postgres.Target(con, address, schema)
-        yield from _each(con, schema, tables, target.export)
+    with alone(address, schema), connect(settings, read_only=True) as con:
+        yield from _each(con, schema, tables, Target(con, address, schema).export)
 
 
 def _each(

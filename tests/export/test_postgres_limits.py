@@ -10,7 +10,7 @@ from orchestration.columns.documented import CALLS, RECEIPT, RECEIPT_COLUMNS, do
 from orchestration.export import names as limits
 from orchestration.export.errors import ExportFailedError
 from orchestration.export.names import FOUND, MORE, is_documented
-from orchestration.export.postgres import MOST_COLUMNS
+from orchestration.export.postgres_columns import MOST_COLUMNS
 from orchestration.export.postgres_values import TYPES
 from tests.export.database import Database
 from tests.export.support import NOTHING, Done, event
