@@ -43,19 +43,26 @@ def _with_settings(command: Callable[Concatenate[Settings, P], None]) -> Callabl
     def wrapped(*args: P.args, **kwargs: P.kwargs) -> None:
         settings = Settings()
         modes.begin(settings)
-        try:
+        with _in_a_line():
             command(settings, *args, **kwargs)
-        except OSError as error:
-            raise ReportedError(
-                f"{error.filename} cannot be used: {error.strerror}. Other folders are set by "
-                "SEAMLINE_WAREHOUSE, SEAMLINE_WAREHOUSE_DATA, SEAMLINE_LANDING and DAGSTER_HOME."
-            ) from error
-        except duckdb.Error as error:
-            place = " (SEAMLINE_WAREHOUSE_DATA)" if isinstance(error, duckdb.HTTPException) else ""
-            said = " ".join(str(error).split())
-            raise ReportedError(f"The warehouse answered{place}: {said}") from error
 
     return wrapped
+
+
+@contextmanager
+def _in_a_line() -> Iterator[None]:
+    """Tell what disk and warehouse say as what ends a command."""
+    try:
+        yield
+    except OSError as error:
+        raise ReportedError(
+            f"{error.filename} cannot be used: {error.strerror}. Other folders are set by "
+            "SEAMLINE_WAREHOUSE, SEAMLINE_WAREHOUSE_DATA, SEAMLINE_LANDING and DAGSTER_HOME."
+        ) from error
+    except duckdb.Error as error:
+        place = " (SEAMLINE_WAREHOUSE_DATA)" if isinstance(error, duckdb.HTTPException) else ""
+        said = " ".join(str(error).split())
+        raise ReportedError(f"The warehouse answered{place}: {said}") from error
 
 
 @contextmanager
@@ -156,9 +163,16 @@ def export(
         "raw": run.export_raw,
         "postgres": run.export_postgres,
     }
+    problems = []
     for kind, export in exports.items():
-        for table, done in export(settings, tables):
-            click.echo(f"{kind}/{table}: {done}")
+        try:
+            with _in_a_line():
+                for table, done in export(settings, tables):
+                    click.echo(f"{kind}/{table}: {done}")
+        except ReportedError as error:  # what cannot be exported to keeps no other waiting
+            problems.append(error.message)
+    if problems:
+        raise ReportedError("\n".join(dict.fromkeys(problems)))
 
 
 def _named(place: str | None) -> Path | str | None:

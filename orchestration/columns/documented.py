@@ -21,7 +21,23 @@ COLUMN_TYPES = {"time": "timestamp", ENVELOPE: "varchar"}
 """Our words for what is not read like a field → the type of its column."""
 
 RECEIPT = ("_sdc_", "_seamline_")
-"""How the names of our own columns begin."""
+"""How the names of our own columns begin; a sender's that begins so has an underscore behind."""
+
+RECEIPT_COLUMNS = frozenset(
+    {
+        "_sdc_received_at",
+        "_sdc_batched_at",
+        "_sdc_sequence",
+        "_sdc_table_version",
+        "_seamline_source",
+        "_seamline_credential",
+        "_seamline_load_id",
+        "_seamline_file",
+        "_seamline_line",
+        "_seamline_unread_times",
+    }
+)
+"""How a row came here: the columns that each final table has besides those of fields."""
 
 
 class Documented(NamedTuple):

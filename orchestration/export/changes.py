@@ -16,13 +16,8 @@ from typing import Literal
 import duckdb
 import msgspec
 
-from orchestration.warehouse.catalog import (
-    DATABASE,
-    column_types_in,
-    full_name,
-    literal,
-    quoted,
-)
+from orchestration.export.snapshot import TableSnapshot
+from orchestration.warehouse.catalog import DATABASE, literal, quoted
 
 Unit = Literal["day", "hour"]
 
@@ -114,9 +109,7 @@ class Exported:
 
 
 def changes(
-    con: duckdb.DuckDBPyConnection,
-    schema: str,
-    table: str,
+    of: TableSnapshot,
     unit: Unit,
     known: State,
     *,
@@ -127,18 +120,15 @@ def changes(
     """Compare a table with what was exported of it.
 
     Args:
-        con: The warehouse.
-        schema: The schema of the table.
-        table: The table; it has to be there.
+        of: The table, in a snapshot.
         unit: Into what it is cut.
         known: What was exported.
         in_place: Whether a column of one type is given another without its rows being written.
         everywhere: The columns that are written with a part though they are null in all of it.
         at: The column by which it is cut.
     """
-    name = full_name(schema, table)
-    columns = column_types_in(con, schema)[table]
-    files = _files(con, schema, table)
+    con, name, columns = of.con, of.name, of.columns
+    files = _files(of)
     counts = _counts(con, name, unit, at)
     others = {one for one, kind in known.columns.items() if columns.get(one) != kind}
     retyped = others & columns.keys()
@@ -168,7 +158,7 @@ def changes(
 
 
 def rows_of(name: str, unit: Unit, starts: Iterable[str], at: str = RECEIVED_AT) -> str:
-    """SQL of the rows of some parts of a table, which is named in full and quoted."""
+    """SQL of the rows of some parts of a table, which is named as SQL has it behind `from`."""
     listed = ", ".join(f"timestamp '{start}'" for start in starts)
     return f"from {name} where date_trunc('{unit}', {at}) in ({listed})"
 
@@ -178,17 +168,17 @@ def _rows(known: State, start: str) -> int:
     return part.rows if part else 0
 
 
-def _files(con: duckdb.DuckDBPyConnection, schema: str, table: str) -> dict[str, str]:
+def _files(of: TableSnapshot) -> dict[str, str]:
     """The files of a table: name → path. A file of which rows were deleted has another name."""
-    rows = con.execute(
+    rows = of.con.execute(
         """
         select
             parse_filename(data_file)
                 || coalesce(' without ' || parse_filename(delete_file), ''),
             data_file
-        from ducklake_list_files($1, $2, schema => $3)
+        from ducklake_list_files($1, $2, schema => $3, snapshot_version => $4)
         """,
-        [DATABASE, table, schema],
+        [DATABASE, of.table, of.schema, of.version],
     ).fetchall()
     return dict(rows)
 

@@ -6,10 +6,11 @@ from landed.errors import ReportedError
 class ExportBusyError(ReportedError):
     """Another export is still at it."""
 
-    def __init__(self) -> None:
-        """Say so."""
+    def __init__(self, kind: str) -> None:
+        """Say of which kind: `parquet`, `raw` or `postgres`."""
         super().__init__(
-            "Another export is still at it. Nothing was done; the next one has all that is new."
+            f"Another {kind} export is still at it. Nothing was done; the next one has all that "
+            "is new."
         )
 
 

@@ -16,7 +16,7 @@ def gone_and_moved(
         con: The warehouse.
         there: The database that was exported to, as it is attached, and a query of it: the ids of
             what was exported of those hours, with the hour.
-        ours: The table, named in full and quoted.
+        ours: The table, as SQL names it behind `from`.
         starts: The hours.
 
     Returns:

@@ -8,16 +8,13 @@ that were found; what the others have is in one JSON column. A column keeps what
 import hashlib
 from collections.abc import Collection, Iterable, Mapping
 
-from orchestration.columns.documented import RECEIPT, documented_fields
+from orchestration.columns.documented import RECEIPT_COLUMNS, documented_fields
 
 MORE = "_seamline_more"
 """The JSON column; senders can have none whose name begins so."""
 
 FOUND = 200
 """How many columns that are not documented have one of their own."""
-
-OURS = 20
-"""How many columns of receipt a table may have, so that a row of it fits there."""
 
 LONGEST_NAME = 63
 """Bytes of a name: what is longer PostgreSQL cuts, and two may be one then."""
@@ -29,9 +26,9 @@ _SYSTEMS = {"tableoid", "xmin", "cmin", "xmax", "cmax", "ctid", MORE}
 
 
 def is_documented(table: str, column: str) -> bool:
-    """Whether every such table has a column, whatever is sent."""
+    """Whether every such table has a column, whatever is sent; no sender brings one that is."""
     fields = documented_fields(table).values()
-    return column.startswith(RECEIPT) or column in {field.column for field in fields}
+    return column in RECEIPT_COLUMNS or column in {field.column for field in fields}
 
 
 def own_columns(

@@ -7,23 +7,26 @@ has the same files written once more.
 
 A file has the documented columns, and of the others those that have a value in its day. So where a
 column becomes double no file has it as it was, though only the days with a value are written.
+A sender's `received_date` is `received_date_` there.
 """
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-import duckdb
 import msgspec
 
 from orchestration.export.changes import RECEIVED_AT, Exported, State, changes, rows_of
 from orchestration.export.names import is_documented
 from orchestration.export.places import Place
-from orchestration.warehouse.catalog import column_types_in, full_name, literal, quoted
+from orchestration.export.snapshot import TableSnapshot
+from orchestration.warehouse.catalog import literal, quoted
 
 STATE = "_seamline.json"
 FILE = "rows.parquet"
+DAY = "received_date"
+"""What the folders of days are named by, which to readers is a column as well."""
 
 
 @dataclass(frozen=True)
@@ -41,7 +44,7 @@ class Layout:
     """
 
     folder: str
-    file: str = f"received_date={{day}}/{FILE}"
+    file: str = f"{DAY}={{day}}/{FILE}"
     at: str = RECEIVED_AT
     order: str = f"{RECEIVED_AT}, message_id"
     columns: str = ""
@@ -62,46 +65,37 @@ class Layout:
         return f"{self.folder}/{STATE}"
 
 
-def export(
-    con: duckdb.DuckDBPyConnection,
-    schema: str,
-    table: str,
-    place: Place,
-    layout: Layout | None = None,
-) -> Exported:
+def export(of: TableSnapshot, place: Place, layout: Layout | None = None) -> Exported:
     """Bring the files of a table up to date.
 
     Args:
-        con: The warehouse.
-        schema: The schema of the table.
-        table: The table; it has to be there.
+        of: The table, in a snapshot.
         place: Where the files are.
         layout: How they are laid out; as final tables if not given.
 
     Raises:
+        SnapshotExpiredError: nothing is written of it any more.
         StoreError: the bucket cannot be used; the next export does what is left.
     """
-    layout = layout or Layout(table)
+    layout = layout or Layout(of.table)
     known = read_state(place, layout.state)
     there = {name for name in place.names(layout.folder) if name.endswith(".parquet")}
     if layout.has_all:
-        known = _of_these_columns(con, schema, table, place, layout, known, there)
+        known = _of_these_columns(of, place, layout, known, there)
         there.discard(layout.empty)
     known.parts = {
         start: part for start, part in known.parts.items() if layout.name(start) in there
     }
-    every = {*known.columns, *column_types_in(con, schema)[table]}
-    always = {one for one in every if layout.has_all or is_documented(table, one)}
-    found = changes(
-        con, schema, table, "day", known, in_place=_never, everywhere=always, at=layout.at
-    )
+    every = {*known.columns, *of.columns}
+    always = {one for one in every if layout.has_all or is_documented(of.table, one)}
+    found = changes(of, "day", known, in_place=_never, everywhere=always, at=layout.at)
     done = Exported()
     written = State(known.columns, known.files, known.parts)
     for portion in found.portions():
         for start, part in portion.items():
-            rows = rows_of(full_name(schema, table), "day", [start], layout.at)
-            columns = layout.columns or _columns(con, rows, found.columns, always)
-            place.fill(layout.name(start), partial(_copy, con, rows, columns, layout.order))
+            rows = rows_of(of.name, "day", [start], layout.at)
+            columns = layout.columns or _columns(of, rows, always)
+            place.fill(layout.name(start), partial(_copy, of, rows, columns, layout.order))
             written.parts[start] = part
             done.rows += part.rows
             done.parts += 1
@@ -122,39 +116,42 @@ def _never(*_: str) -> bool:
     return False
 
 
-def _columns(
-    con: duckdb.DuckDBPyConnection, rows: str, columns: Iterable[str], always: Collection[str]
-) -> str:
+def _columns(of: TableSnapshot, rows: str, always: Collection[str]) -> str:
     """The columns that a file of some rows has, as SQL."""
-    filled = ", ".join(f"count({quoted(one)}) > 0" for one in columns)
-    (row,) = con.execute(f"select {filled} {rows}").fetchall()
-    has = [one for one, is_filled in zip(columns, row, strict=True) if is_filled or one in always]
-    return ", ".join(map(quoted, has))
+    filled = ", ".join(f"count({quoted(one)}) > 0" for one in of.columns)
+    (row,) = of.con.execute(f"select {filled} {rows}").fetchall()
+    return ", ".join(
+        f"{quoted(one)} as {quoted(_name(one, of.columns))}"
+        for one, is_filled in zip(of.columns, row, strict=True)
+        if is_filled or one in always
+    )
+
+
+def _name(column: str, columns: Collection[str]) -> str:
+    """What a column is called in a file: as the day is, none may be, or it would hide the day."""
+    name = column
+    while name.lower() == DAY or (name != column and name in columns):
+        name += "_"
+    return name
 
 
 def _of_these_columns(
-    con: duckdb.DuckDBPyConnection,
-    schema: str,
-    table: str,
-    place: Place,
-    layout: Layout,
-    known: State,
-    there: set[str],
+    of: TableSnapshot, place: Place, layout: Layout, known: State, there: set[str]
 ) -> State:
     """What was exported, if it has the columns that the table has; else all is written anew."""
-    columns = column_types_in(con, schema)[table]
-    if layout.empty in there and known.columns == columns:
+    if layout.empty in there and known.columns == of.columns:
         return known
-    rows = f"from {full_name(schema, table)} where false"
-    place.fill(layout.empty, partial(_copy, con, rows, layout.columns or "*", layout.order))
-    return State(columns, [], {})
+    rows = f"from {of.name} where false"
+    place.fill(layout.empty, partial(_copy, of, rows, layout.columns or "*", layout.order))
+    return State(of.columns, [], {})
 
 
-def _copy(con: duckdb.DuckDBPyConnection, rows: str, columns: str, order: str, path: Path) -> None:
-    con.execute(
+def _copy(of: TableSnapshot, rows: str, columns: str, order: str, path: Path) -> None:
+    of.con.execute(
         f"copy (select {columns} {rows} order by {order}) "
         f"to {literal(str(path))} (format parquet, compression zstd)"
     )
+    of.check()  # else the file does not take the place of the one that is there
 
 
 def read_state(place: Place, name: str) -> State:

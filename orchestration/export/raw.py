@@ -16,6 +16,7 @@ from orchestration.export.changes import Exported, Part, State
 from orchestration.export.parquet import Layout, keep_state, read_state
 from orchestration.export.parquet import export as export_parts
 from orchestration.export.places import Place
+from orchestration.export.snapshot import newest
 from orchestration.warehouse.catalog import columns_in, full_name, literal
 from orchestration.warehouse.raw_tables import WITH_TABLE
 
@@ -38,8 +39,9 @@ def export(
     con.execute("begin")  # one snapshot for all
     try:
         for call in WITH_TABLE:
-            yield call, export_parts(con, "raw", call, place, _copies(call))
-        yield "landed_file", export_parts(con, "raw", "landed_file", place, _LEDGER)
+            yield call, export_parts(newest(con, "raw", call), place, _copies(call))
+        ledger = newest(con, "raw", "landed_file")
+        yield "landed_file", export_parts(ledger, place, _LEDGER)
         for name, rows in _whole(con, schema).items():
             yield name, _export_whole(con, rows, place, f"columns/{name}")
     finally:

@@ -16,10 +16,14 @@ from orchestration.export import parquet, raw
 from orchestration.export.changes import Exported
 from orchestration.export.errors import ExportBusyError, ExportFailedError
 from orchestration.export.places import RAW, place_of
+from orchestration.export.snapshot import SnapshotExpiredError, TableSnapshot, newest
 from orchestration.settings import Settings
 from orchestration.warehouse.catalog import columns_in
 from orchestration.warehouse.connection import connect
 from orchestration.warehouse.raw_tables import WITH_TABLE
+
+_TIMES = 3
+"""How often a table is begun before it is left to the next export."""
 
 Done = Iterator[tuple[str, Exported]]
 """What was done with each table; that some could not be exported is raised behind the others."""
@@ -43,9 +47,7 @@ def export_parquet(settings: Settings, tables: Collection[str] = ()) -> Done:
     with _alone_here(settings, "parquet"), connect(settings, read_only=True) as con:
         place = place_of(settings.export_parquet, settings.dagster_home / "exporting")
         schema = settings.schema_name
-        yield from _each(
-            con, schema, tables, lambda table: parquet.export(con, schema, table, place)
-        )
+        yield from _each(con, schema, tables, lambda table: parquet.export(table, place))
 
 
 def export_raw(settings: Settings, _tables: Collection[str] = ()) -> Done:
@@ -90,19 +92,19 @@ def export_postgres(settings: Settings, tables: Collection[str] = ()) -> Done:
     """
     if settings.export_postgres is None:
         return
-    from orchestration.export import postgres  # noqa: PLC0415 - only for who has one
+    from orchestration.export.postgres import Target  # noqa: PLC0415 - only for who has one
+    from orchestration.export.postgres_database import alone  # noqa: PLC0415
 
     address, schema = settings.export_postgres, settings.schema_name
-    with postgres.alone(address, schema), connect(settings, read_only=True) as con:
-        target = postgres.Target(con, address, schema)
-        yield from _each(con, schema, tables, target.export)
+    with alone(address, schema), connect(settings, read_only=True) as con:
+        yield from _each(con, schema, tables, Target(con, address, schema).export)
 
 
 def _each(
     con: duckdb.DuckDBPyConnection,
     schema: str,
     tables: Collection[str],
-    export: Callable[[str], Exported],
+    export: Callable[[TableSnapshot], Exported],
 ) -> Done:
     """Export each table that is there; one that cannot be exported keeps no other from it."""
     there = columns_in(con, schema)
@@ -110,7 +112,7 @@ def _each(
     for table in tables or WITH_TABLE:
         if table in there:
             try:
-                done = export(table)
+                done = _in_one_snapshot(con, schema, table, export)
                 yield table, done
             except ReportedError as error:
                 if isinstance(error, StoreError) and error.is_lasting:
@@ -127,6 +129,23 @@ def _each(
         )
 
 
+def _in_one_snapshot(
+    con: duckdb.DuckDBPyConnection,
+    schema: str,
+    table: str,
+    export: Callable[[TableSnapshot], Exported],
+) -> Exported:
+    """Export a table as it is in one snapshot; in a newer one if that expires meanwhile."""
+    for _ in range(_TIMES):
+        now = newest(con, schema, table)
+        try:
+            return export(now)
+        except (ReportedError, OSError, duckdb.Error):
+            if now.is_there:
+                raise
+    raise SnapshotExpiredError
+
+
 @contextmanager
 def _alone_here(settings: Settings, kind: str) -> Iterator[None]:
     make_folder(settings.dagster_home)
@@ -134,7 +153,7 @@ def _alone_here(settings: Settings, kind: str) -> Iterator[None]:
     try:
         lock.acquire(timeout=0)
     except Timeout:
-        raise ExportBusyError from None
+        raise ExportBusyError(kind) from None
     try:
         yield
     finally:

@@ -48,6 +48,14 @@ def now(kind: str) -> str:
     return f"(from {CATALOG}.ducklake_{kind} where end_snapshot is null)"
 
 
+def then(kind: str, version: int | None) -> str:
+    """The same of those that there were in a snapshot; now if none is named."""
+    if version is None:
+        return now(kind)
+    was = f"begin_snapshot <= {version} and coalesce(end_snapshot > {version}, true)"
+    return f"(from {CATALOG}.ducklake_{kind} where {was})"
+
+
 def tables(con: duckdb.DuckDBPyConnection) -> set[tuple[str, str]]:
     """Return schema and name of each table, without what an open transaction has made."""
     return _relations(con, "table")
@@ -140,19 +148,26 @@ def columns_in(con: duckdb.DuckDBPyConnection, schema: str) -> dict[str, set[str
     return {table: set(columns) for table, columns in column_types_in(con, schema).items()}
 
 
-def column_types_in(con: duckdb.DuckDBPyConnection, schema: str) -> dict[str, dict[str, str]]:
+def column_types_in(
+    con: duckdb.DuckDBPyConnection, schema: str, version: int | None = None
+) -> dict[str, dict[str, str]]:
     """Return the columns of each table as well, in order and with their types as DuckLake has it.
 
     A whole number is `int64` there, a fraction `float64`, a text `varchar`.
+
+    Args:
+        con: The warehouse.
+        schema: The schema of the tables.
+        version: The snapshot; how it is now if none is named.
     """
     rows = con.execute(
         f"""
         select table_name, map(
             list(column_name order by column_order), list(column_type order by column_order)
         )
-        from {now("column")}
-        join {now("table")} using (table_id)
-        join {now("schema")} using (schema_id)
+        from {then("column", version)}
+        join {then("table", version)} using (table_id)
+        join {then("schema", version)} using (schema_id)
         where schema_name = $1 and parent_column is null
         group by table_name
         """,  # noqa: S608 - our own words

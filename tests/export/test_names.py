@@ -43,6 +43,8 @@ def test_documented_columns_have_one_of_their_own_and_the_first_of_the_others() 
     assert set(first) == {*found[:FOUND], "user_id", "_seamline_file"}
     assert is_documented("track", "context__user_agent")
     assert not is_documented("track", "properties__p1")
+    assert not is_documented("track", "_sdc_x_")
+    assert not is_documented("track", "_seamline_x_")
 
     # the place of one that is gone is for one that comes, not for one that has been exported
     later = [*found[1:], "new"]

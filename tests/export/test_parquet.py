@@ -2,7 +2,7 @@
 
 import json
 import shutil
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -188,6 +188,24 @@ def test_no_two_files_have_a_column_of_different_types(exports: Folders) -> None
     assert types["price"] == "DOUBLE"
     assert "user_id" in types
     assert exports.exported() == exports.table()
+
+
+def test_no_field_hides_the_day_of_a_file(exports: Folders) -> None:
+    exports.put("a", 20, received_date=("varchar", "sent"), price=("bigint", 1))
+
+    exports.export()
+
+    files = f"{exports.folder}/track/*/rows.parquet"
+    with duckdb.connect() as con:
+        days = con.execute(
+            "select received_date, received_date_, price "
+            "from read_parquet($1, hive_partitioning = true, union_by_name = true) "
+            "where received_date >= '2026-11-20'",
+            [files],
+        ).fetchall()
+        named = con.execute("select name from parquet_schema($1)", [files]).fetchall()
+    assert days == [(date(2026, 11, 20), "sent", 1)]
+    assert ("received_date",) not in named
 
 
 def test_the_values_of_a_row_are_told_apart(exports: Folders) -> None:
@@ -410,6 +428,20 @@ def test_the_command_says_that_it_knows_no_place(exports: Folders) -> None:
     status, said = exports.house.try_run("export")
     assert status == 2
     assert "SEAMLINE_EXPORT_PARQUET" in said
+
+
+def test_what_cannot_be_exported_to_keeps_no_other_export_waiting(exports: Folders) -> None:
+    exports.folder.write_text("no folder")
+    raw = exports.house.folder / "raw-tables"
+    exports.house.environment["SEAMLINE_EXPORT_PARQUET"] = str(exports.folder)
+    exports.house.environment["SEAMLINE_EXPORT_RAW"] = str(raw)
+
+    status, said = exports.house.try_run("export")
+
+    assert status == 1
+    assert f"{exports.folder} cannot be used" in said
+    assert "raw/track: " in said
+    assert (raw / "columns/exported/rows.parquet").is_file()
 
 
 @pytest.mark.parametrize("place", ["s3://key@bucket/exports", "ftp://there", "s3://"])

@@ -6,12 +6,14 @@ import time
 import psycopg
 import pytest
 
-from orchestration.export import postgres as exporting
 from orchestration.export.changes import Exported
 from orchestration.export.errors import ExportBusyError, ExportFailedError
 from orchestration.export.names import LONGEST_NAME
 from orchestration.export.postgres import Target
+from orchestration.export.postgres_database import Database as ExportedTo
+from orchestration.export.postgres_database import alone
 from orchestration.export.run import export_postgres
+from orchestration.export.snapshot import TableSnapshot
 from orchestration.warehouse.connection import connect
 from orchestration.warehouse.writer_lock import writer_lock
 from tests.export.database import Database
@@ -96,11 +98,11 @@ def test_a_death_at_any_statement_leaves_the_table_as_it_was_or_is(
     database.export()
     before = database.exported()
     database.load(event("b", 21, new=1), event("c", 20), event("d", 23))
-    do, deaths = Target._do, 0  # noqa: SLF001 - where it dies
+    do, deaths = ExportedTo.do, 0
     while True:
         left = deaths
 
-        def mortal(self: Target, statement: str) -> None:
+        def mortal(self: ExportedTo, statement: str) -> None:
             nonlocal left
             left -= 1
             if left < 0:
@@ -108,7 +110,7 @@ def test_a_death_at_any_statement_leaves_the_table_as_it_was_or_is(
             do(self, statement)
 
         with monkeypatch.context() as patched:
-            patched.setattr(Target, "_do", mortal)
+            patched.setattr(ExportedTo, "do", mortal)
             try:
                 database.export()
                 break
@@ -198,9 +200,9 @@ def test_a_server_that_ends_idle_sessions_leaves_an_export_its_lock(
         con.execute("alter role seamline set idle_session_timeout = '200ms'")
     export = Target.export
 
-    def slowly(self: Target, table: str) -> Exported:
+    def slowly(self: Target, table: TableSnapshot) -> Exported:
         time.sleep(1)
-        with pytest.raises(ExportBusyError), exporting.alone(database.address, "segment"):
+        with pytest.raises(ExportBusyError), alone(database.address, "segment"):
             pass
         return export(self, table)
 
@@ -264,7 +266,7 @@ def test_one_table_that_cannot_be_exported_keeps_no_other_from_it(database: Data
 def test_two_exports_do_not_meet(database: Database) -> None:
     database.load(event("a", 20))
     with (
-        exporting.alone(database.address, "segment"),
+        alone(database.address, "segment"),
         pytest.raises(ExportBusyError, match="Nothing was done"),
     ):
         database.export()

@@ -6,11 +6,11 @@ from itertools import cycle
 import psycopg
 import pytest
 
-from orchestration.columns.documented import CALLS, documented_fields
+from orchestration.columns.documented import CALLS, RECEIPT, RECEIPT_COLUMNS, documented_fields
 from orchestration.export import names as limits
 from orchestration.export.errors import ExportFailedError
 from orchestration.export.names import FOUND, MORE, is_documented
-from orchestration.export.postgres import MOST_COLUMNS
+from orchestration.export.postgres_columns import MOST_COLUMNS
 from orchestration.export.postgres_values import TYPES
 from tests.export.database import Database
 from tests.export.support import NOTHING, Done, event
@@ -29,8 +29,17 @@ WIDEST = {
 """Of each type a value that takes the most of a row."""
 
 
+def _many(beginning: str) -> dict[str, str]:
+    return {f"{beginning}{number}": "x" * 17 for number in range(480)}
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [{"properties": _many("p")}, _many("_sdc_p")],
+    ids=["properties", "named as our own columns are"],
+)
 def test_an_event_with_more_fields_than_a_row_has_room_for_keeps_nobody_out(
-    database: Database,
+    database: Database, fields: dict[str, object]
 ) -> None:
     database.load(
         event("a", 20, price=1),
@@ -38,8 +47,9 @@ def test_an_event_with_more_fields_than_a_row_has_room_for_keeps_nobody_out(
                     received_at="2026-11-20T10:00:00.000000Z"),
     )  # fmt: skip
     database.export()
-    fields = {f"p{number}": "x" * 17 for number in range(480)}
-    database.load(event("wide", 21, **fields), event("b", 21, price=2))
+    wide = landed.line({"event": "E", **fields}, message_id="wide",
+                       received_at="2026-11-21T10:00:00.000000Z")  # fmt: skip
+    database.load(wide, event("b", 21, price=2))
     database.house.run("forget", "--user-id=gone-55aa")
 
     assert database.export() == Done(rows=3, parts=2)
@@ -47,9 +57,9 @@ def test_an_event_with_more_fields_than_a_row_has_room_for_keeps_nobody_out(
     rows = database.ask(f"select message_id, {MORE} as more from segment.track order by 1")
     assert [row["message_id"] for row in rows] == ["a", "b", "wide"]
     assert [row["more"] for row in rows[:2]] == [None, None]
-    (wide,) = [row for row in database.table() if row["message_id"] == "wide"]
+    (row,) = [row for row in database.table() if row["message_id"] == "wide"]
     assert rows[2]["more"] == {
-        column: value for column, value in wide.items() if column not in database.names()
+        column: value for column, value in row.items() if column not in database.names()
     }
     assert 0 < len(rows[2]["more"]) < 480
     assert database.export() == NOTHING
@@ -59,17 +69,16 @@ def test_an_event_with_more_fields_than_a_row_has_room_for_keeps_nobody_out(
 def test_a_row_with_the_widest_values_of_any_type_fits(database: Database, call: str) -> None:
     """Also behind columns that were dropped, which PostgreSQL counts, and beside a user's."""
     documented = [field.column for field in documented_fields(call).values()]
-    ours = [f"_seamline_{number}" for number in range(limits.OURS)]
     assert all(is_documented(call, one) for one in documented)
-    columns = [*documented, *ours, *(f"p{number}" for number in range(FOUND)), MORE]
-    assert len(_receipt(database, call)) <= limits.OURS
+    assert _receipt(database, call) == RECEIPT_COLUMNS
+    columns = [*documented, *RECEIPT_COLUMNS, *(f"p{number}" for number in range(FOUND)), MORE]
     for kinds in (["text"], ["text", "bigint"], ["json", "double precision"], list(TYPES.values())):
         _fits(database, columns, cycle(kind for kind in kinds if kind in WIDEST))
 
 
-def _receipt(database: Database, call: str) -> list[str]:
+def _receipt(database: Database, call: str) -> set[str]:
     described = database.house.rows(f'describe segment."{call}"')
-    return [name for name, *_ in described if name.startswith(("_sdc_", "_seamline_"))]
+    return {name for name, *_ in described if name.startswith(RECEIPT)}
 
 
 def _fits(database: Database, columns: list[str], kinds: Iterator[str]) -> None:
@@ -216,6 +225,40 @@ def test_a_table_that_somebody_removed_is_made_again(database: Database) -> None
     database.put("b", 21)
 
     assert database.export() == Done(rows=2, parts=2)
+    assert database.exported() == database.table()
+
+
+@pytest.mark.parametrize("column", ["own", MORE])
+def test_a_column_that_somebody_removed_is_filled_again(
+    database: Database, monkeypatch: pytest.MonkeyPatch, column: str
+) -> None:
+    monkeypatch.setattr(limits, "FOUND", 1)
+    database.put("a", 20, own=("bigint", 1), other=("varchar", "x"))
+    database.put("b", 21, own=("bigint", 2))
+    database.export()
+    before = database.exported()
+    with psycopg.connect(database.address) as con:
+        con.execute(f"alter table segment.track drop column {column}".encode())
+
+    assert database.export() == Done(rows=2, parts=2)
+
+    assert database.exported() == before
+    assert before[0][MORE]
+    assert database.export() == NOTHING
+
+
+def test_a_column_that_somebody_removed_comes_back_with_the_type_it_has_by_then(
+    database: Database,
+) -> None:
+    database.put("a", 20, price=("bigint", 1))
+    database.export()
+    with psycopg.connect(database.address) as con:
+        con.execute("alter table segment.track drop column price")
+    database.run("alter table segment.track alter column price type double")
+    database.put("b", 21, price=("double", 1.5))
+
+    database.export()
+
     assert database.exported() == database.table()
 
 

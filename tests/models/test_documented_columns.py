@@ -4,7 +4,7 @@ import pytest
 import yaml
 
 from landed.settings import ROOT
-from orchestration.columns.documented import ENVELOPE, documented_fields
+from orchestration.columns.documented import ENVELOPE, RECEIPT_COLUMNS, documented_fields
 from tests.support.house import TABLES, House
 
 RECEIPT = {
@@ -41,6 +41,7 @@ def test_they_are_described(table: str) -> None:
     described = {column["name"]: column["data_type"] for column in model["columns"]}
 
     assert described == documented(table)
+    assert RECEIPT.keys() == RECEIPT_COLUMNS
     assert all(column["description"] for column in model["columns"])
 
 

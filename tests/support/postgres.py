@@ -33,6 +33,7 @@ ON_BOTH: dict[str, set[str]] = {
     "loading/faults/test_kills.py": set(),
     "loading/faults/test_two_at_once.py": set(),
     "loading/faults/test_readers.py": set(),
+    "export/test_snapshots.py": set(),
     "warehouse/test_bucket.py": set(),
     "warehouse/test_postgres.py": set(),
     "warehouse/test_postgres_lock.py": set(),
