@@ -151,6 +151,7 @@ $(VENV)/.installed: $(VENV)/.python requirements.lock pyproject.toml
 	@echo "Installing into $(VENV) (about a minute, once)"
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@$(BIN)/python -m orchestration.warehouse.extensions
 	@touch $@
 
 $(VENV)/.installed-dev: $(VENV)/.installed requirements-dev.lock

@@ -20,6 +20,7 @@ from rich.progress import Task
 from landed.errors import ReportedError
 from landed.progress import Bars
 from orchestration import modes
+from orchestration.in_place import refuse_nothing
 from orchestration.loading import suppressed
 from orchestration.loading.load import Progress
 from orchestration.loading.people import ANONYMOUS, USER, Id
@@ -208,6 +209,7 @@ def trace(settings: Settings, *, message_id: str, as_json: bool) -> None:
     """Look, and change nothing; nothing of what the event says is shown."""
     if not message_id.strip():
         raise click.UsageError("The id is empty.")
+    refuse_nothing(settings)
     from orchestration.audit.trace import trace  # noqa: PLC0415
 
     found = trace(settings, message_id)
@@ -223,6 +225,7 @@ def trace(settings: Settings, *, message_id: str, as_json: bool) -> None:
 @_with_settings
 def verify(settings: Settings) -> None:
     """Say what was found, a line per call; exit status 1 if anything does not hold."""
+    refuse_nothing(settings)
     from orchestration.audit.verify import verify  # noqa: PLC0415
 
     with _progress("files") as progress:
@@ -238,6 +241,7 @@ def verify(settings: Settings) -> None:
 @_with_settings
 def rebuild(settings: Settings, *, without: bool) -> None:
     """Build it beside the old one and put it in its place."""
+    refuse_nothing(settings)
     from orchestration.recovery.rebuild import rebuild  # noqa: PLC0415
 
     with _progress("loads") as progress:
@@ -254,6 +258,7 @@ def replay(settings: Settings, *, day: datetime | None, table: str | None, rejec
     """Do what a change of models, columns.yml or limits calls for."""
     if rejected == (day is not None or table is not None):
         raise click.UsageError("Say --day, --table or both, or else --rejected.")
+    refuse_nothing(settings)
 
     if rejected:
         from orchestration.prepare import reload_once  # noqa: PLC0415
@@ -343,6 +348,7 @@ def forget(
         raise click.UsageError("Give --user-id, --anonymous-id or --email, or else --notified.")
     if (is_all and not notified) or (near and notified) or any(not email for email in emails):
         raise click.UsageError("--all goes with --notified, --near does not; no address is empty.")
+    refuse_nothing(settings)
 
     from orchestration.erasure import erase  # noqa: PLC0415
 
@@ -353,6 +359,7 @@ def forget(
     )
     for line in done.report():
         click.echo(line)
+    click.echo(f"Looked in {settings.landing} and {settings.place}")
 
 
 @cli.command(help="Store the events of people again whom `forget` has suppressed.")
@@ -366,6 +373,7 @@ def unsuppress(
     ids = _ids(user_ids, anonymous_ids)
     if not ids:
         raise click.UsageError("Give --user-id, --anonymous-id or both.")
+    refuse_nothing(settings)
 
     freed = suppressed.allow_again(settings.landing, ids)
     click.echo(f"{freed} of {len(ids)} ids were suppressed, and are not any more")
@@ -382,6 +390,7 @@ def _ids(user_ids: tuple[str, ...], anonymous_ids: tuple[str, ...]) -> set[Id]:
 @_with_settings
 def upkeep(settings: Settings) -> None:
     """Do all of the upkeep once."""
+    refuse_nothing(settings)
     from orchestration.prepare import upkeep_once  # noqa: PLC0415
 
     click.echo(upkeep_once(settings))
@@ -391,6 +400,7 @@ def upkeep(settings: Settings) -> None:
 @_with_settings
 def rename(settings: Settings) -> None:
     """Rebuild the tables under their new name, then drop the old ones."""
+    refuse_nothing(settings)
     from orchestration.prepare import rename_schema  # noqa: PLC0415
 
     click.echo(rename_schema(settings))

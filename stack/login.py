@@ -67,5 +67,7 @@ def read_login(settings: Settings) -> Login | None:
     if len(lines) != 1 or not name or not password:
         raise StackError(f"{refused} has to be one line, name:password.")
     if len(password) < SHORTEST_PASSWORD:
-        raise StackError(f"{refused}: the password has to have {SHORTEST_PASSWORD} signs or more.")
+        raise StackError(
+            f"{refused}: the password has to have {SHORTEST_PASSWORD} characters or more."
+        )
     return Login(name, password)

@@ -18,7 +18,7 @@ from dbt.config.profile import Profile
 from dbt_common.exceptions import DbtRuntimeError
 
 from landed.errors import ReportedError
-from landed.settings import WrongSettingsError
+from landed.settings import WrongSettingsError, schema_of
 from orchestration import modes
 from orchestration.columns.columns_yml import read_rules
 from orchestration.columns.documented import CALLS
@@ -45,6 +45,9 @@ ENGINE = "duckdb"
 
 WRITING = {"build", "clone", "retry", "run", "run-operation", "seed", "snapshot"}
 """dbt's commands that write; `test` does too if it is to store failures."""
+
+INTEGRATION_NAME = "SEAMLINE_INTEGRATION_NAME"
+"""In the environment, for the profile."""
 
 _AS_PLACED = "SEAMLINE_AS_PLACED"
 """In the environment, for macros/fill_moved_columns.sql and persist_docs.sql."""
@@ -132,6 +135,8 @@ def begin(project: str) -> None:
         return  # no command of dbt's: whoever uses it as a library, as sqlfluff does, may read
     settings = read_settings()
     profile: Profile = context.obj["profile"]
+    if project == PROJECT:
+        take_schema(profile.credentials, settings)
     if profile.credentials.type != ENGINE:
         return  # another engine's tables: docs/spark.md
     if project != PROJECT and not uses_warehouse(profile.credentials, settings):
@@ -146,6 +151,25 @@ def begin(project: str) -> None:
         if project == PROJECT:
             refuse_a_part_of_the_rows(flags)
         context.with_resource(_writer(settings, flags, prepares_columns=project == PROJECT))
+
+
+def take_schema(credentials: Any, settings: Settings) -> None:
+    """Give a profile the schema of the name that stands in `.env`, which dbt does not read.
+
+    Args:
+        credentials: Those of the profile, before dbt has read the project by them. A schema that
+            the environment or another profile has given stays as it is.
+        settings: With the name.
+    """
+    unset = schema_of(Settings.model_fields["integration_name"].default)
+    if INTEGRATION_NAME not in os.environ and credentials.schema == unset:
+        credentials.schema = settings.schema_name
+
+
+def only_connects() -> bool:
+    """Whether dbt's command is `debug`: it reads no project, and builds nothing."""
+    context = click.get_current_context(silent=True)
+    return context is not None and context.info_name == "debug"
 
 
 def writes(flags: Any) -> bool:

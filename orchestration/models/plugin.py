@@ -28,7 +28,8 @@ class Plugin(BasePlugin):
         credentials = self.creds
         if credentials is None:
             raise DbtRuntimeError("dbt-duckdb gave the plugin no credentials")
-        _refuse_another_schema(settings, credentials)
+        if not command.only_connects():
+            _refuse_another_schema(settings, credentials)
         is_writing = command.is_writing()
         if is_writing:
             connection.create_catalog(settings)
@@ -98,10 +99,11 @@ def _refused(views: dict[str, list[str]]) -> dict[str, str]:
 
 
 def _refuse_another_schema(settings: Settings, credentials: DuckDBCredentials) -> None:
-    """Dbt does not read `.env`; say so before it builds into a schema nobody asked for."""
+    """A profile may say what it likes; say so before dbt builds into a schema nobody asked for."""
     if credentials.schema.partition("_staging")[0] != settings.schema_name:
         raise DbtRuntimeError(
             f"The schema would be {credentials.schema!r}, but SEAMLINE_INTEGRATION_NAME is "
-            f"{settings.integration_name!r} in .env, which gives {settings.schema_name!r}. "
-            "dbt reads the environment only: export SEAMLINE_INTEGRATION_NAME and run it again."
+            f"{settings.integration_name!r}, which gives {settings.schema_name!r}. Nothing was "
+            "changed. Let the profile say `schema` as profiles.yml does, and where another "
+            f"project uses it, export {command.INTEGRATION_NAME}: dbt does not read .env."
         )

@@ -45,7 +45,7 @@ LOG_BYTES = 10 * MB
 
 def export_settings(settings: Settings) -> None:
     """Give dbt, which does not read `.env`, the settings its profile asks the environment for."""
-    os.environ["SEAMLINE_INTEGRATION_NAME"] = settings.integration_name
+    os.environ[command.INTEGRATION_NAME] = settings.integration_name
 
 
 def write_manifest(settings: Settings) -> Path:

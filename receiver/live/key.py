@@ -52,5 +52,5 @@ def read_live_key(file: Path | None) -> LiveKey | None:
     if mode & (stat.S_IRWXG | stat.S_IRWXO):
         raise StartError(f"{refused} can be read by other users: chmod 600 {file}")
     if len(lines) != 1 or len(lines[0].strip()) < SHORTEST_KEY:
-        raise StartError(f"{refused} has to be one line of {SHORTEST_KEY} signs or more.")
+        raise StartError(f"{refused} has to be one line of {SHORTEST_KEY} characters or more.")
     return LiveKey(lines[0].strip())

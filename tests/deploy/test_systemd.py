@@ -1,5 +1,6 @@
 """deploy/systemd: systemd takes the units, and what they start and set is there."""
 
+import os
 import re
 import shutil
 import subprocess
@@ -17,6 +18,7 @@ from stack.supervisor import GRACE
 FOLDER = ROOT / "deploy" / "systemd"
 UNITS = sorted(FOLDER.glob("*.service"))
 INSTALLED = "/opt/seamline/.venv/bin"
+BY_HAND = FOLDER / "seamline.sh"
 
 
 def _values(text: str, name: str) -> list[str]:
@@ -58,6 +60,56 @@ def test_a_unit_has_time_to_seal_and_may_write_to_one_folder(unit: Path) -> None
     assert _values(text, "TimeoutStopSec") or "Type=oneshot" in text
     assert _values(text, "ReadWritePaths") == ["/var/lib/seamline"]
     assert _values(text, "User") == ["seamline"]
+
+
+def test_a_command_by_hand_has_what_the_units_set() -> None:
+    of_units = {value for unit in UNITS for value in _values(unit.read_text(), "Environment")}
+    by_hand = set(re.findall(r"^export (\S+)$", BY_HAND.read_text(), re.MULTILINE))
+
+    assert by_hand - {"HOME=/var/lib/seamline"} == {
+        value for value in of_units if not value.startswith("PATH=")
+    }
+
+
+def test_a_command_by_hand_is_the_users_and_the_file_of_settings_wins(tmp_path: Path) -> None:
+    stand_ins = {
+        "runuser": 'printf "%s " "$@" >&2; shift 3; exec "$@"',
+        "seamline": 'printf "%s|" "$@" "$SEAMLINE_WAREHOUSE" "$SEAMLINE_LANDING" "$PWD"; umask',
+    }
+    for name, script in stand_ins.items():
+        (tmp_path / name).write_text(f"#!/bin/sh\n{script}\n")
+        (tmp_path / name).chmod(0o755)
+    (tmp_path / "seamline.env").write_text(
+        "# of root's\n#SEAMLINE_LANDING=/elsewhere\n"
+        "SEAMLINE_WAREHOUSE='ducklake:postgres:host=db user=s'\n"
+    )
+    text = BY_HAND.read_text().replace("/etc/seamline/", f"{tmp_path}/")
+    text = text.replace(f"{INSTALLED}/", f"{tmp_path}/").replace("cd /opt/seamline", "cd /")
+
+    done = subprocess.run(
+        ["sh", "-c", text, "seamline", "forget", "--user-id=the 'id' $1"],  # noqa: S607
+        env=os.environ | {"PATH": f"{tmp_path}:{os.environ['PATH']}"},
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+
+    assert done.stderr.startswith(f"-u seamline -- {tmp_path}/seamline forget")
+    assert done.stdout.strip().split("|") == [
+        "forget",
+        "--user-id=the 'id' $1",
+        "ducklake:postgres:host=db user=s",
+        "/var/lib/seamline/landing",
+        "/",
+        "0077",
+    ]
+
+
+def test_the_page_installs_the_command() -> None:
+    page = (ROOT / "docs" / "deploy.md").read_text()
+
+    assert f"install -m 0755 deploy/systemd/{BY_HAND.name} /usr/local/sbin/seamline\n" in page
+    assert os.access(BY_HAND, os.X_OK)
 
 
 @pytest.mark.integration

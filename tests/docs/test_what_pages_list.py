@@ -51,6 +51,16 @@ def test_every_make_target_is_described() -> None:
     assert phony - described == {"install", "install-dev"}
 
 
+def test_every_make_target_has_a_row_on_the_page_of_commands() -> None:
+    described = set(re.findall(r"^([a-z-]+):.*## ", (ROOT / "Makefile").read_text(), re.MULTILINE))
+
+    assert described - set(re.findall(r"`make ([a-z-]+)", COMMANDS)) == {"help"}
+
+
+def test_what_is_yes_or_no_is_written_as_it_is_set() -> None:
+    assert not re.search("`(True|False)`", SETTINGS)
+
+
 def test_every_command_has_a_row_and_every_row_is_a_command() -> None:
     rows = re.findall(r"^\| `seamline ([a-z]+)", COMMANDS, re.MULTILINE)
 

@@ -11,7 +11,7 @@ from types import SimpleNamespace
 import pytest
 import yaml
 from dbt.adapters.duckdb.connections import DuckDBConnectionManager
-from dbt.cli.main import cli, dbtRunner
+from dbt.cli.main import cli, dbtRunner, dbtRunnerResult
 from dbt_common.exceptions import DbtRuntimeError
 
 from landed.settings import ROOT
@@ -79,7 +79,12 @@ class Session:
 
     def dbt(self, *arguments: str) -> str | None:
         """Run a command; return what went wrong."""
-        outcome = dbtRunner().invoke(
+        outcome = self.invoke(*arguments)
+        return None if outcome.success else str(outcome.exception)
+
+    def invoke(self, *arguments: str) -> dbtRunnerResult:
+        """Run a command."""
+        return dbtRunner().invoke(
             [
                 *arguments,
                 *("--project-dir", str(ROOT / "dbt_project"), "--quiet"),
@@ -93,7 +98,6 @@ class Session:
                 "--no-static-parser",  # its threads are not in what this process forks
             ]
         )
-        return None if outcome.success else str(outcome.exception)
 
     def writes_unlocked(self) -> bool:
         """Whether a command that writes gets by while somebody else is the writer."""
@@ -151,6 +155,53 @@ def session(
         monkeypatch.setenv(name, value)
     yield Session(built_house, profiles)
     DuckDBConnectionManager.close_all_connections()
+
+
+@pytest.fixture
+def stitch_in_env_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Another name of the integration, in `.env` alone."""
+    monkeypatch.delenv(dbt_command.INTEGRATION_NAME, raising=False)
+    (tmp_path / ".env").write_text(f'{dbt_command.INTEGRATION_NAME}="Stitch Segment"\n')
+    monkeypatch.setitem(Settings.model_config, "env_file", tmp_path / ".env")
+
+
+@pytest.mark.usefixtures("stitch_in_env_file")
+def test_the_schema_is_that_of_the_name_in_env_file(session: Session) -> None:
+    """Which dbt itself does not read."""
+    compiled = session.invoke("compile", "--select", "alias")
+
+    assert compiled.exception is None
+    models = [one.node for one in compiled.result if one.node.resource_type == "model"]
+    assert [node.schema for node in models] == ["stitch_segment"]
+
+
+@pytest.mark.usefixtures("stitch_in_env_file")
+def test_debug_connects_whatever_the_name(
+    session: Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DBT_LOG_PATH", str(session.profiles))
+    where = ("--project-dir", str(ROOT / "dbt_project"), "--profiles-dir", str(session.profiles))
+
+    outcome = dbtRunner().invoke(["debug", "--connection", *where])
+
+    assert outcome.exception is None
+    assert outcome.success
+
+
+@pytest.mark.usefixtures("stitch_in_env_file")
+@pytest.mark.parametrize(
+    ("schema", "environment"), [("dev", None), ("segment", "Segment"), ("segment", "")]
+)
+def test_a_schema_that_somebody_chose_stays(
+    schema: str, environment: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if environment is not None:
+        monkeypatch.setenv(dbt_command.INTEGRATION_NAME, environment)
+    credentials = SimpleNamespace(schema=schema)
+
+    dbt_command.take_schema(credentials, Settings())
+
+    assert credentials.schema == schema
 
 
 @pytest.mark.long

@@ -258,7 +258,7 @@ def test_a_time_that_is_none_is_refused(live: AppReceiver, since: str) -> None:
     ("text", "mode", "said"),
     [
         (KEY, 0o640, "chmod 600"),
-        ("short", 0o600, "16 signs"),
+        ("short", 0o600, "16 characters"),
         ("", 0o600, "one line"),
         (f"{KEY}\n{KEY}", 0o600, "one line"),
     ],

@@ -1,6 +1,8 @@
 """What an operator reads is what there is: metrics, codes and reasons."""
 
+import ast
 import re
+from collections.abc import Iterator
 
 from prometheus_client.parser import text_string_to_metric_families
 
@@ -44,3 +46,27 @@ def test_every_code_and_reason_is_documented() -> None:
     one_of_each_form = {"cut_short", "over_quota", "cannot_undo", "too_many_keys", "bad_base64"}
     assert codes >= {*one_of_each_form, "busy", "disk_full", "too_deep", "no_batch", "bad_gzip"}
     assert {code for code in codes if f"`{code}`" not in PAGE} == set()
+
+
+def test_every_line_of_the_log_is_documented() -> None:
+    trees = [ast.parse(path.read_text()) for path in (ROOT / "receiver").rglob("*.py")]
+    events = {event for tree in trees for event in logged(tree)}
+    rows = {
+        name
+        for names in re.findall(r"^\| (`[^|]+) \| [a-z, ]+ \|", PAGE, re.MULTILINE)
+        for name in re.findall("`([^`]+)`", names)
+    }
+
+    assert events >= {"recovered", "shipped", "sources_read", "suppressed_not_read"}
+    assert events - rows == set()
+
+
+def logged(tree: ast.Module) -> Iterator[str]:
+    """The names of the events that a module logs."""
+    for node in ast.walk(tree):
+        match node:
+            case ast.Call(
+                func=ast.Attribute(value=ast.Name(id="log")),
+                args=[ast.Constant(value=str(event)), *_],
+            ):
+                yield event

@@ -30,7 +30,7 @@ SHELL = ("sh", "")
 _OURS = {"dagster", "dbt", "flask", "make", "python", "seamline", "sqlfluff"}
 _SYSTEMS = {
     ".", "chgrp", "chmod", "df", "du", "eval", "export", "find", "grep", "head", "jq", "ls", "mv",
-    "openssl", "printf", "rm", "sort", "tail", "tar", "true", "umask",
+    "openssl", "printf", "rm", "sort", "tail", "tar", "true", "umask", "wc",
 }  # fmt: skip
 _BY_PATH = {"duckdb", "pre-commit", "pytest"}
 """Programs of the environment, named by their path in it, whose options are not ours to prove."""
