@@ -14,17 +14,58 @@
         {% endfor %}
         {# an array's table comes before those of the arrays in it, as placements are in that order #}
         {% set levels = {call: -1} %}
+        {% set lacking = {} %}
         {% for name, fields in tables.items() %}
-            {% set parent = fields[0].array_table %}
-            {% do levels.update({name: levels[parent] + 1}) %}
-            {% do views.append([
-                name,
-                'Elements of ' ~ fields[0].array_column ~ ' in ' ~ parent ~ '. One row per element.',
-                child_table(ref(call), parent, fields, levels[name]),
-            ]) %}
+            {% set array = fields[0].array_column %}
+            {% set parent = view_name(fields[0].array_table) %}
+            {% set view = view_name(name) %}
+            {% do levels.update({name: levels[fields[0].array_table] + 1}) %}
+            {% set shown = [] %}
+            {% if array not in lacking.get(fields[0].array_table, []) %}
+                {% set shown = fields_with_room(ref(call), view, parent, fields, levels[name]) %}
+            {% endif %}
+            {% if shown | length < fields | length %}
+                {% do lacking.update(
+                    {name: columns_of(fields) | reject('in', columns_of(shown)) | list}
+                ) %}
+            {% endif %}
+            {% if shown %}
+                {% do views.append([
+                    view,
+                    'Elements of ' ~ array ~ ' in ' ~ parent ~ '. One row per element.',
+                    child_table(ref(call), parent, shown, levels[name]),
+                ]) %}
+            {% endif %}
         {% endfor %}
     {% endfor %}
     {% do return(views) %}
+{% endmacro %}
+
+
+{% macro columns_of(fields) %}
+    {% do return(
+        fields | map(attribute='column_name') | list + fields | map(attribute='sibling_name') | list
+    ) %}
+{% endmacro %}
+
+
+{% macro view_name(name) %}
+    {# What the view of an array is called. #}
+    {% do return(adapter.dispatch('view_name')(name)) %}
+{% endmacro %}
+
+{% macro default__view_name(name) %}
+    {% do return(name) %}
+{% endmacro %}
+
+
+{% macro fields_with_room(call_table, name, parent, fields, level) %}
+    {# Those fields of an array's elements that its view can have. #}
+    {% do return(adapter.dispatch('fields_with_room')(call_table, name, parent, fields, level)) %}
+{% endmacro %}
+
+{% macro default__fields_with_room(call_table, name, parent, fields, level) %}
+    {% do return(fields) %}
 {% endmacro %}
 
 

@@ -140,14 +140,20 @@ select * from events
 
 
 {% macro first_copy_order(relation) -%}
-    {{ var('first_copy_order') | join(', ') | replace('copy.', relation ~ '.') }}
+    {#- what is null comes last, also where an engine has it first by itself #}
+    {%- set order = var('first_copy_order') | join(' nulls last, ') ~ ' nulls last' -%}
+    {{ order | replace('copy.', relation ~ '.') }}
 {%- endmacro %}
 
 
 {% macro is_before(one, other) -%}
     {#- as rows: the second expression counts where the first is equal, and so on #}
-    ({{ first_copy_order(one) }})
-        < ({{ first_copy_order(other) }})
+    {%- set ranks = [] -%}
+    {%- for expression in var('first_copy_order') -%}
+        {%- do ranks.extend([expression ~ ' is null', expression]) -%}
+    {%- endfor -%}
+    ({{ ranks | join(', ') | replace('copy.', one ~ '.') }})
+        < ({{ ranks | join(', ') | replace('copy.', other ~ '.') }})
 {%- endmacro %}
 
 

@@ -25,6 +25,10 @@ SUFFIXES = {
 VIRTUAL = frozenset({"filename", "rowid", "snapshot_id", "file_row_number", "file_index"})
 """What DuckLake says of each row of a table, unless a column of that name hides it."""
 
+PARTITION = "seamline_received_date"
+"""What the tables on Spark are parted by (dbt_project/macros/spark/first_copies.sql): Hive finds no
+partition by a name that begins as our own others do."""
+
 LONGEST = 115
 """Bytes of a name in UTF-8, as in Redshift's columns; a suffix fits behind."""
 

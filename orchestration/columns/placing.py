@@ -28,7 +28,14 @@ from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from orchestration.columns.documented import ENVELOPE, RECEIPT, Documented, documented_fields
-from orchestration.columns.names import SUFFIXES, VIRTUAL, column_name, free_name, table_name
+from orchestration.columns.names import (
+    PARTITION,
+    SUFFIXES,
+    VIRTUAL,
+    column_name,
+    free_name,
+    table_name,
+)
 from orchestration.columns.placement import (
     FITS,
     NUMBERS,
@@ -345,7 +352,7 @@ class _Placer:
     def _free_name(self, name: str, fact: Fact) -> str:
         owner = self._reserved.get(name, fact.keys)
         is_taken = ITEM not in fact.keys and owner != fact.keys
-        hides = ITEM not in fact.keys and name in VIRTUAL
+        hides = ITEM not in fact.keys and (name in VIRTUAL or name == PARTITION)
         name = name + "_" if is_taken or hides or name.startswith(RECEIPT) else name
         return free_name(name, fact.keys, self._table_of(fact).owners)
 

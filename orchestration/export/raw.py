@@ -79,7 +79,8 @@ def _exported(con: duckdb.DuckDBPyConnection, schema: str) -> str:
 
     That load is the last that the call's own table has had: its fields have their columns. Where
     `made_by` has changed, rows that are there have to be made again: columns moved, rules came into
-    force, people were erased, the warehouse was made anew.
+    force, people were erased, the warehouse was made anew. When counts as well as how often: a
+    warehouse that is made anew once more has one row in `raw.restored` again.
     """
     there = columns_in(con, schema)
     loads = [
@@ -90,14 +91,13 @@ def _exported(con: duckdb.DuckDBPyConnection, schema: str) -> str:
     return f"""
         select
             call, cast(load_id as bigint) as load_id,
-            md5(concat_ws(
-                ' ',
+            md5(cast(row(
                 (select rules from columns.rules where rules.call = loads.call),
                 (select max(changed_at) from columns.column_change where table_name = loads.call),
-                (select count(*) from raw.erasure),
-                (select count(*) from raw.repair),
-                (select count(*) from raw.restored)
-            )) as made_by
+                (select row(count(*), max(erased_at)) from raw.erasure),
+                (select row(count(*), max(repaired_at)) from raw.repair),
+                (select row(count(*), max(restored_at)) from raw.restored)
+            ) as varchar)) as made_by
         from ({" union all ".join(loads)}) as loads
         order by call
     """  # noqa: S608 - quoted

@@ -50,6 +50,18 @@ def test_what_comes_later_moves_nothing_that_came_before() -> None:
         )
 
 
+def test_no_column_is_called_as_the_partitions_on_spark() -> None:
+    names = ["seamline_received_date", "seamlineReceivedDate", "_seamline_received_date"]
+    found = columns(placed(*((name, "string") for name in names)))
+
+    called = [name for name, _ in found]
+    assert "seamline_received_date_" in called
+    assert len(set(called)) == len(names)
+    assert not {"seamline_received_date", "_seamline_received_date"} & set(called)
+    inside = columns(placed(("list", "array"), ("list[].seamline_received_date", "string")))
+    assert ("seamline_received_date", "varchar") in inside
+
+
 def test_of_two_keys_of_one_name_the_second_has_a_hash_of_its_path_behind_it() -> None:
     found = placed(
         ("properties.orderId", "string"),

@@ -59,6 +59,12 @@ NUMBERS = [
 ]
 """Numbers as a sender may write them."""
 
+LONG_NUMBERS = [
+    *(2**126, 2**126 + 2**73, 2**126 + 2**74, 10**38, 10**38 + 1, 3 * 2**125, 3 * 2**125 + 2**72),
+    *(-3 * 2**125, 2**127 - 2**74, 2**127 - 1, 2**127, -(2**127)),
+]
+"""Whole numbers about as long as any engine has them; some a double holds."""
+
 TEXTS = [
     "", " ", "plain", "s", "n1", '"', '\\"', "\\", '\\\\"n5"', '"s', '"n1",', "[1]", '{"a":1}',
     "null", "true", "1", "1.5", " 1.5 ", "1_000", "1d", "0x10", "NaN", "inf", "+5", "-.5", "5.",
@@ -70,6 +76,16 @@ TEXTS = [
 
 VALUES = ["x", 1, 1.5, True, None, [1, "a"], {"k": 1}, {"2025": 1, "2026": 2}, 2**70, [], {}]
 """A value of each type, for fields that come in all of them."""
+
+
+READ_BY_SPARK = {"${env:HOME}": 1, "${system:line.separator}": "x", "${spark.app.name}": True}
+"""Keys in the place of which Spark puts something else, in a query that has them."""
+
+WIDE = 400
+"""Keys of one element, of which Spark's view has those that fit into its text."""
+
+ERASED = "gone-55aa"
+"""A user who is erased later."""
 
 
 @dataclass
@@ -94,6 +110,10 @@ def _odd_values() -> list[bytes]:
             f'"as_text":{number},"mixed":{number},"list":[{number},{{"n":{number}}}]}}}}'
         )
         lines.append(landed.line(text + more, message_id=f"number-{place}"))
+    for place, long in enumerate(LONG_NUMBERS):
+        more = {"version": long, "context": {"screen": {"width": long}, "ip": long}}
+        more["properties"] = {"mixed": long, "number": long, "list": [long, {"n": long}]}
+        lines.append(landed.line(event("track", f"long-{place}", **more)))
     for place, text in enumerate(TEXTS):
         properties = {
             "text": text, "mixed": text, "list": [text, {"n": text}], f"text_{place}": text,
@@ -112,6 +132,39 @@ def _odd_values() -> list[bytes]:
         more = {"integrations": value, "version": value, "anonymousId": value, "channel": value}
         lines.append(landed.line(sent | more))
     return lines
+
+
+def _odd_names() -> list[bytes]:
+    """Keys and names of arrays that mean something to Spark, or that it does not have."""
+    of_ours = {
+        "seamline_received_date": "text",
+        "seamlineReceivedDate": 1,
+        "_seamline_received_date": "2026-11-01",
+        "new": [{"a": 1}],
+    }
+    wide = {f"key_{number}": number for number in range(WIDE)} | {"zz_last": [{"a": 1}]}
+    arrays = {
+        "größe": [{"größe": 1, "in": [{"s": 1, "\N{LATIN SMALL LETTER LONG S}": 2}]}],
+        "产品": [{"价格": 1.5}],
+        "taken": [{"in": [{"a": 1}]}],
+        "viewed": [{"a": 1}],
+        "wide": [wide],
+    }
+    read = event("screen", "read-by-spark", **READ_BY_SPARK)
+    read["properties"] = READ_BY_SPARK | {"list": [READ_BY_SPARK]}
+    return [
+        landed.line(read),
+        landed.line(event("screen", "of-ours", **of_ours)),
+        landed.line(event("screen", "arrays", properties=arrays), source="other"),
+        landed.line(event("screen", "beside", properties={"beside": [{"sku": "a"}]})),
+    ]
+
+
+def _erased() -> dict[str, list[bytes]]:
+    group = event("group", "erased", userId=ERASED, traits={ERASED: 1, "who": ERASED})
+    track = event("track", "erased", userId=ERASED, properties={"list": [ERASED]})
+    at = "2026-11-16T10:00:00.000000Z"
+    return {sent["type"]: [landed.line(sent, received_at=at)] for sent in (group, track)}
 
 
 def _odd_times() -> list[bytes]:
@@ -157,11 +210,16 @@ def first() -> Load:
     for place, properties in enumerate(WITH_HOLES[:2]):
         sent = event("screen", f"holes-{place}", properties=properties)
         lines["screen"].append(landed.line(sent))
+    lines["screen"] += _odd_names()
+    for call, sent_by_erased in _erased().items():
+        lines[call] += sent_by_erased
     lines["alias"].append(landed.line(event("alias", "alias", previousId="\u200b")))
     lines["track"] += [copied("moves", day=21, note="later"), copied("stays", day=16, note="first")]
     lines["track"] += [
         copied("by-key", day=20, note="public", credential="browser"),
         copied("alone", day=18, note="only one of its day"),
+        copied("no-sequence", day=21, note="without", credential="server"),
+        copied("no-sequence", day=22, note="with"),
     ]
     return Load(lines)
 

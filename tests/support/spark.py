@@ -170,10 +170,15 @@ class Dbt:
         self._process.start()
         there.close()
 
-    def run(self, *arguments: str) -> None:
-        """`dbt run`; it has to succeed."""
+    def run(self, *arguments: str) -> str:
+        """`dbt run`; it has to succeed.
+
+        Returns:
+            What it printed.
+        """
         is_done, said = self.try_run(*arguments)
         assert is_done, said
+        return said
 
     def try_run(self, *arguments: str) -> tuple[bool, str]:
         """`dbt run`; return whether it succeeded, and what it printed."""

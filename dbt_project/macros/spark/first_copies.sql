@@ -6,7 +6,9 @@
     It is taken away before partitions are exchanged, as that is many steps, and a table without it
     is built anew: a run that dies half way leaves nothing that would be taken for whole. A table is
     built anew too where rows that are there would come out otherwise (`seamline.made_by`,
-    orchestration/export/raw.py).
+    orchestration/export/raw.py), and where it has a column that there is no more.
+
+    What is only here has names that senders cannot have (orchestration/columns/placing.py).
 #}
 
 {% materialization incremental, adapter='spark', supported_languages=['sql', 'python'] %}
@@ -20,7 +22,8 @@
     {%- set table = load_cached_relation(this) -%}
     {%- set seen = properties_of(table) if table is not none and table.is_table else {} -%}
     {%- set is_kept = 'seamline.load_id' in seen and not should_full_refresh()
-        and seen['seamline.made_by'] == exported.made_by -%}
+        and seen['seamline.made_by'] == exported.made_by
+        and not has_other_columns(table, model.name) -%}
     {%- if not is_kept -%}
         {%- do build_anew(table, sql, exported) -%}
     {%- elif (seen['seamline.load_id'] | int) < exported.load_id -%}
@@ -107,7 +110,7 @@ left semi join first_copies
 
 {% macro build_anew(table, query, exported) %}
     {# Beside the old one, which is there until then. #}
-    {% set new = this.incorporate(path={'identifier': this.identifier ~ '__new'}, type='table') %}
+    {% set new = this.incorporate(path={'identifier': new_name()}, type='table') %}
     {% do create_empty(new) %}
     {% do run_query('insert into ' ~ new ~ ' ' ~ query) %}
     {% do run_query(
@@ -116,6 +119,7 @@ left semi join first_copies
     {% if table is not none %}
         {% do run_query('drop ' ~ ('view ' if table.is_view else 'table ') ~ table) %}
     {% endif %}
+    {% do remove_left_over(this) %}
     {% do run_query('alter table ' ~ new ~ ' rename to ' ~ this) %}
 {% endmacro %}
 
@@ -130,12 +134,35 @@ left semi join first_copies
         {% do columns.append(adapter.quote(name) ~ ' ' ~ type) %}
     {% endfor %}
     {% do run_query('drop table if exists ' ~ table) %}
+    {% do remove_left_over(table) %}
     {% set create %}
         create table {{ table }} ({{ columns | join(', ') }}, seamline_received_date date)
         using parquet partitioned by (seamline_received_date)
         {{ comment_clause() }}
     {% endset %}
     {% do run_query(create) %}
+{% endmacro %}
+
+
+{% macro remove_left_over(table) %}
+    {#
+        Remove the files of a table that is no more, which a run has left that died while it was
+        dropped: Spark makes none in their place. No statement removes files by themselves, but what
+        is dropped with a partition lies wherever that is said to be.
+    #}
+    {% set partition = table.incorporate(path={'identifier': '_seamline_left_over'}) %}
+    {% do run_query('drop table if exists ' ~ partition) %}
+    {% do run_query(
+        'create table ' ~ partition ~ ' (file string, place int) using parquet partitioned by (place)'
+    ) %}
+    {% for row in run_query('describe schema ' ~ table.schema).rows if row[0] == 'Location' %}
+        {% do run_query(
+            'alter table ' ~ partition ~ ' add partition (place = 1) location '
+            ~ spark_string(row[1] ~ '/' ~ table.identifier)
+        ) %}
+        {% do run_query('alter table ' ~ partition ~ ' drop partition (place = 1)') %}
+    {% endfor %}
+    {% do run_query('drop table ' ~ partition) %}
 {% endmacro %}
 
 
@@ -146,6 +173,23 @@ left semi join first_copies
         {% do types.update({row[0]: row[1]}) %}
     {% endfor %}
     {% do return(types) %}
+{% endmacro %}
+
+
+{% macro has_other_columns(table, call) %}
+    {# Whether a table has a column that the copies do not have, or have of another type. #}
+    {% set wanted = types_in(copies_view(call)) %}
+    {% do wanted.update({'seamline_received_date': 'date'}) %}
+    {% for name, type in types_in(table).items() if wanted.get(name) != type %}
+        {% do return(true) %}
+    {% endfor %}
+    {% do return(false) %}
+{% endmacro %}
+
+
+{% macro new_name() %}
+    {# What a table that is being built is called, and the copies that an increment has found. #}
+    {% do return('_seamline_new_' ~ this.identifier) %}
 {% endmacro %}
 
 
@@ -163,7 +207,7 @@ left semi join first_copies
 
 {% macro add_new_copies(table, call, seen, exported) %}
     {# The copies of the loads that the table has not had, and the days in which they change it. #}
-    {% set new = this.incorporate(path={'identifier': this.identifier ~ '__new'}, type='table') %}
+    {% set new = this.incorporate(path={'identifier': new_name()}, type='table') %}
     {% set columns = get_quoted_csv(types_in(copies_view(call)).keys() | list) %}
     {% do create_empty(new) %}
     {% set insert %}

@@ -340,5 +340,7 @@
 
 
 {% macro spark_string(text) %}
-    {% do return("'" ~ text | replace("\\", "\\\\") | replace("'", "\\'") ~ "'") %}
+    {# No dollar: behind one, Spark puts the environment in the place of `{env:HOME}`, in texts too. #}
+    {% set escaped = text | replace("\\", "\\\\") | replace("'", "\\'") | replace("$", "\\u0024") %}
+    {% do return("'" ~ escaped ~ "'") %}
 {% endmacro %}

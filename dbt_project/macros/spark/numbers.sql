@@ -32,15 +32,23 @@
     {# a double has 53 binary digits: of a longer number the others have to be 0 #}
     {% set long = 'try_cast(' ~ text ~ ' as decimal(38, 0))' %}
     {% set pairs = [] %}
-    {% for place in range(73) %}
+    {% for place in range(74) %}
         {% do pairs.append('named_struct(\'least\', cast(' ~ 2 ** (53 + place)
             ~ 'BD as decimal(38, 0)), \'unit\', cast(' ~ 2 ** (place + 1) ~ 'BD as decimal(38, 0)))')
         %}
     {% endfor %}
+    {# a hugeint may have 39, which no decimal has: those up to 2^127 - 1, of which 74 have to be 0 #}
+    {% set digits = "ltrim('0', ltrim('-', " ~ text ~ "))" %}
+    {% set unit = 'cast(' ~ 2 ** 74 ~ 'BD as decimal(38, 0))' %}
+    {% set is_longest_held = '(' ~ digits ~ " <= '" ~ (2 ** 127 - 1) ~ "' and (10BD * (try_cast(left("
+        ~ digits ~ ', 38) as decimal(38, 0)) % ' ~ unit ~ ') + try_cast(right(' ~ digits
+        ~ ', 1) as decimal(38, 0))) % ' ~ unit ~ ' = 0)'
+    %}
     {% do return(
-        'coalesce(not exists(array(' ~ pairs | join(', ') ~ '), power -> abs(' ~ long
-        ~ ') >= power.least and ' ~ long ~ ' % power.unit <> 0), false)'
-        ~ ' and ' ~ long ~ ' is not null'
+        'coalesce(case when length(' ~ digits ~ ') = 39 then ' ~ is_longest_held
+        ~ ' else not exists(array(' ~ pairs | join(', ') ~ '), power -> abs(' ~ long
+        ~ ') >= power.least and ' ~ long ~ ' % power.unit <> 0) and ' ~ long
+        ~ ' is not null end, false)'
     ) %}
 {% endmacro %}
 
