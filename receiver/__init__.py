@@ -6,7 +6,6 @@ A request becomes lines in `landing/`, and is answered once they are on the disk
 import atexit
 import os
 import threading
-import time
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -65,7 +64,10 @@ def create_app(settings: Settings | None = None, sources: Sources | None = None)
         log_landing_warnings(settings.landing)
     prepare_landing(settings.landing)
     _recover(settings.landing)
-    threading.Thread(target=_keep_recovering, args=[settings.landing], daemon=True).start()
+    ended = threading.Event()
+    threading.Thread(
+        target=_keep_recovering, args=[settings.landing, ended], name="recovery", daemon=True
+    ).start()
 
     app = Application(__name__, static_folder=None)
     # Some SDKs end the path with a slash, and some hosts end with one themselves.
@@ -101,6 +103,7 @@ def create_app(settings: Settings | None = None, sources: Sources | None = None)
         RefusedTime(settings.refused_time_share),
         SlowBodies(),
         BodyMemory(settings.bodies_bytes),
+        ended,
     )
     attach(app, receiver)
     application = handle_for(receiver, one_slash(app.wsgi_app))
@@ -163,10 +166,9 @@ def _files(settings: Settings) -> Files:
     )
 
 
-def _keep_recovering(landing: Path) -> None:
+def _keep_recovering(landing: Path, ended: threading.Event) -> None:
     """Seal now and then what was left behind, by whomever: no event waits for a restart."""
-    while True:
-        time.sleep(RECOVER_SECONDS)
+    while not ended.wait(RECOVER_SECONDS):
         _recover(landing)
 
 

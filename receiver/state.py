@@ -1,5 +1,6 @@
 """What one process's application holds, and what is known of the request being handled."""
 
+import threading
 import time
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
@@ -40,6 +41,14 @@ class Receiver(NamedTuple):
     damage: RefusedTime
     slow_bodies: SlowBodies
     bodies: BodyMemory
+    ended: threading.Event
+    """Set once it receives no more."""
+
+    def close(self) -> None:
+        """Land what has gathered, seal every file, write what was counted, and leave no thread."""
+        self.ended.set()
+        self.committer.close()
+        self.not_stored.close()
 
     @property
     def sources(self) -> Sources:

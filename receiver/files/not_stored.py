@@ -4,7 +4,6 @@
 """
 
 import threading
-import time
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -34,6 +33,7 @@ class NotStoredCounts:
         self._write_seconds = write_seconds
         self._counted: not_stored.Counts = {}
         self._lock = threading.Lock()
+        self._closed = threading.Event()
 
     def start(self) -> None:
         """Write every few seconds what was counted, from now on."""
@@ -61,7 +61,11 @@ class NotStoredCounts:
                 for reason, number in reasons.items():
                     self.note(source, reason, number)
 
+    def close(self) -> None:
+        """Write what was counted, and nothing from then on by itself."""
+        self._closed.set()
+        self.write()
+
     def _keep_writing(self) -> None:
-        while True:
-            time.sleep(self._write_seconds)
+        while not self._closed.wait(self._write_seconds):
             self.write()

@@ -160,6 +160,4 @@ def _forget_worker(_arbiter: Any, worker: Any) -> None:
 def _close(_arbiter: Any, worker: Any) -> None:
     application = getattr(worker, "wsgi", None)  # missing if the worker failed to start
     if application is not None and worker.pid == os.getpid():
-        receiver = receiver_of(application)
-        receiver.committer.close()
-        receiver.not_stored.write()
+        receiver_of(application).close()

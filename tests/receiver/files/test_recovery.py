@@ -3,6 +3,7 @@
 import errno
 import fcntl
 import os
+import threading
 from collections.abc import Callable
 from pathlib import Path
 
@@ -153,3 +154,18 @@ def test_what_could_not_be_recovered_is_tried_again_without_a_restart(
         assert receiver.open_files()
 
     assert eventually(lambda: files(receiver.landing) == {"a.ndjson": line(1)})
+
+
+def test_an_application_that_has_ended_leaves_no_thread(
+    make_app: Callable[..., AppReceiver],
+) -> None:
+    before = set(threading.enumerate())
+    receiver = make_app()
+    own = set(threading.enumerate()) - before
+    assert {"committer", "not_stored", "recovery"} <= {thread.name for thread in own}
+
+    receiver.close()
+
+    for thread in own:
+        thread.join(timeout=20)
+    assert not own & set(threading.enumerate())

@@ -104,7 +104,7 @@ class AppReceiver(Landing):
 
     def close(self) -> None:
         """Seal everything, and end."""
-        self.committer.close()
+        receiver_of(self.app).close()
         _forget_probe()
         structlog.reset_defaults()
         self._stderr.close()
