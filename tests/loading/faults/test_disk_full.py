@@ -5,6 +5,7 @@ import os
 import random
 import subprocess
 import sys
+from base64 import b85encode
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -76,7 +77,11 @@ def test_a_full_warehouse_keeps_what_it_has_and_loads_the_rest_once_there_is_roo
     rng = random.Random(7)  # noqa: S311 - text that does not compress
     for file in range(FILES):
         events = [
-            {"type": "track", "messageId": f"{file}-{n}", "text": rng.randbytes(BYTES // 2).hex()}
+            {
+                "type": "track",
+                "messageId": f"{file}-{n}",
+                "text": b85encode(rng.randbytes(BYTES * 4 // 5)).decode(),
+            }
             for n in range(EVENTS)
         ]
         landed.land(settings.landing, "track", *map(landed.line, events))
