@@ -29,6 +29,7 @@ from orchestration.models.pending_models import Pending
 from orchestration.prepare import run_all_models
 from orchestration.settings import Settings
 from orchestration.warehouse.connection import connect, sharing
+from orchestration.warehouse.file_statistics import thin_statistics
 from orchestration.warehouse.writer_lock import writer_lock
 
 TOLD_SECONDS = 60.0
@@ -104,6 +105,8 @@ class Passes:
                 loaded_at = datetime.now(UTC)
                 results = self._run_models(found.assets() & models.keys, loaded)
                 self._note(loaded, results)
+                with connect(settings) as con:
+                    thin_statistics(con, settings.schema_name)
         except WarehouseBehindError:  # outside: the catalog is exchanged
             make_again(self._context, settings, self._progress)
             run_all_models(settings)

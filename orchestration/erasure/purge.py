@@ -13,10 +13,11 @@ from orchestration.settings import Settings
 from orchestration.upkeep.orphans import OURS, listed_names
 from orchestration.upkeep.short_locks import ShortLocks
 from orchestration.upkeep.snapshots import expire
-from orchestration.warehouse.catalog import CATALOG, DATABASE
+from orchestration.warehouse.catalog import CATALOG, DATABASE, now
 from orchestration.warehouse.catalogs import catalog_of
 from orchestration.warehouse.connection import connect
 from orchestration.warehouse.data_places import DataPlace, place_at
+from orchestration.warehouse.file_statistics import COLUMNS, complete_statistics
 from orchestration.warehouse.writer_lock import held_here
 
 BUSY_SECONDS = 60
@@ -38,6 +39,7 @@ def sweep(settings: Settings) -> list[str]:
     # older catalogs have values, and the files they list go with the orphans
     aside = catalog_of(settings).remove_others()
     with connect(settings) as con:
+        complete_statistics(con, settings.schema_name)
         old = con.execute(
             "select snapshot_id from ducklake_snapshots($1) "
             "where snapshot_id < (select max(snapshot_id) from ducklake_snapshots($1))",
@@ -63,7 +65,8 @@ def _remove_orphans(con: duckdb.DuckDBPyConnection, data: DataPlace) -> None:
 def _narrow_statistics(con: duckdb.DuckDBPyConnection) -> None:
     """Let each column's smallest and largest value be of a row that is still there.
 
-    DuckLake only ever widens them. Times stay as they are: no id is one.
+    DuckLake only ever widens them. Times stay as they are: no id is one. So do columns of which a
+    file with rows says nothing, as those of a narrower one would hide its rows.
     """
     con.execute(
         f"""
@@ -93,17 +96,19 @@ def _narrow_statistics(con: duckdb.DuckDBPyConnection) -> None:
                 from {CATALOG}.ducklake_column
                 where end_snapshot is null and kind is not null
             )
-            left join (
-                select of_file.*
-                from {CATALOG}.ducklake_file_column_stats as of_file
-                join {CATALOG}.ducklake_data_file as files using (data_file_id)
-                where files.end_snapshot is null
-            ) using (table_id, column_id)
+            join ({COLUMNS}) using (table_id, column_id)
+            left join {now("data_file")} as files using (table_id)
+            left join {CATALOG}.ducklake_file_column_stats as of_file
+                using (data_file_id, table_id, column_id)
             group by table_id, column_id, kind
             -- a file that has values and does not say which: its own may be the smallest
             having not coalesce(
                 bool_or(min_value is null and value_count > coalesce(null_count, 0)), false
             )
+            and not coalesce(bool_or(
+                files.data_file_id is not null and of_file.data_file_id is null
+                and files.begin_snapshot >= begun
+            ), false)
         ) as narrowed
         where stats.table_id = narrowed.table_id and stats.column_id = narrowed.column_id
         """

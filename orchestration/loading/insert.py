@@ -106,9 +106,12 @@ def insert_events(
     seconds = seconds or Seconds()
     unusable: Counter[str] = Counter()
     notes = FieldNotes(con)
+    # one insert for all calls, as each makes a file
+    con.execute("create or replace temp table event_counts as from raw.landed_count limit 0")
     for call in CALLS:
         of_call = [contents for contents in portion if contents.file.call == call]
         unusable += _insert_events_of(con, call, of_call, notes, seconds)
+    con.execute("insert into raw.landed_count from event_counts; drop table event_counts")
     with seconds.looking_at_fields():
         notes.add()
     return unusable
@@ -138,7 +141,7 @@ def _insert_events_of(
     with seconds.looking_at_fields():
         notes.note(call)
     # Counted from what was in the file, not from what was inserted: the two are compared later.
-    _count_lines(con, "events", f"'{call}'")
+    _count_lines(con, "event_counts", "events", f"'{call}'")
     unusable = Counter() if is_all else _reject_unusable(con, call)
     con.execute("drop view usable_events")
     con.unregister("events")
@@ -183,15 +186,15 @@ def _insert_rejects(con: duckdb.DuckDBPyConnection, portion: list[Contents]) -> 
         select * replace ({RECEIVED_AT} as received_at) from rejects
         """  # noqa: S608 - as above
     )
-    _count_lines(con, "rejects", "call")
+    _count_lines(con, "raw.landed_count", "rejects", "call")
     con.unregister("rejects")
 
 
-def _count_lines(con: duckdb.DuckDBPyConnection, lines: str, call: str) -> None:
+def _count_lines(con: duckdb.DuckDBPyConnection, counts: str, lines: str, call: str) -> None:
     """Note how many lines were in the files, before it is known what becomes of them."""
     con.execute(
         f"""
-        insert into raw.landed_count
+        insert into {counts}
         select load_id, coalesce({call}, '{UNKNOWN}'), coalesce(source, '{UNKNOWN}'), {HOUR},
             count(*)
         from (select * replace ({RECEIVED_AT} as received_at) from {lines})

@@ -18,7 +18,9 @@ from orchestration.loading.load import load
 from orchestration.models import command
 from orchestration.models.pending_models import pending
 from orchestration.recovery.restore import restore_if_behind
+from orchestration.warehouse.catalog import CATALOG
 from orchestration.warehouse.connection import keeping_sessions
+from orchestration.warehouse.file_statistics import KEPT
 from orchestration.warehouse.locks import WRITER
 from orchestration.warehouse.writer_lock import is_held, writer_lock
 from tests.support import landed
@@ -92,6 +94,20 @@ def test_rows_are_there_with_each_pass_and_told_once_nothing_comes(run: Run) -> 
     assert [check.passed for check in completeness.check_results or ()] == [True]
     assert not run.passes.are_to_be_told()
     assert pending(run.house.settings).calls == ()
+
+
+def test_the_statistics_of_its_files_are_those_by_which_files_are_chosen(run: Run) -> None:
+    run.one("track", "a")
+
+    noted = rows(
+        run.house.settings,
+        f"select distinct column_name from {CATALOG}.ducklake_file_column_stats "
+        f"join {CATALOG}.ducklake_column using (table_id, column_id) "
+        f"join {CATALOG}.ducklake_table using (table_id) "
+        f"join {CATALOG}.ducklake_schema using (schema_id) "
+        f"where schema_name = '{FINAL}' and table_name = 'track'",
+    )
+    assert {name for (name,) in noted} == set(KEPT)
 
 
 @pytest.mark.long
