@@ -69,7 +69,7 @@ test: install-dev ## run the tests, but for what takes long
 	@$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder $(PYTEST)
 
 test-long: install-dev ## run the tests that take long
-	@$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder -m long $(PYTEST)
+	@$(BIN)/python -m pytest -n 4 --dist loadfile --no-loadscope-reorder -m long $(PYTEST)
 
 # In one process: the cases of schemathesis share one name, and xdist would run one of them.
 test-integration: install-dev $(CLIENTS) ## run the tests that want a browser, Node, nginx or an object store

@@ -4,7 +4,7 @@ Only ids of messages, places and times are shown: nothing of what an event says.
 """
 
 import re
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -20,7 +20,7 @@ from orchestration.loading import archive
 from orchestration.loading.landed_file import LandedFile, Line, Reject, parse
 from orchestration.loading.waiting import waiting_files
 from orchestration.settings import Settings
-from orchestration.warehouse.catalog import columns_in, tables
+from orchestration.warehouse.catalog import columns_in
 from orchestration.warehouse.connection import connect
 from orchestration.warehouse.errors import WarehouseMissingError
 from orchestration.warehouse.raw_tables import WITH_TABLE
@@ -100,11 +100,12 @@ def trace(settings: Settings, message_id: str) -> Trace:
     try:
         with connect(settings, read_only=True) as con:
             con.execute("begin")
+            raw, final = columns_in(con, "raw"), columns_in(con, settings.schema_name)
             found.copies = [
-                *_loaded(con, settings, landed_id),
-                *_rejected(con, settings, landed_id),
+                *_loaded(con, settings, landed_id, raw, final),
+                *_rejected(con, settings, landed_id, raw),
             ]
-            found.not_modelled = _not_modelled(con, settings, found.copies)
+            found.not_modelled = _not_modelled(con, settings, found.copies, final)
             if not found.copies and not waiting:
                 for source in sources(con, settings.landing, datetime.now(UTC)):
                     for what, number in source.not_stored.items():
@@ -148,21 +149,29 @@ def _shown(copy: Copy, row: Copy | None, table: str, not_modelled: list[str]) ->
     )
 
 
-def _loaded(con: duckdb.DuckDBPyConnection, settings: Settings, message_id: str) -> Iterator[Copy]:
-    there = tables(con)
+Columns = Mapping[str, Collection[str]]
+"""Table → its columns, of a schema."""
+
+
+def _loaded(
+    con: duckdb.DuckDBPyConnection,
+    settings: Settings,
+    message_id: str,
+    raw: Columns,
+    final: Columns,
+) -> Iterator[Copy]:
     rows = con.execute(
         " union all ".join(
-            f"select {_selected(con, call)}, '{call}' from raw.\"{call}\" where message_id = $1"
+            f"select {_selected(raw[call])}, '{call}' from raw.\"{call}\" where message_id = $1"
             for call in CALLS
-            if ("raw", call) in there
+            if call in raw
         ),
         [message_id],
     ).fetchall()
     for call in {row[-1] for row in rows}:
         own = [row[:-1] for row in rows if row[-1] == call]
-        is_final = (settings.schema_name, call) in there
         loads = {row[_COLUMNS.index("load_id")] for row in own}
-        row = _row(con, settings, call, message_id, loads) if is_final else None
+        row = _row(con, settings, call, message_id, loads) if call in final else None
         for values in own:
             yield _copy(con, settings, call, values, row)
 
@@ -183,12 +192,12 @@ def _row(
 
 
 def _rejected(
-    con: duckdb.DuckDBPyConnection, settings: Settings, message_id: str
+    con: duckdb.DuckDBPyConnection, settings: Settings, message_id: str, raw: Columns
 ) -> Iterator[Copy]:
     """Those of whose bytes the id is a part, as JSON writes it."""
     rows = con.execute(
         f"""
-        select {_selected(con, REJECTED)}, coalesce(call, 'unknown'), reason
+        select {_selected(raw.get(REJECTED, ()))}, coalesce(call, 'unknown'), reason
         from raw.rejected
         -- as text, as a blob knows no search; what is no ASCII is escaped in it, as in the pattern
         where contains(body::varchar, $1::varchar)
@@ -228,9 +237,8 @@ def _as_time(text: str | None) -> str | None:
     return text if text is not None and _TIME.fullmatch(text) else None
 
 
-def _selected(con: duckdb.DuckDBPyConnection, table: str) -> str:
+def _selected(there: Collection[str]) -> str:
     """The columns of a copy; one that came with a later version than the warehouse is null."""
-    there = columns_in(con, "raw").get(table, ())
     return ", ".join(name if name in there else f"null as {name}" for name in _COLUMNS)
 
 
@@ -246,14 +254,13 @@ def _place(landing: Path, folder: str, name: str) -> str:
 
 
 def _not_modelled(
-    con: duckdb.DuckDBPyConnection, settings: Settings, copies: list[Copy]
+    con: duckdb.DuckDBPyConnection, settings: Settings, copies: list[Copy], final: Columns
 ) -> list[str]:
     """The calls of loaded copies of which a table that is there does not have that load yet."""
-    there = tables(con)
     newest = {copy.call: copy.load_id or 0 for copy in copies if copy.reason is None}
     behind = []
     for call, load_id in newest.items():
-        if (settings.schema_name, call) not in there:
+        if call not in final:
             behind.append(call)
             continue
         row = con.execute(

@@ -14,8 +14,8 @@ from orchestration.warehouse.rewrite import write_anew
 from orchestration.warehouse.transaction import transaction
 
 KEPT = (
-    *("message_id", "received_at", "timestamp"),
-    *("_seamline_load_id", "_seamline_file", "_sdc_received_at", "_sdc_batched_at"),
+    *("message_id", "received_at", "timestamp", "_sdc_received_at", "_sdc_batched_at"),
+    *("_sdc_sequence", "_seamline_credential", "_seamline_load_id", "_seamline_file"),
 )
 """The columns of final tables by which increments, exports and people choose files."""
 

@@ -118,6 +118,7 @@ def test_only_the_days_in_which_something_is_new_are_written(raw: RawTables) -> 
     assert raw.copies() == raw.in_warehouse()
 
 
+@pytest.mark.long
 def test_loads_are_shown_once_the_table_has_had_them(raw: RawTables) -> None:
     """Their fields have no columns before, and rows are not made again for these."""
     raw.load(event("a", 20))

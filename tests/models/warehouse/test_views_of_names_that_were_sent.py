@@ -100,6 +100,7 @@ def test_and_all_other_views_are_made_and_follow_their_events(
     assert len(built_house.rows("from segment_warehouse.new_event")) == 1
 
 
+@pytest.mark.long
 @pytest.mark.usefixtures("printed_later")
 def test_what_took_the_place_of_our_views_is_known_as_a_users(built_house: House) -> None:
     make(
