@@ -106,7 +106,7 @@ class Passes:
                 results = self._run_models(found.assets() & models.keys, loaded)
                 self._note(loaded, results)
                 with connect(settings) as con:
-                    thin_statistics(con, settings.schema_name)
+                    thin_statistics(con, ("raw", settings.schema_name))
         except WarehouseBehindError:  # outside: the catalog is exchanged
             make_again(self._context, settings, self._progress)
             run_all_models(settings)

@@ -245,6 +245,7 @@ def _erase_in_turns(settings: Settings, ids: set[Id]) -> Erased:
     to_build = _erase_loaded(settings, locks, Erasure(people, orders, found), places, done)
     if to_build:
         rebuilt_tables.build(settings, to_build)
+    purge.prepare(settings, locks)
     with locks.hold():
         done.catalogs = purge.sweep(settings)
         is_empty = purge.empty_catalog(settings)

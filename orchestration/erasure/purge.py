@@ -17,7 +17,7 @@ from orchestration.warehouse.catalog import CATALOG, DATABASE, now
 from orchestration.warehouse.catalogs import catalog_of
 from orchestration.warehouse.connection import connect
 from orchestration.warehouse.data_places import DataPlace, place_at
-from orchestration.warehouse.file_statistics import COLUMNS, complete_statistics
+from orchestration.warehouse.file_statistics import COLUMNS, complete_statistics, thinned_files
 from orchestration.warehouse.writer_lock import held_here
 
 BUSY_SECONDS = 60
@@ -26,6 +26,27 @@ BUSY_SECONDS = 60
 
 class CatalogReadError(ErasureStoppedError):
     """Somebody reads the catalog and does not end; the text says what that means."""
+
+
+def prepare(settings: Settings, locks: ShortLocks) -> None:
+    """Do what `sweep` does first, table by table, so that it has little of it left to do.
+
+    Small files are written together, as not all they hold is noted, and what is left of a column
+    has to be known (orchestration/warehouse/file_statistics.py).
+
+    Args:
+        settings: Where the warehouse is.
+        locks: The writer's.
+    """
+    with connect(settings, read_only=True) as con:
+        found = thinned_files(con, _schemas(settings))
+    for table, names in found.items():
+        with locks.hold(), connect(settings) as con:
+            complete_statistics(con, table, names)
+
+
+def _schemas(settings: Settings) -> tuple[str, str]:
+    return "raw", settings.schema_name
 
 
 def sweep(settings: Settings) -> list[str]:
@@ -39,7 +60,8 @@ def sweep(settings: Settings) -> list[str]:
     # older catalogs have values, and the files they list go with the orphans
     aside = catalog_of(settings).remove_others()
     with connect(settings) as con:
-        complete_statistics(con, settings.schema_name)
+        for table, names in thinned_files(con, _schemas(settings)).items():
+            complete_statistics(con, table, names)
         old = con.execute(
             "select snapshot_id from ducklake_snapshots($1) "
             "where snapshot_id < (select max(snapshot_id) from ducklake_snapshots($1))",

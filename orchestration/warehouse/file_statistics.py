@@ -7,6 +7,8 @@ those columns alone by which files are chosen; by others DuckLake opens the file
 (docs/decisions/0053-statistics-of-small-files.md).
 """
 
+from collections.abc import Collection
+
 import duckdb
 
 from orchestration.warehouse.catalog import CATALOG, DATABASE, full_name, now, number
@@ -14,10 +16,10 @@ from orchestration.warehouse.rewrite import write_anew
 from orchestration.warehouse.transaction import transaction
 
 KEPT = (
-    *("message_id", "received_at", "timestamp", "_sdc_received_at", "_sdc_batched_at"),
-    *("_sdc_sequence", "_seamline_credential", "_seamline_load_id", "_seamline_file"),
+    *("message_id", "received_at", "timestamp", "_sdc_sequence", "_seamline_load_id"),
+    *("load_id", "file", "hour"),
 )
-"""The columns of final tables by which increments, exports and people choose files."""
+"""The columns of final and raw tables by which increments, audits and people choose files."""
 
 BELOW_BYTES = 1_000_000
 """What upkeep writes together as soon as there are two of them."""
@@ -34,12 +36,12 @@ A change of its type begins a column anew, and files are older then.
 """
 
 
-def thin_statistics(con: duckdb.DuckDBPyConnection, schema: str) -> int:
+def thin_statistics(con: duckdb.DuckDBPyConnection, schemas: Collection[str]) -> int:
     """Delete them where they cost more than they save; the caller is the one writer.
 
     Args:
         con: The warehouse, in no transaction.
-        schema: Whose tables.
+        schemas: Whose tables.
 
     Returns:
         How many there were.
@@ -53,30 +55,34 @@ def thin_statistics(con: duckdb.DuckDBPyConnection, schema: str) -> int:
             from {CATALOG}.ducklake_data_file
             join {CATALOG}.ducklake_table using (table_id)
             join {CATALOG}.ducklake_schema using (schema_id)
-            where schema_name = $1 and file_size_bytes < {BELOW_BYTES}
+            where list_contains($1, schema_name) and file_size_bytes < {BELOW_BYTES}
         )
         and (table_id, column_id) not in (
             select (table_id, column_id) from {CATALOG}.ducklake_column
             where list_contains($2, column_name)
         )
         """,  # noqa: S608 - a name of our own
-        schema,
+        list(schemas),
         list(KEPT),
     )
 
 
-def complete_statistics(con: duckdb.DuckDBPyConnection, schema: str) -> None:
-    """Write those files together whose statistics are not whole, so that they are.
+Table = tuple[str, str]
+"""Schema and name."""
 
-    Whoever goes by all values of a column wants this first. Each table in a transaction.
+
+def thinned_files(
+    con: duckdb.DuckDBPyConnection, schemas: Collection[str]
+) -> dict[Table, list[str]]:
+    """Return the names of those files whose statistics are not whole, by their table.
 
     Args:
-        con: The warehouse; the caller is the one writer.
-        schema: Whose tables.
+        con: The warehouse.
+        schemas: Whose tables.
     """
-    thinned = con.execute(
+    rows = con.execute(
         f"""
-        select table_name, list(distinct parse_filename(file.path))
+        select schema_name, table_name, list(distinct parse_filename(file.path))
         from {now("data_file")} as file
         join {now("table")} as owner using (table_id)
         join {now("schema")} using (schema_id)
@@ -85,16 +91,27 @@ def complete_statistics(con: duckdb.DuckDBPyConnection, schema: str) -> None:
         anti join {CATALOG}.ducklake_file_column_stats as noted
             on noted.data_file_id = file.data_file_id
             and noted.column_id = of_table.column_id
-        where schema_name = $1
-        group by table_name
+        where list_contains($1, schema_name)
+        group by schema_name, table_name
         """,  # noqa: S608 - our own words
-        [schema],
+        [list(schemas)],
     ).fetchall()
-    for table, names in thinned:
-        listed = con.execute(
-            "select data_file from ducklake_list_files($1, $2, schema => $3) "
-            "where list_contains($4, parse_filename(data_file))",
-            [DATABASE, table, schema, names],
-        ).fetchall()
-        with transaction(con):
-            write_anew(con, full_name(schema, table), [path for (path,) in listed])
+    return {(schema, table): names for schema, table, names in rows}
+
+
+def complete_statistics(con: duckdb.DuckDBPyConnection, table: Table, names: list[str]) -> None:
+    """Write files of a table together, so that their statistics are whole, in a transaction.
+
+    Args:
+        con: The warehouse; the caller is the one writer.
+        table: The table.
+        names: As `thinned_files` names them; what is no more is left out.
+    """
+    schema, name = table
+    listed = con.execute(
+        "select data_file from ducklake_list_files($1, $2, schema => $3) "
+        "where list_contains($4, parse_filename(data_file))",
+        [DATABASE, name, schema, names],
+    ).fetchall()
+    with transaction(con):
+        write_anew(con, full_name(*table), [path for (path,) in listed])

@@ -15,6 +15,9 @@ from orchestration.loading import journal as loads
 from orchestration.loading.archive import archives, read_archive
 from orchestration.loading.load import load
 from orchestration.loading.people import USER, Id
+from orchestration.warehouse.connection import connect
+from orchestration.warehouse.file_statistics import thin_statistics
+from orchestration.warehouse.writer_lock import writer_lock
 from tests.support import landed
 from tests.support.house import House
 from tests.support.person import (
@@ -45,6 +48,8 @@ class Aftermath:
 def aftermath(template: Path, tmp_path_factory: pytest.TempPathFactory) -> Aftermath:
     house = quick_house(tmp_path_factory.mktemp("aftermath") / "house").move_in(template)
     put_aside(house.settings)
+    with writer_lock(house.settings), connect(house.settings) as con:  # as behind a pass
+        assert thin_statistics(con, ("raw", house.settings.schema_name))
     listed = next((house.settings.data / "raw" / "track").glob("*.parquet"))
     shutil.copy(listed, listed.with_name("ducklake-00000000-0000-7000-8000-000000000000.parquet"))
     (house.landing / "track" / ".a.ndjson.new").write_bytes(ALICE.encode())

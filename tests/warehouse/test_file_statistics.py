@@ -10,8 +10,14 @@ from orchestration.erasure import purge
 from orchestration.warehouse import file_statistics
 from orchestration.warehouse.catalog import CATALOG, DATABASE, now
 from orchestration.warehouse.connection import connect
-from orchestration.warehouse.file_statistics import KEPT, complete_statistics, thin_statistics
+from orchestration.warehouse.file_statistics import (
+    KEPT,
+    complete_statistics,
+    thin_statistics,
+    thinned_files,
+)
 from orchestration.warehouse.writer_lock import writer_lock
+from tests.support import landed
 from tests.support.house import House
 
 SCHEMA = "shop"
@@ -52,6 +58,11 @@ def noted(con: duckdb.DuckDBPyConnection, schema: str) -> dict[str, int]:
     return dict(rows)
 
 
+def complete(con: duckdb.DuckDBPyConnection, schema: str) -> None:
+    for table, names in thinned_files(con, [schema]).items():
+        complete_statistics(con, table, names)
+
+
 def test_of_small_files_those_are_kept_by_which_files_are_chosen(
     con: duckdb.DuckDBPyConnection,
 ) -> None:
@@ -59,11 +70,11 @@ def test_of_small_files_those_are_kept_by_which_files_are_chosen(
     assert before == dict.fromkeys(COLUMNS, FILES)
     assert {"message_id", "_seamline_load_id"} <= set(KEPT)
 
-    assert thin_statistics(con, SCHEMA) == 2 * FILES
+    assert thin_statistics(con, [SCHEMA]) == 2 * FILES
 
     assert noted(con, SCHEMA) == {"message_id": FILES, "_seamline_load_id": FILES}
     assert noted(con, "other") == before
-    assert thin_statistics(con, SCHEMA) == 0
+    assert thin_statistics(con, [SCHEMA]) == 0
 
 
 def test_those_of_large_files_stay(
@@ -71,7 +82,7 @@ def test_those_of_large_files_stay(
 ) -> None:
     monkeypatch.setattr(file_statistics, "BELOW_BYTES", 1)
 
-    assert thin_statistics(con, SCHEMA) == 0
+    assert thin_statistics(con, [SCHEMA]) == 0
 
 
 @pytest.mark.parametrize(
@@ -91,7 +102,7 @@ def test_those_of_large_files_stay(
     ],
 )
 def test_every_question_has_its_answer(con: duckdb.DuckDBPyConnection, asked: str) -> None:
-    thin_statistics(con, SCHEMA)
+    thin_statistics(con, [SCHEMA])
 
     answers = [
         con.execute(
@@ -104,7 +115,7 @@ def test_every_question_has_its_answer(con: duckdb.DuckDBPyConnection, asked: st
 
 
 def test_what_is_written_afterwards_goes_by_them_too(con: duckdb.DuckDBPyConnection) -> None:
-    thin_statistics(con, SCHEMA)
+    thin_statistics(con, [SCHEMA])
 
     for schema in (SCHEMA, "other"):
         con.execute(f"delete from {schema}.sales where price in (5, 25)")
@@ -122,15 +133,15 @@ def test_what_is_written_afterwards_goes_by_them_too(con: duckdb.DuckDBPyConnect
 def test_once_they_are_completed_each_file_has_all(con: duckdb.DuckDBPyConnection) -> None:
     con.execute(f"alter table {SCHEMA}.sales add column paid boolean")
     con.execute(f"alter table {SCHEMA}.sales alter price type double")
-    thin_statistics(con, SCHEMA)
+    thin_statistics(con, [SCHEMA])
     rows = con.execute(f"from {SCHEMA}.sales order by all").fetchall()
 
-    complete_statistics(con, SCHEMA)
+    complete(con, SCHEMA)
 
     assert noted(con, SCHEMA) == dict.fromkeys((*COLUMNS, "paid"), 1)
     assert con.execute(f"from {SCHEMA}.sales order by all").fetchall() == rows
     before = _version(con)
-    complete_statistics(con, SCHEMA)
+    complete(con, SCHEMA)
     assert _version(con) == before
 
 
@@ -148,10 +159,10 @@ def test_an_erasure_that_narrows_a_column_hides_no_row(
             "update __ducklake_metadata_seamline.ducklake_data_file set file_size_bytes = 2000000"
         )
         con.execute(f"insert into {table} values ('zebra', 5000), ('zoe', 6000)")
-        thin_statistics(con, settings.schema_name)
+        thin_statistics(con, [settings.schema_name])
         con.execute(f"delete from {table} where name = 'zoe'")
         if is_completed:
-            complete_statistics(con, settings.schema_name)
+            complete(con, settings.schema_name)
         purge._narrow_statistics(con)  # noqa: SLF001 - what an erasure ends with
 
     with connect(settings, read_only=True) as con:
@@ -163,6 +174,25 @@ def test_an_erasure_that_narrows_a_column_hides_no_row(
             f"join {CATALOG}.ducklake_table using (table_id) where table_name = 'sales'"
         ).fetchall()
     assert (("zoe",) in greatest) is not is_completed
+
+
+def test_raw_tables_are_whole_again_with_whatever_they_hold(
+    own_house: House, prepared_house: Path
+) -> None:
+    house = own_house.move_in(prepared_house)
+    for one in ("a", "b"):
+        house.land("track", landed.line({"messageId": one}))
+        house.land("rejected", landed.rejected_line(b"{"))
+        house.load()
+    settings = house.settings
+    with writer_lock(settings), connect(settings) as con:
+        assert thinned_files(con, ["raw"]) == {}
+        thin_statistics(con, ["raw"])
+        assert {name for _, name in thinned_files(con, ["raw"])} == {
+            *("track", "rejected", "field", "landed_file", "landed_count")
+        }
+        complete(con, "raw")
+        assert thinned_files(con, ["raw"]) == {}
 
 
 def _version(con: duckdb.DuckDBPyConnection) -> int:
