@@ -221,10 +221,11 @@ class Committer:
             self._waiting_events -= group.lines.events
         if problem:
             self._last_problem = (time.monotonic(), problem.code)
-            more = {"problem": problem.said} if problem.said else {}
-            log.error("not_landed", code=problem.code, events=group.lines.events, **more)
         group.problem = problem
         group.done.set()
+        if problem:
+            more = {"problem": problem.said} if problem.said else {}
+            log.error("not_landed", code=problem.code, events=group.lines.events, **more)
 
     def _report(self, group: _Group, seconds: float, problem: Problem | None) -> None:
         waiting = (self._waiting_events, self._waiting_bytes)
@@ -241,5 +242,7 @@ class Committer:
             self._closing = True
             self._gathering.problem = Problem("closing", fatal=True)
             self._gathering.done.set()
-        log.critical("committer_failed")
-        self._on_fatal()
+        try:
+            log.critical("committer_failed")
+        finally:
+            self._on_fatal()

@@ -1,6 +1,7 @@
 """Group commit and a disk that is slow, full or broken."""
 
 import errno
+import io
 import os
 import stat
 import threading
@@ -11,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import structlog
 
 from receiver.errors import NotLandedError
 from receiver.files.committer import EXIT_AFTER_IO_ERROR, Committer
@@ -292,6 +294,34 @@ def test_a_bug_in_the_committer_leaves_nobody_waiting(
     assert landing.fatal.wait(60)
     with pytest.raises(NotLandedError):
         landing.land(NEW)
+
+
+@pytest.fixture
+def full_log() -> Iterator[None]:
+    """A logger that raises, as the one on a full disk would."""
+
+    class FullDisk(io.StringIO):
+        write = fails_with(errno.ENOSPC)
+
+    structlog.configure(logger_factory=structlog.WriteLoggerFactory(FullDisk()))
+    yield
+    structlog.reset_defaults()
+
+
+@pytest.mark.usefixtures("full_log")
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EIO])
+def test_a_logger_that_raises_keeps_nobody_waiting_and_no_process_alive(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    landing = Landing(tmp_path, commit_seconds=5)
+    monkeypatch.setattr(threading, "excepthook", lambda _: None)
+    monkeypatch.setattr(os, "write", fails_with(number))
+
+    with pytest.raises(NotLandedError) as refused:
+        landing.land(NEW)
+
+    assert refused.value.code == {errno.ENOSPC: "disk_full", errno.EIO: "write_EIO"}[number]
+    assert landing.fatal.wait(60)
 
 
 def test_a_committer_whose_disk_breaks_ends_its_process(
