@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -21,6 +22,7 @@ from receiver.files.landed_file import LandedFile, file_names
 from receiver.files.lines import Lines
 from receiver.files.open_files import OpenFiles
 from tests.support.faults.failing_disk import fails_with
+from tests.support.processes import eventually
 
 OLD = b'{"n":"old"}\n'
 NEW = b'{"n":"new"}\n'
@@ -294,6 +296,55 @@ def test_a_bug_in_the_committer_leaves_nobody_waiting(
     assert landing.fatal.wait(60)
     with pytest.raises(NotLandedError):
         landing.land(NEW)
+
+
+@pytest.fixture
+def one_mib_left(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A disk that has one MiB, and no more once that is full."""
+    free = (1 << 20) + 4096
+
+    def statvfs(_path: object) -> Any:
+        used = sum(path.stat().st_size for path in tmp_path.glob("*/*"))
+        return SimpleNamespace(f_bavail=free - used, f_frsize=1)
+
+    monkeypatch.setattr(os, "statvfs", statvfs)
+
+
+@pytest.mark.usefixtures("one_mib_left")
+def test_a_request_for_which_there_is_no_room_keeps_no_other_from_landing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    large = b"x" * (2 << 20) + b"\n"
+    landing = Landing(tmp_path, queue_bytes=10 << 20)
+    with monkeypatch.context() as slow, ThreadPoolExecutor() as pool:
+        disk = SlowDisk(slow)
+        waiting = [pool.submit(landing.land, OLD)]
+        assert disk.reached.wait(60)
+        waiting += [pool.submit(landing.land, line) for line in (NEW, large, NEW, large, NEW)]
+        assert eventually(lambda: landing.committer._waiting_events == 6)  # noqa: SLF001
+        disk.go.set()
+        outcomes = [one.exception(60) for one in waiting]
+
+    assert [getattr(one, "code", one) for one in outcomes] == [
+        *(None, None, "disk_full", None, "disk_full", None)
+    ]
+    assert landing.content() == OLD + NEW * 3
+    assert landing.committer.refusal() is None
+    with pytest.raises(NotLandedError):
+        landing.land(large)
+    assert landing.committer.refusal() is None
+    landing.committer.close()
+
+
+@pytest.mark.usefixtures("one_mib_left")
+def test_a_disk_without_room_for_a_small_request_is_full_for_all(tmp_path: Path) -> None:
+    landing = Landing(tmp_path)
+    landing.land(b"x" * (1 << 20) + b"\n")
+    with pytest.raises(NotLandedError):
+        landing.land(b"x" * 5000 + b"\n")
+
+    assert landing.committer.refusal() == "disk_full"
+    landing.committer.close()
 
 
 @pytest.fixture
