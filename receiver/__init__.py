@@ -170,7 +170,10 @@ def _files(settings: Settings) -> Files:
 def _keep_recovering(landing: Path, ended: threading.Event) -> None:
     """Seal now and then what was left behind, by whomever: no event waits for a restart."""
     while not ended.wait(RECOVER_SECONDS):
-        _recover(landing)
+        try:
+            _recover(landing)
+        except OSError as error:  # the next time it may not fail
+            log.error("not_recovered", problem=error.strerror)  # noqa: TRY400 - says no more
 
 
 def _recover(landing: Path) -> None:
