@@ -23,7 +23,7 @@ from receiver.http.body_memory import (
 from receiver.senders.scopes import Kind
 from receiver.senders.sources import Credential
 from receiver.server.connection import Connection
-from receiver.server.native_threads import Turn, compute, compute_as, deadline, let_others_run
+from receiver.server.native_threads import compute, compute_as, deadline, let_others_run
 from receiver.state import current_handling, current_receiver
 
 _PIECE = 64 * 1024
@@ -87,8 +87,7 @@ def receive_body(
     handling = current_handling()
     handling.body.count_on(*_accounts(limit, credential, address))
     if credential is None:
-        unauthenticated = handling.receiver.unauthenticated
-        compute_as(Turn(f"address {address}", partial(unauthenticated.must_have_left, address)))
+        compute_as(handling.receiver.unauthenticated.turn(address))
     data = _read_whole(request, limit, credential, address)
     handling.size = len(data)
     if data.startswith(GZIP_MAGIC) and most_unpacked(data, limit) > _UNMEASURED_BYTES:
