@@ -216,15 +216,20 @@ class Store:
             FileNotFoundError: there is none.
             DamagedObjectError: they are not what was put.
             StoreError: they are not to be had now.
+            Exception: whatever the function raises: a disk here that is full is not the store's.
         """
         digest = hashlib.sha256()
         with self._told(may_be_missing=True):
             found = obstore.get(self._store, self._path(key))
             size = found.meta["size"]
-            pieces = self._parts(key, size) if size > LARGE else found.stream()
-            for piece in pieces:
-                digest.update(piece)
-                take(piece)
+            pieces = self._parts(key, size) if size > LARGE else iter(found.stream())
+        while True:
+            with self._told(may_be_missing=True):
+                piece = next(pieces, None)
+            if piece is None:
+                break
+            digest.update(piece)
+            take(piece)
         wanted = found.attributes.get(_SHA256)
         if digest.hexdigest() != wanted:
             why = "is not what was put" if wanted else "has no checksum of ours"

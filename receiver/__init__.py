@@ -35,7 +35,7 @@ from receiver.senders.counters import SharedCounters
 from receiver.senders.live_sources import LiveSources
 from receiver.senders.quotas import Allowed, Quotas
 from receiver.senders.sources import Sources, load_sources
-from receiver.server.logs import configure_logs, log_requests
+from receiver.server.logs import configure_logs, count_lost_lines, log_requests
 from receiver.server.metrics_folder import FOLDER_VARIABLE
 from receiver.server.native_threads import run_native
 from receiver.settings import Settings
@@ -77,6 +77,7 @@ def create_app(settings: Settings | None = None, sources: Sources | None = None)
     from receiver.server import metrics  # noqa: PLC0415
 
     counts = metrics.Metrics()
+    count_lost_lines(counts.note_lost_line)
     live_sources = LiveSources(settings.sources, sources)
     committer = _start_committer(settings, counts.note_commit)
     suppression = LiveSuppression(settings.landing)
@@ -169,7 +170,10 @@ def _files(settings: Settings) -> Files:
 def _keep_recovering(landing: Path, ended: threading.Event) -> None:
     """Seal now and then what was left behind, by whomever: no event waits for a restart."""
     while not ended.wait(RECOVER_SECONDS):
-        _recover(landing)
+        try:
+            _recover(landing)
+        except OSError as error:  # the next time it may not fail
+            log.error("not_recovered", problem=error.strerror)  # noqa: TRY400 - says no more
 
 
 def _recover(landing: Path) -> None:

@@ -31,7 +31,7 @@ class NotLandedError(RequestRefusedError):
 
     _MESSAGES: ClassVar = {
         "busy": "More events are waiting for the disk than may wait; send again later.",
-        "closing": "The receiver is stopping; send again later.",
+        "closing": "The receiver is ending, or this connection; send again later.",
         "disk_full": "The disk is full; send again later.",
         "suppressed_not_read": "Who is suppressed cannot be read; send again later.",
         "store_fails": "The object store does not take events now; send again later.",

@@ -114,7 +114,7 @@ def entries(landing: Path, *, suppressed_alone: bool = False) -> list[Entry]:
     try:
         found = _decode_all(lines)
         return [entry for entry in found if entry.suppressed] if suppressed_alone else found
-    except msgspec.MsgspecError as error:
+    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
         raise DamagedListError(
             f"{path} cannot be read ({error}). Put it back from a backup; until then nothing is "
             "loaded, as it may be of people that were erased."

@@ -5,7 +5,8 @@ is cut by its brackets, so that one broken event does not cost its neighbours.
 """
 
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from functools import partial
 from typing import NamedTuple, TypeVar
 
@@ -23,7 +24,12 @@ from receiver.events.json_text import (
     why_no_object,
 )
 from receiver.events.shared_fields import NAMES, NOTHING_SHARED, SharedFields
-from receiver.server.native_threads import NATIVELY_FROM, compute, work_seconds
+from receiver.server.native_threads import (
+    NATIVELY_FROM,
+    compute,
+    compute_in_turns,
+    work_seconds,
+)
 from receiver.state import note_damage
 
 _decode_elements = msgspec.json.Decoder(list[Raw]).decode
@@ -211,10 +217,23 @@ def most_bytes(size: int, limit: int, ratio: int, unmeasured: int) -> int:
 
 def counted(look: Callable[[], _Found]) -> _Found:
     """Look into a damaged body, on the account of whoever sent it."""
+    with _on_account():
+        return compute(look)
+
+
+def counted_in_turns(look: Generator[None, None, _Found]) -> _Found:
+    """Look into a damaged body as `counted`, where that takes very long."""
+    with _on_account():
+        return compute_in_turns(look)
+
+
+@contextmanager
+def _on_account() -> Iterator[None]:
     started = work_seconds()
-    found = compute(look)
-    note_damage(work_seconds() - started)
-    return found
+    try:
+        yield
+    finally:
+        note_damage(work_seconds() - started)
 
 
 def _too_many(most: int) -> RequestRefusedError:

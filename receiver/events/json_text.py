@@ -17,7 +17,7 @@ from msgspec import Raw
 WHITESPACE = b" \t\n\r"
 NOT_DECODABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 
-_STRING = rb'"[^"\\]*+(?:\\.[^"\\]*+)*+(?:"|\Z)'  # one without an end goes to the end of the text
+_STRING = rb'"[^"\\]*+(?:\\.[^"\\]*+)*+(?:"|\\?\Z)'  # one without an end goes to that of the text
 _BRACKETS = re.compile(_STRING + rb"|[{}\[\]]", re.DOTALL)
 _STRUCTURE = re.compile(_STRING + rb"|[{}\[\],]", re.DOTALL)
 _KEY = re.compile(rb"[ \t\n\r]*(" + _STRING + rb")[ \t\n\r]*:[ \t\n\r]*", re.DOTALL)

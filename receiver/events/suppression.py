@@ -198,7 +198,7 @@ class LiveSuppression:
         for line in read_own(self._list).splitlines():
             try:
                 entry = _decode_entry(line)
-            except msgspec.DecodeError as error:
+            except (msgspec.DecodeError, UnicodeDecodeError) as error:
                 problem.append(error)
             else:
                 is_whole = True

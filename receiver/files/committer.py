@@ -9,7 +9,7 @@ is landed with it.
 import os
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from typing import NamedTuple, Protocol
 
@@ -25,6 +25,7 @@ EXIT_AFTER_IO_ERROR = 74  # EX_IOERR
 _TIME_TO_ANSWER = 0.5
 _LONGEST_GATHERING = 0.005
 _RETRY_AFTER_TROUBLE = 1.0
+_SMALL_BYTES = 1 << 20  # a disk without room for a request of so many has room for none
 
 log = structlog.get_logger()
 
@@ -44,19 +45,45 @@ class Commit(NamedTuple):
     """What became of one commit, and what waits after it."""
 
     events: int
+    """That are durable."""
     seconds: float
     failed: bool
+    """Whether none is."""
     waiting_events: int
     waiting_bytes: int
 
 
-class _Group:
-    """Lines that become durable together, and the requests that wait for it."""
+class _Request:
+    """One request's lines, and why they did not become durable, if they did not."""
 
-    def __init__(self) -> None:
+    def __init__(self, lines: Lines) -> None:
+        self.lines = lines
+        self.problem: Problem | None = None
+
+
+class _Group:
+    """Requests whose lines become durable together, and wait for it."""
+
+    def __init__(self, requests: Iterable[_Request] = ()) -> None:
+        self.requests: list[_Request] = []
         self.lines = Lines()
         self.done = event()
-        self.problem: Problem | None = None
+        for request in requests:
+            self.add(request)
+
+    def add(self, request: _Request) -> None:
+        self.requests.append(request)
+        self.lines.extend(request.lines)
+
+    def fail(self, problem: Problem | None) -> None:
+        for request in self.requests:
+            request.problem = problem
+
+    def halves(self) -> tuple["_Group", "_Group"]:
+        """Its smaller requests, and its larger ones."""
+        by_size = sorted(self.requests, key=lambda one: one.lines.size)
+        middle = len(by_size) // 2
+        return _Group(by_size[:middle]), _Group(by_size[middle:])
 
 
 class Files(Protocol):
@@ -134,13 +161,14 @@ class Committer:
             group = self._gathering
             if not group.lines.events:
                 self._changed.notify()
-            group.lines.extend(lines)
+            request = _Request(lines)
+            group.add(request)
             self._waiting_bytes += lines.size
             self._waiting_events += lines.events
         if not group.done.wait(self._commit_seconds):
             raise NotLandedError("slow_disk")
-        if group.problem:
-            raise NotLandedError(group.problem.code)
+        if request.problem:
+            raise NotLandedError(request.problem.code)
 
     def refusal(self) -> str | None:
         """Return why nothing can be landed just now, as far as that is known without trying."""
@@ -194,9 +222,9 @@ class Committer:
             group = self._take_group()
             if group.lines.events:
                 started = time.perf_counter()
-                problem = run_native(partial(self._files.commit, group.lines.by_folder))
+                problem = self._commit(group)
                 self._finish(group, problem)
-                self._report(group, time.perf_counter() - started, problem)
+                self._report(group, time.perf_counter() - started)
                 if problem and problem.fatal:
                     return False
             elif self._closing:
@@ -215,20 +243,35 @@ class Committer:
             group, self._gathering = self._gathering, _Group()
             return group
 
+    def _commit(self, group: _Group) -> Problem | None:
+        """Make a group durable, or what there is room for; return why that was not all of it."""
+        problem = run_native(partial(self._files.commit, group.lines.by_folder))
+        if not problem or not problem.lacks_room or len(group.requests) == 1:
+            group.fail(problem)
+            return problem
+        smaller, larger = group.halves()
+        if problem := self._commit(smaller):  # then there is no room for larger ones either
+            larger.fail(problem)
+            return problem
+        return self._commit(larger)
+
     def _finish(self, group: _Group, problem: Problem | None) -> None:
         with self._changed:
             self._waiting_bytes -= group.lines.size
             self._waiting_events -= group.lines.events
-        if problem:
+        failed = [one.lines for one in group.requests if one.problem]
+        if problem and (not problem.lacks_room or min(one.size for one in failed) <= _SMALL_BYTES):
             self._last_problem = (time.monotonic(), problem.code)
-            more = {"problem": problem.said} if problem.said else {}
-            log.error("not_landed", code=problem.code, events=group.lines.events, **more)
-        group.problem = problem
         group.done.set()
+        if problem:
+            events = sum(one.events for one in failed)
+            more = {"problem": problem.said} if problem.said else {}
+            log.error("not_landed", code=problem.code, events=events, **more)
 
-    def _report(self, group: _Group, seconds: float, problem: Problem | None) -> None:
+    def _report(self, group: _Group, seconds: float) -> None:
+        events = sum(one.lines.events for one in group.requests if not one.problem)
         waiting = (self._waiting_events, self._waiting_bytes)
-        self._on_commit(Commit(group.lines.events, seconds, bool(problem), *waiting))
+        self._on_commit(Commit(events, seconds, not events, *waiting))
 
     def _seal(self, files: Sequence[LandedFile]) -> None:
         if files:
@@ -239,7 +282,9 @@ class Committer:
         """Let nobody wait for a committer that has ended, and end the process."""
         with self._changed:
             self._closing = True
-            self._gathering.problem = Problem("closing", fatal=True)
+            self._gathering.fail(Problem("closing", fatal=True))
             self._gathering.done.set()
-        log.critical("committer_failed")
-        self._on_fatal()
+        try:
+            log.critical("committer_failed")
+        finally:
+            self._on_fatal()

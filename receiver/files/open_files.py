@@ -27,6 +27,11 @@ class Problem(NamedTuple):
     fatal: bool = False
     said: str | None = None
 
+    @property
+    def lacks_room(self) -> bool:
+        """Whether fewer bytes might have become durable."""
+        return self.code == "disk_full"
+
 
 def _blocks(lines: Sequence[bytes]) -> Iterator[bytes]:
     """Join lines for writing, a few megabytes at a time: large ones are not copied all at once."""

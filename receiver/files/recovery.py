@@ -5,6 +5,7 @@ A damaged line with whole ones behind it stays as well: the loader names it.
 """
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
@@ -18,7 +19,7 @@ class Recovered(NamedTuple):
     """What became of one file.
 
     Attributes:
-        name: its name once sealed.
+        name: its name once sealed, or that of a folder which cannot be read.
         kept: bytes of whole lines.
         torn: bytes moved to the `.torn` file.
         problem: why it is still as it was, if it is.
@@ -32,9 +33,16 @@ class Recovered(NamedTuple):
 
 def recover(landing: Path) -> list[Recovered]:
     """Seal every file in a landing folder that nobody is writing any more."""
-    orphans = [path for name in FOLDERS for path in sorted((landing / name).glob("*.ndjson.open"))]
-    outcomes = [_recover_file(path) for path in orphans]
-    return [outcome for outcome in outcomes if outcome]
+    return [outcome for name in FOLDERS for outcome in _recover_folder(landing / name)]
+
+
+def _recover_folder(folder: Path) -> Iterator[Recovered]:
+    try:
+        orphans = sorted(folder.glob("*.ndjson.open"))
+    except OSError as error:
+        yield Recovered(folder.name, problem=error.strerror)
+        return
+    yield from filter(None, map(_recover_file, orphans))
 
 
 def _recover_file(path: Path) -> Recovered | None:

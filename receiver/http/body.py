@@ -11,7 +11,7 @@ from gunicorn.http.errors import ParseException
 from werkzeug.exceptions import ClientDisconnected
 
 from landed.packed import GZIP_MAGIC, gunzip
-from receiver.errors import RequestRefusedError
+from receiver.errors import NotLandedError, RequestRefusedError
 from receiver.events.batches import most_bytes
 from receiver.http.body_memory import (
     ADDRESS_SHARE,
@@ -23,7 +23,7 @@ from receiver.http.body_memory import (
 from receiver.senders.scopes import Kind
 from receiver.senders.sources import Credential
 from receiver.server.connection import Connection
-from receiver.server.native_threads import Turn, compute, compute_as, deadline, let_others_run
+from receiver.server.native_threads import compute, compute_as, deadline, let_others_run
 from receiver.state import current_handling, current_receiver
 
 _PIECE = 64 * 1024
@@ -56,7 +56,7 @@ def read_body(request: Request, limit: int, credential: Credential) -> Body:
 
     Raises:
         RequestRefusedError: 400 cut short or empty, 408 too slow, 413 too large, 415 an unknown
-            encoding, 429 or 503 too much is being received.
+            encoding, 429 or 503 too much is being received, 503 we have ended the connection.
     """
     data = receive_body(request, limit, credential)
     damage = current_receiver().damage
@@ -87,8 +87,7 @@ def receive_body(
     handling = current_handling()
     handling.body.count_on(*_accounts(limit, credential, address))
     if credential is None:
-        unauthenticated = handling.receiver.unauthenticated
-        compute_as(Turn(f"address {address}", partial(unauthenticated.must_have_left, address)))
+        compute_as(handling.receiver.unauthenticated.turn(address))
     data = _read_whole(request, limit, credential, address)
     handling.size = len(data)
     if data.startswith(GZIP_MAGIC) and most_unpacked(data, limit) > _UNMEASURED_BYTES:
@@ -181,9 +180,9 @@ def _read_whole(
                 if size > _PIECE:
                     let_others_run()
     except (OSError, ParseException, ClientDisconnected):
-        raise _cut_short() from None
+        raise _cut_short(request) from None
     if announced is not None and size != announced:
-        raise _cut_short()
+        raise _cut_short(request)
     return b"".join(pieces)
 
 
@@ -244,7 +243,11 @@ def _too_large(limit: int) -> RequestRefusedError:
     return RequestRefusedError(413, "too_large", f"A body may have {limit} bytes, unpacked.")
 
 
-def _cut_short() -> RequestRefusedError:
+def _cut_short(request: Request) -> RequestRefusedError:
+    """Return why a body has no end: its sender did not send it, or we no longer receive it."""
+    connection = request.environ.get("gunicorn.socket")
+    if isinstance(connection, Connection) and connection.has_ended:
+        return NotLandedError("closing")
     return RequestRefusedError(400, "cut_short", "The body ended before its announced end.")
 
 

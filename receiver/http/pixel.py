@@ -14,12 +14,14 @@ from msgspec import Raw, json
 from werkzeug.datastructures import MultiDict
 
 from receiver.errors import RequestRefusedError
-from receiver.events.batches import Batch, read_fields
-from receiver.events.intake import land, let_in
+from receiver.events.batches import Batch
+from receiver.events.intake import land
 from receiver.events.json_text import WHITESPACE
 from receiver.http.body import Body
-from receiver.http.tracking import CALLS_BY_NAME, credential_of_fields, direct_sender
+from receiver.http.client_address import counted_address
+from receiver.http.tracking import CALLS_BY_NAME, credential_in, direct_sender
 from receiver.senders.scopes import Endpoint
+from receiver.server.native_threads import compute_as
 from receiver.state import current_handling, current_receiver
 
 # One transparent pixel.
@@ -53,16 +55,21 @@ def _land(call: str) -> None:
 
     Raises:
         RequestRefusedError: no such call, no valid write key, or it could not be landed.
+        ThrottledError: whose it is, or anybody at that address, has used up what it may cost.
     """
     if call not in CALLS_BY_NAME.values():
         raise RequestRefusedError(404, "not_found", "There is no such call.")
-    text, flaw = _event_of(request.args)
-    fields = read_fields(text)
-    if (key := request.args.get("writeKey")) and "writeKey" not in fields.values:
-        fields = fields._replace(values={**fields.values, "writeKey": Raw(json.encode(key))})
-    body = Body(request.query_string, flaw, text)
-    credential = credential_of_fields(body, fields, Endpoint.PIXEL)
-    let_in(credential)
+    receiver = current_receiver()
+    address = counted_address(request, receiver.settings.trusted_proxies)
+    receiver.unauthenticated.must_have_left(address)
+    compute_as(receiver.unauthenticated.turn(address))
+    with receiver.unauthenticated.at_work(address):
+        text, flaw = _event_of(request.args)
+        body = Body(request.query_string, flaw, text)
+        key = request.args.get("writeKey")
+        beside = Raw(json.encode(key)) if key else None
+        credential = credential_in(body, text, Endpoint.PIXEL, beside)
+    receiver.unauthenticated.let_in(address, credential)
     kept = _without_keys(body.data) if flaw == "bad_base64" else body.data
     sender = direct_sender(is_device=True)
     land(credential, lambda: flaw or Batch([text]), kept, call, sender, is_view=True)

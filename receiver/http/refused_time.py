@@ -15,13 +15,14 @@ hundred times as slowly as those that are sound.
 
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import NamedTuple
 
 from receiver.errors import NotLandedError, RequestRefusedError, ThrottledError
 from receiver.http.known_addresses import MOST, KnownAddresses
 from receiver.senders.counters import SharedCounters
 from receiver.senders.sources import Credential
-from receiver.server.native_threads import work_seconds
+from receiver.server.native_threads import Turn, work_seconds
 
 _WINDOW_SECONDS = 10
 _WINDOW_MICROS = _WINDOW_SECONDS * 1_000_000
@@ -132,6 +133,10 @@ class UnauthenticatedTime:
     def at_work(self, address: str | None) -> "IfRefused":
         """Count the time of a block, if it ends in a refusal."""
         return IfRefused(lambda seconds: self._spend(address, seconds))
+
+    def turn(self, address: str | None) -> Turn:
+        """Return in whose turn something is computed for an address."""
+        return Turn(f"address {address}", partial(self.must_have_left, address))
 
     def _spend(self, address: str | None, seconds: float) -> None:
         group = self.groups(address)[0]

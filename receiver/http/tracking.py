@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 from flask import Blueprint, Response, request
+from msgspec import Raw
 
 from receiver.errors import unauthorized
 from receiver.events.batches import Batch, Fields, read_batch, read_fields
@@ -89,8 +90,39 @@ def direct_sender(*, is_device: bool = False) -> DirectSender:
     )
 
 
-def credential_of_fields(body: Body, fields: Fields, endpoint: Endpoint) -> Credential:
+def credential_in(
+    body: Body, text: bytes, endpoint: Endpoint, beside: Raw | None = None
+) -> Credential:
     """Find the write key that stands in a body.
+
+    Not before a known key was seen in it, its members are looked at one by one.
+
+    Args:
+        body: the body.
+        text: the object in it that has the key.
+        endpoint: what it is for.
+        beside: the key that stands beside the object, as JSON, if there is one.
+
+    Raises:
+        RequestRefusedError: 401, there is none.
+        ThrottledError: whose it is has used up what it may cost, or a quota.
+    """
+    sources = current_receiver().sources
+    known = credential_of_body(sources, endpoint, written_key(text) or beside)
+    if known is None:
+        found = (credential_of_broken(sources, endpoint, text) for text in _texts(body))
+        known = next(filter(None, found), None)
+    if known is None:
+        raise unauthorized()
+    let_in(known)  # before it costs more
+    fields = read_fields(text)
+    if beside and "writeKey" not in fields.values:
+        fields = fields._replace(values={**fields.values, "writeKey": beside})
+    return _credential_of_fields(body, fields, endpoint)
+
+
+def _credential_of_fields(body: Body, fields: Fields, endpoint: Endpoint) -> Credential:
+    """Find the write key that stands in a body, whose members are known.
 
     A body that cannot be read, or not in one way alone, is kept if a known key stands anywhere in
     it: SDKs take a 401 for the last word, and all its events would be lost.
@@ -138,29 +170,18 @@ def _receive() -> tuple[Credential, Body]:
     receiver.unauthenticated.must_have_left(address)  # others may have come first
     with receiver.unauthenticated.at_work(address):
         body = unpack_body(request, data, limit)
-        credential = _credential_in(body)
+        credential = _credential_within_limit(body)
     receiver.unauthenticated.let_in(address, credential)
     return credential, body
 
 
-def _credential_in(body: Body) -> Credential:
+def _credential_within_limit(body: Body) -> Credential:
     """Find the write key that stands in a body, which may not be larger than it is allowed.
-
-    Not before a known key was seen in it, its members are looked at one by one.
 
     Raises:
         RequestRefusedError: 401, there is none; 413, it is larger.
     """
-    sources = current_receiver().sources
-    known = credential_of_body(sources, Endpoint.TRACKING, written_key(body.data))
-    if known is None:
-        texts = _texts(body)
-        found = (credential_of_broken(sources, Endpoint.TRACKING, text) for text in texts)
-        known = next(filter(None, found), None)
-    if known is None:
-        raise unauthorized()
-    let_in(known)  # before it costs more
-    credential = credential_of_fields(body, read_fields(body.data), Endpoint.TRACKING)
+    credential = credential_in(body, body.data, Endpoint.TRACKING)
     size = max(len(body.data), len(body.readable))
     refuse_larger(size, current_receiver().body_limit(credential))
     return credential

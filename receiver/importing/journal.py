@@ -92,7 +92,7 @@ class Place:
             return _decode(self._path.read_bytes())
         except FileNotFoundError:
             return None
-        except msgspec.DecodeError as error:
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
             raise FileError(f"has a journal that cannot be read: {self._path}") from error
 
     def write(self, journal: Journal) -> None:

@@ -17,7 +17,7 @@ from receiver.importing.journal import Journal, Place, State
 from receiver.importing.origins import Origin
 from receiver.importing.reading import Line, read_lines
 from receiver.importing.records import records_of
-from receiver.importing.staging import drop_unnoted, publish, stage
+from receiver.importing.staging import drop_unnoted, publish, remove_folder, stage
 from receiver.senders.masking import Mask
 from receiver.senders.sources import load_sources
 from receiver.settings import Settings
@@ -76,7 +76,7 @@ def land(place: Place, journal: Journal, landing: Path) -> Journal:
         publish(place, journal, landing)
         journal.state = State.LANDED
         place.write(journal)
-    place.staging.rmdir()
+    remove_folder(place)
     return journal
 
 

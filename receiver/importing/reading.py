@@ -52,12 +52,12 @@ def read_lines(opened: io.BufferedReader, start: int, most: int) -> Iterator[Lin
         if first.startswith(magic):
             raise UselessError(f"is {kind}: unpack it, or turn it into a file of one event a line")
     if not first.startswith(_GZIP):
-        opened.seek(start)
+        opened.seek(max(0, start - 1))
         yield from _lines(opened, start, most)
         return
     with gzip.GzipFile(fileobj=opened) as unpacked:
         try:
-            _skip(unpacked, start)
+            _skip(unpacked, start - 1)
             yield from _lines(unpacked, start, most)
         except EOFError as error:
             raise CutShortError from error
@@ -66,13 +66,20 @@ def read_lines(opened: io.BufferedReader, start: int, most: int) -> Iterator[Lin
 
 
 def _skip(unpacked: gzip.GzipFile, size: int) -> None:
-    while size:
-        size -= len(unpacked.read(min(size, _SKIP_BYTES)))
+    while size > 0 and (skipped := unpacked.read(min(size, _SKIP_BYTES))):
+        size -= len(skipped)
 
 
 def _lines(stream: io.BufferedReader | gzip.GzipFile, start: int, most: int) -> Iterator[Line]:
+    """Read lines from a stream that is at the byte before the first of them, if there is one.
+
+    Whoever was here before may have stopped within a line that is too long.
+    """
     end = start
-    is_piece = False
+    before = stream.read(1) if start else b"\n"
+    if not before:
+        raise UselessError("has become shorter than it was: nothing of it was imported")
+    is_piece = before != b"\n"
     while data := stream.readline(most):
         end += len(data)
         goes_on = not data.endswith(b"\n") and len(data) == most

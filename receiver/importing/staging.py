@@ -2,15 +2,19 @@
 
 import errno
 import os
+import re
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from landed.files import sync_folder
+from landed.folders import FOLDERS
 from receiver.files.disk import has_space, make_folder, write_new
 from receiver.files.lines import Lines
 from receiver.importing.journal import Journal, Place
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_CHUNK = re.compile(rf"({'|'.join(FOLDERS)})-([0-9]{{6,}})\.ndjson")
 
 
 def stage(place: Place, journal: Journal, lines: Lines, reserve: int) -> None:
@@ -34,8 +38,8 @@ def stage(place: Place, journal: Journal, lines: Lines, reserve: int) -> None:
 
 def drop_unnoted(place: Place, journal: Journal) -> None:
     """Remove what was staged of a chunk that the journal does not know."""
-    for path in place.staging.iterdir():
-        if int(path.stem.partition("-")[2]) >= journal.chunks:
+    for path, _, chunk in _staged(place):
+        if int(chunk) >= journal.chunks:
             path.unlink()
 
 
@@ -43,8 +47,7 @@ def publish(place: Place, journal: Journal, landing: Path) -> None:
     """Move the staged chunks to where the loader finds them; return when that is durable."""
     read_at = _EPOCH + timedelta(microseconds=journal.read_at)
     folders = set()
-    for path in sorted(place.staging.iterdir()):
-        call, _, chunk = path.stem.partition("-")
+    for path, call, chunk in _staged(place):
         folder = landing / call
         if folder not in folders:
             make_folder(folder)
@@ -54,3 +57,19 @@ def publish(place: Place, journal: Journal, landing: Path) -> None:
         path.rename(folder / name)
     for folder in folders:
         sync_folder(folder)
+
+
+def remove_folder(place: Place) -> None:
+    """Remove the folder of the staged chunks, unless somebody has put something else there."""
+    try:
+        place.staging.rmdir()
+    except OSError as error:
+        if error.errno != errno.ENOTEMPTY:
+            raise
+
+
+def _staged(place: Place) -> Iterator[tuple[Path, str, str]]:
+    """Yield the staged chunks, each with the folder it goes to and its number; others' no file."""
+    for path in sorted(place.staging.iterdir()):
+        if name := _CHUNK.fullmatch(path.name):
+            yield path, name[1], name[2]

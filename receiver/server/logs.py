@@ -9,7 +9,7 @@ import sys
 import time
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, ClassVar, TextIO, cast
 
 import msgspec
 import structlog
@@ -55,14 +55,39 @@ class WithoutRequests(logging.Filter):
         return True
 
 
+class _Output:
+    """A stream that never raises: a line that cannot be written is lost, and counted."""
+
+    note_lost: ClassVar[Callable[[], object]] = staticmethod(int)
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def write(self, line: str) -> None:
+        try:
+            self._stream.write(line)
+            self._stream.flush()
+        except OSError:
+            type(self).note_lost()
+
+    def flush(self) -> None:
+        """Do nothing: every line is flushed."""
+
+
+def count_lost_lines(note: Callable[[], object]) -> None:
+    """Call a function for each line that cannot be written, from now on; there is one of them."""
+    _Output.note_lost = staticmethod(note)
+
+
 def configure_logs() -> None:
     """Make structlog write JSON lines to stderr, each with one write.
 
-    Two, of a line and of its end, would be mixed up with those of the other processes.
+    Two, of a line and of its end, would be mixed up with those of the other processes. A full disk
+    or a reader that has gone costs lines, and never an answer.
     """
     structlog.configure(
         processors=[*_PROCESSORS, _RENDERER],
-        logger_factory=structlog.WriteLoggerFactory(sys.stderr),
+        logger_factory=structlog.WriteLoggerFactory(cast("TextIO", _Output(sys.stderr))),
         cache_logger_on_first_use=True,
     )
 

@@ -66,6 +66,11 @@ class Metrics:
                 ("made_up_ids", "Events that came without an id."),
             )
         }
+        self.note_lost_line = Counter(
+            "seamline_log_lines_lost",
+            "Lines of the log that could not be written.",
+            registry=self._registry,
+        ).inc
         self._set_up_sizes()
 
     def _counter(self, name: str, text: str, *labels: str) -> Callable[..., Callable[..., None]]:

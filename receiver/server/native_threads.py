@@ -7,9 +7,10 @@ thread is one already.
 
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
+from functools import partial
 from typing import NamedTuple, TypeVar
 from weakref import WeakValueDictionary
 
@@ -113,10 +114,45 @@ def compute(work: Callable[[], Result]) -> Result:
         ThrottledError: when the turn has come, its sender has used up what it may cost.
     """
     turn = _turn.get()
+    with _senders_turn(turn):
+        return _compute(turn, work)
+
+
+def compute_in_turns(work: Generator[None, None, Result]) -> Result:
+    """Run a generator that computes for very long, and give its turn up at each of its `yield`s.
+
+    Those of the same sender still wait for all of it: what several have begun would never end, if
+    each used up what the others may cost.
+
+    Args:
+        work: as of `run_native`, from each `yield` to the next; not in the same thread each time.
+
+    Returns:
+        What the generator returns.
+
+    Raises:
+        ThrottledError: as `compute`, in each of its turns.
+    """
+    turn = _turn.get()
+    with _senders_turn(turn):
+        while (ended := _compute(turn, partial(_step, work))) is None:
+            let_others_run()
+    return ended[0]
+
+
+def _step(work: Generator[None, None, Result]) -> tuple[Result] | None:
+    try:
+        next(work)
+    except StopIteration as end:
+        return (end.value,)
+    return None
+
+
+def _compute(turn: Turn, work: Callable[[], Result]) -> Result:
     if not monkey.is_module_patched("threading"):
         turn.must_have_left()
         return work()
-    with _in_turn(_of_sender(turn, _computations)), _in_turn(_one_computation):
+    with _in_turn(_one_computation):
         turn.must_have_left()
         return run_native(work)
 
@@ -160,6 +196,15 @@ def deadline(seconds: float, error: Exception) -> Iterator[None]:
 
 def _of_sender(turn: Turn, among: _Turns) -> BoundedSemaphore:
     return among.setdefault(turn.sender, BoundedSemaphore(1))
+
+
+@contextmanager
+def _senders_turn(turn: Turn) -> Iterator[None]:
+    if not monkey.is_module_patched("threading"):
+        yield
+        return
+    with _in_turn(_of_sender(turn, _computations)):
+        yield
 
 
 @contextmanager

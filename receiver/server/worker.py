@@ -55,7 +55,9 @@ class Worker(GeventWorker):  # type: ignore[misc]
         """End the connection that has waited longest for a request, or sends one too slowly."""
         slow = receiver_of(self.wsgi).slow_bodies
         if self._waiting and len(slow) < self._most_connections // 2:
-            longest = next(iter(self._waiting))
+            # A request that has begun is ended only if all have: who sends none holds room as well.
+            not_begun = (one for one in self._waiting if not one.has_begun)
+            longest = next(not_begun, next(iter(self._waiting)))
             del self._waiting[longest]
             longest.end()
         else:

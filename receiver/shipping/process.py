@@ -62,18 +62,25 @@ class Shipping:
         self._sealed = SealedFiles(landing, store)
         self._counts = Counts(landing, store)
         self._suppression = Suppression(landing, store)
-        self._looked_aside = float("-inf")
+        self._asides = [
+            _Aside("counts", self._counts.ship),
+            _Aside("suppressed", self._suppression.bring),
+        ]
 
     def run(self, *, once: bool) -> None:
         """Pass after pass; a store that fails is waited for, and said once."""
         if once:
-            self._pass()
+            self._ship()
+            try:
+                self._counts.ship()
+            finally:  # who is suppressed does not wait for what was counted
+                self._suppression.bring()
             return
         waits = pauses(LONGEST_PAUSE)
         problem: str | None = None
         while True:
             try:
-                did_anything = self._pass()
+                did_anything = self._ship()
             except StoreError as error:
                 if error.message != problem:
                     problem = error.message
@@ -89,21 +96,51 @@ class Shipping:
             if problem:
                 log.info("store_is_back")
                 problem, waits = None, pauses(LONGEST_PAUSE)
+            for aside in self._asides:
+                aside.do_if_due()
             if not did_anything:
                 self._sleep(LOOK_SECONDS)
 
-    def _pass(self) -> bool:
-        """Do what there is to do; return whether there was any file."""
+    def _ship(self) -> bool:
+        """Ship what is sealed; return whether there was any."""
         shipped = self._sealed.ship()
         if shipped:
             log.info("shipped", files=shipped)
-        if time.monotonic() - self._looked_aside >= ASIDE_SECONDS:
-            try:
-                self._counts.ship()
-            finally:  # who is suppressed does not wait for what was counted
-                self._suppression.bring()
-            self._looked_aside = time.monotonic()
         return bool(shipped)
+
+
+class _Aside:
+    """What is done now and then beside the events, and holds none of them up where it fails."""
+
+    def __init__(self, what: str, work: Callable[[], object]) -> None:
+        """Begin with it due.
+
+        Args:
+            what: what the log calls it.
+            work: does it.
+        """
+        self._what = what
+        self._work = work
+        self._due = float("-inf")
+        self._problem: str | None = None
+        self._waits = pauses(LONGEST_PAUSE)
+
+    def do_if_due(self) -> None:
+        """Do it, if it is time; a problem is said once, and tried again ever later."""
+        if time.monotonic() < self._due:
+            return
+        try:
+            self._work()
+        except (StoreError, OSError) as error:
+            problem = str(error)
+            if problem != self._problem:
+                log.warning("not_exchanged", what=self._what, problem=problem)
+            self._problem = problem
+            wait = max(ASIDE_SECONDS, next(self._waits))
+        else:
+            self._problem, self._waits = None, pauses(LONGEST_PAUSE)
+            wait = ASIDE_SECONDS
+        self._due = time.monotonic() + wait
 
 
 def _refuse_what_can_never_work(store: Store) -> None:

@@ -84,10 +84,23 @@ class SealedFiles:
         return shipped
 
     def _sealed(self, folder: str) -> Iterator[Path]:
-        paths = (self._landing / folder).glob("*.ndjson")
+        if not self._may_be_tried(self._landing / folder):
+            return
+        try:
+            paths = list((self._landing / folder).glob("*.ndjson"))
+        except OSError as error:
+            self._cannot_be_read(self._landing / folder, error)
+            return
         for path in sorted(paths, key=lambda path: (self._refusals[path], path)):
-            if time.monotonic() >= self._left_out.get(path, 0.0):
+            if self._may_be_tried(path):
                 yield path
+
+    def _may_be_tried(self, path: Path) -> bool:
+        return time.monotonic() >= self._left_out.get(path, 0.0)
+
+    def _cannot_be_read(self, path: Path, error: OSError) -> None:
+        self._left_out[path] = time.monotonic() + _TRY_AGAIN_SECONDS
+        log.warning("not_shipped", problem=f"{path}: {error.strerror}; it is tried again")
 
     def _leave_out(self, refused: dict[Path, StoreError]) -> None:
         for path, error in refused.items():
@@ -101,12 +114,18 @@ class SealedFiles:
 
     def _ship(self, path: Path) -> bool | StoreError:
         """Ship a file; return whether it went, or why the store has not taken it."""
-        folder = path.parent.name
+        try:
+            return self._put(path)
+        except FileNotFoundError:
+            return False  # somebody has taken it away since it was listed
+        except OSError as error:
+            self._cannot_be_read(path, error)
+            return False
+
+    def _put(self, path: Path) -> bool | StoreError:
         try:
             with path.open("rb") as file:
-                self._store.put_new(f"{WAITING}/{folder}/{path.name}", file)
-            path.unlink()
-            self._refusals.pop(path, None)
+                self._store.put_new(f"{WAITING}/{path.parent.name}/{path.name}", file)
         except TakenError as taken:
             aside = path.with_suffix(".ndjson.conflict")
             path.rename(aside)
@@ -116,12 +135,8 @@ class SealedFiles:
             return False
         except StoreError as error:
             return error
-        except FileNotFoundError:
-            return False  # somebody has taken it away since it was listed
-        except OSError as error:
-            self._left_out[path] = time.monotonic() + _TRY_AGAIN_SECONDS
-            log.warning("not_shipped", problem=f"{path}: {error.strerror}; it is tried again")
-            return False
+        path.unlink()
+        self._refusals.pop(path, None)
         return True
 
 
@@ -134,6 +149,8 @@ def in_groups(files: Iterable[Path]) -> Iterator[list[Path]]:
             bytes_of_it = path.stat().st_size
         except FileNotFoundError:
             continue
+        except OSError:  # whoever opens it says so
+            bytes_of_it = 0
         if some and (len(some) >= AT_ONCE or size + bytes_of_it > A_TIMES_BYTES):
             yield some
             some, size = [], 0

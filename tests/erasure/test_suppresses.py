@@ -116,9 +116,10 @@ def test_what_landed_on_another_way_is_not_loaded(empty: House) -> None:
     assert found_in(empty.landing.parent, ANNA) == []
 
 
-def test_nothing_is_loaded_while_the_list_cannot_be_read(empty: House) -> None:
+@pytest.mark.parametrize("damaged", [b'{"kind":\n', b'{"kind":"\xff"}\n'])
+def test_nothing_is_loaded_while_the_list_cannot_be_read(empty: House, damaged: bytes) -> None:
     suppressed.begin(empty.landing, WHO, suppressed=True)
-    (empty.landing / "suppressed" / "list.ndjson").write_bytes(b'{"kind":\n')
+    (empty.landing / "suppressed" / "list.ndjson").write_bytes(damaged)
     landed.land(empty.landing, "track", landed.line({"userId": ANNA}, message_id="annas"))
 
     with pytest.raises(DamagedListError, match="Put it back from a backup"):
@@ -140,6 +141,20 @@ def test_of_a_damaged_list_the_receiver_takes_what_it_can_read(
     )
     post(receiver, {"type": "track", "userId": ANNA})
     assert last_request(receiver)["suppressed"] == 1
+
+
+@pytest.mark.parametrize("damaged", [b"half a li", b'{"kind":"user","hash":"\xff"}'])
+def test_a_damaged_line_of_the_list_takes_no_other_with_it(empty: House, damaged: bytes) -> None:
+    suppressed.begin(empty.landing, WHO, suppressed=True)
+    path = empty.landing / "suppressed" / "list.ndjson"
+    path.write_bytes(damaged + b"\n" + path.read_bytes())
+    live = LiveSuppression(empty.landing)
+
+    live.refuse_unreadable()
+    people = live.current()
+
+    assert people is not None
+    assert len(people) == len(WHO)
 
 
 def test_a_list_that_another_user_has_made_is_not_believed_and_nobody_taken_for_free(

@@ -15,6 +15,8 @@ import pytest
 from landed.folders import CALLS
 from landed.settings import ROOT
 from orchestration.settings import Settings
+from receiver.importing.errors import FileError
+from receiver.importing.journal import Place
 from tests.support.importing import (
     command,
     environment,
@@ -111,6 +113,16 @@ def test_killed_at_a_step_and_resumed_each_event_is_there_once(
 
     assert taken_ids(settings.landing) == IDS
     assert [one for one in (settings.landing / "imports").iterdir() if one.is_dir()] == []
+
+
+@pytest.mark.parametrize("damaged", [b"{", b'{"address":"\xff"}'])
+def test_a_journal_that_is_damaged_is_a_reason_against_its_file_alone(
+    tmp_path: Path, damaged: bytes
+) -> None:
+    (tmp_path / "key.json").write_bytes(damaged)
+
+    with pytest.raises(FileError, match="journal that cannot be read"):
+        Place(tmp_path, "key").journal()
 
 
 def begin_import(path: Path) -> "subprocess.Popen[bytes]":

@@ -1,7 +1,9 @@
 """What holds of an object store whichever it is: here one in this process's memory."""
 
+import errno
 import hashlib
 import io
+import os
 
 import pytest
 from obstore.exceptions import GenericError
@@ -56,6 +58,22 @@ def test_what_is_not_what_was_put_is_never_taken_for_it(store: Store) -> None:
     kept.put(path, DATA)
     with pytest.raises(DamagedObjectError, match="has no checksum of ours"):
         store.read("x")
+
+
+@pytest.mark.parametrize("large", [False, True])
+def test_what_fails_here_while_it_is_read_is_not_said_of_the_store(
+    store: Store, monkeypatch: pytest.MonkeyPatch, large: bool
+) -> None:
+    if large:
+        monkeypatch.setattr(object_store, "LARGE", 1)
+    store.put("x", DATA)
+
+    def fail(_piece: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    with pytest.raises(OSError, match="No space left") as failed:
+        store.get("x", fail)
+    assert failed.value.errno == errno.ENOSPC
 
 
 def test_what_is_not_there_is_no_problem(store: Store) -> None:

@@ -1,6 +1,10 @@
 """A file that the store does not take stops none of the others."""
 
+import errno
+import os
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 import structlog
@@ -10,6 +14,7 @@ from landed.buckets import PATIENT, Patience
 from landed.object_store import A_TIMES_BYTES, Store, StoreError
 from receiver.files.direct import DirectObjects
 from receiver.shipping import ship
+from receiver.shipping.process import LOOK_SECONDS, Shipping
 from receiver.shipping.ship import AT_ONCE, SealedFiles
 from tests.remote.machines import Receiver
 from tests.support.memory_store import MemoryBucket
@@ -91,6 +96,96 @@ def test_what_is_not_taken_while_others_are_is_left_out_for_a_while(
     assert len(memory.asked) == asked
     (line,) = logged
     assert "timed out; it is tried again" in line["problem"]
+
+
+def io_error_at(path: Path, real: Callable[..., Any]) -> Callable[..., Any]:
+    """Return a stand-in for a function that a disk does not do for one path."""
+
+    def call(given: Any, *arguments: Any, **more: Any) -> Any:
+        if Path(given) == path:
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+        return real(given, *arguments, **more)
+
+    return call
+
+
+@pytest.mark.parametrize("failing", [("stat",), ("stat", "open"), ("open",)], ids="-".join)
+def test_a_file_that_this_disk_does_not_give_stops_no_other(
+    memory: MemoryBucket, receiver: Receiver, monkeypatch: pytest.MonkeyPatch, failing: list[str]
+) -> None:
+    bad, _ = sorted(receiver.land(number) for number in range(2))
+    receiver.land(2, call="page")
+    for name in failing:
+        monkeypatch.setattr(Path, name, io_error_at(bad, getattr(Path, name)))
+    sealed = SealedFiles(receiver.landing, Store(receiver.address))
+
+    with structlog.testing.capture_logs() as logged:
+        sealed.ship()
+
+    is_there = "open" in failing
+    assert receiver.left() == [bad.name] * is_there
+    assert len(memory.keys()) == 3 - is_there
+    assert [line["problem"] for line in logged] == [
+        f"{bad}: Input/output error; it is tried again"
+    ] * is_there
+
+
+@pytest.mark.usefixtures("memory")
+def test_a_folder_that_this_disk_does_not_list_stops_no_other(
+    receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    track, page = receiver.land(0), receiver.land(1, call="page")
+    sealed = SealedFiles(receiver.landing, Store(receiver.address))
+    with monkeypatch.context() as broken, structlog.testing.capture_logs() as logged:
+        broken.setattr(os, "scandir", io_error_at(page.parent, os.scandir))
+
+        assert [sealed.ship(), sealed.ship()] == [1, 0]
+
+    assert not track.exists()
+    assert page.exists()
+    (line,) = logged
+    assert line["problem"] == f"{page.parent}: Input/output error; it is tried again"
+
+
+def test_another_file_of_a_name_that_cannot_be_put_aside_stops_no_other(
+    memory: MemoryBucket, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bad, _ = sorted(receiver.land(number) for number in range(2))
+    memory.put(f"in/waiting/track/{bad.name}", b"others")
+    monkeypatch.setattr(Path, "rename", io_error_at(bad, Path.rename))
+
+    with structlog.testing.capture_logs():
+        assert SealedFiles(receiver.landing, Store(receiver.address)).ship() == 1
+
+    assert receiver.left() == [bad.name]
+
+
+def test_counts_that_do_not_go_hold_up_no_event(memory: MemoryBucket, receiver: Receiver) -> None:
+    (receiver.landing / "not_stored").mkdir()
+    (receiver.landing / "not_stored" / "2026-11-28.json").write_bytes(b"{}")
+    paused: list[float] = []
+
+    def refuse_counts(path: str) -> None:
+        if "not_stored" in path:
+            raise OSError("403 Forbidden")
+
+    def sleep(seconds: float) -> None:
+        paused.append(seconds)
+        assert receiver.left() == []
+        if len(paused) == 3:
+            raise KeyboardInterrupt
+        receiver.land(len(paused))
+
+    memory.before_put = refuse_counts
+    receiver.land(0)
+    with structlog.testing.capture_logs() as logged, pytest.raises(KeyboardInterrupt):
+        Shipping(receiver.landing, Store(receiver.address), sleep).run(once=False)
+
+    assert paused == [LOOK_SECONDS] * 3
+    assert len([one for one in memory.keys() if "waiting" in one]) == 3  # noqa: SIM118 - no dict
+    (problem,) = [line for line in logged if line["log_level"] != "info"]
+    assert (problem["event"], problem["what"]) == ("not_exchanged", "counts")
+    assert "403 Forbidden" in problem["problem"]
 
 
 def test_of_a_store_that_takes_nothing_no_more_is_asked_than_a_few(

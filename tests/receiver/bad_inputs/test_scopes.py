@@ -3,8 +3,9 @@
 import base64
 import gzip
 import json
+import random
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from pathlib import Path
 from urllib.parse import quote, unquote_to_bytes
 
@@ -12,6 +13,7 @@ import pytest
 
 from receiver.senders.masking import Mask
 from receiver.senders.sources import load_sources
+from receiver.server import native_threads
 from tests.receiver.bad_inputs.test_signatures import sign
 from tests.support.processor_time import least_processor_seconds
 from tests.support.receiver.app import AppReceiver
@@ -324,6 +326,38 @@ def test_no_key_is_beside_gzip_that_is_kept(app: AppReceiver, packed: bytes) -> 
 
     kept = base64.b64decode(json.loads(app.lines("rejected")[before])["body"])
     assert kept == packed.replace(b"page-key", b"********")
+
+
+@pytest.mark.parametrize("pack", [bytes, lambda body: gzip.compress(body)[:-4]])
+def test_a_large_body_is_searched_for_keys_in_turns(
+    app: AppReceiver, monkeypatch: pytest.MonkeyPatch, pack: Callable[[bytes], bytes]
+) -> None:
+    """It may take a minute, and whoever else has something to compute would wait for that."""
+    turns: list[Generator[None, None, bytes]] = []
+
+    def in_noted_turns(work: Generator[None, None, bytes]) -> Generator[None, None, bytes]:
+        while True:
+            try:
+                next(work)
+            except StopIteration as end:
+                return bytes(end.value)
+            turns.append(work)
+            yield
+
+    monkeypatch.setattr(
+        "receiver.events.batches.compute_in_turns",
+        lambda work: native_threads.compute_in_turns(in_noted_turns(work)),
+    )
+    noise = random.Random(1).randbytes(500_000).hex().encode()  # noqa: S311 - no secret
+    body = b'{"key":"page-key","x":"%b"' % noise
+    before = len(app.lines("rejected"))
+
+    assert app.post("/v1/track", pack(body)).status_code == 200
+
+    kept = base64.b64decode(json.loads(app.lines("rejected")[before])["body"])
+    text = zlib.decompressobj(wbits=31).decompress(kept) if pack is not bytes else kept
+    assert text == body.replace(b"page-key", b"********")
+    assert len(turns) >= 3  # a megabyte has four parts
 
 
 @bad_input("B118", "a key in a pixel that is damaged", "an image, likewise")

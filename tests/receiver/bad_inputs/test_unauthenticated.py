@@ -1,5 +1,6 @@
 """Bad inputs: what who has no key may take from who has one, and from others without."""
 
+import base64
 import hashlib
 import hmac
 from collections.abc import Callable
@@ -56,6 +57,23 @@ def test_what_is_signed_and_has_the_key_may_be_as_large_as_any_other(app: AppRec
 
     assert len(batch) > MB
     assert answer.status_code == 200
+
+
+def test_pixels_with_wrong_keys_are_counted_to_their_address(
+    make_app: Callable[..., AppReceiver], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    app = make_app(refused_time_share=0.1)
+    monkeypatch.setattr(native_threads, "time", SimpleNamespace(thread_time=count(0, 1).__next__))
+    for query in ("writeKey=web-key", f"data={base64.b64encode(SMALL).decode()}"):
+        app.get(f"/v1/pixel/page?{query}")
+    assert len(app.lines("page", "track")) == 2  # they cost their address nothing
+
+    app.get(f"/v1/pixel/page?data={base64.b64encode(NOBODYS).decode()}")  # a second, by that clock
+    assert app.get("/v1/pixel/page?writeKey=web-key").headers["Content-Type"] == "image/gif"
+
+    assert [line["refused"] for line in app.logged()] == [None, None, "unauthorized", "busy"]
+    assert app.post("/v1/track", SMALL, headers={}).status_code == 429
+    assert app.post("/v1/track", "{}").status_code == 200
 
 
 def wrongly_signed(

@@ -1,6 +1,7 @@
 """JSON as text: cut, measured and merged by bytes, checked against a parser."""
 
 import json
+import time
 from typing import Any
 
 import msgspec
@@ -82,6 +83,49 @@ def test_no_bytes_break_the_scanner(text: bytes) -> None:
         scan(text)
         scan(b"[" + text)
         scan(b"{" + text + b"}")
+
+
+def without_strings(text: bytes) -> bytes:
+    """Return a text of the same length in which no byte stands in a string, found one by one."""
+    plain = bytearray(text)
+    is_string = is_escaped = False
+    for at, byte in enumerate(text):
+        if is_string or byte == ord('"'):
+            plain[at] = ord("x")
+            is_string = not is_string if byte == ord('"') and not is_escaped else is_string
+        is_escaped = is_string and byte == ord("\\") and not is_escaped
+    return bytes(plain)
+
+
+@given(
+    st.text('[]{},"\\x ', max_size=30).map(str.encode),
+    st.integers(0, 3).map(lambda number: b"\\" * number),
+    st.integers(1, 4),
+)
+def test_what_stands_in_a_string_parts_nothing_wherever_the_text_ends(
+    text: bytes, tail: bytes, most: int
+) -> None:
+    text = b"[" + text + tail
+    cut, plainly_cut = elements(text, most), elements(without_strings(text), most)
+
+    assert (cut and list(map(len, cut))) == (plainly_cut and list(map(len, plainly_cut)))
+    assert deeper_than(text, most) == deeper_than(without_strings(text), most)
+
+
+def test_a_string_without_an_end_is_looked_at_once() -> None:
+    """Each quote in it was taken for the beginning of one: 20 kB took a second, 80 kB sixteen."""
+
+    def seconds(text: bytes) -> float:
+        started = time.process_time()
+        elements(text)
+        members(b"{" + text)
+        deeper_than(text, 4)
+        return time.process_time() - started
+
+    text = b"[[[[[" + b'"' + b'\\"' * 10_000
+    usual = min(seconds(text) for _ in range(5))
+
+    assert min(seconds(text + b"\\") for _ in range(2)) < 20 * usual
 
 
 @given(VALUES, STYLES)

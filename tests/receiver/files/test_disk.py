@@ -1,6 +1,7 @@
 """Group commit and a disk that is slow, full or broken."""
 
 import errno
+import io
 import os
 import stat
 import threading
@@ -8,9 +9,11 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
+import structlog
 
 from receiver.errors import NotLandedError
 from receiver.files.committer import EXIT_AFTER_IO_ERROR, Committer
@@ -19,6 +22,7 @@ from receiver.files.landed_file import LandedFile, file_names
 from receiver.files.lines import Lines
 from receiver.files.open_files import OpenFiles
 from tests.support.faults.failing_disk import fails_with
+from tests.support.processes import eventually
 
 OLD = b'{"n":"old"}\n'
 NEW = b'{"n":"new"}\n'
@@ -292,6 +296,83 @@ def test_a_bug_in_the_committer_leaves_nobody_waiting(
     assert landing.fatal.wait(60)
     with pytest.raises(NotLandedError):
         landing.land(NEW)
+
+
+@pytest.fixture
+def one_mib_left(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A disk that has one MiB, and no more once that is full."""
+    free = (1 << 20) + 4096
+
+    def statvfs(_path: object) -> Any:
+        used = sum(path.stat().st_size for path in tmp_path.glob("*/*"))
+        return SimpleNamespace(f_bavail=free - used, f_frsize=1)
+
+    monkeypatch.setattr(os, "statvfs", statvfs)
+
+
+@pytest.mark.usefixtures("one_mib_left")
+def test_a_request_for_which_there_is_no_room_keeps_no_other_from_landing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    large = b"x" * (2 << 20) + b"\n"
+    landing = Landing(tmp_path, queue_bytes=10 << 20)
+    with monkeypatch.context() as slow, ThreadPoolExecutor() as pool:
+        disk = SlowDisk(slow)
+        waiting = [pool.submit(landing.land, OLD)]
+        assert disk.reached.wait(60)
+        waiting += [pool.submit(landing.land, line) for line in (NEW, large, NEW, large, NEW)]
+        assert eventually(lambda: landing.committer._waiting_events == 6)  # noqa: SLF001
+        disk.go.set()
+        outcomes = [one.exception(60) for one in waiting]
+
+    assert [getattr(one, "code", one) for one in outcomes] == [
+        *(None, None, "disk_full", None, "disk_full", None)
+    ]
+    assert landing.content() == OLD + NEW * 3
+    assert landing.committer.refusal() is None
+    with pytest.raises(NotLandedError):
+        landing.land(large)
+    assert landing.committer.refusal() is None
+    landing.committer.close()
+
+
+@pytest.mark.usefixtures("one_mib_left")
+def test_a_disk_without_room_for_a_small_request_is_full_for_all(tmp_path: Path) -> None:
+    landing = Landing(tmp_path)
+    landing.land(b"x" * (1 << 20) + b"\n")
+    with pytest.raises(NotLandedError):
+        landing.land(b"x" * 5000 + b"\n")
+
+    assert landing.committer.refusal() == "disk_full"
+    landing.committer.close()
+
+
+@pytest.fixture
+def full_log() -> Iterator[None]:
+    """A logger that raises, as the one on a full disk would."""
+
+    class FullDisk(io.StringIO):
+        write = fails_with(errno.ENOSPC)
+
+    structlog.configure(logger_factory=structlog.WriteLoggerFactory(FullDisk()))
+    yield
+    structlog.reset_defaults()
+
+
+@pytest.mark.usefixtures("full_log")
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EIO])
+def test_a_logger_that_raises_keeps_nobody_waiting_and_no_process_alive(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    landing = Landing(tmp_path, commit_seconds=5)
+    monkeypatch.setattr(threading, "excepthook", lambda _: None)
+    monkeypatch.setattr(os, "write", fails_with(number))
+
+    with pytest.raises(NotLandedError) as refused:
+        landing.land(NEW)
+
+    assert refused.value.code == {errno.ENOSPC: "disk_full", errno.EIO: "write_EIO"}[number]
+    assert landing.fatal.wait(60)
 
 
 def test_a_committer_whose_disk_breaks_ends_its_process(

@@ -156,6 +156,51 @@ def test_what_could_not_be_recovered_is_tried_again_without_a_restart(
     assert eventually(lambda: files(receiver.landing) == {"a.ndjson": line(1)})
 
 
+def test_a_folder_that_cannot_be_read_keeps_no_other_from_recovery(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    orphan(tmp_path, line(1))
+    (tmp_path / "page").mkdir()
+    scandir = os.scandir
+
+    def scan(folder: Path) -> object:
+        if Path(folder).name == "page":
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+        return scandir(folder)
+
+    monkeypatch.setattr(os, "scandir", scan)
+
+    outcomes = recover(tmp_path)
+
+    assert [(one.name, one.problem) for one in outcomes if one.problem] == [
+        ("page", os.strerror(errno.EIO))
+    ]
+    monkeypatch.undo()
+    assert files(tmp_path) == {"a.ndjson": line(1)}
+
+
+def test_a_recovery_that_failed_is_not_the_last(
+    make_app: Callable[..., AppReceiver], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("receiver.RECOVER_SECONDS", 0.05)
+    failed: list[Path] = []
+
+    def fails_once(landing: Path) -> object:
+        if failed:
+            return recover(landing)
+        failed.append(landing)
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    receiver = make_app()
+    monkeypatch.setattr("receiver.recover", fails_once)
+    assert eventually(lambda: bool(failed))
+    orphan(receiver.landing, line(1))
+
+    assert eventually(lambda: files(receiver.landing) == {"a.ndjson": line(1)})
+    (said,) = receiver.logged("not_recovered")
+    assert said["problem"] == os.strerror(errno.EIO)
+
+
 def test_an_application_that_has_ended_leaves_no_thread(
     make_app: Callable[..., AppReceiver],
 ) -> None:

@@ -6,10 +6,16 @@ import socket
 import time
 import tracemalloc
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
+from gunicorn.http.body import Body, LengthReader
+from gunicorn.http.unreader import SocketUnreader
 
+from receiver.server.connection import Connection
+from receiver.server.worker import Worker
 from tests.support.receiver.app import AppReceiver
 from tests.support.receiver.attack import cpu_seconds_of_unpacking
 from tests.support.receiver.senders import SEGMENT_GIVES_UP, WEB, new_id
@@ -174,3 +180,48 @@ def test_half_sent_bodies_hold_nobody_up(server: RunningReceiver) -> None:
     finally:
         for connection in connections:
             connection.close()
+
+
+@pytest.mark.parametrize(
+    ("path", "headers"),
+    [
+        ("/v1/track", WEB),
+        ("/v1/track", {}),
+        ("/webhooks/signed", {"X-Signature": "0" * 40}),
+    ],
+)
+def test_a_body_whose_connection_we_have_ended_is_to_come_again(
+    app: AppReceiver, path: str, headers: Mapping[str, str]
+) -> None:
+    """400 and 401 are a sender's last word: it would drop the events for good."""
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        there = socket.create_connection(listening.getsockname())
+        here, _ = listening.accept()
+    with here, there:
+        there.sendall(b'{"writeKey":')
+        connection = Connection(here)
+        connection.end()
+        body = Body(LengthReader(SocketUnreader(connection), 100))
+        environ = {"gunicorn.socket": connection, "wsgi.input": body, "CONTENT_LENGTH": "100"}
+        client = app.app.test_client()
+        answer = client.post(path, headers=headers, environ_overrides=environ)
+
+    assert (answer.status_code, answer.json["code"]) == (503, "closing")
+
+
+def test_room_is_made_first_of_connections_on_which_no_request_has_begun(app: AppReceiver) -> None:
+    sockets = [one for _ in range(3) for one in socket.socketpair()]
+    begun, *idle = (Connection(one) for one in sockets[::2])
+    begun.has_begun = True
+    waiting = dict.fromkeys((begun, *idle))
+    worker: Any = SimpleNamespace(wsgi=app.app, _waiting=waiting, _most_connections=10)
+    try:
+        for expected in (*idle, begun):
+            left = [one for one in (begun, *idle) if not one.has_ended and one is not expected]
+            Worker._make_room(worker)  # noqa: SLF001
+
+            assert [one for one in (begun, *idle) if not one.has_ended] == left
+        Worker._make_room(worker)  # noqa: SLF001 - with nobody there
+    finally:
+        for one in sockets:
+            one.close()

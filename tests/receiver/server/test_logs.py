@@ -1,14 +1,20 @@
 """Logs: one JSON line per request, and nothing of what was sent."""
 
+import errno
 import io
 import json
+import os
+import re
 import socket
+from collections.abc import Callable
 from contextlib import redirect_stderr
 
 import pytest
 import structlog
 
 from receiver.server.logs import configure_logs
+from tests.support.faults.failing_disk import fails_with
+from tests.support.processes import eventually
 from tests.support.receiver.app import AppReceiver
 from tests.support.receiver.senders import basic, new_id
 from tests.support.receiver.server import RunningReceiver
@@ -74,3 +80,24 @@ def test_a_line_is_one_write(unbuffered: bool) -> None:
         line = ours.recv(10_000)
         assert json.loads(line)["event"] == event
         assert line.endswith(b"\n")
+
+
+def test_a_log_on_a_full_disk_changes_no_answer_and_stops_nothing(
+    make_app: Callable[..., AppReceiver], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class FullDisk(io.StringIO):
+        write = fails_with(errno.ENOSPC)
+
+    running = make_app()
+    with redirect_stderr(FullDisk()):
+        configure_logs()
+    running._logs = structlog.get_config()  # noqa: SLF001 - what it would do with this stderr
+    with monkeypatch.context() as full:
+        full.setattr(os, "write", fails_with(errno.ENOSPC))
+        refused = running.post("/v1/track", "{}")
+    assert (refused.status_code, refused.json()["code"]) == (503, "disk_full")
+
+    assert eventually(lambda: running.post("/v1/track", "{}").status_code == 200)
+    assert not running.fatal.is_set()
+    (lost,) = re.findall(r"\nseamline_log_lines_lost_total (\S+)", running.get("/metrics").text)
+    assert float(lost) >= 3

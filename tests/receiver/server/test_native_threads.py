@@ -1,6 +1,7 @@
 """Long work in a worker gives way: to what has arrived meanwhile, and not to other long work."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Generator
+from typing import Any
 
 import gevent
 import pytest
@@ -8,7 +9,14 @@ from gevent import monkey, socket
 
 from receiver.errors import ThrottledError
 from receiver.server import native_threads
-from receiver.server.native_threads import Turn, compute, let_others_run, run_native, work_seconds
+from receiver.server.native_threads import (
+    Turn,
+    compute,
+    compute_in_turns,
+    let_others_run,
+    run_native,
+    work_seconds,
+)
 
 LONG_REQUESTS = 10
 
@@ -68,9 +76,9 @@ def compute_as(turn: Turn, done: list[str]) -> None:
 
 @pytest.fixture
 def _at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    def run_native(work: Callable[[], None]) -> None:
+    def run_native(work: Callable[[], Any]) -> Any:
         gevent.sleep(0)
-        work()
+        return work()
 
     monkeypatch.setattr(native_threads, "run_native", run_native)
 
@@ -99,6 +107,47 @@ def test_nothing_is_computed_for_whoever_has_used_up_everything_when_the_turn_co
 
     assert done == ["one"]
     assert [type(one.exception) for one in computing[1:]] == [ThrottledError] * 9
+
+
+def in_turns(done: list[str], name: str) -> Generator[None, None, str]:
+    for _ in range(20):
+        done.append(name)
+        yield
+    return name
+
+
+def compute_in_turns_as(turn: Turn, done: list[str], name: str) -> str:
+    native_threads.compute_as(turn)
+    return compute_in_turns(in_turns(done, name))
+
+
+@pytest.mark.usefixtures("_at_once")
+def test_a_long_computation_lets_others_have_turns_but_not_those_of_its_own_sender() -> None:
+    done: list[str] = []
+    long = gevent.spawn(compute_in_turns_as, Turn("first"), done, "first")
+    own = gevent.spawn(compute_in_turns_as, Turn("first"), done, "own")
+    gevent.sleep(0)  # it has begun
+    other = gevent.spawn(compute_as, Turn("second"), done)
+    gevent.joinall([long, own, other], raise_error=True)
+
+    assert (long.value, own.value) == ("first", "own")
+    assert done.index("second") <= 2  # behind all of it, 20
+    assert done.index("own") > 20
+
+
+@pytest.mark.usefixtures("_at_once")
+def test_a_long_computation_ends_with_what_its_sender_may_cost() -> None:
+    done: list[str] = []
+
+    def must_have_left() -> None:
+        if len(done) == 3:
+            raise ThrottledError(1)
+
+    one = gevent.spawn(compute_in_turns_as, Turn("one", must_have_left), done, "one")
+    gevent.joinall([one])
+
+    assert isinstance(one.exception, ThrottledError)
+    assert len(done) == 3
 
 
 def test_of_one_senders_requests_one_asks_for_a_turn() -> None:
