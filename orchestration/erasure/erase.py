@@ -255,7 +255,7 @@ def _erase_in_turns(settings: Settings, ids: set[Id]) -> Erased:
     if settings.landing_remote:
         from orchestration.remote.process import finish  # noqa: PLC0415 - brings obstore
 
-        finish(settings)  # before it is done: what the store has is as it is here
+        finish(settings, lists_store=True)  # before it is done: what is there is as it is here
     with connect(settings, read_only=True) as con:
         if _are_few(people):
             done.rows_left = rows_left(con, settings, people)

@@ -38,7 +38,8 @@ class Known(NamedTuple):
     """What is known of an object."""
 
     sha256: str
-    """Of its bytes, when the file was fetched or put."""
+    """Of its bytes, when the file was fetched or put; empty if all that is known is that it may be
+    there: it was being put, or was listed."""
     state: FileState
     """The file's, then."""
     is_settled: bool
@@ -87,6 +88,7 @@ class KnownObjects:
                 "without rowid"
             )
             db.execute("create table if not exists kept (went_well real)")
+            db.execute("create table if not exists listed (at real)")
             db.execute(
                 "insert into kept select ? where not exists (select 1 from kept)", [time.time()]
             )
@@ -114,6 +116,22 @@ class KnownObjects:
                 "insert or replace into object values (?, ?, ?, ?, ?, null)",
                 ((key, sha256, *state) for key, sha256, state in objects),
             )
+
+    def foresee(self, keys: Iterable[str]) -> None:
+        """Remember of objects that they may be there, if that is not known: of what file is not."""
+        with self._changing() as db:
+            _foresee(db, keys)
+
+    def is_listed(self) -> bool:
+        """Whether the objects that were there before this file was made are known."""
+        return self._db.execute("select 1 from listed").fetchone() is not None
+
+    def note_listed(self, keys: Iterable[str]) -> None:
+        """Remember the objects that a list has told."""
+        with self._changing() as db:
+            _foresee(db, keys)
+            db.execute("delete from listed")
+            db.execute("insert into listed values (?)", [time.time()])
 
     def settle(self, keys: Iterable[str]) -> None:
         """Remember of objects that waited that they do so no more."""
@@ -185,6 +203,12 @@ class KnownObjects:
                 self._db.execute("rollback")
                 raise
             self._db.execute("commit")
+
+
+def _foresee(db: sqlite3.Connection, keys: Iterable[str]) -> None:
+    db.executemany(
+        "insert or ignore into object values (?, '', 0, 0, 0, null)", ((key,) for key in keys)
+    )
 
 
 _ROW = "select key, sha256, inode, size, modified, settled_at from object"

@@ -72,8 +72,12 @@ def bring_all_that_waits(settings: Settings) -> None:
                 )
 
 
-def finish(settings: Settings) -> None:
+def finish(settings: Settings, *, lists_store: bool = False) -> None:
     """See that the store has everything as it is here; nothing without a store.
+
+    Args:
+        settings: Where both are.
+        lists_store: Whether the store is asked what it has: see `replicate`.
 
     Raises:
         StoreError, AnothersStoreError, ExchangeBusyError: it has not.
@@ -84,7 +88,7 @@ def finish(settings: Settings) -> None:
             unreadable: list[Unreadable] = []
             with _put_off(unreadable):
                 settle(ex)
-            replicate(ex)
+            replicate(ex, lists_store=lists_store)
             if unreadable:
                 raise unreadable[0]
 

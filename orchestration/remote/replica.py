@@ -6,6 +6,7 @@ has it, or names it as expired. So nothing that is lost here is lost there.
 """
 
 import logging
+import re
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -23,6 +24,7 @@ from orchestration.loading.archive import (
     SUFFIX,
     DamagedArchiveError,
     expired,
+    expired_files,
     hour_of,
     read_archive,
 )
@@ -42,6 +44,14 @@ journal is that names its files, and what a loaded file's journal lacks is loade
 _GATED = (ARCHIVE, LOADED)
 """Folders whose files are written by renaming alone: as long as they rest, so do their files."""
 
+_CALLS = "|".join(FOLDERS)
+_LISTED = {
+    CONFLICTS: re.compile(rf"{CONFLICTS}/({_CALLS})/[^/.][^/]*\.ndjson"),
+    LOADED: re.compile(rf"{LOADED}/({_CALLS})/[^/.][^/]*\.ndjson"),
+    ARCHIVE: re.compile(rf"{ARCHIVE}/({_CALLS})/[^/.][^/]*{re.escape(SUFFIX)}"),
+}
+"""Folders there whose objects go in time, or are written anew; and what is ours in them."""
+
 _RESTING_SECONDS = 2.0
 """So long ago a folder has to have changed: file systems count time in steps."""
 
@@ -49,7 +59,13 @@ Rested = dict[str, tuple[int, ...]]
 """Folder of the replica → when those below it had changed last, as it was brought up to date."""
 
 
-def replicate(ex: Exchange, rested: Rested | None = None, seconds: float = inf) -> int:
+def replicate(
+    ex: Exchange,
+    rested: Rested | None = None,
+    seconds: float = inf,
+    *,
+    lists_store: bool = False,
+) -> int:
     """Bring the replica up to date.
 
     Args:
@@ -58,6 +74,8 @@ def replicate(ex: Exchange, rested: Rested | None = None, seconds: float = inf) 
             not looked through again.
         seconds: After so long no other file is begun, and the rest is left to the next call: the
             first one may have years of archives to put.
+        lists_store: Whether the store is asked what it has, and not only once what is known of it
+            was lost: nothing that may be there is to be missed.
 
     Returns:
         How many files were put.
@@ -67,6 +85,7 @@ def replicate(ex: Exchange, rested: Rested | None = None, seconds: float = inf) 
         OSError: some file cannot be read here; all others are there.
     """
     rested = {} if rested is None else rested
+    _know_what_is_there(ex, rested, lists_store=lists_store)
     ends = time.monotonic() + seconds
     put = _keep_conflicts(ex)
     looked_at = []
@@ -98,6 +117,16 @@ def replicate(ex: Exchange, rested: Rested | None = None, seconds: float = inf) 
     return put
 
 
+def _know_what_is_there(ex: Exchange, rested: Rested, *, lists_store: bool) -> None:
+    """List the objects of which something could be left there, if that is not known or asked."""
+    if lists_store or not ex.known.is_listed():
+        there = [
+            (ours, one.key) for folder, ours in _LISTED.items() for one in ex.store.list(folder)
+        ]
+        ex.known.note_listed(key for ours, key in there if ours.fullmatch(key))
+        rested.clear()
+
+
 def _compared(
     landing: Path, folder: str, known: dict[str, Known]
 ) -> tuple[set[str], list[tuple[str, Path]]]:
@@ -127,13 +156,14 @@ def _keep(ex: Exchange, one: tuple[str, Path]) -> OSError | None:
 def _keep_conflicts(ex: Exchange) -> int:
     """Keep what was put aside as it is here."""
     put = 0
-    for key in ex.known.below(CONFLICTS):
+    for key, known in ex.known.below(CONFLICTS).items():
         path = local_path(ex.landing, key)
         try:
             put += keep(ex, key, path)
-        except FileNotFoundError:  # somebody has decided what it is
-            ex.store.delete([key])
-            ex.known.forget([key])
+        except FileNotFoundError:
+            if known.sha256:  # it was here: somebody has decided what it is
+                ex.store.delete([key])
+                ex.known.forget([key])
     return put
 
 
@@ -181,8 +211,8 @@ def _drop(ex: Exchange, folder: str, gone: set[str]) -> None:
 
 
 def _packed(ex: Exchange, gone: set[str]) -> set[str]:
-    """Those of some loaded files that are in an archive which is kept there."""
-    found = set()
+    """Those of some loaded files that are in an archive which is kept there, or has expired."""
+    found = {f"{LOADED}/{file}" for file in expired_files(ex.landing)}
     names = [key.split("/")[1:] for key in gone]
     for call, hour in {(call, hour_of(name)) for call, name in names}:
         for archive in sorted((ex.landing / ARCHIVE / call).glob(f"{hour}*{SUFFIX}")):

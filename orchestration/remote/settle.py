@@ -156,6 +156,8 @@ def keep(ex: Exchange, key: str, path: Path) -> bool:
         known = ex.known.get(key)
         if known and known.state == state:
             return False
+        if known is None:  # who dies behind the put leaves no object of which nothing is known
+            ex.known.foresee([key])
         ex.known.add([(key, ex.store.put(key, file), state)])
         return True
 
