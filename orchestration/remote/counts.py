@@ -5,7 +5,7 @@ import time
 
 from landed.files import write_whole
 from landed.folders import NOT_STORED
-from landed.object_store import DamagedObjectError
+from landed.object_store import DamagedObjectError, StoreError
 from orchestration.durable_files import make_folder
 from orchestration.remote.exchange import Exchange
 
@@ -25,8 +25,9 @@ def bring_counts(ex: Exchange) -> None:
         ex: What with.
 
     Raises:
-        StoreError: the store does not answer.
+        StoreError: the store does not answer, or does not give some of them; all others are here.
     """
+    refused: list[StoreError] = []
     brought = ex.known.counted()
     for one in ex.store.list(NOT_STORED):
         path = ex.landing / one.key
@@ -37,7 +38,14 @@ def bring_counts(ex: Exchange) -> None:
             data = ex.store.read(one.key)
         except (FileNotFoundError, DamagedObjectError):  # just being put anew
             continue
+        except StoreError as error:
+            if not error.is_lasting:
+                raise
+            refused.append(error)
+            continue
         make_folder(path.parent)
         write_whole(path, data)
         if time.time() - one.changed.timestamp() > RESTING_SECONDS:
             ex.known.note_counted(one.key, one.changed.timestamp())
+    if refused:
+        raise refused[0]

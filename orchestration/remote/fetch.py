@@ -84,12 +84,19 @@ def fetch(ex: Exchange, *, is_bounded: bool = True) -> Fetched:
     room_files, room_bytes = _room(ex, is_bounded=is_bounded)
     waiting = _Waiting(ex)
     fetched = 0
+    failed: list[StoreError] = []
     with ThreadPoolExecutor(AT_ONCE) as threads:
         while some := waiting.that_fit(min(AT_ONCE, room_files), room_bytes):
-            arrived = _note_arrived(ex, [threads.submit(_arrive, ex, one) for one in some])
+            coming = [threads.submit(_arrive, ex, one) for one in some]
+            arrived, not_arrived = _note_arrived(ex, coming)
+            failed += not_arrived
+            if not_arrived and not arrived:
+                break  # and not only of one object
             fetched += len(arrived)
             room_files -= len(arrived)
             room_bytes -= sum(one.state.size for one in arrived)
+    if failed:
+        raise failed[0]
     left = list(islice(waiting.rest(), MOST_COUNTED))
     oldest = min((one.changed.timestamp() for one in left), default=None)
     ex.known.note_look(len(left) + waiting.useless, oldest)
@@ -255,11 +262,16 @@ def _at_most(most: int, key: str, file: BinaryIO) -> Callable[[bytes], int]:
     return write
 
 
-def _note_arrived(ex: Exchange, coming: list[Future[_Arrived | None]]) -> list[_Arrived]:
+def _note_arrived(
+    ex: Exchange, coming: list[Future[_Arrived | None]]
+) -> tuple[list[_Arrived], list[StoreError]]:
     """Note what has arrived, also where one of them fails.
 
+    Returns:
+        What has, and why others have not.
+
     Raises:
-        StoreError, OSError: of the first that failed.
+        OSError: of the first that the disk does not take.
     """
     errors = [one.exception() for one in coming]
     arrived = [
@@ -272,9 +284,9 @@ def _note_arrived(ex: Exchange, coming: list[Future[_Arrived | None]]) -> list[_
     ex.known.add((one.key, one.sha256, one.state) for one in arrived)
     name_what_arrived(ex)
     for error in errors:
-        if error is not None:
+        if error is not None and not isinstance(error, StoreError):
             raise error
-    return arrived
+    return arrived, [error for error in errors if isinstance(error, StoreError)]
 
 
 _useless: dict[str, tuple[datetime, float]] = {}

@@ -9,14 +9,14 @@ import logging
 import re
 import time
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import suppress
 from functools import partial
 from math import inf
 from pathlib import Path
 
 from landed.folders import FOLDERS, NOT_STORED, SUPPRESSED, SUPPRESSED_KEY, SUPPRESSED_LIST
-from landed.object_store import CONFLICTS
+from landed.object_store import CONFLICTS, StoreError
 from orchestration.loading import journal
 from orchestration.loading.archive import (
     EXPIRED,
@@ -32,7 +32,7 @@ from orchestration.loading.archive import FOLDER as ARCHIVE
 from orchestration.remote.exchange import Exchange
 from orchestration.remote.fetch import local_path
 from orchestration.remote.known import FileState, Known
-from orchestration.remote.settle import AT_ONCE, keep
+from orchestration.remote.settle import AT_ONCE, Problem, keep, takes_nothing
 
 log = logging.getLogger(__name__)
 
@@ -65,7 +65,7 @@ def replicate(
     seconds: float = inf,
     *,
     lists_store: bool = False,
-) -> int:
+) -> None:
     """Bring the replica up to date.
 
     Args:
@@ -77,19 +77,15 @@ def replicate(
         lists_store: Whether the store is asked what it has, and not only once what is known of it
             was lost: nothing that may be there is to be missed.
 
-    Returns:
-        How many files were put.
-
     Raises:
-        StoreError: the store does not answer; what was put is there.
+        StoreError: the store does not take some file, or none; what was put is there.
         OSError: some file cannot be read here; all others are there.
     """
     rested = {} if rested is None else rested
     _know_what_is_there(ex, rested, lists_store=lists_store)
-    ends = time.monotonic() + seconds
-    put = _keep_conflicts(ex)
+    putting = _Putting(ex, time.monotonic() + seconds)
+    putting.conflicts()
     looked_at = []
-    unreadable: list[OSError] = []
     with ThreadPoolExecutor(AT_ONCE) as threads:
         for folder in FOLDERS_OF_IT:
             changed = _changed(ex.landing, folder)
@@ -97,24 +93,52 @@ def replicate(
                 continue
             known = ex.known.below(folder)
             here, due = _compared(ex.landing, folder, known)
-            for start in range(0, len(due), AT_ONCE):
-                if time.monotonic() > ends:
-                    ex.known.note_kept()  # it goes on: the first time it may take days
-                    return put
-                if folder == journal.FOLDER:
-                    ex.be_its_loader()
-                for said in threads.map(partial(_keep, ex), due[start : start + AT_ONCE]):
-                    put += said is None
-                    unreadable += [said] if said else []
-            looked_at.append((folder, changed, known.keys() - here))
-    if unreadable:
-        raise unreadable[0]
-    for folder, changed, gone in looked_at:
-        _drop(ex, folder, gone)
-        if max(changed, default=0) < (time.time() - _RESTING_SECONDS) * 1e9:
-            rested[folder] = changed
-    ex.known.note_kept()
-    return put
+            is_whole = putting.folder(threads, folder, due)
+            looked_at.append((folder, changed, known.keys() - here, is_whole))
+            if putting.is_late or (folder == journal.FOLDER and not is_whole):
+                break
+    if not putting.is_late:
+        for folder, changed, gone, is_whole in looked_at:
+            if is_whole:
+                _drop(ex, folder, gone)
+            if is_whole and max(changed, default=0) < (time.time() - _RESTING_SECONDS) * 1e9:
+                rested[folder] = changed
+    if putting.problems:
+        raise putting.problems[0]
+
+
+class _Putting:
+    """Puts files, and goes on with the others where one cannot be."""
+
+    def __init__(self, ex: Exchange, ends: float) -> None:
+        self._ex = ex
+        self._ends = ends
+        self.is_late = False
+        """Whether there was no time for all."""
+        self.problems: list[Problem] = []
+
+    def conflicts(self) -> None:
+        """Put what was put aside as it is here."""
+        for key, known in self._ex.known.below(CONFLICTS).items():
+            try:
+                _keep_conflict(self._ex, key, known)
+            except (OSError, StoreError) as problem:
+                self.problems.append(problem)
+
+    def folder(self, threads: Executor, folder: str, due: list[tuple[str, Path]]) -> bool:
+        """Put files of a folder; return whether all of them are there."""
+        before = len(self.problems)
+        for start in range(0, len(due), AT_ONCE):
+            self.is_late = time.monotonic() > self._ends
+            if self.is_late:
+                break
+            if folder == journal.FOLDER:
+                self._ex.be_its_loader()
+            said = list(threads.map(partial(_keep, self._ex), due[start : start + AT_ONCE]))
+            self.problems += [problem for problem in said if problem]
+            if takes_nothing(said):
+                break
+        return not self.is_late and len(self.problems) == before
 
 
 def _know_what_is_there(ex: Exchange, rested: Rested, *, lists_store: bool) -> None:
@@ -142,29 +166,25 @@ def _compared(
     return here, due
 
 
-def _keep(ex: Exchange, one: tuple[str, Path]) -> OSError | None:
-    """Put a file; return why it cannot be read, if it cannot: all others go."""
+def _keep(ex: Exchange, one: tuple[str, Path]) -> Problem | None:
+    """Put a file; return why that cannot be, if it cannot: all others go."""
     try:
         keep(ex, *one)
-    except FileNotFoundError:  # likewise
+    except FileNotFoundError:  # packed, or written anew, since it was listed
         return None
-    except OSError as error:
+    except (OSError, StoreError) as error:
         return error
     return None
 
 
-def _keep_conflicts(ex: Exchange) -> int:
-    """Keep what was put aside as it is here."""
-    put = 0
-    for key, known in ex.known.below(CONFLICTS).items():
-        path = local_path(ex.landing, key)
-        try:
-            put += keep(ex, key, path)
-        except FileNotFoundError:
-            if known.sha256:  # it was here: somebody has decided what it is
-                ex.store.delete([key])
-                ex.known.forget([key])
-    return put
+def _keep_conflict(ex: Exchange, key: str, known: Known) -> None:
+    """Put what was put aside as it is here, or remove it there, if somebody has decided so."""
+    try:
+        keep(ex, key, local_path(ex.landing, key))
+    except FileNotFoundError:
+        if known.sha256:  # it was here
+            ex.store.delete([key])
+            ex.known.forget([key])
 
 
 def _changed(landing: Path, folder: str) -> tuple[int, ...]:

@@ -9,13 +9,13 @@ import hashlib
 import logging
 import os
 import time
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
 
-from landed.object_store import CONFLICTS, WAITING
+from landed.object_store import CONFLICTS, WAITING, StoreError
 from orchestration.loading.archive import FOLDER as ARCHIVE
 from orchestration.loading.archive import (
     LOADED,
@@ -40,7 +40,8 @@ REMEMBERED_SECONDS = 30 * 86_400.0
 """For so long it is known what was shipped of files that lines were taken out of: who shipped one
 may come back and do it again. Of all others a load knows it."""
 
-Unreadable = OSError | DamagedArchiveError
+Problem = OSError | DamagedArchiveError | StoreError
+"""With one file: it cannot be read here, or is not taken there. All others go on."""
 
 
 def settle(ex: Exchange) -> int:
@@ -50,18 +51,18 @@ def settle(ex: Exchange) -> int:
         How many were.
 
     Raises:
-        StoreError: the store does not answer; what was settled is so.
+        StoreError: the store does not take some file, or none; what was settled is so.
         OSError, DamagedArchiveError: some file cannot be read here; all others are settled.
     """
     name_what_arrived(ex)
     waiting = [one for one in ex.known.below(WAITING).items() if not one[1].is_settled]
     settled = 0
-    unreadable: list[Unreadable] = []
+    problems: list[Problem] = []
     with ThreadPoolExecutor(AT_ONCE) as threads:
         for start in range(0, len(waiting), TOGETHER):
             some = waiting[start : start + TOGETHER]
             kept = dict(zip(some, threads.map(partial(_keep, ex), some), strict=True))
-            unreadable += [one for one in kept.values() if isinstance(one, Exception)]
+            problems += [one for one in kept.values() if isinstance(one, Exception)]
             shas = {one: sha256 for one, sha256 in kept.items() if isinstance(sha256, str)}
             if shas:
                 ex.be_its_loader()
@@ -69,10 +70,17 @@ def settle(ex: Exchange) -> int:
             ex.known.settle(key for (key, known), sha256 in shas.items() if sha256 != known.sha256)
             ex.known.forget(key for (key, known), sha256 in shas.items() if sha256 == known.sha256)
             settled += len(shas)
-    if unreadable:
-        raise unreadable[0]
+            if takes_nothing(kept.values()):
+                break
+    if problems:
+        raise problems[0]
     ex.known.forget_settled(time.time() - REMEMBERED_SECONDS)
     return settled
+
+
+def takes_nothing(said: Collection[object]) -> bool:
+    """Whether the store takes none of some files: no more of it is asked then."""
+    return all(isinstance(one, StoreError) for one in said)
 
 
 def remember_shipped(landing: Path, files: Mapping[str, str]) -> None:
@@ -91,11 +99,11 @@ def remember_shipped(landing: Path, files: Mapping[str, str]) -> None:
         known.close()
 
 
-def _keep(ex: Exchange, one: tuple[str, Known]) -> str | Unreadable | None:
+def _keep(ex: Exchange, one: tuple[str, Known]) -> str | Problem | None:
     """Keep what came of a fetched file.
 
     Returns:
-        The SHA-256 of what it is now, why it cannot be read, or nothing if it waits here still.
+        The SHA-256 of what it is now, why it cannot be kept, or nothing if it waits here still.
     """
     key, known = one
     path = local_path(ex.landing, key)
@@ -105,7 +113,7 @@ def _keep(ex: Exchange, one: tuple[str, Known]) -> str | Unreadable | None:
                 _put_if_changed(ex, key, path, known)
             return None
         kept = _kept(ex, path, known)
-    except (OSError, DamagedArchiveError) as error:  # all others are settled
+    except (OSError, DamagedArchiveError, StoreError) as error:  # all others are settled
         return error
     if kept is None and not path.exists():
         log.error("%s was taken away before it was loaded: it is fetched again.", path)
