@@ -3,7 +3,7 @@
 import re
 import time
 
-from landed.files import write_whole
+from landed.files import LONGEST_NAME, write_whole
 from landed.folders import NOT_STORED
 from landed.object_store import DamagedObjectError, StoreError
 from orchestration.durable_files import make_folder
@@ -15,7 +15,10 @@ RESTING_SECONDS = 60.0
 MOST_BYTES = 1 << 20
 """So large the counts of a day are at most, those of a thousand sources: the rest stays there."""
 
-_KEY = re.compile(rf"{NOT_STORED}/[A-Za-z0-9][A-Za-z0-9._-]*/\d{{4}}-\d\d-\d\d\.json")
+_KEY = re.compile(
+    rf"{NOT_STORED}/(?=[^/]{{1,{LONGEST_NAME}}}/)[A-Za-z0-9][A-Za-z0-9._-]*/"
+    r"\d{4}-\d\d-\d\d\.json"
+)
 
 
 def bring_counts(ex: Exchange) -> None:

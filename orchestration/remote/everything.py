@@ -8,12 +8,12 @@ load makes the warehouse again from what has come.
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
-from hashlib import file_digest
+from hashlib import file_digest, sha256
 from pathlib import Path
 from typing import NamedTuple
 
 from landed.errors import ReportedError
-from landed.files import write_whole
+from landed.files import LONGEST_NAME, write_whole
 from landed.folders import BRINGING, FOLDERS, NOT_STORED, REMOTE, SUPPRESSED
 from landed.object_store import CONFLICTS, DamagedObjectError, Listed, Store
 from orchestration.durable_files import make_folder, sync_folder
@@ -108,7 +108,9 @@ def _listed(ex: Exchange, folders: tuple[str, ...]) -> list[Listed]:
 def _is_ours(key: str) -> bool:
     """Whether an object's name is one that leads to a file of ours."""
     parts = key.split("/")
-    return len(parts) in {2, 3} and not any(part.startswith(".") or not part for part in parts)
+    return len(parts) in {2, 3} and not any(
+        part.startswith(".") or not 0 < len(part.encode()) <= LONGEST_NAME for part in parts
+    )
 
 
 def _bring(ex: Exchange, one: Listed) -> str | None:
@@ -116,9 +118,9 @@ def _bring(ex: Exchange, one: Listed) -> str | None:
     path = local_path(ex.landing, one.key)
     if path.exists():
         return _is_here(ex, one.key, path)
-    aside = ex.landing / REMOTE / f"all-{one.key.replace('/', '-')}"
+    aside = ex.landing / REMOTE / f"all-{sha256(one.key.encode()).hexdigest()}"
     try:
-        sha256, state = copy_here(ex, one.key, aside)
+        checksum, state = copy_here(ex, one.key, aside)
     except DamagedObjectError as damage:
         return damage.message
     except FileNotFoundError:  # it has gone since it was listed
@@ -126,7 +128,7 @@ def _bring(ex: Exchange, one: Listed) -> str | None:
     make_folder(path.parent)
     aside.rename(path)
     sync_folder(path.parent)
-    ex.known.add([(one.key, sha256, state)])
+    ex.known.add([(one.key, checksum, state)])
     return None
 
 
@@ -136,12 +138,12 @@ def _is_here(ex: Exchange, key: str, path: Path) -> str | None:
     known, found = ex.known.get(key), ex.store.look(key)
     if known is None or known.state != state:
         with path.open("rb") as file:
-            sha256 = file_digest(file, "sha256").hexdigest()
+            checksum = file_digest(file, "sha256").hexdigest()
     else:
-        sha256 = known.sha256
-    if found is None or found.sha256 != sha256:
+        checksum = known.sha256
+    if found is None or found.sha256 != checksum:
         return f"{path} is not what {ex.store.address}/{key} is, and stays as it is"
-    ex.known.add([(key, sha256, state)])
+    ex.known.add([(key, checksum, state)])
     return None
 
 

@@ -17,7 +17,7 @@ from itertools import islice
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
-from landed.files import FILE_MODE, sync_data
+from landed.files import FILE_MODE, LONGEST_NAME, sync_data
 from landed.folders import FOLDERS, REMOTE
 from landed.object_store import CONFLICTS, WAITING, DamagedObjectError, Listed, StoreError
 from orchestration.durable_files import make_folder, sync_folder
@@ -47,7 +47,9 @@ LOOK_AGAIN_SECONDS = 300.0
 MOST_USELESS = 100_000
 """So many of those are remembered."""
 
-_KEY = re.compile(rf"{WAITING}/({'|'.join(FOLDERS)})/([A-Za-z0-9][A-Za-z0-9._-]*\.ndjson)")
+_KEY = re.compile(
+    rf"{WAITING}/({'|'.join(FOLDERS)})/(?=[^/]{{1,{LONGEST_NAME}}}$)[A-Za-z0-9][A-Za-z0-9._-]*\.ndjson"
+)
 _ON_ITS_WAY = f"{REMOTE}/arriving"
 
 
