@@ -59,6 +59,8 @@ class Fetched(NamedTuple):
     files: int
     left: int
     """Objects that wait there still."""
+    useless: list[str]
+    """Objects that wait there and are no landed files, or damaged, too large or not given."""
 
 
 class _Arrived(NamedTuple):
@@ -92,6 +94,7 @@ def fetch(ex: Exchange, *, is_bounded: bool = True) -> Fetched:
             coming = [threads.submit(_arrive, ex, one) for one in some]
             arrived, not_arrived = _note_arrived(ex, coming)
             failed += not_arrived
+            waiting.useless += [one.key for one in some if _is_useless(ex, one)]
             if not_arrived and not arrived:
                 break  # and not only of one object
             fetched += len(arrived)
@@ -101,8 +104,8 @@ def fetch(ex: Exchange, *, is_bounded: bool = True) -> Fetched:
         raise failed[0]
     left = list(islice(waiting.rest(), MOST_COUNTED))
     oldest = min((one.changed.timestamp() for one in left), default=None)
-    ex.known.note_look(len(left) + waiting.useless, oldest)
-    return Fetched(fetched, len(left))
+    ex.known.note_look(len(left) + len(waiting.useless), oldest)
+    return Fetched(fetched, len(left), waiting.useless)
 
 
 def local_path(landing: Path, key: str) -> Path:
@@ -140,8 +143,7 @@ class _Waiting:
         self._most = min(MOST_BYTES, max(_free(ex.landing), LEAST_FREE))
         self._new = self._look()
         self._next: Listed | None = None
-        self.useless = 0
-        """Objects that are no landed files, or damaged, or larger than there will be room for."""
+        self.useless: list[str] = []
 
     def rest(self) -> Iterator[Listed]:
         """Go on with those that are to be fetched."""
@@ -166,12 +168,12 @@ class _Waiting:
         known = self._ex.known.below(WAITING)
         for one in self._ex.store.list(WAITING):
             if _is_useless(self._ex, one):
-                self.useless += 1
+                self.useless.append(one.key)
             elif not _KEY.fullmatch(one.key):
-                self.useless += 1
+                self.useless.append(one.key)
                 _leave(self._ex, one, f"{one.key} is called like no landed file")
             elif one.size > self._most:
-                self.useless += 1
+                self.useless.append(one.key)
                 _leave(self._ex, one, f"For the {one.size:,} bytes of {one.key} is no room here")
             elif one.key not in known:
                 yield one

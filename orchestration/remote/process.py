@@ -60,41 +60,51 @@ def fetch_once(settings: Settings) -> int:
     return fetched
 
 
-def bring_all_that_waits(settings: Settings) -> None:
+def bring_all_that_waits(settings: Settings) -> list[str]:
     """Fetch everything that waits in the store now, however much it is; nothing without a store.
+
+    Returns:
+        The objects that wait and cannot be used, whatever is in them: they stay there.
 
     Raises:
         ReportedError: the store does not answer, or there is no room: not all of it has come.
     """
     with exchange(settings) as ex:
-        if ex:
-            _problem_of(partial(settle, ex))  # `finish` says it
-            left = fetch(ex, is_bounded=False).left
-            if left:
-                raise ReportedError(
-                    f"{left} files or more wait in {ex.store.address}, and the disk here has no "
-                    "room for them. Nothing of them is lost; once there is room, ask once more."
-                )
+        if ex is None:
+            return []
+        _problem_of(partial(settle, ex))  # `finish` says it
+        fetched = fetch(ex, is_bounded=False)
+        if fetched.left:
+            raise ReportedError(
+                f"{fetched.left} files or more wait in {ex.store.address}, and the disk here has "
+                "no room for them. Nothing of them is lost; once there is room, ask once more."
+            )
+        return fetched.useless
 
 
-def finish(settings: Settings, *, lists_store: bool = False) -> None:
+def finish(settings: Settings, *, lists_store: bool = False) -> list[str]:
     """See that the store has everything as it is here; nothing without a store.
 
     Args:
         settings: Where both are.
         lists_store: Whether the store is asked what it has: see `replicate`.
 
+    Returns:
+        Objects there of loaded files that are lost here: they stay as they are.
+
     Raises:
         StoreError, AnothersStoreError, ExchangeBusyError: it has not.
         OSError, DamagedArchiveError: it has not what cannot be read here.
     """
     with exchange(settings) as ex:
-        if ex:
-            problem = _problem_of(partial(settle, ex))
-            replicate(ex, lists_store=lists_store)
-            if problem:
-                raise problem
-            ex.known.note_kept()
+        if ex is None:
+            return []
+        problem = _problem_of(partial(settle, ex))
+        lost = replicate(ex, lists_store=lists_store)
+        if problem:
+            raise problem
+        ex.known.note_kept()
+        return [key for key in lost if ex.store.look(key)]
 
 
 def bring_everything(settings: Settings, progress: Progress | None = None) -> everything.Brought:

@@ -65,7 +65,7 @@ def replicate(
     seconds: float = inf,
     *,
     lists_store: bool = False,
-) -> None:
+) -> list[str]:
     """Bring the replica up to date.
 
     Args:
@@ -77,6 +77,10 @@ def replicate(
         lists_store: Whether the store is asked what it has, and not only once what is known of it
             was lost: nothing that may be there is to be missed.
 
+    Returns:
+        Objects there of loaded files, packed or put aside ones too, of which none is here, and
+        nothing says why.
+
     Raises:
         StoreError: the store does not take some file, or none; what was put is there.
         OSError: some file cannot be read here; all others are there.
@@ -86,6 +90,7 @@ def replicate(
     putting = _Putting(ex, time.monotonic() + seconds)
     putting.conflicts()
     looked_at = []
+    lost = putting.lost
     with ThreadPoolExecutor(AT_ONCE) as threads:
         for folder in FOLDERS_OF_IT:
             changed = _changed(ex.landing, folder)
@@ -100,11 +105,13 @@ def replicate(
     if not putting.is_late:
         for folder, changed, gone, is_whole in looked_at:
             if is_whole:
-                _drop(ex, folder, gone)
-            if is_whole and max(changed, default=0) < (time.time() - _RESTING_SECONDS) * 1e9:
+                lost += sorted(_drop(ex, folder, gone))
+            is_young = max(changed, default=0) >= (time.time() - _RESTING_SECONDS) * 1e9
+            if not putting.problems and not is_young:
                 rested[folder] = changed
     if putting.problems:
         raise putting.problems[0]
+    return lost
 
 
 class _Putting:
@@ -116,12 +123,15 @@ class _Putting:
         self.is_late = False
         """Whether there was no time for all."""
         self.problems: list[Problem] = []
+        self.lost: list[str] = []
+        """Objects that were put aside and are not here, and nobody has decided that."""
 
     def conflicts(self) -> None:
         """Put what was put aside as it is here."""
         for key, known in self._ex.known.below(CONFLICTS).items():
             try:
-                _keep_conflict(self._ex, key, known)
+                if not _keep_conflict(self._ex, key, known):
+                    self.lost.append(key)
             except (OSError, StoreError) as problem:
                 self.problems.append(problem)
 
@@ -177,14 +187,20 @@ def _keep(ex: Exchange, one: tuple[str, Path]) -> Problem | None:
     return None
 
 
-def _keep_conflict(ex: Exchange, key: str, known: Known) -> None:
-    """Put what was put aside as it is here, or remove it there, if somebody has decided so."""
+def _keep_conflict(ex: Exchange, key: str, known: Known) -> bool:
+    """Put what was put aside as it is here, or remove it there, if somebody has decided so.
+
+    Returns:
+        Whether it could be either.
+    """
     try:
         keep(ex, key, local_path(ex.landing, key))
     except FileNotFoundError:
-        if known.sha256:  # it was here
-            ex.store.delete([key])
-            ex.known.forget([key])
+        if not known.sha256:  # nobody knows that it was here
+            return False
+        ex.store.delete([key])
+        ex.known.forget([key])
+    return True
 
 
 def _changed(landing: Path, folder: str) -> tuple[int, ...]:
@@ -212,22 +228,23 @@ def files_of(landing: Path, folder: str) -> Iterator[Path]:
         yield from (path for path in sorted((landing / folder).glob(pattern)) if path.is_file())
 
 
-def _drop(ex: Exchange, folder: str, gone: set[str]) -> None:
-    """Remove there what went here, where that had to be."""
+def _drop(ex: Exchange, folder: str, gone: set[str]) -> set[str]:
+    """Remove there what went here, where that had to be; return what stays of loaded files."""
     if not gone:
-        return
+        return gone
     if folder == LOADED:
-        gone = _packed(ex, gone)
+        going = _packed(ex, gone)
     elif folder == ARCHIVE:
-        gone &= {f"{ARCHIVE}/{one.archive}" for one in expired(ex.landing)}
+        going = gone & {f"{ARCHIVE}/{one.archive}" for one in expired(ex.landing)}
     elif folder == SUPPRESSED:
-        gone -= {f"{SUPPRESSED}/{SUPPRESSED_KEY}", f"{SUPPRESSED}/{SUPPRESSED_LIST}"}
+        going = gone - {f"{SUPPRESSED}/{SUPPRESSED_KEY}", f"{SUPPRESSED}/{SUPPRESSED_LIST}"}
     else:
-        return
-    if gone:
+        going = set()
+    if going:
         ex.be_its_loader()
-    ex.store.delete(sorted(gone))
-    ex.known.forget(gone)
+        ex.store.delete(sorted(going))
+        ex.known.forget(going)
+    return gone - going if folder in _GATED else set()
 
 
 def _packed(ex: Exchange, gone: set[str]) -> set[str]:
