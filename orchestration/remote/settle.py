@@ -5,7 +5,6 @@ and the next pass does the rest. It is put from here and not copied there: what 
 of the file meanwhile, as its people are suppressed or erased, does not come back.
 """
 
-import hashlib
 import logging
 import os
 import time
@@ -17,16 +16,11 @@ from pathlib import Path
 
 from landed.object_store import CONFLICTS, WAITING, StoreError
 from orchestration.loading.archive import FOLDER as ARCHIVE
-from orchestration.loading.archive import (
-    LOADED,
-    DamagedArchiveError,
-    archives_of_hour,
-    hour_of,
-    read_archive,
-)
+from orchestration.loading.archive import LOADED, DamagedArchiveError
 from orchestration.remote.exchange import Exchange
 from orchestration.remote.fetch import local_path, name_what_arrived
 from orchestration.remote.known import FileState, Known, KnownObjects
+from orchestration.remote.packed import PackedFiles
 
 log = logging.getLogger(__name__)
 
@@ -58,10 +52,11 @@ def settle(ex: Exchange) -> int:
     waiting = [one for one in ex.known.below(WAITING).items() if not one[1].is_settled]
     settled = 0
     problems: list[Problem] = []
+    packed = PackedFiles(ex.landing)
     with ThreadPoolExecutor(AT_ONCE) as threads:
         for start in range(0, len(waiting), TOGETHER):
             some = waiting[start : start + TOGETHER]
-            kept = dict(zip(some, threads.map(partial(_keep, ex), some), strict=True))
+            kept = dict(zip(some, threads.map(partial(_keep, ex, packed), some), strict=True))
             problems += [one for one in kept.values() if isinstance(one, Exception)]
             shas = {one: sha256 for one, sha256 in kept.items() if isinstance(sha256, str)}
             if shas:
@@ -99,7 +94,7 @@ def remember_shipped(landing: Path, files: Mapping[str, str]) -> None:
         known.close()
 
 
-def _keep(ex: Exchange, one: tuple[str, Known]) -> str | Problem | None:
+def _keep(ex: Exchange, packed: PackedFiles, one: tuple[str, Known]) -> str | Problem | None:
     """Keep what came of a fetched file.
 
     Returns:
@@ -112,7 +107,7 @@ def _keep(ex: Exchange, one: tuple[str, Known]) -> str | Problem | None:
             with suppress(FileNotFoundError):  # loaded just now: it is settled next time
                 _put_if_changed(ex, key, path, known)
             return None
-        kept = _kept(ex, path, known)
+        kept = _kept(ex, packed, path, known)
     except (OSError, DamagedArchiveError, StoreError) as error:  # all others are settled
         return error
     if kept is None and not path.exists():
@@ -121,7 +116,7 @@ def _keep(ex: Exchange, one: tuple[str, Known]) -> str | Problem | None:
     return kept
 
 
-def _kept(ex: Exchange, path: Path, known: Known) -> str | None:
+def _kept(ex: Exchange, packed: PackedFiles, path: Path, known: Known) -> str | None:
     """Keep a file that does not wait any more, wherever it is; return its SHA-256."""
     call, name = path.parent.name, path.name
     aside = path.with_suffix(".ndjson.conflict")
@@ -133,7 +128,7 @@ def _kept(ex: Exchange, path: Path, known: Known) -> str | None:
     try:
         keep(ex, key, ex.landing / LOADED / call / name)
     except FileNotFoundError:
-        return _kept_in_archive(ex, call, name)
+        return _kept_in_archive(ex, packed, call, name)
     now = ex.known.get(key)
     return now.sha256 if now else None
 
@@ -175,11 +170,12 @@ def state_of(descriptor: int) -> FileState:
     return FileState.of(os.fstat(descriptor))
 
 
-def _kept_in_archive(ex: Exchange, call: str, name: str) -> str | None:
+def _kept_in_archive(ex: Exchange, packed: PackedFiles, call: str, name: str) -> str | None:
     """Keep the archive that a file was packed in since it was loaded; return its SHA-256."""
-    for archive in archives_of_hour(ex.landing, call, hour_of(name)):
-        for packed, data in read_archive(archive):
-            if packed == name:
-                keep(ex, f"{ARCHIVE}/{call}/{archive.name}", archive)
-                return hashlib.sha256(data).hexdigest()
-    return None
+    with packed.one_at_a_time:
+        found = packed.find(call, name)
+        if found is None:
+            return None
+        archive, sha256 = found
+        keep(ex, f"{ARCHIVE}/{call}/{archive.name}", archive)
+        return sha256
