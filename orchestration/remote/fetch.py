@@ -17,6 +17,7 @@ from itertools import islice
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
+from landed.aside import put_aside
 from landed.files import FILE_MODE, LONGEST_NAME, sync_data
 from landed.folders import FOLDERS, REMOTE
 from landed.object_store import CONFLICTS, WAITING, DamagedObjectError, Listed, StoreError
@@ -128,8 +129,9 @@ def name_what_arrived(ex: Exchange) -> None:
         make_folder(path.parent)
         if path.exists() and path.read_bytes() != aside.read_bytes():
             log.error("%s is here already, with other contents than in the store.", path)
-            path = path.with_suffix(".ndjson.conflict")
-        aside.rename(path)
+            put_aside(aside, path)
+        else:
+            aside.rename(path)
         folders.add(path.parent)
     for folder in folders:
         sync_folder(folder)

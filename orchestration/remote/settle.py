@@ -14,6 +14,7 @@ from contextlib import suppress
 from functools import partial
 from pathlib import Path
 
+from landed.aside import put_aside_of
 from landed.object_store import CONFLICTS, WAITING, StoreError
 from orchestration.loading.archive import FOLDER as ARCHIVE
 from orchestration.loading.archive import LOADED, DamagedArchiveError
@@ -119,30 +120,35 @@ def _keep(ex: Exchange, packed: PackedFiles, one: tuple[str, Known]) -> str | Pr
 def _kept(ex: Exchange, packed: PackedFiles, path: Path, known: Known) -> str | None:
     """Keep a file that does not wait any more, wherever it is; return its SHA-256."""
     call, name = path.parent.name, path.name
-    aside = path.with_suffix(".ndjson.conflict")
-    if aside.exists():
-        keep(ex, f"{CONFLICTS}/{call}/{name}", aside)
-        if _is_still(aside, known):
-            return known.sha256
     key = f"{LOADED}/{call}/{name}"
     try:
         keep(ex, key, ex.landing / LOADED / call / name)
     except FileNotFoundError:
-        return _kept_in_archive(ex, packed, call, name)
-    now = ex.known.get(key)
-    return now.sha256 if now else None
+        sha256 = _kept_in_archive(ex, packed, call, name)
+    else:
+        now = ex.known.get(key)
+        sha256 = now.sha256 if now else None
+    if sha256 != known.sha256 and _kept_aside(ex, path, known):
+        return known.sha256
+    return sha256
 
 
-def _is_still(path: Path, known: Known) -> bool:
-    """Whether a file is the one that was fetched, under another name."""
-    return path.exists() and FileState.of(path.stat()) == known.state
+def _kept_aside(ex: Exchange, path: Path, known: Known) -> bool:
+    """Keep what was put aside of a name; return whether the file that was fetched is among it."""
+    is_still = False
+    for aside in put_aside_of(path):
+        key = f"{CONFLICTS}/{path.parent.name}/{aside.name.removesuffix('.conflict')}"
+        with suppress(FileNotFoundError):  # somebody has decided what it is
+            keep(ex, key, aside)
+            is_still |= FileState.of(aside.stat()) == known.state
+    return is_still
 
 
 def _put_if_changed(ex: Exchange, key: str, path: Path, known: Known) -> None:
     """Put a file again from which lines were taken while it waits here."""
     with path.open("rb") as file:
         state = state_of(file.fileno())
-        if state != known.state:
+        if state != known.state and not _kept_aside(ex, path, known):
             ex.store.put(key, file, was=known.sha256)
             ex.known.add([(key, known.sha256, state)])
 
