@@ -8,7 +8,7 @@ import os
 import sqlite3
 import threading
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple, Self
@@ -59,6 +59,8 @@ class Looked(NamedTuple):
     """What it has said since then."""
     kept: float
     """When the replica was brought up to date last, or begun."""
+    left_out: set[str]
+    """Counts that are too large to be some."""
 
 
 class KnownObjects:
@@ -89,6 +91,7 @@ class KnownObjects:
             )
             db.execute("create table if not exists kept (went_well real)")
             db.execute("create table if not exists listed (at real)")
+            db.execute("create table if not exists left_out (key text primary key) without rowid")
             db.execute(
                 "insert into kept select ? where not exists (select 1 from kept)", [time.time()]
             )
@@ -181,6 +184,17 @@ class KnownObjects:
         with self._changing() as db:
             db.execute("insert or replace into counted values (?, ?)", [key, changed])
 
+    def left_out(self) -> set[str]:
+        """Counts that were left out: their objects."""
+        return {key for (key,) in self._db.execute("select key from left_out").fetchall()}
+
+    def note_left_out(self, keys: Collection[str]) -> None:
+        """Remember which counts are left out now."""
+        if self.left_out() != set(keys):
+            with self._changing() as db:
+                db.execute("delete from left_out")
+                db.executemany("insert into left_out values (?)", ((key,) for key in keys))
+
     def note_kept(self) -> None:
         """Remember that the replica is as it is here."""
         with self._changing() as db:
@@ -191,7 +205,7 @@ class KnownObjects:
         row = self._db.execute(
             "select waiting, oldest, looked.went_well, problem, kept.went_well from looked, kept"
         ).fetchone()
-        return Looked(*row) if row else None
+        return Looked._make([*row, self.left_out()]) if row else None
 
     @contextmanager
     def _changing(self) -> Iterator[sqlite3.Connection]:
