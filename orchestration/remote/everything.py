@@ -5,8 +5,9 @@ come, a mark keeps every other exchange away, which would put half of it over th
 load makes the warehouse again from what has come.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from functools import partial
 from hashlib import file_digest, sha256
 from pathlib import Path
@@ -19,10 +20,11 @@ from landed.object_store import CONFLICTS, DamagedObjectError, Listed, Store
 from orchestration.durable_files import make_folder, sync_folder
 from orchestration.loading import journal
 from orchestration.loading.archive import FOLDER as ARCHIVE
-from orchestration.loading.archive import LOADED
+from orchestration.loading.archive import LOADED, DamagedArchiveError
 from orchestration.remote.exchange import Exchange
 from orchestration.remote.fetch import AT_ONCE, copy_here, local_path
 from orchestration.remote.known import FileState
+from orchestration.remote.packed import PackedFiles
 from orchestration.remote.replica import files_of
 
 _FOLDERS = (SUPPRESSED, journal.FOLDER, NOT_STORED, ARCHIVE, LOADED, CONFLICTS)
@@ -96,7 +98,14 @@ def bring_everything(ex: Exchange, progress: Callable[[int, int], None] | None =
         late = [one for one in _listed(ex, (LOADED,)) if one.key not in seen]
         said += threads.map(partial(_bring, ex), late)
     damaged = [problem for problem in said if problem]
-    waiting = _let_wait(ex.landing)
+    journaled = {
+        file: checksum
+        for loads in journal.journaled(ex.landing)
+        for load in loads
+        for file, checksum in load.files.items()
+    }
+    waiting = _let_wait(ex.landing, journaled)
+    _leave_to_archives(ex.landing, journaled)
     (ex.landing / BRINGING).unlink()
     return Brought(len(said) - len(damaged), waiting, damaged)
 
@@ -147,11 +156,18 @@ def _is_here(ex: Exchange, key: str, path: Path) -> str | None:
     return None
 
 
-def _let_wait(landing: Path) -> int:
+def _leave_to_archives(landing: Path, journaled: Mapping[str, str]) -> None:
+    """Remove loaded files that an archive has as the journal says: these may be older copies."""
+    packed = PackedFiles(landing)
+    for path in _loaded(landing):
+        with suppress(DamagedArchiveError), packed.one_at_a_time:  # `seamline verify` names it
+            found = packed.find(path.parent.name, path.name)
+            if found and found[1] == journaled[f"{path.parent.name}/{path.name}"]:
+                path.unlink()
+
+
+def _let_wait(landing: Path, journaled: Collection[str]) -> int:
     """Let files wait that were loaded, and whose load the journal lacks: it had not come there."""
-    journaled = {
-        file for loads in journal.journaled(landing) for load in loads for file in load.files
-    }
     number = 0
     for path in _loaded(landing):
         if f"{path.parent.name}/{path.name}" not in journaled:

@@ -149,6 +149,22 @@ def test_an_erased_person_comes_back_from_none(shared: Machines, loader: Loader)
 
 
 @pytest.mark.usefixtures("receiver")
+def test_nor_from_one_that_an_earlier_version_has_left(shared: Machines, loader: Loader) -> None:
+    loader.whole_pass()
+    copy = Store(shared.address).read(KEY)
+    pack(loader)
+    erase.forget(loader.settings, {Id(USER, GONE)})
+    Store(shared.address).put(KEY, copy)
+
+    new = shared.loader()
+    assert new.bring_all().damaged == []
+    assert new.restored() == 1
+    assert set(new.rows("select payload ->> '$.userId' from raw.track")) == {("stays",)}
+    new.exchange()
+    assert shared.keys("loaded") == []
+
+
+@pytest.mark.usefixtures("receiver")
 def test_what_is_in_no_archive_or_not_ours_stays(shared: Machines, loader: Loader) -> None:
     loader.whole_pass()
     others = [
