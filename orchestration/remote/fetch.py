@@ -23,7 +23,7 @@ from landed.folders import FOLDERS, REMOTE
 from landed.object_store import CONFLICTS, WAITING, DamagedObjectError, Listed, StoreError
 from orchestration.durable_files import make_folder, sync_folder
 from orchestration.remote.exchange import Exchange
-from orchestration.remote.known import FileState
+from orchestration.remote.known import FileState, Known
 
 log = logging.getLogger(__name__)
 
@@ -177,20 +177,32 @@ class _Waiting:
             elif one.size > self._most:
                 self.useless.append(one.key)
                 _leave(self._ex, one, f"For the {one.size:,} bytes of {one.key} is no room here")
-            elif one.key not in known:
+            elif self._is_new(one, known.get(one.key)):
                 yield one
-            elif known[one.key].is_settled:
-                if _came_again(self._ex, one.key, known[one.key].sha256):
-                    self._ex.be_its_loader()
-                    self._ex.store.delete([one.key])
-                else:
-                    yield one
 
+    def _is_new(self, one: Listed, known: Known | None) -> bool:
+        """Whether an object was not fetched, or was and has other contents now."""
+        if known is None:
+            return True
+        return known.is_settled and not self._came_again(one, known.sha256)
 
-def _came_again(ex: Exchange, key: str, sha256: str) -> bool:
-    """Whether a file that was shipped and loaded was shipped once more, as who shipped it died."""
-    found = ex.store.look(key)
-    return found is not None and found.sha256 == sha256
+    def _came_again(self, one: Listed, sha256: str) -> bool:
+        """Whether a file that was shipped and loaded was shipped once more, as who shipped it died.
+
+        It is removed; if the store does not let it be, it is left.
+        """
+        try:
+            found = self._ex.store.look(one.key)
+            if found is None or found.sha256 != sha256:
+                return False
+            self._ex.be_its_loader()
+            self._ex.store.delete([one.key])
+        except StoreError as error:
+            if not error.is_lasting:
+                raise
+            self.useless.append(one.key)
+            _leave(self._ex, one, error.message)
+        return True
 
 
 def _room(ex: Exchange, *, is_bounded: bool) -> tuple[int, int]:

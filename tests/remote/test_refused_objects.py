@@ -1,5 +1,6 @@
 """An object that the store does not take stops nothing of what has nothing to do with it."""
 
+import hashlib
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -196,6 +197,23 @@ def test_one_that_is_not_given_stops_none_behind_it(
     here = sorted(path.name for path in loader.landing.glob("track/*.ndjson"))
     assert here == [path.name for path in others]
     assert len(shared.keys("waiting")) == 2 * AT_ONCE
+
+
+def test_one_that_came_again_and_cannot_be_removed_stops_none_behind_it(
+    receiver: Receiver, loader: Loader, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    again, new = sorted(receiver.land(number) for number in range(2))
+    shipped = hashlib.sha256(again.read_bytes()).hexdigest()
+    settle.remember_shipped(loader.landing, {f"track/{again.name}": shipped})
+    receiver.ship()
+
+    def refuse_all(*_: object) -> None:
+        raise StoreError("it may not be removed", is_lasting=True)
+
+    monkeypatch.setattr(Store, "delete", refuse_all)
+
+    assert loader.exchange() == 1
+    assert [path.name for path in loader.landing.glob("track/*.ndjson")] == [new.name]
 
 
 def test_counts_that_are_not_given_stop_no_others(
