@@ -144,7 +144,9 @@ class _Putting:
                 break
             if folder == journal.FOLDER:
                 self._ex.be_its_loader()
-            said = list(threads.map(partial(_keep, self._ex), due[start : start + AT_ONCE]))
+            some = due[start : start + AT_ONCE]
+            self._ex.known.foresee(key for key, _ in some)  # one transaction: each is synced
+            said = list(threads.map(partial(_keep, self._ex), some))
             self.problems += [problem for problem in said if problem]
             if takes_nothing(said):
                 break

@@ -8,7 +8,7 @@ of the file meanwhile, as its people are suppressed or erased, does not come bac
 import logging
 import os
 import time
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from functools import partial
@@ -57,6 +57,7 @@ def settle(ex: Exchange) -> int:
     with ThreadPoolExecutor(AT_ONCE) as threads:
         for start in range(0, len(waiting), TOGETHER):
             some = waiting[start : start + TOGETHER]
+            ex.known.foresee(_loaded(ex, some))  # one transaction: each is synced
             kept = dict(zip(some, threads.map(partial(_keep, ex, packed), some), strict=True))
             problems += [one for one in kept.values() if isinstance(one, Exception)]
             shas = {one: sha256 for one, sha256 in kept.items() if isinstance(sha256, str)}
@@ -72,6 +73,14 @@ def settle(ex: Exchange) -> int:
         raise problems[0]
     ex.known.forget_settled(time.time() - REMEMBERED_SECONDS)
     return settled
+
+
+def _loaded(ex: Exchange, some: Iterable[tuple[str, Known]]) -> Iterator[str]:
+    """The objects in `loaded/` that fetched files become, of those that are loaded here."""
+    for key, _ in some:
+        loaded = f"{LOADED}/{key.removeprefix(f'{WAITING}/')}"
+        if (ex.landing / loaded).exists():
+            yield loaded
 
 
 def takes_nothing(said: Collection[object]) -> bool:
