@@ -8,6 +8,10 @@ from pathlib import Path
 FILE_MODE = 0o600
 FOLDER_MODE = 0o700
 
+LONGEST_NAME = 200
+"""So long a file's name is at most that comes from elsewhere: what is put before and behind it,
+such as `.conflict`, has room in the 255 bytes that file systems have."""
+
 _NEW = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC
 
 

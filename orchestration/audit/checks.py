@@ -110,7 +110,14 @@ def store_is_asked(look: Look) -> Found:
             f"What was loaded was kept in {settings.landing_remote} last {behind / 60:.0f} minutes "
             f"ago; nothing of it is lost as long as this disk is not{why}"
         )
+    if looked.left_out:
+        problems.append(
+            f"Counts in {settings.landing_remote} are too large to be some, and left out: "
+            f"{', '.join(sorted(looked.left_out)[:_MOST_NAMED])}. What those receivers have not "
+            "stored is missing; look what the objects are"
+        )
     figures: Figures = {
+        "counts_left_out": len(looked.left_out),
         "files": looked.waiting,
         "kept_seconds": round(behind, 1),
         "oldest_seconds": round(oldest, 1),
@@ -118,6 +125,8 @@ def store_is_asked(look: Look) -> Found:
     }
     return Found(problems, figures)
 
+
+_MOST_NAMED = 5
 
 _FETCH = "look whether `seamline fetch` runs, which `seamline run` starts"
 

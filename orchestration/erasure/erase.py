@@ -63,6 +63,9 @@ MOST_SOUGHT = 20
 PART_ROWS = 25_000
 """Rows that go while the writer's lock is held once; loads go in between."""
 
+MOST_NAMED = 20
+"""So many objects are named that are out of reach."""
+
 TURN_SECONDS = 2.0
 """After so long no other file is begun while the lock is held."""
 
@@ -90,6 +93,8 @@ class Erased:
     """Why ids in notifications are refused → how many."""
     near: Counter[str] = field(default_factory=Counter)
     """In what way other ids are nearly those → events with such an id; they stay."""
+    out_of_reach: list[str] = field(default_factory=list)
+    """Objects in the store that hold whatever they hold: of no use, or of files lost here."""
     longest_lock_seconds: float = 0.0
     """The longest that a load had to wait."""
 
@@ -126,6 +131,14 @@ class Erased:
             yield (
                 f"{table} still has {rows} rows with an id: it is your own; build it anew or "
                 "delete them, then erase once more"
+            )
+        if self.out_of_reach:
+            more = len(self.out_of_reach) - MOST_NAMED
+            yield (
+                f"Out of reach: {', '.join(self.out_of_reach[:MOST_NAMED])}"
+                f"{f' and {more} more' if more > 0 else ''} in the object store. They cannot be "
+                "read, or their files are not here, and they may hold lines of these people: look "
+                "what they are, remove them or put them right, then erase once more"
             )
         yield "Out of reach: backups, copies made with SQL, and events that wait at their senders"
 
@@ -220,15 +233,16 @@ def _erase_in_turns(settings: Settings, ids: set[Id]) -> Erased:
     landing = settings.landing
     locks = ShortLocks(settings)
     unloaded_files.wait_for_open_files(landing, settings.seal_seconds + SEALED_SECONDS)
+    out_of_reach = []
     if settings.landing_remote:
         from orchestration.remote.process import bring_all_that_waits  # noqa: PLC0415 - obstore
 
-        bring_all_that_waits(settings)
+        out_of_reach = bring_all_that_waits(settings)
     todo = suppressed.to_be_done(landing)
     orders = {entry.person: entry.order for entry in todo}
     by_hand = [entry.person for entry in todo if entry.ordered_by != NOTIFICATION]
     people = People(suppressed.key_of(landing), orders, ids, in_broken=by_hand)
-    done = Erased(people=len(people.people))
+    done = Erased(people=len(people.people), out_of_reach=out_of_reach)
     with connect(settings, read_only=True) as con:
         refuse_another_name(con, settings)  # of whose tables nobody would be erased
         if people.people - {people.person(one) for one in ids}:  # begun before: nobody says them
@@ -256,7 +270,8 @@ def _erase_in_turns(settings: Settings, ids: set[Id]) -> Erased:
     if settings.landing_remote:
         from orchestration.remote.process import finish  # noqa: PLC0415 - brings obstore
 
-        finish(settings)  # before it is done: what the store has is as it is here
+        # before it is done: what is there is as it is here
+        done.out_of_reach += finish(settings, lists_store=True)
     with connect(settings, read_only=True) as con:
         if _are_few(people):
             done.rows_left = rows_left(con, settings, people)

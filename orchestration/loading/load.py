@@ -15,6 +15,7 @@ from typing import TypeVar
 
 import duckdb
 
+from landed.aside import put_aside
 from landed.errors import ReportedError
 from landed.folders import FOLDERS
 from orchestration.durable_files import make_folder
@@ -281,8 +282,7 @@ def move_to_loaded(landing: Path, file: LandedFile) -> None:
 
 
 def _put_aside(file: LandedFile) -> None:
-    aside = file.path.with_suffix(".ndjson.conflict")
-    file.path.rename(aside)
+    aside = put_aside(file.path)
     log.error(
         "%s was loaded before with other contents. It is not loaded again but kept as %s: "
         "compare it with the one in loaded/ to see which is right.",

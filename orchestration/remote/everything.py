@@ -5,24 +5,26 @@ come, a mark keeps every other exchange away, which would put half of it over th
 load makes the warehouse again from what has come.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from functools import partial
-from hashlib import file_digest
+from hashlib import file_digest, sha256
 from pathlib import Path
 from typing import NamedTuple
 
 from landed.errors import ReportedError
-from landed.files import write_whole
+from landed.files import LONGEST_NAME, write_whole
 from landed.folders import BRINGING, FOLDERS, NOT_STORED, REMOTE, SUPPRESSED
 from landed.object_store import CONFLICTS, DamagedObjectError, Listed, Store
 from orchestration.durable_files import make_folder, sync_folder
 from orchestration.loading import journal
 from orchestration.loading.archive import FOLDER as ARCHIVE
-from orchestration.loading.archive import LOADED
+from orchestration.loading.archive import LOADED, DamagedArchiveError
 from orchestration.remote.exchange import Exchange
 from orchestration.remote.fetch import AT_ONCE, copy_here, local_path
 from orchestration.remote.known import FileState
+from orchestration.remote.packed import PackedFiles
 from orchestration.remote.replica import files_of
 
 _FOLDERS = (SUPPRESSED, journal.FOLDER, NOT_STORED, ARCHIVE, LOADED, CONFLICTS)
@@ -96,7 +98,14 @@ def bring_everything(ex: Exchange, progress: Callable[[int, int], None] | None =
         late = [one for one in _listed(ex, (LOADED,)) if one.key not in seen]
         said += threads.map(partial(_bring, ex), late)
     damaged = [problem for problem in said if problem]
-    waiting = _let_wait(ex.landing)
+    journaled = {
+        file: checksum
+        for loads in journal.journaled(ex.landing)
+        for load in loads
+        for file, checksum in load.files.items()
+    }
+    waiting = _let_wait(ex.landing, journaled)
+    _leave_to_archives(ex.landing, journaled)
     (ex.landing / BRINGING).unlink()
     return Brought(len(said) - len(damaged), waiting, damaged)
 
@@ -108,7 +117,9 @@ def _listed(ex: Exchange, folders: tuple[str, ...]) -> list[Listed]:
 def _is_ours(key: str) -> bool:
     """Whether an object's name is one that leads to a file of ours."""
     parts = key.split("/")
-    return len(parts) in {2, 3} and not any(part.startswith(".") or not part for part in parts)
+    return len(parts) in {2, 3} and not any(
+        part.startswith(".") or not 0 < len(part.encode()) <= LONGEST_NAME for part in parts
+    )
 
 
 def _bring(ex: Exchange, one: Listed) -> str | None:
@@ -116,9 +127,9 @@ def _bring(ex: Exchange, one: Listed) -> str | None:
     path = local_path(ex.landing, one.key)
     if path.exists():
         return _is_here(ex, one.key, path)
-    aside = ex.landing / REMOTE / f"all-{one.key.replace('/', '-')}"
+    aside = ex.landing / REMOTE / f"all-{sha256(one.key.encode()).hexdigest()}"
     try:
-        sha256, state = copy_here(ex, one.key, aside)
+        checksum, state = copy_here(ex, one.key, aside)
     except DamagedObjectError as damage:
         return damage.message
     except FileNotFoundError:  # it has gone since it was listed
@@ -126,7 +137,7 @@ def _bring(ex: Exchange, one: Listed) -> str | None:
     make_folder(path.parent)
     aside.rename(path)
     sync_folder(path.parent)
-    ex.known.add([(one.key, sha256, state)])
+    ex.known.add([(one.key, checksum, state)])
     return None
 
 
@@ -136,20 +147,27 @@ def _is_here(ex: Exchange, key: str, path: Path) -> str | None:
     known, found = ex.known.get(key), ex.store.look(key)
     if known is None or known.state != state:
         with path.open("rb") as file:
-            sha256 = file_digest(file, "sha256").hexdigest()
+            checksum = file_digest(file, "sha256").hexdigest()
     else:
-        sha256 = known.sha256
-    if found is None or found.sha256 != sha256:
+        checksum = known.sha256
+    if found is None or found.sha256 != checksum:
         return f"{path} is not what {ex.store.address}/{key} is, and stays as it is"
-    ex.known.add([(key, sha256, state)])
+    ex.known.add([(key, checksum, state)])
     return None
 
 
-def _let_wait(landing: Path) -> int:
+def _leave_to_archives(landing: Path, journaled: Mapping[str, str]) -> None:
+    """Remove loaded files that an archive has as the journal says: these may be older copies."""
+    packed = PackedFiles(landing)
+    for path in _loaded(landing):
+        with suppress(DamagedArchiveError), packed.one_at_a_time:  # `seamline verify` names it
+            found = packed.find(path.parent.name, path.name)
+            if found and found[1] == journaled[f"{path.parent.name}/{path.name}"]:
+                path.unlink()
+
+
+def _let_wait(landing: Path, journaled: Collection[str]) -> int:
     """Let files wait that were loaded, and whose load the journal lacks: it had not come there."""
-    journaled = {
-        file for loads in journal.journaled(landing) for load in loads for file in load.files
-    }
     number = 0
     for path in _loaded(landing):
         if f"{path.parent.name}/{path.name}" not in journaled:

@@ -17,12 +17,13 @@ from itertools import islice
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
-from landed.files import FILE_MODE, sync_data
+from landed.aside import put_aside
+from landed.files import FILE_MODE, LONGEST_NAME, sync_data
 from landed.folders import FOLDERS, REMOTE
 from landed.object_store import CONFLICTS, WAITING, DamagedObjectError, Listed, StoreError
 from orchestration.durable_files import make_folder, sync_folder
 from orchestration.remote.exchange import Exchange
-from orchestration.remote.known import FileState
+from orchestration.remote.known import FileState, Known
 
 log = logging.getLogger(__name__)
 
@@ -47,7 +48,9 @@ LOOK_AGAIN_SECONDS = 300.0
 MOST_USELESS = 100_000
 """So many of those are remembered."""
 
-_KEY = re.compile(rf"{WAITING}/({'|'.join(FOLDERS)})/([A-Za-z0-9][A-Za-z0-9._-]*\.ndjson)")
+_KEY = re.compile(
+    rf"{WAITING}/({'|'.join(FOLDERS)})/(?=[^/]{{1,{LONGEST_NAME}}}$)[A-Za-z0-9][A-Za-z0-9._-]*\.ndjson"
+)
 _ON_ITS_WAY = f"{REMOTE}/arriving"
 
 
@@ -57,6 +60,8 @@ class Fetched(NamedTuple):
     files: int
     left: int
     """Objects that wait there still."""
+    useless: list[str]
+    """Objects that wait there and are no landed files, or damaged, too large or not given."""
 
 
 class _Arrived(NamedTuple):
@@ -84,16 +89,24 @@ def fetch(ex: Exchange, *, is_bounded: bool = True) -> Fetched:
     room_files, room_bytes = _room(ex, is_bounded=is_bounded)
     waiting = _Waiting(ex)
     fetched = 0
+    failed: list[StoreError] = []
     with ThreadPoolExecutor(AT_ONCE) as threads:
         while some := waiting.that_fit(min(AT_ONCE, room_files), room_bytes):
-            arrived = _note_arrived(ex, [threads.submit(_arrive, ex, one) for one in some])
+            coming = [threads.submit(_arrive, ex, one) for one in some]
+            arrived, not_arrived = _note_arrived(ex, coming)
+            failed += not_arrived
+            waiting.useless += [one.key for one in some if _is_useless(ex, one)]
+            if not_arrived and not arrived:
+                break  # and not only of one object
             fetched += len(arrived)
             room_files -= len(arrived)
             room_bytes -= sum(one.state.size for one in arrived)
+    if failed:
+        raise failed[0]
     left = list(islice(waiting.rest(), MOST_COUNTED))
     oldest = min((one.changed.timestamp() for one in left), default=None)
-    ex.known.note_look(len(left) + waiting.useless, oldest)
-    return Fetched(fetched, len(left))
+    ex.known.note_look(len(left) + len(waiting.useless), oldest)
+    return Fetched(fetched, len(left), waiting.useless)
 
 
 def local_path(landing: Path, key: str) -> Path:
@@ -116,8 +129,9 @@ def name_what_arrived(ex: Exchange) -> None:
         make_folder(path.parent)
         if path.exists() and path.read_bytes() != aside.read_bytes():
             log.error("%s is here already, with other contents than in the store.", path)
-            path = path.with_suffix(".ndjson.conflict")
-        aside.rename(path)
+            put_aside(aside, path)
+        else:
+            aside.rename(path)
         folders.add(path.parent)
     for folder in folders:
         sync_folder(folder)
@@ -131,8 +145,7 @@ class _Waiting:
         self._most = min(MOST_BYTES, max(_free(ex.landing), LEAST_FREE))
         self._new = self._look()
         self._next: Listed | None = None
-        self.useless = 0
-        """Objects that are no landed files, or damaged, or larger than there will be room for."""
+        self.useless: list[str] = []
 
     def rest(self) -> Iterator[Listed]:
         """Go on with those that are to be fetched."""
@@ -157,27 +170,39 @@ class _Waiting:
         known = self._ex.known.below(WAITING)
         for one in self._ex.store.list(WAITING):
             if _is_useless(self._ex, one):
-                self.useless += 1
+                self.useless.append(one.key)
             elif not _KEY.fullmatch(one.key):
-                self.useless += 1
+                self.useless.append(one.key)
                 _leave(self._ex, one, f"{one.key} is called like no landed file")
             elif one.size > self._most:
-                self.useless += 1
+                self.useless.append(one.key)
                 _leave(self._ex, one, f"For the {one.size:,} bytes of {one.key} is no room here")
-            elif one.key not in known:
+            elif self._is_new(one, known.get(one.key)):
                 yield one
-            elif known[one.key].is_settled:
-                if _came_again(self._ex, one.key, known[one.key].sha256):
-                    self._ex.be_its_loader()
-                    self._ex.store.delete([one.key])
-                else:
-                    yield one
 
+    def _is_new(self, one: Listed, known: Known | None) -> bool:
+        """Whether an object was not fetched, or was and has other contents now."""
+        if known is None:
+            return True
+        return known.is_settled and not self._came_again(one, known.sha256)
 
-def _came_again(ex: Exchange, key: str, sha256: str) -> bool:
-    """Whether a file that was shipped and loaded was shipped once more, as who shipped it died."""
-    found = ex.store.look(key)
-    return found is not None and found.sha256 == sha256
+    def _came_again(self, one: Listed, sha256: str) -> bool:
+        """Whether a file that was shipped and loaded was shipped once more, as who shipped it died.
+
+        It is removed; if the store does not let it be, it is left.
+        """
+        try:
+            found = self._ex.store.look(one.key)
+            if found is None or found.sha256 != sha256:
+                return False
+            self._ex.be_its_loader()
+            self._ex.store.delete([one.key])
+        except StoreError as error:
+            if not error.is_lasting:
+                raise
+            self.useless.append(one.key)
+            _leave(self._ex, one, error.message)
+        return True
 
 
 def _room(ex: Exchange, *, is_bounded: bool) -> tuple[int, int]:
@@ -255,11 +280,16 @@ def _at_most(most: int, key: str, file: BinaryIO) -> Callable[[bytes], int]:
     return write
 
 
-def _note_arrived(ex: Exchange, coming: list[Future[_Arrived | None]]) -> list[_Arrived]:
+def _note_arrived(
+    ex: Exchange, coming: list[Future[_Arrived | None]]
+) -> tuple[list[_Arrived], list[StoreError]]:
     """Note what has arrived, also where one of them fails.
 
+    Returns:
+        What has, and why others have not.
+
     Raises:
-        StoreError, OSError: of the first that failed.
+        OSError: of the first that the disk does not take.
     """
     errors = [one.exception() for one in coming]
     arrived = [
@@ -272,9 +302,9 @@ def _note_arrived(ex: Exchange, coming: list[Future[_Arrived | None]]) -> list[_
     ex.known.add((one.key, one.sha256, one.state) for one in arrived)
     name_what_arrived(ex)
     for error in errors:
-        if error is not None:
+        if error is not None and not isinstance(error, StoreError):
             raise error
-    return arrived
+    return arrived, [error for error in errors if isinstance(error, StoreError)]
 
 
 _useless: dict[str, tuple[datetime, float]] = {}

@@ -8,7 +8,7 @@ import os
 import sqlite3
 import threading
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple, Self
@@ -38,7 +38,8 @@ class Known(NamedTuple):
     """What is known of an object."""
 
     sha256: str
-    """Of its bytes, when the file was fetched or put."""
+    """Of its bytes, when the file was fetched or put; empty if all that is known is that it may be
+    there: it was being put, or was listed."""
     state: FileState
     """The file's, then."""
     is_settled: bool
@@ -58,6 +59,8 @@ class Looked(NamedTuple):
     """What it has said since then."""
     kept: float
     """When the replica was brought up to date last, or begun."""
+    left_out: set[str]
+    """Counts that are too large to be some."""
 
 
 class KnownObjects:
@@ -87,6 +90,8 @@ class KnownObjects:
                 "without rowid"
             )
             db.execute("create table if not exists kept (went_well real)")
+            db.execute("create table if not exists listed (at real)")
+            db.execute("create table if not exists left_out (key text primary key) without rowid")
             db.execute(
                 "insert into kept select ? where not exists (select 1 from kept)", [time.time()]
             )
@@ -114,6 +119,22 @@ class KnownObjects:
                 "insert or replace into object values (?, ?, ?, ?, ?, null)",
                 ((key, sha256, *state) for key, sha256, state in objects),
             )
+
+    def foresee(self, keys: Iterable[str]) -> None:
+        """Remember of objects that they may be there, if that is not known: of what file is not."""
+        with self._changing() as db:
+            _foresee(db, keys)
+
+    def is_listed(self) -> bool:
+        """Whether the objects that were there before this file was made are known."""
+        return self._db.execute("select 1 from listed").fetchone() is not None
+
+    def note_listed(self, keys: Iterable[str]) -> None:
+        """Remember the objects that a list has told."""
+        with self._changing() as db:
+            _foresee(db, keys)
+            db.execute("delete from listed")
+            db.execute("insert into listed values (?)", [time.time()])
 
     def settle(self, keys: Iterable[str]) -> None:
         """Remember of objects that waited that they do so no more."""
@@ -163,6 +184,17 @@ class KnownObjects:
         with self._changing() as db:
             db.execute("insert or replace into counted values (?, ?)", [key, changed])
 
+    def left_out(self) -> set[str]:
+        """Counts that were left out: their objects."""
+        return {key for (key,) in self._db.execute("select key from left_out").fetchall()}
+
+    def note_left_out(self, keys: Collection[str]) -> None:
+        """Remember which counts are left out now."""
+        if self.left_out() != set(keys):
+            with self._changing() as db:
+                db.execute("delete from left_out")
+                db.executemany("insert into left_out values (?)", ((key,) for key in keys))
+
     def note_kept(self) -> None:
         """Remember that the replica is as it is here."""
         with self._changing() as db:
@@ -173,7 +205,7 @@ class KnownObjects:
         row = self._db.execute(
             "select waiting, oldest, looked.went_well, problem, kept.went_well from looked, kept"
         ).fetchone()
-        return Looked(*row) if row else None
+        return Looked._make([*row, self.left_out()]) if row else None
 
     @contextmanager
     def _changing(self) -> Iterator[sqlite3.Connection]:
@@ -185,6 +217,12 @@ class KnownObjects:
                 self._db.execute("rollback")
                 raise
             self._db.execute("commit")
+
+
+def _foresee(db: sqlite3.Connection, keys: Iterable[str]) -> None:
+    db.executemany(
+        "insert or ignore into object values (?, '', 0, 0, 0, null)", ((key,) for key in keys)
+    )
 
 
 _ROW = "select key, sha256, inode, size, modified, settled_at from object"

@@ -6,16 +6,17 @@ has it, or names it as expired. So nothing that is lost here is lost there.
 """
 
 import logging
+import re
 import time
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import suppress
 from functools import partial
 from math import inf
 from pathlib import Path
 
 from landed.folders import FOLDERS, NOT_STORED, SUPPRESSED, SUPPRESSED_KEY, SUPPRESSED_LIST
-from landed.object_store import CONFLICTS
+from landed.object_store import CONFLICTS, StoreError
 from orchestration.loading import journal
 from orchestration.loading.archive import (
     EXPIRED,
@@ -23,6 +24,7 @@ from orchestration.loading.archive import (
     SUFFIX,
     DamagedArchiveError,
     expired,
+    expired_files,
     hour_of,
     read_archive,
 )
@@ -30,7 +32,7 @@ from orchestration.loading.archive import FOLDER as ARCHIVE
 from orchestration.remote.exchange import Exchange
 from orchestration.remote.fetch import local_path
 from orchestration.remote.known import FileState, Known
-from orchestration.remote.settle import AT_ONCE, keep
+from orchestration.remote.settle import AT_ONCE, Problem, keep, takes_nothing
 
 log = logging.getLogger(__name__)
 
@@ -42,6 +44,14 @@ journal is that names its files, and what a loaded file's journal lacks is loade
 _GATED = (ARCHIVE, LOADED)
 """Folders whose files are written by renaming alone: as long as they rest, so do their files."""
 
+_CALLS = "|".join(FOLDERS)
+_LISTED = {
+    CONFLICTS: re.compile(rf"{CONFLICTS}/({_CALLS})/[^/.][^/]*\.ndjson"),
+    LOADED: re.compile(rf"{LOADED}/({_CALLS})/[^/.][^/]*\.ndjson"),
+    ARCHIVE: re.compile(rf"{ARCHIVE}/({_CALLS})/[^/.][^/]*{re.escape(SUFFIX)}"),
+}
+"""Folders there whose objects go in time, or are written anew; and what is ours in them."""
+
 _RESTING_SECONDS = 2.0
 """So long ago a folder has to have changed: file systems count time in steps."""
 
@@ -49,7 +59,13 @@ Rested = dict[str, tuple[int, ...]]
 """Folder of the replica → when those below it had changed last, as it was brought up to date."""
 
 
-def replicate(ex: Exchange, rested: Rested | None = None, seconds: float = inf) -> int:
+def replicate(
+    ex: Exchange,
+    rested: Rested | None = None,
+    seconds: float = inf,
+    *,
+    lists_store: bool = False,
+) -> list[str]:
     """Bring the replica up to date.
 
     Args:
@@ -58,19 +74,23 @@ def replicate(ex: Exchange, rested: Rested | None = None, seconds: float = inf) 
             not looked through again.
         seconds: After so long no other file is begun, and the rest is left to the next call: the
             first one may have years of archives to put.
+        lists_store: Whether the store is asked what it has, and not only once what is known of it
+            was lost: nothing that may be there is to be missed.
 
     Returns:
-        How many files were put.
+        Objects there of loaded files, packed or put aside ones too, of which none is here, and
+        nothing says why.
 
     Raises:
-        StoreError: the store does not answer; what was put is there.
+        StoreError: the store does not take some file, or none; what was put is there.
         OSError: some file cannot be read here; all others are there.
     """
     rested = {} if rested is None else rested
-    ends = time.monotonic() + seconds
-    put = _keep_conflicts(ex)
+    _know_what_is_there(ex, rested, lists_store=lists_store)
+    putting = _Putting(ex, time.monotonic() + seconds)
+    putting.conflicts()
     looked_at = []
-    unreadable: list[OSError] = []
+    lost = putting.lost
     with ThreadPoolExecutor(AT_ONCE) as threads:
         for folder in FOLDERS_OF_IT:
             changed = _changed(ex.landing, folder)
@@ -78,24 +98,69 @@ def replicate(ex: Exchange, rested: Rested | None = None, seconds: float = inf) 
                 continue
             known = ex.known.below(folder)
             here, due = _compared(ex.landing, folder, known)
-            for start in range(0, len(due), AT_ONCE):
-                if time.monotonic() > ends:
-                    ex.known.note_kept()  # it goes on: the first time it may take days
-                    return put
-                if folder == journal.FOLDER:
-                    ex.be_its_loader()
-                for said in threads.map(partial(_keep, ex), due[start : start + AT_ONCE]):
-                    put += said is None
-                    unreadable += [said] if said else []
-            looked_at.append((folder, changed, known.keys() - here))
-    if unreadable:
-        raise unreadable[0]
-    for folder, changed, gone in looked_at:
-        _drop(ex, folder, gone)
-        if max(changed, default=0) < (time.time() - _RESTING_SECONDS) * 1e9:
-            rested[folder] = changed
-    ex.known.note_kept()
-    return put
+            is_whole = putting.folder(threads, folder, due)
+            looked_at.append((folder, changed, known.keys() - here, is_whole))
+            if putting.is_late or (folder == journal.FOLDER and not is_whole):
+                break
+    if not putting.is_late:
+        for folder, changed, gone, is_whole in looked_at:
+            if is_whole:
+                lost += sorted(_drop(ex, folder, gone))
+            is_young = max(changed, default=0) >= (time.time() - _RESTING_SECONDS) * 1e9
+            if not putting.problems and not is_young:
+                rested[folder] = changed
+    if putting.problems:
+        raise putting.problems[0]
+    return lost
+
+
+class _Putting:
+    """Puts files, and goes on with the others where one cannot be."""
+
+    def __init__(self, ex: Exchange, ends: float) -> None:
+        self._ex = ex
+        self._ends = ends
+        self.is_late = False
+        """Whether there was no time for all."""
+        self.problems: list[Problem] = []
+        self.lost: list[str] = []
+        """Objects that were put aside and are not here, and nobody has decided that."""
+
+    def conflicts(self) -> None:
+        """Put what was put aside as it is here."""
+        for key, known in self._ex.known.below(CONFLICTS).items():
+            try:
+                if not _keep_conflict(self._ex, key, known):
+                    self.lost.append(key)
+            except (OSError, StoreError) as problem:
+                self.problems.append(problem)
+
+    def folder(self, threads: Executor, folder: str, due: list[tuple[str, Path]]) -> bool:
+        """Put files of a folder; return whether all of them are there."""
+        before = len(self.problems)
+        for start in range(0, len(due), AT_ONCE):
+            self.is_late = time.monotonic() > self._ends
+            if self.is_late:
+                break
+            if folder == journal.FOLDER:
+                self._ex.be_its_loader()
+            some = due[start : start + AT_ONCE]
+            self._ex.known.foresee(key for key, _ in some)  # one transaction: each is synced
+            said = list(threads.map(partial(_keep, self._ex), some))
+            self.problems += [problem for problem in said if problem]
+            if takes_nothing(said):
+                break
+        return not self.is_late and len(self.problems) == before
+
+
+def _know_what_is_there(ex: Exchange, rested: Rested, *, lists_store: bool) -> None:
+    """List the objects of which something could be left there, if that is not known or asked."""
+    if lists_store or not ex.known.is_listed():
+        there = [
+            (ours, one.key) for folder, ours in _LISTED.items() for one in ex.store.list(folder)
+        ]
+        ex.known.note_listed(key for ours, key in there if ours.fullmatch(key))
+        rested.clear()
 
 
 def _compared(
@@ -113,28 +178,31 @@ def _compared(
     return here, due
 
 
-def _keep(ex: Exchange, one: tuple[str, Path]) -> OSError | None:
-    """Put a file; return why it cannot be read, if it cannot: all others go."""
+def _keep(ex: Exchange, one: tuple[str, Path]) -> Problem | None:
+    """Put a file; return why that cannot be, if it cannot: all others go."""
     try:
         keep(ex, *one)
-    except FileNotFoundError:  # likewise
+    except FileNotFoundError:  # packed, or written anew, since it was listed
         return None
-    except OSError as error:
+    except (OSError, StoreError) as error:
         return error
     return None
 
 
-def _keep_conflicts(ex: Exchange) -> int:
-    """Keep what was put aside as it is here."""
-    put = 0
-    for key in ex.known.below(CONFLICTS):
-        path = local_path(ex.landing, key)
-        try:
-            put += keep(ex, key, path)
-        except FileNotFoundError:  # somebody has decided what it is
-            ex.store.delete([key])
-            ex.known.forget([key])
-    return put
+def _keep_conflict(ex: Exchange, key: str, known: Known) -> bool:
+    """Put what was put aside as it is here, or remove it there, if somebody has decided so.
+
+    Returns:
+        Whether it could be either.
+    """
+    try:
+        keep(ex, key, local_path(ex.landing, key))
+    except FileNotFoundError:
+        if not known.sha256:  # nobody knows that it was here
+            return False
+        ex.store.delete([key])
+        ex.known.forget([key])
+    return True
 
 
 def _changed(landing: Path, folder: str) -> tuple[int, ...]:
@@ -162,27 +230,28 @@ def files_of(landing: Path, folder: str) -> Iterator[Path]:
         yield from (path for path in sorted((landing / folder).glob(pattern)) if path.is_file())
 
 
-def _drop(ex: Exchange, folder: str, gone: set[str]) -> None:
-    """Remove there what went here, where that had to be."""
+def _drop(ex: Exchange, folder: str, gone: set[str]) -> set[str]:
+    """Remove there what went here, where that had to be; return what stays of loaded files."""
     if not gone:
-        return
+        return gone
     if folder == LOADED:
-        gone = _packed(ex, gone)
+        going = _packed(ex, gone)
     elif folder == ARCHIVE:
-        gone &= {f"{ARCHIVE}/{one.archive}" for one in expired(ex.landing)}
+        going = gone & {f"{ARCHIVE}/{one.archive}" for one in expired(ex.landing)}
     elif folder == SUPPRESSED:
-        gone -= {f"{SUPPRESSED}/{SUPPRESSED_KEY}", f"{SUPPRESSED}/{SUPPRESSED_LIST}"}
+        going = gone - {f"{SUPPRESSED}/{SUPPRESSED_KEY}", f"{SUPPRESSED}/{SUPPRESSED_LIST}"}
     else:
-        return
-    if gone:
+        going = set()
+    if going:
         ex.be_its_loader()
-    ex.store.delete(sorted(gone))
-    ex.known.forget(gone)
+        ex.store.delete(sorted(going))
+        ex.known.forget(going)
+    return gone - going if folder in _GATED else set()
 
 
 def _packed(ex: Exchange, gone: set[str]) -> set[str]:
-    """Those of some loaded files that are in an archive which is kept there."""
-    found = set()
+    """Those of some loaded files that are in an archive which is kept there, or has expired."""
+    found = {f"{LOADED}/{file}" for file in expired_files(ex.landing)}
     names = [key.split("/")[1:] for key in gone]
     for call, hour in {(call, hour_of(name)) for call, name in names}:
         for archive in sorted((ex.landing / ARCHIVE / call).glob(f"{hour}*{SUFFIX}")):

@@ -5,28 +5,23 @@ and the next pass does the rest. It is put from here and not copied there: what 
 of the file meanwhile, as its people are suppressed or erased, does not come back.
 """
 
-import hashlib
 import logging
 import os
 import time
-from collections.abc import Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
 
-from landed.object_store import CONFLICTS, WAITING
+from landed.aside import put_aside_of
+from landed.object_store import CONFLICTS, WAITING, StoreError
 from orchestration.loading.archive import FOLDER as ARCHIVE
-from orchestration.loading.archive import (
-    LOADED,
-    DamagedArchiveError,
-    archives_of_hour,
-    hour_of,
-    read_archive,
-)
+from orchestration.loading.archive import LOADED, DamagedArchiveError
 from orchestration.remote.exchange import Exchange
 from orchestration.remote.fetch import local_path, name_what_arrived
 from orchestration.remote.known import FileState, Known, KnownObjects
+from orchestration.remote.packed import PackedFiles
 
 log = logging.getLogger(__name__)
 
@@ -40,7 +35,8 @@ REMEMBERED_SECONDS = 30 * 86_400.0
 """For so long it is known what was shipped of files that lines were taken out of: who shipped one
 may come back and do it again. Of all others a load knows it."""
 
-Unreadable = OSError | DamagedArchiveError
+Problem = OSError | DamagedArchiveError | StoreError
+"""With one file: it cannot be read here, or is not taken there. All others go on."""
 
 
 def settle(ex: Exchange) -> int:
@@ -50,18 +46,20 @@ def settle(ex: Exchange) -> int:
         How many were.
 
     Raises:
-        StoreError: the store does not answer; what was settled is so.
+        StoreError: the store does not take some file, or none; what was settled is so.
         OSError, DamagedArchiveError: some file cannot be read here; all others are settled.
     """
     name_what_arrived(ex)
     waiting = [one for one in ex.known.below(WAITING).items() if not one[1].is_settled]
     settled = 0
-    unreadable: list[Unreadable] = []
+    problems: list[Problem] = []
+    packed = PackedFiles(ex.landing)
     with ThreadPoolExecutor(AT_ONCE) as threads:
         for start in range(0, len(waiting), TOGETHER):
             some = waiting[start : start + TOGETHER]
-            kept = dict(zip(some, threads.map(partial(_keep, ex), some), strict=True))
-            unreadable += [one for one in kept.values() if isinstance(one, Exception)]
+            ex.known.foresee(_loaded(ex, some))  # one transaction: each is synced
+            kept = dict(zip(some, threads.map(partial(_keep, ex, packed), some), strict=True))
+            problems += [one for one in kept.values() if isinstance(one, Exception)]
             shas = {one: sha256 for one, sha256 in kept.items() if isinstance(sha256, str)}
             if shas:
                 ex.be_its_loader()
@@ -69,10 +67,25 @@ def settle(ex: Exchange) -> int:
             ex.known.settle(key for (key, known), sha256 in shas.items() if sha256 != known.sha256)
             ex.known.forget(key for (key, known), sha256 in shas.items() if sha256 == known.sha256)
             settled += len(shas)
-    if unreadable:
-        raise unreadable[0]
+            if takes_nothing(kept.values()):
+                break
+    if problems:
+        raise problems[0]
     ex.known.forget_settled(time.time() - REMEMBERED_SECONDS)
     return settled
+
+
+def _loaded(ex: Exchange, some: Iterable[tuple[str, Known]]) -> Iterator[str]:
+    """The objects in `loaded/` that fetched files become, of those that are loaded here."""
+    for key, _ in some:
+        loaded = f"{LOADED}/{key.removeprefix(f'{WAITING}/')}"
+        if (ex.landing / loaded).exists():
+            yield loaded
+
+
+def takes_nothing(said: Collection[object]) -> bool:
+    """Whether the store takes none of some files: no more of it is asked then."""
+    return all(isinstance(one, StoreError) for one in said)
 
 
 def remember_shipped(landing: Path, files: Mapping[str, str]) -> None:
@@ -91,11 +104,11 @@ def remember_shipped(landing: Path, files: Mapping[str, str]) -> None:
         known.close()
 
 
-def _keep(ex: Exchange, one: tuple[str, Known]) -> str | Unreadable | None:
+def _keep(ex: Exchange, packed: PackedFiles, one: tuple[str, Known]) -> str | Problem | None:
     """Keep what came of a fetched file.
 
     Returns:
-        The SHA-256 of what it is now, why it cannot be read, or nothing if it waits here still.
+        The SHA-256 of what it is now, why it cannot be kept, or nothing if it waits here still.
     """
     key, known = one
     path = local_path(ex.landing, key)
@@ -104,8 +117,8 @@ def _keep(ex: Exchange, one: tuple[str, Known]) -> str | Unreadable | None:
             with suppress(FileNotFoundError):  # loaded just now: it is settled next time
                 _put_if_changed(ex, key, path, known)
             return None
-        kept = _kept(ex, path, known)
-    except (OSError, DamagedArchiveError) as error:  # all others are settled
+        kept = _kept(ex, packed, path, known)
+    except (OSError, DamagedArchiveError, StoreError) as error:  # all others are settled
         return error
     if kept is None and not path.exists():
         log.error("%s was taken away before it was loaded: it is fetched again.", path)
@@ -113,33 +126,38 @@ def _keep(ex: Exchange, one: tuple[str, Known]) -> str | Unreadable | None:
     return kept
 
 
-def _kept(ex: Exchange, path: Path, known: Known) -> str | None:
+def _kept(ex: Exchange, packed: PackedFiles, path: Path, known: Known) -> str | None:
     """Keep a file that does not wait any more, wherever it is; return its SHA-256."""
     call, name = path.parent.name, path.name
-    aside = path.with_suffix(".ndjson.conflict")
-    if aside.exists():
-        keep(ex, f"{CONFLICTS}/{call}/{name}", aside)
-        if _is_still(aside, known):
-            return known.sha256
     key = f"{LOADED}/{call}/{name}"
     try:
         keep(ex, key, ex.landing / LOADED / call / name)
     except FileNotFoundError:
-        return _kept_in_archive(ex, call, name)
-    now = ex.known.get(key)
-    return now.sha256 if now else None
+        sha256 = _kept_in_archive(ex, packed, call, name)
+    else:
+        now = ex.known.get(key)
+        sha256 = now.sha256 if now else None
+    if sha256 != known.sha256 and _kept_aside(ex, path, known):
+        return known.sha256
+    return sha256
 
 
-def _is_still(path: Path, known: Known) -> bool:
-    """Whether a file is the one that was fetched, under another name."""
-    return path.exists() and FileState.of(path.stat()) == known.state
+def _kept_aside(ex: Exchange, path: Path, known: Known) -> bool:
+    """Keep what was put aside of a name; return whether the file that was fetched is among it."""
+    is_still = False
+    for aside in put_aside_of(path):
+        key = f"{CONFLICTS}/{path.parent.name}/{aside.name.removesuffix('.conflict')}"
+        with suppress(FileNotFoundError):  # somebody has decided what it is
+            keep(ex, key, aside)
+            is_still |= FileState.of(aside.stat()) == known.state
+    return is_still
 
 
 def _put_if_changed(ex: Exchange, key: str, path: Path, known: Known) -> None:
     """Put a file again from which lines were taken while it waits here."""
     with path.open("rb") as file:
         state = state_of(file.fileno())
-        if state != known.state:
+        if state != known.state and not _kept_aside(ex, path, known):
             ex.store.put(key, file, was=known.sha256)
             ex.known.add([(key, known.sha256, state)])
 
@@ -156,6 +174,8 @@ def keep(ex: Exchange, key: str, path: Path) -> bool:
         known = ex.known.get(key)
         if known and known.state == state:
             return False
+        if known is None:  # who dies behind the put leaves no object of which nothing is known
+            ex.known.foresee([key])
         ex.known.add([(key, ex.store.put(key, file), state)])
         return True
 
@@ -165,11 +185,12 @@ def state_of(descriptor: int) -> FileState:
     return FileState.of(os.fstat(descriptor))
 
 
-def _kept_in_archive(ex: Exchange, call: str, name: str) -> str | None:
+def _kept_in_archive(ex: Exchange, packed: PackedFiles, call: str, name: str) -> str | None:
     """Keep the archive that a file was packed in since it was loaded; return its SHA-256."""
-    for archive in archives_of_hour(ex.landing, call, hour_of(name)):
-        for packed, data in read_archive(archive):
-            if packed == name:
-                keep(ex, f"{ARCHIVE}/{call}/{archive.name}", archive)
-                return hashlib.sha256(data).hexdigest()
-    return None
+    with packed.one_at_a_time:
+        found = packed.find(call, name)
+        if found is None:
+            return None
+        archive, sha256 = found
+        keep(ex, f"{ARCHIVE}/{call}/{archive.name}", archive)
+        return sha256

@@ -16,6 +16,7 @@ from pathlib import Path
 
 import structlog
 
+from landed.aside import put_aside
 from landed.files import FOLDER_MODE, write_whole
 from landed.folders import (
     FOLDERS,
@@ -127,8 +128,7 @@ class SealedFiles:
             with path.open("rb") as file:
                 self._store.put_new(f"{WAITING}/{path.parent.name}/{path.name}", file)
         except TakenError as taken:
-            aside = path.with_suffix(".ndjson.conflict")
-            path.rename(aside)
+            aside = put_aside(path)
             log.error(  # noqa: TRY400 - no traceback says more
                 "not_shipped", problem=f"{taken.message}: {path} is kept as {aside.name}"
             )

@@ -1,14 +1,17 @@
 """Counts, and who is suppressed: each comes by itself, and once."""
 
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
 from landed.object_store import Store, StoreError
+from orchestration.audit import checks
 from orchestration.loading import suppressed
 from orchestration.loading.people import USER, Id
+from orchestration.warehouse.connection import connect
 from receiver.shipping.process import Shipping
-from tests.remote.machines import Machines, Receiver
+from tests.remote.machines import Loader, Machines, Receiver
 
 
 def test_counts_are_brought_once_by_whatever_process(
@@ -30,8 +33,8 @@ def test_counts_are_brought_once_by_whatever_process(
     assert read == [key]
 
 
-def test_counts_that_are_too_large_to_be_some_stay_in_the_store(
-    shared: Machines, monkeypatch: pytest.MonkeyPatch
+def test_counts_that_are_too_large_to_be_some_stay_in_the_store_and_are_named(
+    shared: Machines, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr("orchestration.remote.counts.MOST_BYTES", 10)
     keys = [f"not_stored/web-{number}/2026-11-28.json" for number in (1, 2)]
@@ -39,9 +42,25 @@ def test_counts_that_are_too_large_to_be_some_stay_in_the_store(
         Store(shared.address).put(key, data)
     loader = shared.loader()
 
-    loader.exchange()
+    for _ in range(2):
+        loader.exchange()
 
     assert [(loader.landing / key).exists() for key in keys] == [False, True]
+    assert caplog.text.count(keys[0]) == 1
+    (problem,) = problems(loader)
+    assert f"left out: {keys[0]}. " in problem
+
+    Store(shared.address).put(keys[0], b"{}")
+    loader.exchange()
+    assert problems(loader) == []
+
+
+def problems(loader: Loader) -> list[str]:
+    """What is wrong with the store."""
+    with connect(loader.settings, read_only=True) as con:
+        return checks.store_is_asked(
+            checks.look_at(con, loader.settings, datetime.now(UTC))
+        ).problems
 
 
 def test_who_is_suppressed_is_brought_though_counts_do_not_go(shared: Machines) -> None:

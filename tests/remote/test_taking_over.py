@@ -108,5 +108,5 @@ def test_what_the_old_loader_was_just_keeping_comes_too(
     assert (new.landing / "track" / NAMES[1]).read_bytes() == line
 
 
-def _die(_: object) -> int:
+def _die(*_: object) -> int:
     raise KeyboardInterrupt
