@@ -19,7 +19,9 @@ from orchestration.durable_files import write_whole
 from orchestration.loading.field_rows import add_fields
 from orchestration.loading.fields import note_fields
 from orchestration.loading.people import People
+from orchestration.warehouse.catalog import number
 from orchestration.warehouse.raw_tables import COLUMNS
+from orchestration.warehouse.rewrite import write_anew
 
 _FILE = "fields.ndjson"
 
@@ -46,14 +48,19 @@ def keep_fields(con: duckdb.DuckDBPyConnection, people: People) -> None:
 
 
 def names_of_nobody_else(con: duckdb.DuckDBPyConnection, people: People) -> list[str]:
-    """Take out of `raw.field` names that hold an id and that no event has any more.
+    """Take out names that hold an id and that no event has any more.
+
+    Out of `raw.field`, and of what earlier erasures kept: those did not know the id for one.
 
     Returns:
-        The calls that had such names, and so columns or relations called by them.
+        The calls that `raw.field` had such names of, and so columns or relations called by them.
     """
     found: dict[str, dict[Name, list[str]]] = defaultdict(dict)
     for call, event, keys in con.execute(
-        "select distinct call, event, keys from raw.field order by all"
+        """
+        select call, event, keys from raw.field
+        union select call, event, keys from raw.erased_field order by all
+        """
     ).fetchall():
         if texts := _texts_with_an_id(people, event, keys):
             found[call][event, tuple(keys)] = texts
@@ -67,12 +74,15 @@ def _texts_with_an_id(people: People, event: str | None, keys: Iterable[str]) ->
 
 
 def _take_out(con: duckdb.DuckDBPyConnection, call: str, names: dict[Name, list[str]]) -> bool:
-    """Take those names out that no event of a call has any more; return whether there were any.
+    """Take those names out that no event of a call has any more.
 
     Args:
         con: The warehouse, in a transaction.
         call: The call.
         names: Names, and what of each holds an id.
+
+    Returns:
+        Whether there were any in `raw.field`.
     """
     spelled = {form for texts in names.values() for text in texts for form in _in_json(text)}
     con.register("spelled", pa.table({"text": pa.array(sorted(spelled), pa.large_string())}))
@@ -83,24 +93,25 @@ def _take_out(con: duckdb.DuckDBPyConnection, call: str, names: dict[Name, list[
     )
     con.unregister("spelled")
     gone = sorted(names.keys() - set(_names_in(kept)), key=str)
-    if gone:
-        events, keys = zip(*gone, strict=True)
-        texts = pa.large_string()
-        con.register(
-            "gone",
-            pa.table({"event": pa.array(events, texts), "keys": pa.array(keys, pa.list_(texts))}),
+    if not gone:
+        return False
+    events, keys = zip(*gone, strict=True)
+    texts = pa.large_string()
+    con.register(
+        "gone",
+        pa.table({"of_event": pa.array(events, texts), "name": pa.array(keys, pa.list_(texts))}),
+    )
+    is_gone = f"""
+        call = '{call}' and exists (
+            from gone where name = keys and of_event is not distinct from event
         )
-        con.execute(
-            """
-            delete from raw.field where call = $1 and exists (
-                from gone where gone.keys = raw.field.keys
-                    and gone.event is not distinct from raw.field.event
-            )
-            """,
-            [call],
-        )
-        con.unregister("gone")
-    return bool(gone)
+    """
+    is_listed = number(con, f"delete from raw.field where {is_gone}") > 0
+    if number(con, f"select count(*) from raw.erased_field where {is_gone}"):
+        # at once: it may be that no table is built anew, which would do it
+        write_anew(con, "raw.erased_field", None, is_gone)
+    con.unregister("gone")
+    return is_listed
 
 
 def _fields_of(con: duckdb.DuckDBPyConnection, call: str, events: str) -> pa.Table:
