@@ -16,12 +16,13 @@ import pyarrow as pa
 
 from landed.folders import CALLS, SUPPRESSED
 from orchestration.durable_files import write_whole
-from orchestration.loading.field_rows import add_fields
+from orchestration.loading.field_rows import FIELD, add_fields, add_up_fields, additions
 from orchestration.loading.fields import note_fields
 from orchestration.loading.people import People
 from orchestration.warehouse.catalog import number
 from orchestration.warehouse.raw_tables import COLUMNS
 from orchestration.warehouse.rewrite import write_anew
+from orchestration.warehouse.transaction import transaction
 
 _FILE = "fields.ndjson"
 
@@ -29,8 +30,13 @@ Name = tuple[str | None, tuple[str, ...]]
 """A field's name: its event, if it has one, and its keys."""
 
 
-def keep_fields(con: duckdb.DuckDBPyConnection, people: People) -> None:
-    """Note the fields of the events in `erased`, in an open transaction, before they go."""
+def keep_fields(con: duckdb.DuckDBPyConnection, people: People) -> bool:
+    """Note the fields of the events in `erased`, in an open transaction, before they go.
+
+    Returns:
+        Whether one is among them that no earlier event had.
+    """
+    has_new = False
     erased = con.execute("select distinct table_name from erased order by all").fetchall()
     for call in (table for (table,) in erased if table in CALLS):
         noted = _fields_of(
@@ -43,8 +49,11 @@ def keep_fields(con: duckdb.DuckDBPyConnection, people: People) -> None:
         )
         is_kept = [not _texts_with_an_id(people, *name) for name in _names_in(noted)]
         con.register("noted", noted.filter(pa.array(is_kept, pa.bool_())))
+        query = f"select {FIELD} from noted except select {FIELD} from raw.erased_field limit 1"
+        has_new |= bool(con.execute(query).fetchone())
         con.execute("insert into raw.erased_field by name select * from noted")
         con.unregister("noted")
+    return has_new
 
 
 def names_of_nobody_else(con: duckdb.DuckDBPyConnection, people: People) -> list[str]:
@@ -134,10 +143,18 @@ def _in_json(text: str) -> set[str]:
 
 
 def export_fields(con: duckdb.DuckDBPyConnection, landing: Path) -> None:
-    """Write `raw.erased_field` beside the files, for a warehouse that is made again."""
+    """Add `raw.erased_field` up, and write it beside the files, for a warehouse that is made again.
+
+    The file is written only if it differs; what a death left out of it is written by the next.
+    """
+    if additions(con, "raw.erased_field"):
+        with transaction(con):
+            add_up_fields(con, "raw.erased_field")
     rows = con.execute("select to_json(f)::varchar from raw.erased_field as f order by all")
-    lines = "".join(f"{line}\n" for (line,) in rows.fetchall())
-    write_whole(landing / SUPPRESSED / _FILE, lines.encode())
+    lines = "".join(f"{line}\n" for (line,) in rows.fetchall()).encode()
+    path = landing / SUPPRESSED / _FILE
+    if lines != (path.read_bytes() if path.exists() else b""):
+        write_whole(path, lines)
 
 
 def bring_back_fields(con: duckdb.DuckDBPyConnection, landing: Path) -> None:
