@@ -18,11 +18,12 @@ from landed.folders import FOLDERS, NOT_STORED, SUPPRESSED, SUPPRESSED_KEY, SUPP
 from landed.object_store import CONFLICTS
 from orchestration.loading import journal
 from orchestration.loading.archive import (
+    EARLIER_EXPIRED,
     EXPIRED,
     LOADED,
     SUFFIX,
     DamagedArchiveError,
-    expired,
+    Expired,
     hour_of,
     read_archive,
 )
@@ -150,11 +151,12 @@ def _is_as_known(path: Path, known: Known | None) -> bool:
 def files_of(landing: Path, folder: str) -> Iterator[Path]:
     """The files below a folder of the replica, as they are to be put."""
     if folder == ARCHIVE:
-        yield from (landing / ARCHIVE).glob(EXPIRED)
+        yield from (landing / ARCHIVE).glob(EARLIER_EXPIRED)
     below = {
         SUPPRESSED: ["[!.]*"],  # its key before its list
         NOT_STORED: ["[!.]*.json"],  # those that receivers ship come from there
-        ARCHIVE: [f"{call}/[!.]*{SUFFIX}" for call in FOLDERS],
+        # notes behind archives: that of one which goes meanwhile is put before it goes there
+        ARCHIVE: [f"{call}/[!.]*{end}" for end in (SUFFIX, EXPIRED) for call in FOLDERS],
         LOADED: [f"{call}/[!.]*.ndjson" for call in FOLDERS],
         journal.FOLDER: ["[!.]*.ndjson"],
     }
@@ -167,9 +169,10 @@ def _drop(ex: Exchange, folder: str, gone: set[str]) -> None:
     if not gone:
         return
     if folder == LOADED:
-        gone = _packed(ex, gone)
+        packed = _packed(ex, gone)
+        gone = packed | _expired(ex, folder, gone - packed)
     elif folder == ARCHIVE:
-        gone &= {f"{ARCHIVE}/{one.archive}" for one in expired(ex.landing)}
+        gone = _expired(ex, folder, gone)
     elif folder == SUPPRESSED:
         gone -= {f"{SUPPRESSED}/{SUPPRESSED_KEY}", f"{SUPPRESSED}/{SUPPRESSED_LIST}"}
     else:
@@ -178,6 +181,12 @@ def _drop(ex: Exchange, folder: str, gone: set[str]) -> None:
         ex.be_its_loader()
     ex.store.delete(sorted(gone))
     ex.known.forget(gone)
+
+
+def _expired(ex: Exchange, folder: str, gone: set[str]) -> set[str]:
+    """Those of some archives or loaded files that went because of their age."""
+    names = Expired(ex.landing).among(key.removeprefix(f"{folder}/") for key in gone)
+    return {f"{folder}/{name}" for name in names}
 
 
 def _packed(ex: Exchange, gone: set[str]) -> set[str]:
