@@ -22,8 +22,8 @@ from orchestration.loading.archive import FOLDER as ARCHIVE
 from orchestration.loading.archive import (
     LOADED,
     DamagedArchiveError,
+    Expired,
     archives,
-    expired_files,
     read_archive,
 )
 from orchestration.loading.insert import known_checksums
@@ -154,11 +154,12 @@ def _verify_files(
                 progress(len(seen), len(ledger))
 
     look_at(_kept_files(settings, done))
-    look_at(
-        read_kept(settings.landing, ledger.keys() - seen - expired_files(settings.landing))
-    )  # moved in the meantime
-    gone = expired_files(settings.landing)  # by now: archives may have expired while they were read
-    for file in sorted(ledger.keys() - seen):
+    expired = Expired(settings.landing)
+    unseen = ledger.keys() - seen
+    look_at(read_kept(settings.landing, unseen - expired.among(unseen)))  # moved in the meantime
+    unseen = ledger.keys() - seen
+    gone = expired.among(unseen)  # by now: archives may have expired while they were read
+    for file in sorted(unseen):
         if file in gone:
             done.expired[file.partition("/")[0]] += 1
         else:

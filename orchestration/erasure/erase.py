@@ -340,8 +340,8 @@ def _erase_loaded(
     parts = list(places.parts(PART_ROWS))
     for part in parts:
         with locks.hold(), connect(settings) as con:
-            to_note = left if part is parts[-1] else set()
-            found, after = _erase_part(con, settings, erasure, part, after, left, to_note)
+            is_last = part is parts[-1]
+            found, after = _erase_part(con, settings, erasure, part, after, left, is_last)
         done.lines += found.total()
         files.update(file for _, file in found)
         left -= {person for person, _ in found}
@@ -356,7 +356,7 @@ def _erase_part(
     part: pa.Table,
     after: int,
     not_noted: set[Person],
-    to_note: set[Person],
+    is_last: bool,
 ) -> tuple[Found, int]:
     landing = settings.landing
     create_raw_tables(con)  # after an update nothing may have been loaded yet
@@ -370,12 +370,14 @@ def _erase_part(
     changed = loaded_files.blank_loaded(con, landing)
     journal.replace_checksums(landing, {file: one.sha256 for file, one in changed.items()})
     with transaction(con):
-        raw_rows.erase_rows(con, settings, erasure.people, changed)
+        has_new = erased_fields.keep_fields(con, erasure.people)
+        raw_rows.erase_rows(con, settings, changed)
         # with the last rows of whom they name: nobody could tell them from others behind that
         if calls := erased_fields.names_of_nobody_else(con, erasure.people):
             rebuilt_tables.mark(landing, calls)
-        theirs = {person for person, _ in found} | to_note
+        theirs = {person for person, _ in found} | (not_noted if is_last else set())
         unloaded = erasure.unloaded_of(theirs & not_noted)
         record.note(con, theirs, found + unloaded, erasure.orders)
-    erased_fields.export_fields(con, landing)
+    if has_new or is_last:  # what a rebuild goes by has each name at once, and counts at the end
+        erased_fields.export_fields(con, landing)
     return found, after

@@ -16,10 +16,13 @@ import pyarrow as pa
 
 from landed.folders import CALLS, SUPPRESSED
 from orchestration.durable_files import write_whole
-from orchestration.loading.field_rows import add_fields
+from orchestration.loading.field_rows import FIELD, add_fields, add_up_fields, additions
 from orchestration.loading.fields import note_fields
 from orchestration.loading.people import People
+from orchestration.warehouse.catalog import number
 from orchestration.warehouse.raw_tables import COLUMNS
+from orchestration.warehouse.rewrite import write_anew
+from orchestration.warehouse.transaction import transaction
 
 _FILE = "fields.ndjson"
 
@@ -27,8 +30,13 @@ Name = tuple[str | None, tuple[str, ...]]
 """A field's name: its event, if it has one, and its keys."""
 
 
-def keep_fields(con: duckdb.DuckDBPyConnection, people: People) -> None:
-    """Note the fields of the events in `erased`, in an open transaction, before they go."""
+def keep_fields(con: duckdb.DuckDBPyConnection, people: People) -> bool:
+    """Note the fields of the events in `erased`, in an open transaction, before they go.
+
+    Returns:
+        Whether one is among them that no earlier event had.
+    """
+    has_new = False
     erased = con.execute("select distinct table_name from erased order by all").fetchall()
     for call in (table for (table,) in erased if table in CALLS):
         noted = _fields_of(
@@ -41,19 +49,27 @@ def keep_fields(con: duckdb.DuckDBPyConnection, people: People) -> None:
         )
         is_kept = [not _texts_with_an_id(people, *name) for name in _names_in(noted)]
         con.register("noted", noted.filter(pa.array(is_kept, pa.bool_())))
+        query = f"select {FIELD} from noted except select {FIELD} from raw.erased_field limit 1"
+        has_new |= bool(con.execute(query).fetchone())
         con.execute("insert into raw.erased_field by name select * from noted")
         con.unregister("noted")
+    return has_new
 
 
 def names_of_nobody_else(con: duckdb.DuckDBPyConnection, people: People) -> list[str]:
-    """Take out of `raw.field` names that hold an id and that no event has any more.
+    """Take out names that hold an id and that no event has any more.
+
+    Out of `raw.field`, and of what earlier erasures kept: those did not know the id for one.
 
     Returns:
-        The calls that had such names, and so columns or relations called by them.
+        The calls that `raw.field` had such names of, and so columns or relations called by them.
     """
     found: dict[str, dict[Name, list[str]]] = defaultdict(dict)
     for call, event, keys in con.execute(
-        "select distinct call, event, keys from raw.field order by all"
+        """
+        select call, event, keys from raw.field
+        union select call, event, keys from raw.erased_field order by all
+        """
     ).fetchall():
         if texts := _texts_with_an_id(people, event, keys):
             found[call][event, tuple(keys)] = texts
@@ -67,12 +83,15 @@ def _texts_with_an_id(people: People, event: str | None, keys: Iterable[str]) ->
 
 
 def _take_out(con: duckdb.DuckDBPyConnection, call: str, names: dict[Name, list[str]]) -> bool:
-    """Take those names out that no event of a call has any more; return whether there were any.
+    """Take those names out that no event of a call has any more.
 
     Args:
         con: The warehouse, in a transaction.
         call: The call.
         names: Names, and what of each holds an id.
+
+    Returns:
+        Whether there were any in `raw.field`.
     """
     spelled = {form for texts in names.values() for text in texts for form in _in_json(text)}
     con.register("spelled", pa.table({"text": pa.array(sorted(spelled), pa.large_string())}))
@@ -83,24 +102,25 @@ def _take_out(con: duckdb.DuckDBPyConnection, call: str, names: dict[Name, list[
     )
     con.unregister("spelled")
     gone = sorted(names.keys() - set(_names_in(kept)), key=str)
-    if gone:
-        events, keys = zip(*gone, strict=True)
-        texts = pa.large_string()
-        con.register(
-            "gone",
-            pa.table({"event": pa.array(events, texts), "keys": pa.array(keys, pa.list_(texts))}),
+    if not gone:
+        return False
+    events, keys = zip(*gone, strict=True)
+    texts = pa.large_string()
+    con.register(
+        "gone",
+        pa.table({"of_event": pa.array(events, texts), "name": pa.array(keys, pa.list_(texts))}),
+    )
+    is_gone = f"""
+        call = '{call}' and exists (
+            from gone where name = keys and of_event is not distinct from event
         )
-        con.execute(
-            """
-            delete from raw.field where call = $1 and exists (
-                from gone where gone.keys = raw.field.keys
-                    and gone.event is not distinct from raw.field.event
-            )
-            """,
-            [call],
-        )
-        con.unregister("gone")
-    return bool(gone)
+    """
+    is_listed = number(con, f"delete from raw.field where {is_gone}") > 0
+    if number(con, f"select count(*) from raw.erased_field where {is_gone}"):
+        # at once: it may be that no table is built anew, which would do it
+        write_anew(con, "raw.erased_field", None, is_gone)
+    con.unregister("gone")
+    return is_listed
 
 
 def _fields_of(con: duckdb.DuckDBPyConnection, call: str, events: str) -> pa.Table:
@@ -123,10 +143,18 @@ def _in_json(text: str) -> set[str]:
 
 
 def export_fields(con: duckdb.DuckDBPyConnection, landing: Path) -> None:
-    """Write `raw.erased_field` beside the files, for a warehouse that is made again."""
+    """Add `raw.erased_field` up, and write it beside the files, for a warehouse that is made again.
+
+    The file is written only if it differs; what a death left out of it is written by the next.
+    """
+    if additions(con, "raw.erased_field"):
+        with transaction(con):
+            add_up_fields(con, "raw.erased_field")
     rows = con.execute("select to_json(f)::varchar from raw.erased_field as f order by all")
-    lines = "".join(f"{line}\n" for (line,) in rows.fetchall())
-    write_whole(landing / SUPPRESSED / _FILE, lines.encode())
+    lines = "".join(f"{line}\n" for (line,) in rows.fetchall()).encode()
+    path = landing / SUPPRESSED / _FILE
+    if lines != (path.read_bytes() if path.exists() else b""):
+        write_whole(path, lines)
 
 
 def bring_back_fields(con: duckdb.DuckDBPyConnection, landing: Path) -> None:

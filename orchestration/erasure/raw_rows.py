@@ -11,10 +11,8 @@ import pyarrow as pa
 
 from landed.folders import CALLS, REJECTED
 from orchestration.audit import completeness
-from orchestration.erasure.erased_fields import keep_fields
 from orchestration.erasure.loaded_files import Bytes
 from orchestration.loading.insert import HOUR, IS_RETRY, highest_load
-from orchestration.loading.people import People
 from orchestration.models.first_copy import place
 from orchestration.settings import Settings
 from orchestration.warehouse.catalog import DATABASE, columns_of, full_name, now, tables
@@ -24,23 +22,16 @@ from orchestration.warehouse.rewrite import hides_files, write_anew
 _GONE = "(file, line) in (select (file, line) from erased where table_name = '{table}')"
 
 
-def erase_rows(
-    con: duckdb.DuckDBPyConnection,
-    settings: Settings,
-    people: People,
-    files: dict[str, Bytes],
-) -> None:
+def erase_rows(con: duckdb.DuckDBPyConnection, settings: Settings, files: dict[str, Bytes]) -> None:
     """Take everything in `erased` out of the raw and the final tables; in an open transaction.
 
     Args:
         con: The warehouse.
         settings: Where the landing folder is.
-        people: Whose rows they are.
         files: What the landed files are that they came in, by `<call>/<name>`.
     """
     last = highest_load(con)
     hours = _hours(con)
-    keep_fields(con, people)
     erased = {
         table for (table,) in con.execute("select distinct table_name from erased").fetchall()
     }

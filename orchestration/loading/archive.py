@@ -4,15 +4,19 @@
 second archive of the same hour, of files that were loaded late, is `<YYYYMMDDTHH>-2.tar.zst`. It
 is written aside, read back against the ledger's checksums, synced and named, and only then do the
 files go, so that a death at any point leaves each file in `loaded/`, in an archive, or in both.
+
+What went because of its age is noted beside the archives of its hour, in
+`<YYYYMMDDTHH>.expired.ndjson`: a note is written once, and read where its hour is asked for.
 """
 
 import hashlib
 import io
 import logging
 import tarfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
+from functools import cached_property
 from pathlib import Path
 
 import msgspec
@@ -27,7 +31,10 @@ log = logging.getLogger(__name__)
 FOLDER = "archive"
 LOADED = "loaded"
 SUFFIX = ".tar.zst"
-EXPIRED = "expired.ndjson"
+EXPIRED = ".expired.ndjson"
+
+EARLIER_EXPIRED = "expired.ndjson"
+"""In the folder of all archives: what went under earlier versions. Nothing is added to it."""
 
 LEVEL = 6
 _HOUR = len("20261122T05")
@@ -38,7 +45,7 @@ class DamagedArchiveError(ReportedError):
 
 
 class ExpiredArchive(msgspec.Struct):
-    """A line of `archive/expired.ndjson`: an archive that went because of its age."""
+    """A line of a note: an archive that went because of its age."""
 
     archive: str
     files: list[str]
@@ -184,55 +191,88 @@ def write_archive(
     sync_folder(target.parent)
 
 
-def expire(landing: Path, before: datetime) -> int:
-    """Remove archives of hours that ended before a time, after noting what was in them.
-
-    Returns:
-        How many went.
-    """
+def archives_to_expire(landing: Path, before: datetime) -> list[tuple[str, Path]]:
+    """The archives of hours that ended before a time, each with its call."""
     limit = _last_hour(before)
-    gone = [
+    return [
         (call, path)
         for call in FOLDERS
         for path in archives(landing, call)
         if hour_of(path.name) <= limit
     ]
-    noted = expired_files(landing)
-    for call, path in gone:
-        names = []
-        try:
-            names += [name for name, _ in read_archive(path)]
-        except FileNotFoundError:
-            continue  # somebody has removed it since it was listed
-        except DamagedArchiveError as damage:
-            log.error("%s. It has expired, and goes all the same.", damage)  # noqa: TRY400
-        if not noted.issuperset(f"{call}/{name}" for name in names):
-            _note(landing, ExpiredArchive(f"{call}/{path.name}", names, datetime.now(UTC)))
-        path.unlink(missing_ok=True)
-    return len(gone)
 
 
-def expired(landing: Path) -> Iterator[ExpiredArchive]:
-    """The archives that went because of their age."""
-    noted = landing / FOLDER / EXPIRED
-    if noted.exists():
-        for line in noted.read_bytes().splitlines():
-            yield msgspec.json.decode(line, type=ExpiredArchive)
+def expire(
+    landing: Path, call: str, path: Path, loaded_of: Callable[[str, str], Collection[str]]
+) -> None:
+    """Remove an archive, after noting what was in it.
+
+    Args:
+        landing: The landing folder.
+        call: Its call.
+        path: The archive.
+        loaded_of: The files that were loaded of a call and an hour. It is asked if the archive
+            cannot be read: what of them is not in `loaded/` counts as having been in it.
+    """
+    names: set[str] = set()
+    try:
+        names.update(name for name, _ in read_archive(path))
+    except FileNotFoundError:
+        return  # somebody has removed it since it was listed
+    except DamagedArchiveError as damage:
+        log.error("%s. It has expired, and goes all the same.", damage)  # noqa: TRY400
+        there = {one.name for one in (landing / LOADED / call).glob("*.ndjson")}
+        names.update(set(loaded_of(call, hour_of(path.name))) - there)
+    _note(landing, ExpiredArchive(f"{call}/{path.name}", sorted(names), datetime.now(UTC)))
+    path.unlink(missing_ok=True)
 
 
-def expired_files(landing: Path) -> set[str]:
-    """The files that went with them: `<call>/<name>`."""
-    return {
-        f"{entry.archive.partition('/')[0]}/{name}"
-        for entry in expired(landing)
-        for name in entry.files
-    }
+class Expired:
+    """What went because of its age: archives and the files in them."""
+
+    def __init__(self, landing: Path) -> None:
+        """Read nothing yet."""
+        self._landing = landing
+
+    def among(self, names: Iterable[str]) -> set[str]:
+        """Those that went, of some archives and files: `<call>/<name>` of each."""
+        wanted = set(names)
+        hours = {(call, hour_of(name)) for call, _, name in (one.partition("/") for one in wanted)}
+        found: set[str] = set()
+        for call, hour in hours:
+            found |= wanted.intersection(_noted(_note_of(self._landing, call, hour)))
+        return found if found == wanted else found | (wanted & self._earlier)
+
+    @cached_property
+    def _earlier(self) -> set[str]:
+        return set(_noted(self._landing / FOLDER / EARLIER_EXPIRED))
+
+
+def _note_of(landing: Path, call: str, hour: str) -> Path:
+    return landing / FOLDER / call / f"{hour}{EXPIRED}"
+
+
+def _noted(note: Path) -> Iterator[str]:
+    """The archives and files that a note names."""
+    for entry in _entries(note):
+        yield entry.archive
+        yield from (f"{entry.archive.partition('/')[0]}/{name}" for name in entry.files)
+
+
+def _entries(note: Path) -> list[ExpiredArchive]:
+    lines = note.read_bytes().splitlines() if note.exists() else []
+    return [msgspec.json.decode(line, type=ExpiredArchive) for line in lines]
 
 
 def _note(landing: Path, entry: ExpiredArchive) -> None:
-    noted = landing / FOLDER / EXPIRED
-    before = noted.read_bytes() if noted.exists() else b""
-    write_whole(noted, before + msgspec.json.encode(entry) + b"\n")
+    """Note what goes, unless a death came between that and its going."""
+    call, _, name = entry.archive.partition("/")
+    note = _note_of(landing, call, hour_of(name))
+    entries = _entries(note)
+    names = set(entry.files)
+    if not any(one.archive == entry.archive and names.issubset(one.files) for one in entries):
+        lines = [msgspec.json.encode(one) + b"\n" for one in [*entries, entry]]
+        write_whole(note, b"".join(lines))
 
 
 def _checksum(path: Path) -> str:

@@ -1,4 +1,4 @@
-"""The table `raw.field`: rows for what loads have noted, added up and bounded."""
+"""The tables of fields: rows for what loads have noted, added up and bounded."""
 
 import duckdb
 import pyarrow as pa
@@ -6,6 +6,7 @@ import pyarrow as pa
 from orchestration.loading import field_budget
 from orchestration.loading.field_budget import Noted
 from orchestration.loading.field_paths import path_text
+from orchestration.warehouse.catalog import number
 
 ADDITIONS = 1_000
 """Rows more than fields in `raw.field` before it is written anew."""
@@ -26,10 +27,13 @@ _ADDED_UP = """
                 load_id := first_load_id, file := first_file, line := first_line
             )) as first_place,
             max(last_load_id) as last_load_id
-        from raw.field
+        from {table}
         group by all
     )
 """
+
+FIELD = "source, call, event, path, type"
+"""What tells one field from another; rows that say the same of it add up."""
 
 _NOTED = pa.schema(
     {
@@ -70,18 +74,20 @@ def add_fields(con: duckdb.DuckDBPyConnection, noted: list[pa.Table]) -> None:
     con.register("noted", rows)
     con.execute("insert into raw.field by name select * from noted order by all")
     con.unregister("noted")
-    (found,) = con.execute(
-        "select count(*), count(distinct (source, call, event, path, type)) from raw.field"
-    ).fetchall()
-    if found[0] - found[1] > ADDITIONS:
+    if additions(con, "raw.field") > ADDITIONS:
         add_up_fields(con)
 
 
-def add_up_fields(con: duckdb.DuckDBPyConnection) -> None:
+def additions(con: duckdb.DuckDBPyConnection, table: str) -> int:
+    """How many rows more than fields a table of fields has."""
+    return number(con, f"select count(*) - count(distinct ({FIELD})) from {table}")  # noqa: S608
+
+
+def add_up_fields(con: duckdb.DuckDBPyConnection, table: str = "raw.field") -> None:
     """Write one row in the place of all that say the same of a field."""
-    con.execute(f"create or replace temp table added_up as {_ADDED_UP}")
-    con.execute("delete from raw.field")
-    con.execute("insert into raw.field by name from added_up order by all")
+    con.execute(f"create or replace temp table added_up as {_ADDED_UP.format(table=table)}")
+    con.execute(f"delete from {table}")  # noqa: S608 - our own words
+    con.execute(f"insert into {table} by name from added_up order by all")
     con.execute("drop table added_up")
 
 

@@ -273,6 +273,18 @@ def known_checksums(con: duckdb.DuckDBPyConnection, names: list[str]) -> dict[st
     return dict(found)
 
 
+def files_of_hour(con: duckdb.DuckDBPyConnection, call: str, hour: str) -> set[str]:
+    """The files of a call in the ledger whose names begin with an hour."""
+    found = con.execute(
+        f"""
+        select file from raw.landed_file
+        where call = $1 and starts_with(file, $2) and not ({IS_RETRY})
+        """,  # noqa: S608 - our own words
+        [call, hour],
+    ).fetchall()
+    return {file for (file,) in found}
+
+
 def highest_load(con: duckdb.DuckDBPyConnection) -> int:
     """The number of the last load that was done, or done again; 0 before the first."""
     return number(

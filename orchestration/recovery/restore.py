@@ -12,7 +12,7 @@ import duckdb
 from orchestration.erasure import record
 from orchestration.erasure.erased_fields import bring_back_fields
 from orchestration.loading import journal, landed_file
-from orchestration.loading.archive import expired_files
+from orchestration.loading.archive import Expired
 from orchestration.loading.insert import highest_load, insert_files, known_checksums
 from orchestration.loading.journal import JournaledLoad
 from orchestration.loading.kept_files import read_kept
@@ -107,7 +107,7 @@ def restore(
         con.execute("insert into raw.restored by name select null as restored_at")
         bring_back_fields(con, settings.landing)
         record.bring_back(con, settings.landing)
-    gone = expired_files(settings.landing)
+    gone = Expired(settings.landing)
     retries = []
     last = journal.last_load(settings.landing)
     for journaled in journal.journaled(settings.landing):
@@ -135,7 +135,7 @@ def _restore_files(
     con: duckdb.DuckDBPyConnection,
     settings: Settings,
     journaled: list[JournaledLoad],
-    gone: set[str],
+    gone: Expired,
     restored: Restored,
 ) -> None:
     load_of = {file: load for load in journaled for file in load.files}
@@ -156,8 +156,9 @@ def _restore_files(
         insert_files(con, contents, times)
         restored.files += len(contents)
         log.info("loaded %d files again", restored.files)
-    restored.expired += len(missing & gone)
-    restored.missing += sorted(missing - gone)
+    expired = gone.among(missing)
+    restored.expired += len(expired)
+    restored.missing += sorted(missing - expired)
 
 
 def _name(file: str) -> str:

@@ -19,12 +19,12 @@ from landed.folders import FOLDERS, NOT_STORED, SUPPRESSED, SUPPRESSED_KEY, SUPP
 from landed.object_store import CONFLICTS, StoreError
 from orchestration.loading import journal
 from orchestration.loading.archive import (
+    EARLIER_EXPIRED,
     EXPIRED,
     LOADED,
     SUFFIX,
     DamagedArchiveError,
-    expired,
-    expired_files,
+    Expired,
     hour_of,
     read_archive,
 )
@@ -218,11 +218,12 @@ def _is_as_known(path: Path, known: Known | None) -> bool:
 def files_of(landing: Path, folder: str) -> Iterator[Path]:
     """The files below a folder of the replica, as they are to be put."""
     if folder == ARCHIVE:
-        yield from (landing / ARCHIVE).glob(EXPIRED)
+        yield from (landing / ARCHIVE).glob(EARLIER_EXPIRED)
     below = {
         SUPPRESSED: ["[!.]*"],  # its key before its list
         NOT_STORED: ["[!.]*.json"],  # those that receivers ship come from there
-        ARCHIVE: [f"{call}/[!.]*{SUFFIX}" for call in FOLDERS],
+        # notes behind archives: that of one which goes meanwhile is put before it goes there
+        ARCHIVE: [f"{call}/[!.]*{end}" for end in (SUFFIX, EXPIRED) for call in FOLDERS],
         LOADED: [f"{call}/[!.]*.ndjson" for call in FOLDERS],
         journal.FOLDER: ["[!.]*.ndjson"],
     }
@@ -235,9 +236,10 @@ def _drop(ex: Exchange, folder: str, gone: set[str]) -> set[str]:
     if not gone:
         return gone
     if folder == LOADED:
-        going = _packed(ex, gone)
+        packed = _packed(ex, gone)
+        going = packed | _expired(ex, folder, gone - packed)
     elif folder == ARCHIVE:
-        going = gone & {f"{ARCHIVE}/{one.archive}" for one in expired(ex.landing)}
+        going = _expired(ex, folder, gone)
     elif folder == SUPPRESSED:
         going = gone - {f"{SUPPRESSED}/{SUPPRESSED_KEY}", f"{SUPPRESSED}/{SUPPRESSED_LIST}"}
     else:
@@ -249,9 +251,15 @@ def _drop(ex: Exchange, folder: str, gone: set[str]) -> set[str]:
     return gone - going if folder in _GATED else set()
 
 
+def _expired(ex: Exchange, folder: str, gone: set[str]) -> set[str]:
+    """Those of some archives or loaded files that went because of their age."""
+    names = Expired(ex.landing).among(key.removeprefix(f"{folder}/") for key in gone)
+    return {f"{folder}/{name}" for name in names}
+
+
 def _packed(ex: Exchange, gone: set[str]) -> set[str]:
-    """Those of some loaded files that are in an archive which is kept there, or has expired."""
-    found = {f"{LOADED}/{file}" for file in expired_files(ex.landing)}
+    """Those of some loaded files that are in an archive which is kept there."""
+    found = set()
     names = [key.split("/")[1:] for key in gone]
     for call, hour in {(call, hour_of(name)) for call, name in names}:
         for archive in sorted((ex.landing / ARCHIVE / call).glob(f"{hour}*{SUFFIX}")):

@@ -3,9 +3,16 @@
 import logging
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import partial
 
-from orchestration.loading.archive import DamagedArchiveError, expire, hours_to_pack, pack_hour
-from orchestration.loading.insert import known_checksums
+from orchestration.loading.archive import (
+    DamagedArchiveError,
+    archives_to_expire,
+    expire,
+    hours_to_pack,
+    pack_hour,
+)
+from orchestration.loading.insert import files_of_hour, known_checksums
 from orchestration.settings import Settings
 from orchestration.upkeep.short_locks import ShortLocks
 from orchestration.warehouse.connection import connect
@@ -59,12 +66,19 @@ def pack_loaded_files(settings: Settings, now: datetime | None = None) -> Packed
         done.files += len(paths) - len(strange)
         done.strange += strange
     if settings.archive_days is not None:
-        with locks.hold():
-            before = now - timedelta(days=settings.archive_days)
-            done.archives_expired = expire(settings.landing, before)
+        before = now - timedelta(days=settings.archive_days)
+        for call, path in archives_to_expire(settings.landing, before):
+            with locks.hold():  # likewise
+                expire(settings.landing, call, path, partial(_loaded_of, settings))
+            done.archives_expired += 1
     for name in done.strange:
         log.error("%s is not what was loaded, and stays in loaded/. `make verify` says more.", name)
     if damaged:
         raise DamagedArchiveError(". ".join(damaged))
     done.longest_lock_seconds = locks.longest_seconds
     return done
+
+
+def _loaded_of(settings: Settings, call: str, hour: str) -> set[str]:
+    with connect(settings) as con:
+        return files_of_hour(con, call, hour)

@@ -1,5 +1,6 @@
 """`make verify` finds whatever is lost, doubled or changed on the way, and names it."""
 
+import json
 import shutil
 from datetime import UTC, datetime
 from pathlib import Path
@@ -8,7 +9,7 @@ import pytest
 
 from orchestration.audit import verify as verify_module
 from orchestration.audit.verify import verify
-from orchestration.loading.archive import expire, read_archive, write_archive
+from orchestration.loading.archive import archives_to_expire, expire, read_archive, write_archive
 from orchestration.loading.load import load
 from orchestration.recovery.reload import reload_rejected
 from orchestration.settings import Settings
@@ -267,12 +268,38 @@ def test_an_archive_that_expires_while_it_is_verified_is_no_problem(
 
     def expired_once_listed(landing: Path, call: str) -> list[Path]:
         found = listed(landing, call)
-        expire(landing, datetime(2099, 1, 1, tzinfo=UTC))
+        for one, path in archives_to_expire(landing, datetime(2099, 1, 1, tzinfo=UTC)):
+            expire(landing, one, path, lambda *_: ())
         return found
 
     monkeypatch.setattr(verify_module, "archives", expired_once_listed)
 
     verified = verify(house)
 
+    assert verified.problems == []
+    assert verified.expired["track"] == 1
+
+
+def test_what_an_earlier_version_noted_as_expired_is_no_problem(house: Settings) -> None:
+    archive_of(house).unlink()
+    noted = {"archive": "track/x", "files": [EARLY], "expired_at": "2026-11-28T00:00:00Z"}
+    file = house.landing / "archive" / "expired.ndjson"
+    file.write_text(f"{json.dumps(noted)}\n")
+
+    verified = verify(house)
+
+    assert verified.problems == []
+    assert verified.expired["track"] == 1
+
+
+def test_an_archive_that_expires_damaged_leaves_no_file_missing(house: Settings) -> None:
+    archive = archive_of(house)
+    archive.write_bytes(archive.read_bytes()[:10])
+    short = house.model_copy(update={"archive_days": 1.0})
+
+    pack_loaded_files(short, datetime(2026, 11, 23, 6, 30, tzinfo=UTC))
+
+    assert not archive.exists()
+    verified = verify(house)
     assert verified.problems == []
     assert verified.expired["track"] == 1

@@ -7,12 +7,15 @@ from orchestration.erasure.erase import forget, forget_notified
 from orchestration.loading.load import load
 from orchestration.loading.people import USER, Id
 from orchestration.models import run
+from orchestration.warehouse.connection import connect
+from orchestration.warehouse.writer_lock import writer_lock
 from tests.support import landed
 from tests.support.house import House
-from tests.support.person import event, track
+from tests.support.person import event, found_in, track
 
 KIM = "kim_77x"
 NAMES = "select distinct call, event, path from raw.field order by all"
+ERASED_NAMES = NAMES.replace("raw.field", "raw.erased_field")
 
 
 @pytest.fixture
@@ -85,3 +88,36 @@ def test_after_a_death_the_next_erasure_builds_what_is_called_by_the_id(
     forget(empty.settings, {Id(USER, "nobody")}, suppress=False)
 
     assert built == [once, None]
+
+
+def test_a_name_that_an_earlier_erasure_kept_goes_with_the_id_in_it(
+    empty: House, built: list[list[str] | None]
+) -> None:
+    score = "score of bob17"
+    landed.land(empty.landing, "track", landed.line(track("ann", **{score: 1})))
+    landed.land(empty.landing, "track", landed.line(track("bob17")))
+    load(empty.settings)
+
+    forget(empty.settings, {Id(USER, "ann")}, suppress=False)
+    assert score in str(empty.rows(ERASED_NAMES))
+    forget(empty.settings, {Id(USER, "bob17")}, suppress=False)
+
+    assert found_in(empty.folder, "bob17") == []
+    assert "bob17" not in str(empty.rows(NAMES)) + str(empty.rows(ERASED_NAMES))
+    assert built == [["stg_segment__track", "track"], None]
+
+
+def test_a_name_goes_that_only_an_earlier_erasure_still_has(
+    empty: House, built: list[list[str] | None]
+) -> None:
+    landed.land(empty.landing, "track", landed.line(track("ann", **{"score of bob17": 1})))
+    load(empty.settings)
+    forget(empty.settings, {Id(USER, "ann")}, suppress=False)
+    with writer_lock(empty.settings), connect(empty.settings) as con:
+        con.execute("delete from raw.field where contains(path, 'bob17')")
+
+    forget(empty.settings, {Id(USER, "bob17")}, suppress=False)
+
+    assert found_in(empty.folder, "bob17") == []
+    assert "bob17" not in str(empty.rows(ERASED_NAMES))
+    assert built == []

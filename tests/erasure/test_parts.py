@@ -125,6 +125,7 @@ def test_after_a_death_between_two_parts_the_next_erasure_does_the_rest(
     )
     assert 0 < left < 8
     assert crowded.problems() == []  # what was done is done
+    assert '"path":"userId"' in (crowded.landing / "suppressed" / "fields.ndjson").read_text()
 
     forget_notified(crowded.settings)
 

@@ -22,6 +22,10 @@ COUNTS = "select call, source, hour, sum(lines) from raw.landed_count group by a
 LEDGER = "from raw.landed_file order by all"
 PLACES = "from columns.placement order by all"
 CHANGES = "from columns.column_change order by all"
+COLUMNS_OF_TRACK = """
+    select column_name from information_schema.columns
+    where table_schema = 'segment' and table_name = 'track'
+"""
 
 
 @pytest.mark.long
@@ -89,3 +93,20 @@ def test_a_column_that_is_called_by_the_id_goes_with_its_name(house: House) -> N
     assert sorted(house.rows(query)) == sorted(others)
     assert len(others) == 2
     assert house.problems() == []
+
+
+@pytest.mark.long
+@pytest.mark.timeout(1200)
+def test_a_name_that_an_earlier_erasure_kept_does_not_come_back(empty: House) -> None:
+    for user, properties in (("ann", {"score of bob17": 1, "plain": 2}), ("bob17", {})):
+        landed.land(empty.landing, "track", landed.line(track(user, **properties)))
+    empty.run("load")
+    assert "score_of_bob17" in str(empty.rows(COLUMNS_OF_TRACK))
+    for user in ("ann", "bob17"):
+        empty.run("forget", f"--user-id={user}")
+
+    empty.run("rebuild")
+
+    assert "bob17" not in str(empty.rows(COLUMNS_OF_TRACK))
+    assert found_in_house(empty, "bob17") == []
+    assert "properties.plain" in str(empty.rows("select path from raw.erased_field"))

@@ -8,7 +8,6 @@ import logging
 import os
 import shutil
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -16,10 +15,9 @@ import pytest
 from orchestration.durable_files import NewFiles
 from orchestration.erasure import loaded_files
 from orchestration.erasure.remaining_ids import search
-from orchestration.loading import archive as archive_module
 from orchestration.loading import kept_files, landed_file
 from orchestration.loading import load as load_module
-from orchestration.loading.archive import expire, pack_hour, read_archive
+from orchestration.loading.archive import Expired, expire, pack_hour, read_archive
 from orchestration.loading.kept_files import read_kept
 from orchestration.loading.landed_file import LandedFile
 from orchestration.loading.load import load, move_to_loaded
@@ -137,20 +135,13 @@ def test_an_archive_that_expires_while_it_is_looked_for_has_no_files(
     assert list(read_kept(loaded, [f"track/{name(1)}"])) == []
 
 
-def test_an_archive_that_was_removed_by_hand_keeps_no_other_from_expiring(
-    loaded: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    there = pack(loaded)
-    gone = there.with_name(f"{HOUR}-2.tar.zst")
-    monkeypatch.setattr(
-        archive_module, "archives", lambda _, call: [gone, there] if call == "track" else []
-    )
+def test_an_archive_that_was_removed_by_hand_is_not_noted_as_expired(loaded: Path) -> None:
+    gone = pack(loaded)
+    gone.unlink()
 
-    expire(loaded, datetime(2026, 11, 30, tzinfo=UTC))
+    expire(loaded, "track", gone, lambda *_: ())
 
-    assert not there.exists()
-    (noted,) = archive_module.expired(loaded)
-    assert noted.archive == f"track/{ARCHIVE}"
+    assert Expired(loaded).among([f"track/{ARCHIVE}", f"track/{name(1)}"]) == set()
 
 
 def test_a_parquet_file_that_was_taken_back_is_not_synced(

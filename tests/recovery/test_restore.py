@@ -18,6 +18,7 @@ from orchestration.recovery import restore as restore_module
 from orchestration.recovery.reload import reload_rejected
 from orchestration.recovery.restore import restore_if_behind
 from orchestration.settings import Settings
+from orchestration.upkeep.archives import pack_loaded_files
 from orchestration.warehouse.connection import connect, create_warehouse
 from orchestration.warehouse.raw_tables import COLUMNS
 from orchestration.warehouse.writer_lock import writer_lock
@@ -96,6 +97,21 @@ def test_a_warehouse_that_was_deleted_is_the_same_again(filled: Settings) -> Non
     assert restored is not None
     assert (restored.files, restored.moved, restored.missing) == (5, 1, [])
     assert tables(filled) == before
+
+
+def test_files_that_expired_are_not_missing_though_an_archive_was_damaged(
+    filled: Settings,
+) -> None:
+    damaged = filled.landing / "archive" / "identify" / f"{HOURS[1]}.tar.zst"
+    damaged.write_bytes(damaged.read_bytes()[:10])
+    short = filled.model_copy(update={"archive_days": 1.0})
+    pack_loaded_files(short, datetime(2026, 11, 23, 7, tzinfo=UTC))
+    lose(filled)
+
+    restored = restore_if_behind(filled)
+
+    assert restored is not None
+    assert (restored.files, restored.expired, restored.missing) == (1, 4, [])
 
 
 def test_an_older_copy_of_the_warehouse_gets_what_it_lacks(

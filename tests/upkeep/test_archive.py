@@ -9,7 +9,7 @@ import pytest
 import zstandard
 
 from orchestration.loading import archive
-from orchestration.loading.archive import DamagedArchiveError, read_archive
+from orchestration.loading.archive import DamagedArchiveError, Expired, read_archive
 from orchestration.loading.load import load
 from orchestration.settings import Settings
 from orchestration.upkeep.archives import pack_loaded_files
@@ -177,6 +177,7 @@ def test_a_damaged_archive_stops_no_other_hour(filled: Settings) -> None:
 
 def test_a_late_file_of_an_hour_that_has_expired_is_noted_as_well(filled: Settings) -> None:
     short = filled.model_copy(update={"archive_days": 1.0})
+    early = sorted((filled.landing / "loaded" / "track").iterdir())
     much_later = datetime(2026, 12, 22, tzinfo=UTC)
     pack_loaded_files(short, much_later)
     late = land(short, "20261122T05", 9)
@@ -185,7 +186,8 @@ def test_a_late_file_of_an_hour_that_has_expired_is_noted_as_well(filled: Settin
     pack_loaded_files(short, much_later)
 
     assert not archived(short)
-    assert late.name in {name for entry in archive.expired(short.landing) for name in entry.files}
+    names = {f"track/{one.name}" for one in (late, *early)}
+    assert Expired(short.landing).among([*names, "track/20261122T050-lost.ndjson"]) == names
 
 
 def test_archives_are_kept_for_ever_unless_their_days_are_set(filled: Settings) -> None:
@@ -198,6 +200,7 @@ def test_archives_are_kept_for_ever_unless_their_days_are_set(filled: Settings) 
 
 def test_archives_older_than_that_go_and_it_is_noted_what_was_in_them(filled: Settings) -> None:
     short = filled.model_copy(update={"archive_days": 1.0})
+    before = [f"track/{name}" for name in sorted(loaded_files(filled))]
     pack_loaded_files(short, NOW)
     assert len(archived(filled)) == 2
 
@@ -205,8 +208,57 @@ def test_archives_older_than_that_go_and_it_is_noted_what_was_in_them(filled: Se
 
     assert done.archives_expired == 1
     assert list(archived(filled)) == ["20261122T06.tar.zst", "20261122T07.tar.zst"]
-    (entry,) = archive.expired(filled.landing)
-    assert (entry.archive, len(entry.files)) == ("track/20261122T05.tar.zst", 2)
+    went = {"track/20261122T05.tar.zst", *before[:2]}
+    assert Expired(filled.landing).among(["track/20261122T06.tar.zst", *went, *before]) == went
+    assert len(went) == 3
+
+
+def test_what_is_written_for_archives_that_go_is_a_note_of_each(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Not all that ever went, each time."""
+    for hour in range(12):
+        for number in range(3):
+            land(settings, f"20261122T{hour:02}", number)
+    load(settings)
+    later = datetime(2026, 11, 26, tzinfo=UTC)
+    pack_loaded_files(settings, later)
+    written = []
+    write = archive.write_whole
+
+    def counted(path: Path, data: bytes) -> None:
+        written.append(len(data))
+        write(path, data)
+
+    monkeypatch.setattr(archive, "write_whole", counted)
+
+    done = pack_loaded_files(settings.model_copy(update={"archive_days": 1.0}), later)
+
+    assert done.archives_expired == len(written) == 12
+    notes = (settings.landing / "archive").rglob("*expired.ndjson")
+    assert sum(written) == sum(note.stat().st_size for note in notes)
+
+
+@pytest.mark.any_one
+@pytest.mark.parametrize("left", [10, -40])
+def test_an_archive_that_expires_damaged_is_noted_with_all_that_was_in_it(
+    filled: Settings, left: int
+) -> None:
+    names = {f"track/{one}" for one in loaded_files(filled) if one.startswith("20261122T05")}
+    pack_loaded_files(filled, NOW)
+    path = filled.landing / "archive" / "track" / "20261122T05.tar.zst"
+    path.write_bytes(path.read_bytes()[:left])
+    waits = land(filled, "20261122T05", 9)
+    load(filled)
+    short = filled.model_copy(update={"archive_days": 1.0})
+
+    with pytest.raises(DamagedArchiveError):
+        pack_loaded_files(short, datetime(2026, 11, 23, 6, 30, tzinfo=UTC))
+
+    assert not path.exists()
+    went = {f"track/{path.name}", *names}
+    assert Expired(filled.landing).among([*went, f"track/{waits.name}"]) == went
+    assert len(names) == 2
 
 
 def _dies(*_: object) -> None:
