@@ -152,7 +152,7 @@ def test_another_file_of_a_name_that_cannot_be_put_aside_stops_no_other(
 ) -> None:
     bad, _ = sorted(receiver.land(number) for number in range(2))
     memory.put(f"in/waiting/track/{bad.name}", b"others")
-    monkeypatch.setattr(Path, "rename", io_error_at(bad, Path.rename))
+    monkeypatch.setattr(os, "link", io_error_at(bad, os.link))
 
     with structlog.testing.capture_logs():
         assert SealedFiles(receiver.landing, Store(receiver.address)).ship() == 1
