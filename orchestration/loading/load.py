@@ -149,19 +149,24 @@ def refuse_if_behind(con: duckdb.DuckDBPyConnection, settings: Settings) -> int:
     Raises:
         WarehouseBehindError: it lacks some.
     """
-    if is_behind(con, settings.landing):
+    last = highest_load(con)
+    if _is_behind(con, settings.landing, last):
         raise WarehouseBehindError(
             f"The warehouse at {settings.place} lacks loads that are in the journal "
             f"{settings.landing / journal.FOLDER}. Nothing was changed; `make load` and "
             "Dagster's runs load them again from the files."
         )
-    return highest_load(con)
+    return last
 
 
 def is_behind(con: duckdb.DuckDBPyConnection, landing: Path) -> bool:
     """Whether the warehouse lacks loads that the journal has."""
+    return _is_behind(con, landing, highest_load(con))
+
+
+def _is_behind(con: duckdb.DuckDBPyConnection, landing: Path, last: int) -> bool:
     is_restoring = is_half_restored(con) or mark_of_earlier_versions(landing).exists()
-    return is_restoring or highest_load(con) < journal.last_load(landing)
+    return is_restoring or last < journal.last_load(landing)
 
 
 def is_half_restored(con: duckdb.DuckDBPyConnection) -> bool:
