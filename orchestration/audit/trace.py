@@ -250,7 +250,9 @@ def _place(landing: Path, folder: str, name: str) -> str:
     packed = archive.archives_of_hour(landing, folder, archive.hour_of(name))
     if packed:
         return f"{name} in {' or '.join(map(str, packed))}"
-    return f"{name}, which is no more: its archive has expired"
+    if archive.Expired(landing).among([f"{folder}/{name}"]):
+        return f"{name}, which is no more: its archive has expired"
+    return f"{name}, which is MISSING: neither loaded nor packed nor expired"
 
 
 def _not_modelled(

@@ -1,16 +1,18 @@
 """`seamline trace`: where one event is, and why it is not somewhere else."""
 
 import json
+import shutil
 from datetime import UTC, datetime
 from pathlib import Path
 
+import msgspec
 import pytest
 from click.testing import CliRunner
 
 from landed import not_stored
 from orchestration.__main__ import cli
 from orchestration.audit.trace import Trace, trace
-from orchestration.loading.archive import hours_to_pack, pack_hour
+from orchestration.loading.archive import ExpiredArchive, hours_to_pack, pack_hour
 from orchestration.warehouse.connection import connect
 from orchestration.warehouse.writer_lock import writer_lock
 from tests.support import landed
@@ -85,6 +87,25 @@ def test_a_damaged_line_is_where_it_landed(house: House) -> None:
     (copy,) = trace(house.settings, "damaged").copies
 
     assert Path(copy.place).parent == house.landing / "loaded" / "page"
+
+
+def test_a_file_that_is_gone_has_expired_or_is_missing(house: House) -> None:
+    folder = house.landing / "loaded" / "track"
+    away = house.folder / FIRST
+    (folder / FIRST).rename(away)
+    expired = house.landing / "archive" / "track" / "20261122T05.expired.ndjson"
+    expired.parent.mkdir(parents=True)
+    try:
+        missing = said(house, "twice")[1]
+        gone = ExpiredArchive("track/20261122T05.tar.zst", [FIRST], datetime.now(UTC))
+        expired.write_bytes(msgspec.json.encode(gone) + b"\n")
+        noted = said(house, "twice")[1]
+    finally:
+        shutil.rmtree(expired.parent)
+        away.rename(folder / FIRST)
+
+    assert missing == f"  {FIRST}, which is MISSING: neither loaded nor packed nor expired, line 1"
+    assert noted == f"  {FIRST}, which is no more: its archive has expired, line 1"
 
 
 def test_of_what_was_not_stored_it_says_how_much_there_was(house: House) -> None:
