@@ -68,6 +68,7 @@ sql: install ## open a SQL prompt on the warehouse
 test: install-dev ## run the tests, but for what takes long
 	@$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder $(PYTEST)
 
+# More processes than cores: these tests mostly wait for what they have started.
 test-long: install-dev ## run the tests that take long
 	@$(BIN)/python -m pytest -n 4 --dist loadfile --no-loadscope-reorder -m long $(PYTEST)
 

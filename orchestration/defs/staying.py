@@ -113,7 +113,7 @@ def more_passes(context: dg.AssetExecutionContext, settings: Settings) -> Iterat
     passes = Passes(context, settings)
     watch = Watch(settings, passes)
     behind = BehindLoads(context, settings)
-    with keeping_sessions(), run.keeping_project(settings), leaving_alone_what_is_there():
+    with keeping_sessions(), run.keeping_project(settings), _leaving_alone_what_is_there():
         while not patience.is_over() and not watch.is_to_end():
             if found := watch.news():
                 passes.one(found)
@@ -134,7 +134,7 @@ def more_passes(context: dg.AssetExecutionContext, settings: Settings) -> Iterat
 
 
 @contextmanager
-def leaving_alone_what_is_there() -> Iterator[None]:
+def _leaving_alone_what_is_there() -> Iterator[None]:
     """Have Python look for garbage among what is made from now on, for a `with` block.
 
     dbt's project and Dagster's definitions stay, and to look through them takes 0.3 s each time,

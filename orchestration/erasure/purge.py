@@ -23,6 +23,9 @@ from orchestration.warehouse.writer_lock import held_here
 BUSY_SECONDS = 60
 """How long readers of the catalog are waited for."""
 
+_AT_ONCE = 500
+"""Small files that are written together while the lock is held once."""
+
 
 class CatalogReadError(ErasureStoppedError):
     """Somebody reads the catalog and does not end; the text says what that means."""
@@ -41,8 +44,9 @@ def prepare(settings: Settings, locks: ShortLocks) -> None:
     with connect(settings, read_only=True) as con:
         found = thinned_files(con, _schemas(settings))
     for table, names in found.items():
-        with locks.hold(), connect(settings) as con:
-            complete_statistics(con, table, names)
+        for start in range(0, len(names), _AT_ONCE):
+            with locks.hold(), connect(settings) as con:
+                complete_statistics(con, table, names[start : start + _AT_ONCE])
 
 
 def _schemas(settings: Settings) -> tuple[str, str]:

@@ -16,6 +16,7 @@ from orchestration.upkeep.short_locks import ShortLocks
 from orchestration.upkeep.snapshots import AUTHOR
 from orchestration.warehouse.catalog import CATALOG, DATABASE, full_name, tables
 from orchestration.warehouse.connection import connect
+from orchestration.warehouse.file_statistics import BELOW_BYTES
 from orchestration.warehouse.rewrite import hides_files, write_anew
 from orchestration.warehouse.transaction import transaction
 
@@ -29,7 +30,7 @@ class Tier(NamedTuple):
     files: int
 
 
-TIERS = (Tier(1 * MB, 2), Tier(6 * MB, 6), Tier(32 * MB, 6))
+TIERS = (Tier(BELOW_BYTES, 2), Tier(6 * MB, 6), Tier(32 * MB, 6))
 """A row is written about once per tier in its life, however many loads follow it."""
 
 MOST_BYTES = 64 * MB

@@ -11,8 +11,8 @@ from collections.abc import Collection
 
 import duckdb
 
-from orchestration.warehouse.catalog import CATALOG, DATABASE, full_name, now, number
-from orchestration.warehouse.rewrite import write_anew
+from orchestration.warehouse.catalog import CATALOG, DATABASE, full_name, now, number, tables
+from orchestration.warehouse.rewrite import hides_files, write_anew
 from orchestration.warehouse.transaction import transaction
 
 KEPT = (
@@ -105,13 +105,17 @@ def complete_statistics(con: duckdb.DuckDBPyConnection, table: Table, names: lis
     Args:
         con: The warehouse; the caller is the one writer.
         table: The table.
-        names: As `thinned_files` names them; what is no more is left out.
+        names: As `thinned_files` names them; what is no more, as upkeep has come meanwhile, is left
+            out.
     """
+    if table not in tables(con):
+        return
     schema, name = table
     listed = con.execute(
         "select data_file from ducklake_list_files($1, $2, schema => $3) "
         "where list_contains($4, parse_filename(data_file))",
         [DATABASE, name, schema, names],
     ).fetchall()
-    with transaction(con):
-        write_anew(con, full_name(*table), [path for (path,) in listed])
+    if listed and not hides_files(con, full_name(*table)):
+        with transaction(con):
+            write_anew(con, full_name(*table), [path for (path,) in listed])

@@ -145,6 +145,20 @@ def test_once_they_are_completed_each_file_has_all(con: duckdb.DuckDBPyConnectio
     assert _version(con) == before
 
 
+def test_files_that_upkeep_has_written_meanwhile_are_left_out(
+    con: duckdb.DuckDBPyConnection,
+) -> None:
+    thin_statistics(con, [SCHEMA])
+    ((table, names),) = thinned_files(con, [SCHEMA]).items()
+    complete_statistics(con, table, names)
+    before = _version(con)
+
+    complete_statistics(con, table, names)
+    complete_statistics(con, (SCHEMA, "gone"), names)
+
+    assert _version(con) == before
+
+
 @pytest.mark.parametrize("is_completed", [True, False])
 def test_an_erasure_that_narrows_a_column_hides_no_row(
     own_house: House, prepared_house: Path, *, is_completed: bool
