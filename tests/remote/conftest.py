@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 
 from landed.object_store import Store
+from orchestration.erasure import erase
+from orchestration.upkeep import short_locks
 from tests.remote.machines import Loader, Machines, Receiver
 from tests.support.memory_store import MemoryBucket
 from tests.support.object_store import Bucket, FailingStore, ObjectStore, bucket, object_store
@@ -53,6 +55,13 @@ def receiver(machines: Machines) -> Receiver:
 def loader(machines: Machines) -> Loader:
     """The machine that loads."""
     return machines.loader()
+
+
+@pytest.fixture
+def nobody_waits(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An erasure pauses neither between two locks nor until receivers have seen who goes."""
+    monkeypatch.setattr(short_locks, "PAUSE_SECONDS", 0)
+    monkeypatch.setattr(erase, "SEEN_SECONDS", 0)
 
 
 @pytest.fixture

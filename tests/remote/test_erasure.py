@@ -10,7 +10,6 @@ from orchestration.loading.archive import read_archive
 from orchestration.loading.people import USER, Id
 from orchestration.loading.suppressed import to_be_done
 from orchestration.remote.process import finish
-from orchestration.upkeep import short_locks
 from orchestration.upkeep.archives import REST, pack_loaded_files
 from receiver.events.suppression import LiveSuppression
 from receiver.shipping.ship import Suppression
@@ -18,16 +17,10 @@ from tests.remote.machines import Loader, Machines, Receiver, event
 from tests.support import landed
 from tests.support.object_store import GOES_ON, FailingStore
 
-pytestmark = pytest.mark.scale
+pytestmark = [pytest.mark.scale, pytest.mark.usefixtures("nobody_waits")]
 
 GONE = "gone-81d2"
 WHO = {Id(USER, GONE)}
-
-
-@pytest.fixture(autouse=True)
-def _nobody_waits(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(short_locks, "PAUSE_SECONDS", 0)
-    monkeypatch.setattr(erase, "SEEN_SECONDS", 0)
 
 
 @pytest.fixture

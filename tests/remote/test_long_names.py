@@ -11,15 +11,9 @@ MOST_BYTES = 255
 
 
 @pytest.fixture
-def receiver(shared: Machines) -> Receiver:
-    """A machine that receives."""
-    return shared.receiver()
-
-
-@pytest.fixture
-def loader(shared: Machines) -> Loader:
-    """The machine that loads."""
-    return shared.loader()
+def machines(shared: Machines) -> Machines:
+    """Those that share the bucket in this process."""
+    return shared
 
 
 @pytest.mark.parametrize("length", [LONGEST_NAME + 1, MOST_BYTES, MOST_BYTES + 1, 900])

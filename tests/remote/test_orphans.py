@@ -10,21 +10,16 @@ from landed.object_store import Store
 from orchestration.erasure import erase
 from orchestration.loading.people import USER, Id
 from orchestration.remote.known import FileState, KnownObjects
-from orchestration.upkeep import short_locks
 from orchestration.upkeep.archives import REST, pack_loaded_files
 from tests.remote.machines import Loader, Machines, Receiver, event
 from tests.support import landed
+
+pytestmark = pytest.mark.usefixtures("nobody_waits")
 
 GONE = "gone-81d2"
 NAME = "20261122T052446000000Z-a.ndjson"
 KEY = f"loaded/track/{NAME}"
 Objects = Iterable[tuple[str, str, FileState]]
-
-
-@pytest.fixture(autouse=True)
-def _nobody_waits(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(short_locks, "PAUSE_SECONDS", 0)
-    monkeypatch.setattr(erase, "SEEN_SECONDS", 0)
 
 
 @pytest.fixture

@@ -23,15 +23,9 @@ FILES = 3
 
 
 @pytest.fixture
-def receiver(shared: Machines) -> Receiver:
-    """A machine that receives."""
-    return shared.receiver()
-
-
-@pytest.fixture
-def loader(shared: Machines) -> Loader:
-    """The machine that loads."""
-    return shared.loader()
+def machines(shared: Machines) -> Machines:
+    """Those that share the bucket in this process."""
+    return shared
 
 
 def load_some(receiver: Receiver, loader: Loader, number: int = FILES) -> list[Path]:
