@@ -107,6 +107,7 @@ def test_a_name_that_an_earlier_erasure_kept_goes_with_the_id_in_it(
     assert built == [["stg_segment__track", "track"], None]
 
 
+@pytest.mark.long
 def test_a_name_goes_that_only_an_earlier_erasure_still_has(
     empty: House, built: list[list[str] | None]
 ) -> None:

@@ -58,14 +58,18 @@ def exports(own_house: House, prepared_house: Path) -> Folders:
     return Folders(own_house.move_in(prepared_house))
 
 
-def test_a_day_has_one_file_with_the_rows_of_the_table(exports: Folders) -> None:
-    exports.load(event("a", 20, price=1), event("b", 20, price=2), event("c", 21, cart=[1, {}]))
+@pytest.fixture
+def filled(own_house: House, filled_house: Path) -> Folders:
+    """A house with four rows of two days."""
+    return Folders(own_house.move_in(filled_house))
 
-    assert exports.export() == Done(rows=3, parts=2)
 
-    assert exports.days().keys() == {"2026-11-20", "2026-11-21"}
-    assert exports.exported() == exports.table()
-    assert exports.export() == NOTHING
+def test_a_day_has_one_file_with_the_rows_of_the_table(filled: Folders) -> None:
+    assert filled.export() == Done(rows=4, parts=2)
+
+    assert filled.days().keys() == {"2026-11-20", "2026-11-21"}
+    assert filled.exported() == filled.table()
+    assert filled.export() == NOTHING
 
 
 @pytest.mark.long
@@ -97,25 +101,16 @@ def test_a_row_whose_first_copy_comes_late_is_in_the_day_of_that_one_alone(
     assert exports.exported() == exports.table()
 
 
-def test_who_was_erased_is_in_no_file(exports: Folders) -> None:
-    exports.load(
-        landed.line(
-            {"event": "E", "userId": "gone-55aa"},
-            message_id="x",
-            received_at="2026-11-20T10:00:00.000000Z",
-        ),
-        event("a", 20),
-    )
-    exports.export()
+def test_who_was_erased_is_in_no_file(filled: Folders) -> None:
+    filled.export()
+    assert "gone-55aa" in str(filled.exported())
 
-    exports.house.run("forget", "--user-id=gone-55aa")
+    filled.house.run("forget", "--user-id=gone-55aa", "--no-suppress")
 
-    assert exports.export() == Done(rows=1, parts=1)
-    assert exports.exported() == exports.table()
+    assert filled.export() == Done(rows=2, parts=1)
+    assert filled.exported() == filled.table()
     assert all(
-        b"gone-55aa" not in file.read_bytes()
-        for file in exports.folder.rglob("*")
-        if file.is_file()
+        b"gone-55aa" not in file.read_bytes() for file in filled.folder.rglob("*") if file.is_file()
     )
 
 
@@ -209,21 +204,33 @@ def test_no_field_hides_the_day_of_a_file(exports: Folders) -> None:
 
 
 def test_the_values_of_a_row_are_told_apart(exports: Folders) -> None:
-    """Values that change places, between columns or rows, are others."""
-    exports.put("a", 1, one=("bigint", 1), two=("bigint", 2), three=("double", 0.5))
-    exports.put("b", 1, one=("bigint", 3))
+    """Values that change places, between columns or rows, are others: a day for each change."""
+    exports.put("as it is", 20, one=("bigint", 1), two=("bigint", 2), three=("double", 0.5))
+    changes = (
+        "set one = 2, two = 1 where message_id = 'a1'",
+        "set one = if(message_id = 'a2', 3, 1) where message_id in ('a2', 'b2')",
+        "set two = null where message_id = 'a3'",
+        "set three = 1e300 where message_id = 'b4'",
+        "set three = -0.5 where message_id = 'a5'",
+        "set one = 9007199254740993 where message_id = 'b6'",
+        "set one = 9007199254740992 where message_id = 'b7'",
+    )
+    exports.run(
+        "insert into segment.track (message_id, _sdc_received_at, one, two, three) "
+        "select who || day, timestamp '2026-10-31 10:00:00' + to_days(day::int), "
+        "case when who = 'a' then 1 when day = 7 then 9007199254740993 else 3 end, "
+        "if(who = 'a', 2, null), if(who = 'a', 0.5, null) "
+        "from range(1, 8) as days (day), (values ('a'), ('b')) as rows (who)"
+    )
     exports.export()
-    for change in (
-        "set one = 2, two = 1 where message_id = 'a'",
-        "set one = case message_id when 'a' then 3 else 2 end",
-        "set two = null where message_id = 'a'",
-        "set three = 1e300 where message_id = 'b'",
-        "set three = -0.5 where message_id = 'a'",
-        "set one = 9007199254740993 where message_id = 'b'",
-        "set one = 9007199254740992 where message_id = 'b'",
-    ):
+    before = exports.days()
+
+    for change in changes:
         exports.run(f"update segment.track {change}")
-        assert exports.export() == Done(rows=2, parts=1), change
+
+    assert exports.export() == Done(rows=2 * len(changes), parts=len(changes))
+    after = exports.days()
+    assert [day for day in after if after[day] == before[day]] == ["2026-11-20"]
     assert exports.exported() == exports.table()
 
 
@@ -412,16 +419,14 @@ def test_two_exports_do_not_meet(exports: Folders, monkeypatch: pytest.MonkeyPat
     assert refused
 
 
-def test_the_command_says_what_it_did(exports: Folders, tmp_path: Path) -> None:
-    exports.load(event("a", 20))
+def test_the_command_says_what_it_did(filled: Folders, tmp_path: Path) -> None:
+    said = filled.house.run("export", "--parquet", str(tmp_path / "there"), "--table", "track")
+    again = filled.house.run("export", "--parquet", str(tmp_path / "there"), "--table", "track")
 
-    said = exports.house.run("export", "--parquet", str(tmp_path / "there"), "--table", "track")
-    again = exports.house.run("export", "--parquet", str(tmp_path / "there"), "--table", "track")
-
-    assert said == "parquet/track: 1 rows in 1 parts written\n"
+    assert said == "parquet/track: 4 rows in 2 parts written\n"
     assert again == "parquet/track: nothing has changed\n"
     state = json.loads((tmp_path / "there/track/_seamline.json").read_text())
-    assert list(state["parts"]) == ["2026-11-20T00:00:00"]
+    assert list(state["parts"]) == ["2026-11-20T00:00:00", "2026-11-21T00:00:00"]
 
 
 def test_the_command_says_that_it_knows_no_place(exports: Folders) -> None:

@@ -76,15 +76,26 @@ def raw(own_house: House, prepared_house: Path) -> RawTables:
     return RawTables(own_house.move_in(prepared_house))
 
 
-def test_each_copy_is_in_the_file_of_its_day(raw: RawTables) -> None:
-    raw.load(event("a", 20), event("a", 21), event("b", 21))
+@pytest.fixture
+def filled(own_house: House, filled_house: Path) -> RawTables:
+    """A house with four messages of two days, one of which came twice."""
+    return RawTables(own_house.move_in(filled_house))
 
-    done = raw.export()
 
-    assert done["track"] == Done(rows=3, parts=2)
-    assert raw.days() == {"2026-11-20", "2026-11-21"}
-    assert raw.copies() == raw.in_warehouse()
-    assert raw.export() == dict.fromkeys(done, NOTHING)
+def test_each_copy_is_in_the_file_of_its_day_and_only_days_with_something_new_are_written(
+    filled: RawTables,
+) -> None:
+    done = filled.export()
+
+    assert done["track"] == Done(rows=5, parts=2)
+    assert filled.days() == {"2026-11-20", "2026-11-21"}
+    assert filled.copies() == filled.in_warehouse()
+    assert filled.export() == dict.fromkeys(done, NOTHING)
+
+    filled.load(event("d", 21), is_modelled=False)
+
+    assert filled.export()["track"] == Done(rows=3, parts=1)
+    assert filled.copies() == filled.in_warehouse()
 
 
 def test_a_call_of_which_nothing_came_has_its_columns(raw: RawTables) -> None:
@@ -97,25 +108,13 @@ def test_a_call_of_which_nothing_came_has_its_columns(raw: RawTables) -> None:
         assert found.fetchall() == []
 
 
-def test_a_number_has_the_digits_with_which_duckdb_writes_it(raw: RawTables) -> None:
-    payload = '{"messageId": "a", "type": "track", "event": "E", "x": [1.50, 1E2]}'
-    raw.load(landed.line(payload))
+def test_a_number_has_the_digits_with_which_duckdb_writes_it(filled: RawTables) -> None:
+    filled.export()
 
-    raw.export()
-
-    ((text,),) = raw._read("payload", "raw/track/*.parquet")  # noqa: SLF001
+    read = filled._read("payload", "raw/track/*.parquet")  # noqa: SLF001
+    (text,) = [text for (text,) in read if '"c"' in text]
     assert text.endswith('"x":[1.5,100.0]}')
-    assert json.loads(text) == json.loads(payload)
-
-
-def test_only_the_days_in_which_something_is_new_are_written(raw: RawTables) -> None:
-    raw.load(event("a", 20), event("b", 21))
-    raw.export()
-
-    raw.load(event("c", 21))
-
-    assert raw.export()["track"] == Done(rows=2, parts=1)
-    assert raw.copies() == raw.in_warehouse()
+    assert json.loads(text)["x"] == [1.50, 1e2]
 
 
 @pytest.mark.long

@@ -16,6 +16,7 @@ from orchestration.upkeep.parquet_files import MB, File, choose, rewrite_small_f
 from orchestration.warehouse.catalog import full_name
 from orchestration.warehouse.connection import connect
 from orchestration.warehouse.writer_lock import writer_lock
+from tests.support.house import House
 from tests.support.small_files import (
     LOADS,
     all_hashes,
@@ -52,12 +53,19 @@ def test_the_files_of_many_loads_become_one_and_rows_stay(small_lake: Settings) 
     assert done.files_after < done.files_before
 
 
-def test_a_second_time_there_is_nothing_to_do(small_lake: Settings) -> None:
-    rewrite_small_files(small_lake)
-    before = snapshots(small_lake)
+@pytest.fixture(scope="module")
+def rewritten_lake(loaded: House, tmp_path_factory: pytest.TempPathFactory) -> House:
+    """A copy of the house of small loads, whose files have been written together."""
+    house = loaded.copy(tmp_path_factory.mktemp("rewritten") / "house")
+    assert rewrite_small_files(house.settings).rewrites
+    return house
 
-    assert rewrite_small_files(small_lake).rewrites == 0
-    assert snapshots(small_lake) == before
+
+def test_a_second_time_there_is_nothing_to_do(rewritten_lake: House) -> None:
+    before = snapshots(rewritten_lake.settings)
+
+    assert rewrite_small_files(rewritten_lake.settings).rewrites == 0
+    assert snapshots(rewritten_lake.settings) == before
 
 
 @pytest.mark.long
@@ -111,26 +119,30 @@ def test_a_table_of_a_users_may_have_any_name(small_lake: Settings) -> None:
         assert con.execute(f"select count(*) from {table}").fetchall() == [(1_000 * (LOADS + 1),)]
 
 
-@pytest.mark.parametrize("column", ["filename varchar", '"FileName" uuid', "filename bigint"])
-def test_a_table_of_a_users_that_hides_its_files_stays_as_it_is_and_stops_no_other(
-    small_lake: Settings, column: str
+def test_tables_of_a_users_that_hide_their_files_stay_as_they_are_and_stop_no_other(
+    small_lake: Settings,
 ) -> None:
+    hiding = ("filename varchar", '"FileName" uuid', "filename bigint")
+    names = [f"aaa.notes_{number}" for number in range(len(hiding))]
     with writer_lock(small_lake), connect(small_lake) as con:
         con.execute("create schema aaa")
-        con.execute(f"create table aaa.notes ({column}, n integer)")
-        for number in range(LOADS):
-            con.execute("insert into aaa.notes (n) select $1 from range(10)", [number])
+        for name, column in zip(names, hiding, strict=True):
+            con.execute(f"create table {name} ({column}, n integer)")
+            for number in range(2):
+                con.execute(f"insert into {name} (n) select $1 from range(10)", [number])
 
     rewritten = rewrite_small_files(small_lake)
 
     assert rewritten.rewrites > 0
+    assert len(table_files(small_lake, "raw", "track")) == 1
     with connect(small_lake, read_only=True) as con:
-        count = con.execute("select count(*), count(distinct n) from aaa.notes").fetchone()
-    assert count == (10 * LOADS, LOADS)
+        for name in names:
+            count = con.execute(f"select count(*), count(distinct n) from {name}").fetchone()
+            assert count == (20, 2)
 
 
-def test_deleted_rows_leave_their_files(small_lake: Settings) -> None:
-    rewrite_small_files(small_lake)
+def test_deleted_rows_leave_their_files(rewritten_lake: House, own_house: House) -> None:
+    small_lake = rewritten_lake.copy(own_house.folder).settings
     with writer_lock(small_lake), connect(small_lake) as con:
         con.execute("delete from raw.track where line > 2")
     before = all_hashes(small_lake)
@@ -193,14 +205,12 @@ def test_a_pause_is_long_enough_for_whoever_waits_to_look() -> None:
     assert 2 * signature(FileLock).parameters["poll_interval"].default < PAUSE_SECONDS
 
 
-def test_nothing_is_left_on_disk_that_is_not_listed(small_lake: Settings) -> None:
-    rewrite_small_files(small_lake)
+def test_nothing_is_left_on_disk_that_is_not_listed(rewritten_lake: House) -> None:
+    rows = rewritten_lake.rows(
+        "select parse_filename(path) from __ducklake_metadata_seamline.ducklake_data_file"
+    )
 
-    with connect(small_lake, read_only=True) as con:
-        rows = con.execute(
-            "select parse_filename(path) from __ducklake_metadata_seamline.ducklake_data_file"
-        ).fetchall()
-    assert {path.name for path in files(small_lake)} == {name for (name,) in rows}
+    assert {path.name for path in files(rewritten_lake.settings)} == {name for (name,) in rows}
 
 
 def test_two_small_files_are_written_together_and_one_is_left_alone() -> None:

@@ -61,9 +61,10 @@ STEPS: dict[str, tuple[object, str]] = {
 @pytest.mark.parametrize(
     "step",
     [
-        step
-        if step == "when all files are changed"
-        else pytest.param(step, marks=pytest.mark.chaos)
+        pytest.param(
+            step,
+            marks=pytest.mark.long if step == "when all files are changed" else pytest.mark.chaos,
+        )
         for step in STEPS
     ],
 )
