@@ -25,11 +25,11 @@ FILES = 4
 COLUMNS = ("message_id", "price", "currency", "_seamline_load_id")
 
 
-@pytest.fixture
-def con(own_house: House, prepared_house: Path) -> Iterator[duckdb.DuckDBPyConnection]:
+@pytest.fixture(scope="module")
+def sales(tmp_path_factory: pytest.TempPathFactory, raw_house: Path) -> House:
     """A table of several files, of which one filter leaves one, another each, a third none."""
-    settings = own_house.move_in(prepared_house).settings
-    with writer_lock(settings), connect(settings) as con:
+    house = House(tmp_path_factory.mktemp("sales")).move_in(raw_house)
+    with writer_lock(house.settings), connect(house.settings) as con:
         con.execute(f"create schema {SCHEMA}; create schema other")
         for schema in (SCHEMA, "other"):
             con.execute(
@@ -42,6 +42,26 @@ def con(own_house: House, prepared_house: Path) -> Iterator[duckdb.DuckDBPyConne
                     f"if(range % 2 = 0, 'EUR', null), {number} "
                     f"from range({number * 10}, {number * 10 + 10})"
                 )
+    return house
+
+
+@pytest.fixture
+def con(sales: House, own_house: House) -> Iterator[duckdb.DuckDBPyConnection]:
+    """A copy of it, for the test to write to."""
+    settings = own_house.move_in(sales.folder).settings
+    with writer_lock(settings), connect(settings) as con:
+        yield con
+
+
+@pytest.fixture(scope="module")
+def thinned(
+    sales: House, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[duckdb.DuckDBPyConnection]:
+    """A copy of it with few statistics left, to be asked."""
+    settings = House(tmp_path_factory.mktemp("thinned")).move_in(sales.folder).settings
+    with writer_lock(settings), connect(settings) as con:
+        assert thin_statistics(con, [SCHEMA])
+    with connect(settings, read_only=True) as con:
         yield con
 
 
@@ -101,11 +121,9 @@ def test_those_of_large_files_stay(
         "price in (select min(price) from {table} group by currency)",
     ],
 )
-def test_every_question_has_its_answer(con: duckdb.DuckDBPyConnection, asked: str) -> None:
-    thin_statistics(con, [SCHEMA])
-
+def test_every_question_has_its_answer(thinned: duckdb.DuckDBPyConnection, asked: str) -> None:
     answers = [
-        con.execute(
+        thinned.execute(
             f"select * from {table} where {asked.format(table=table)} order by all"
         ).fetchall()
         for table in (f"{SCHEMA}.sales", "other.sales")
@@ -161,12 +179,13 @@ def test_files_that_upkeep_has_written_meanwhile_are_left_out(
 
 @pytest.mark.parametrize("is_completed", [True, False])
 def test_an_erasure_that_narrows_a_column_hides_no_row(
-    own_house: House, prepared_house: Path, *, is_completed: bool
+    own_house: House, raw_house: Path, *, is_completed: bool
 ) -> None:
     """DuckDB does without a table where what is asked is outside of its least and greatest."""
-    settings = own_house.move_in(prepared_house).settings
+    settings = own_house.move_in(raw_house).settings
     table = f"{settings.schema_name}.sales"
     with writer_lock(settings), connect(settings) as con:
+        con.execute(f"create schema {settings.schema_name}")
         con.execute(f"create table {table} (name varchar, price bigint)")
         con.execute(f"insert into {table} select 'a' || range, range from range(1000)")
         con.execute(
@@ -191,9 +210,9 @@ def test_an_erasure_that_narrows_a_column_hides_no_row(
 
 
 def test_raw_tables_are_whole_again_with_whatever_they_hold(
-    own_house: House, prepared_house: Path
+    own_house: House, raw_house: Path
 ) -> None:
-    house = own_house.move_in(prepared_house)
+    house = own_house.move_in(raw_house)
     for one in ("a", "b"):
         house.land("track", landed.line({"messageId": one}))
         house.land("rejected", landed.rejected_line(b"{"))
