@@ -5,16 +5,15 @@ import pty
 import shutil
 import signal
 import subprocess
+import time
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from landed.settings import ROOT
 from orchestration.settings import Settings
 from receiver.files.recovery import recover
-from receiver.importing import import_progress, one_file
-from receiver.importing.staging import stage
+from receiver.importing import import_progress
 from tests.support.importing import (
     command,
     environment,
@@ -120,19 +119,18 @@ def test_ctrl_c_stops_it_in_a_line_and_it_goes_on(settings: Settings, tmp_path: 
 
 
 def test_a_receiver_that_starts_meanwhile_leaves_the_import_alone(
-    settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    settings: Settings, tmp_path: Path
 ) -> None:
     path = write(tmp_path / "a.json", events("beside", 300, size=500))
-    recovered: list[object] = []
+    running = subprocess.Popen(
+        command(path, prelude=SLOW), cwd=ROOT, env=environment(), stdout=subprocess.PIPE, text=True
+    )
+    assert running.stdout
+    running.stdout.readline()
+    while running.poll() is None:
+        assert recover(settings.landing) == []
+        time.sleep(0.05)
+    running.stdout.close()
 
-    def stage_and_recover(*arguments: Any) -> None:
-        stage(*arguments)
-        recovered.append(recover(settings.landing))
-
-    monkeypatch.setattr(one_file, "CHUNK_BYTES", 20_000)
-    monkeypatch.setattr(one_file, "stage", stage_and_recover)
-
-    assert run_import(path).returncode == 0
-    assert len(recovered) > 3
-    assert not any(recovered)
+    assert running.returncode == 0
     assert len(parsed(settings.landing)) == 300
