@@ -82,7 +82,7 @@ def run(command: list[str], folder: Path | None = None, given: Path | None = Non
 def load_in_parts(folder: Path) -> Parts:
     """Load what waits, with a clock in each part."""
     said = subprocess.run(
-        [sys.executable, "-m", "benchmarks.load_parts"],
+        [sys.executable, "-m", "benchmarks.load.parts"],
         cwd=ROOT,
         env=environment(folder),
         stdout=subprocess.PIPE,

@@ -1,4 +1,4 @@
-from benchmarks.guard import Aim, worse
+from benchmarks.compare.guard import Aim, worse
 
 
 def test_what_is_worse_by_more_than_a_share_is_told() -> None:

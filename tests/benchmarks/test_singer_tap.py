@@ -1,7 +1,7 @@
 import json
 from pathlib import Path
 
-from benchmarks.singer_tap import write_messages
+from benchmarks.compare.singer_tap import write_messages
 from tests.support import landed
 
 

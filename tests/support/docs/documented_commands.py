@@ -161,9 +161,11 @@ def _prove_module(arguments: list[str]) -> None:
     module, *rest = arguments[1:]
     try:
         found = find_spec(module)
+        if found and found.submodule_search_locations:
+            found = find_spec(f"{module}.__main__")
     except ModuleNotFoundError:
         found = None
-    if found is None or found.origin is None:
+    if found is None:
         raise WrongCommandError(f"no module {module}")
     if cli := _cli_of(module):
         _prove_click(cli, rest)

@@ -6,8 +6,8 @@ import time
 from pathlib import Path
 from typing import NamedTuple
 
-from benchmarks.servers import Command, Running, running
-from benchmarks.wrk import AUTHORIZATION
+from benchmarks.receiver.servers import Command, Running, running
+from benchmarks.receiver.wrk import AUTHORIZATION
 
 SLOW_CLIENTS = (60, 200)
 _OTHERS = 20

@@ -11,11 +11,11 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from benchmarks import report
-from benchmarks.patience import patience_of
-from benchmarks.servers import granian, gunicorn, nginx, receiver
-from benchmarks.soak import soak
-from benchmarks.speed import BATCH, SINGLE, at_share, compare
+from benchmarks.receiver import page
+from benchmarks.receiver.patience import patience_of
+from benchmarks.receiver.servers import granian, gunicorn, nginx, receiver
+from benchmarks.receiver.soak import soak
+from benchmarks.receiver.speed import BATCH, SINGLE, at_share, compare
 
 _NEEDED = {"wrk": "wrk", "nginx": "nginx-light"}
 
@@ -29,9 +29,9 @@ def main() -> None:
         )
     with tempfile.TemporaryDirectory(prefix="bench-receiver-", dir=options.folder) as name:
         for title, lines in _sections(Path(name), options):
-            report.write_page({title: lines})
+            page.write_page({title: lines})
             print("\n".join(["", *lines, ""]))
-    print(f"written: {report.PAGE}")
+    print(f"written: {page.PAGE}")
 
 
 def _sections(folder: Path, options: argparse.Namespace) -> Iterator[tuple[str, list[str]]]:
@@ -40,8 +40,8 @@ def _sections(folder: Path, options: argparse.Namespace) -> Iterator[tuple[str, 
     if "servers" in options.parts:
         yield "Servers under Flask", _servers(folder, options.rounds, options.seconds)
     if options.soak:
-        said = report.server_conditions()
-        yield "Memory", [said, "", *report.soak_lines(soak(folder, options.soak))]
+        said = page.server_conditions()
+        yield "Memory", [said, "", *page.soak_lines(soak(folder, options.soak))]
 
 
 def _options() -> argparse.Namespace:
@@ -59,20 +59,20 @@ def _options() -> argparse.Namespace:
 
 
 def _speed(folder: Path, rounds: int, seconds: float) -> list[str]:
-    said = report.server_conditions()
+    said = page.server_conditions()
     servers = {
-        report.BARE: gunicorn("bare", "gevent"),
-        report.OURS: receiver,
-        report.NGINX: nginx,
+        page.BARE: gunicorn("bare", "gevent"),
+        page.OURS: receiver,
+        page.NGINX: nginx,
     }
     results = compare(servers, folder, rounds=rounds, seconds=seconds)
-    highest, paced = at_share(receiver, folder, report.SHARE, rounds=rounds, seconds=seconds)
-    lines = report.speed_lines(results, rounds, seconds)
-    return [said, "", *lines, report.paced_line(highest, paced)]
+    highest, paced = at_share(receiver, folder, page.SHARE, rounds=rounds, seconds=seconds)
+    lines = page.speed_lines(results, rounds, seconds)
+    return [said, "", *lines, page.paced_line(highest, paced)]
 
 
 def _servers(folder: Path, rounds: int, seconds: float) -> list[str]:
-    said = report.server_conditions()
+    said = page.server_conditions()
     names = ("gunicorn gevent", "gunicorn gthread", "granian")
     bare, landing = (
         dict(
@@ -87,7 +87,7 @@ def _servers(folder: Path, rounds: int, seconds: float) -> list[str]:
     empty = compare(bare, folder, rounds=rounds, seconds=seconds, sizes=[SINGLE])
     full = compare(landing, folder, rounds=rounds, seconds=seconds, sizes=[SINGLE, BATCH])
     borne = {name: patience_of(command, folder) for name, command in landing.items()}
-    return [said, "", *report.server_lines(empty, full, borne)]
+    return [said, "", *page.server_lines(empty, full, borne)]
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 """A load as somebody would write it in SQL, in one script: what `make load` is measured against.
 
-`python -m benchmarks.sql_load LANDING WAREHOUSE`: the same landed files into one DuckLake, with the
+`python -m benchmarks.load.sql LANDING WAREHOUSE`: the same landed files into one DuckLake, with the
 raw payload, the structure of the whole payload found, a typed column for each leaf of it, and one
 row per message. It proves no checksum, takes nothing back, keeps no count, and stops at the first
 line that is damaged.

@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from benchmarks import landed_events
+from benchmarks.compare.singer_tap import write_messages
 from benchmarks.passes import LOAD, Pass, median, run, settings_of
-from benchmarks.singer_tap import write_messages
 from landed.settings import ROOT
 from orchestration.warehouse.catalog import number
 from orchestration.warehouse.connection import connect
@@ -108,7 +108,7 @@ def measure(folder: Path, events: int) -> Loads:
 
 def _others(folder: Path, landing: Path, singer: Path, dlt: Path) -> dict[str, Pass]:
     folder.mkdir()
-    sql = [sys.executable, "-m", "benchmarks.sql_load", str(landing), str(folder / "sql")]
+    sql = [sys.executable, "-m", "benchmarks.load.sql", str(landing), str(folder / "sql")]
     messages, config = folder / "messages", folder / "singer.json"
     write_messages(landing, messages)  # what a tap takes is not counted
     config.write_text(

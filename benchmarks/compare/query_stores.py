@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 import duckdb
 
-from benchmarks.questions import COLUMNS, QUESTIONS, view_on_json
+from benchmarks.compare.questions import COLUMNS, QUESTIONS, view_on_json
 from orchestration.settings import Settings
 from orchestration.warehouse.catalog import number
 from orchestration.warehouse.connection import connect

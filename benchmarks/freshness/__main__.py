@@ -26,10 +26,10 @@ from typing import Any
 
 import psutil
 
-from benchmarks import freshness_page
-from benchmarks.freshness_page import Idle, Measured, Seen
+from benchmarks.free_port import free_port
+from benchmarks.freshness import page
+from benchmarks.freshness.page import Idle, Measured, Seen
 from benchmarks.report import conditions
-from benchmarks.servers import free_port
 from landed.settings import ROOT
 from orchestration.settings import Settings
 from orchestration.warehouse.connection import connect
@@ -241,7 +241,7 @@ def measure(stack: Stack, folder: Path, rate: int, seconds: float) -> Measured:
     reader.join()
     sealed.is_over = True
     looking.join()
-    return freshness_page.measured(
+    return page.measured(
         stack.settings,
         rate=rate,
         seconds=seconds,
@@ -276,7 +276,7 @@ def main() -> None:
             if wanted.idle:
                 time.sleep(stack.settings.quiet_seconds + 15)
                 idle = Idle(wanted.idle, stack.cpu(wanted.idle))
-    freshness_page.show(said, results, idle, write=not wanted.no_page)
+    page.show(said, results, idle, write=not wanted.no_page)
 
 
 if __name__ == "__main__":

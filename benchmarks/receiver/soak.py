@@ -4,9 +4,9 @@ import threading
 from pathlib import Path
 from typing import NamedTuple
 
-from benchmarks.servers import receiver, running
-from benchmarks.speed import BATCH, SINGLE
-from benchmarks.wrk import load
+from benchmarks.receiver.servers import receiver, running
+from benchmarks.receiver.speed import BATCH, SINGLE
+from benchmarks.receiver.wrk import load
 
 _PERIOD_SECONDS = 10
 _SEAL_BYTES = 16 * 1024 * 1024

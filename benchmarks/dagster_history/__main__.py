@@ -25,10 +25,10 @@ from typing import Any
 import dagster as dg
 import psutil
 
-from benchmarks import dagster_pages
-from benchmarks.copied_runs import Run, copy_hours, newest_runs, read_back
+from benchmarks.dagster_history import pages
+from benchmarks.dagster_history.copied_runs import Run, copy_hours, newest_runs, read_back
+from benchmarks.free_port import free_port
 from benchmarks.landed_events import land
-from benchmarks.servers import free_port
 from landed.settings import ROOT
 from orchestration.settings import Settings
 from orchestration.upkeep import dagster_storage
@@ -210,10 +210,10 @@ def main() -> None:
         print(f"{copied} in {time.monotonic() - began:.0f} s")
         purge(settings, runs)
         with webserver(folder) as server:
-            seen = dagster_pages.open_pages(
+            seen = pages.open_pages(
                 server.url, server.processes(), _pages(settings, runs), given.times, given.pictures
             )
-        dagster_pages.write_page(seen, copied, _size(settings), given.hours)
+        pages.write_page(seen, copied, _size(settings), given.hours)
 
 
 def _pages(settings: Settings, runs: Mapping[str, Run]) -> dict[str, str]:

@@ -3,10 +3,11 @@
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from benchmarks import guard, peers, query_stores, report
-from benchmarks.peers import Loads
-from benchmarks.questions import QUESTIONS
-from benchmarks.stored import Stored
+from benchmarks import report
+from benchmarks.compare import guard, peers, query_stores
+from benchmarks.compare.peers import Loads
+from benchmarks.compare.questions import QUESTIONS
+from benchmarks.compare.stored import Stored
 from landed.settings import ROOT
 
 PAGE = ROOT / "docs" / "benchmarks" / "README.md"
@@ -141,8 +142,8 @@ def _questions(measured: Measured, ratios: guard.Ratios) -> Iterator[str]:
     yield (
         f"{measured.asked_events:,} events: the loaded ones, made more by SQL with other ids, "
         "users and times. All three give the same answer to each "
-        "([the SQL](../../benchmarks/questions.py)). Milliseconds, and of processor; medians, but "
-        "JSON's is of one time."
+        "([the SQL](../../benchmarks/compare/questions.py)). Milliseconds, and of processor; "
+        "medians, but JSON's is of one time."
     )
     yield ""
     stores = next(iter(measured.answers.values()))

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from benchmarks.copied_runs import Copied
+from benchmarks.dagster_history.copied_runs import Copied
 from benchmarks.report import conditions
 from landed.settings import ROOT
 
@@ -50,7 +50,7 @@ def open_pages(
     done = subprocess.run(
         [
             shutil.which("node") or "node",
-            ROOT / "benchmarks" / "dagster_pages.mjs",
+            Path(__file__).with_suffix(".mjs"),
             json.dumps(told),
         ],
         cwd=_CLIENTS,

@@ -8,8 +8,8 @@ from itertools import product
 from pathlib import Path
 from typing import NamedTuple
 
-from benchmarks.servers import Command, Running, running
-from benchmarks.wrk import CONNECTIONS, Load, load
+from benchmarks.receiver.servers import Command, Running, running
+from benchmarks.receiver.wrk import CONNECTIONS, Load, load
 
 SINGLE, BATCH = 1, 100
 

@@ -19,8 +19,9 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from zlib import crc32
 
-from benchmarks import report, upkeep_page
-from benchmarks.upkeep_page import Row
+from benchmarks import report
+from benchmarks.upkeep import page
+from benchmarks.upkeep.page import Row
 from orchestration.loading.load import load
 from orchestration.models import run
 from orchestration.settings import Settings
@@ -170,7 +171,7 @@ def main() -> None:
     parser.add_argument("--loads-an-hour", type=int, default=120)
     parser.add_argument("--portion", type=int, default=60, help="loads between measurements")
     parser.add_argument("--hours", type=float, default=6, help="SEAMLINE_SNAPSHOT_DAYS, in hours")
-    parser.add_argument("--csv", type=Path, default=upkeep_page.CSV)
+    parser.add_argument("--csv", type=Path, default=page.CSV)
     parser.add_argument("--page-only", action="store_true", help="write the page from the CSV")
     options = parser.parse_args()
     if not options.page_only:
@@ -179,7 +180,7 @@ def main() -> None:
             report.conditions("duckdb", "dbt-core", "dbt-duckdb") + "\n"
         )
         _measure(options)
-    upkeep_page.write(options.csv, options.portion, options.loads_an_hour, options.hours)
+    page.write(options.csv, options.portion, options.loads_an_hour, options.hours)
 
 
 def _measure(options: argparse.Namespace) -> None:

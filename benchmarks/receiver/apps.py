@@ -1,6 +1,6 @@
 """Two Flask applications under a server of one's choice.
 
-`python -m benchmarks.apps bare|receiver gevent|gthread`: gunicorn with the receiver's very
+`python -m benchmarks.receiver.apps bare|receiver gevent|gthread`: gunicorn with the receiver's very
 settings, except for the kind of worker. granian takes `create_bare` itself.
 """
 

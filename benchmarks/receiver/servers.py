@@ -14,12 +14,14 @@ from pathlib import Path
 
 import psutil
 
-from benchmarks.apps import THREADS
-from benchmarks.wrk import WRITE_KEY
+from benchmarks.free_port import free_port
+from benchmarks.receiver.apps import THREADS
+from benchmarks.receiver.wrk import WRITE_KEY
+from landed.settings import ROOT
 from receiver.senders.sources import Source, write_sources
 
-ROOT = Path(__file__).parents[1]
 WORKERS = 2
+_APPS = "benchmarks.receiver.apps"
 _START_SECONDS = 60
 _STOP_SECONDS = 30
 _LOOK_SECONDS = 0.5
@@ -59,12 +61,18 @@ def receiver(_folder: Path, _port: int) -> Sequence[str]:
 
 def gunicorn(application: str, worker: str) -> Command:
     """Return what makes the command of gunicorn with the receiver's settings."""
-    return lambda _folder, _port: (sys.executable, "-m", "benchmarks.apps", application, worker)
+    return lambda _folder, _port: (
+        sys.executable,
+        "-m",
+        "benchmarks.receiver.apps",
+        application,
+        worker,
+    )
 
 
 def granian(application: str) -> Command:
     """Return what makes the command of granian, with as many workers."""
-    target = {"bare": "benchmarks.apps:create_bare", "receiver": "receiver:create_app"}[application]
+    target = {"bare": f"{_APPS}:create_bare", "receiver": "receiver:create_app"}[application]
     options = ["--interface", "wsgi", "--factory", "--workers", str(WORKERS), "--host", "127.0.0.1"]
     options += ["--blocking-threads", str(THREADS), "--no-ws", "--log-level", "error"]
     program = str(Path(sys.executable).with_name("granian"))
@@ -168,11 +176,3 @@ def running(command: Command, folder: Path, **settings: object) -> Iterator[Runn
     finally:
         server.stop()
         shutil.rmtree(folder, ignore_errors=True)
-
-
-def free_port() -> int:
-    """Return a port that nobody listens on."""
-    with socket.socket() as probing:
-        probing.bind(("127.0.0.1", 0))
-        port: int = probing.getsockname()[1]
-        return port

@@ -63,7 +63,7 @@ _INTRODUCTION = [
 def _round(folder: Path, events: int) -> Round:
     landing = folder / "landing"
     landing.mkdir(parents=True)
-    sql = [sys.executable, "-m", "benchmarks.sql_load", str(landing)]
+    sql = [sys.executable, "-m", "benchmarks.load.sql", str(landing)]
     sql_empty = run([*sql, str(folder / "sql-empty")])
     ours_empty = _prepared(folder)
     landed_events.land(landing, events)

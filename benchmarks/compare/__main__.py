@@ -13,11 +13,12 @@ import sys
 import tempfile
 from pathlib import Path
 
-from benchmarks import compare_page, guard, peers, query_stores, report, stored
-from benchmarks.compare_page import Measured, Prices
+from benchmarks import report
+from benchmarks.compare import guard, page, peers, query_stores, stored
+from benchmarks.compare.page import Measured, Prices
 from benchmarks.passes import settings_of
 
-REPORT = compare_page.PAGE.with_name("report.json")
+REPORT = page.PAGE.with_name("report.json")
 
 
 def main() -> None:
@@ -50,10 +51,10 @@ def main() -> None:
     prices = Prices(options.price, options.cores, options.disk_gb)
     sizes = {"events": options.events, "query_events": options.query_events}
     problems = list(guard.worse(ratios, _last_ratios(sizes), options.tolerance))
-    print("\n".join(compare_page.lines(measured, ratios, prices)))
+    print("\n".join(page.lines(measured, ratios, prices)))
     if problems and not options.accept:
         sys.exit("\n".join([*problems, "Nothing was written; --accept keeps this report."]))
-    compare_page.write(measured, ratios, prices)
+    page.write(measured, ratios, prices)
     REPORT.write_text(
         json.dumps(
             {"sizes": sizes, "ratios": {k: round(v, 3) for k, v in ratios.items()}}, indent=2

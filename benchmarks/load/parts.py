@@ -1,4 +1,4 @@
-"""One pass over what has landed, with a clock in each part: `python -m benchmarks.load_parts`.
+"""One pass over what has landed, with a clock in each part: `python -m benchmarks.load.parts`.
 
 The last line of its output is JSON: the name of each part, with its seconds by the clock and of
 processor. What a part calls that is a part itself counts there alone; what a thread reads beside
