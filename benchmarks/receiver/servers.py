@@ -61,13 +61,7 @@ def receiver(_folder: Path, _port: int) -> Sequence[str]:
 
 def gunicorn(application: str, worker: str) -> Command:
     """Return what makes the command of gunicorn with the receiver's settings."""
-    return lambda _folder, _port: (
-        sys.executable,
-        "-m",
-        "benchmarks.receiver.apps",
-        application,
-        worker,
-    )
+    return lambda _folder, _port: (sys.executable, "-m", _APPS, application, worker)
 
 
 def granian(application: str) -> Command:

@@ -2,13 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.history.copies import (
-    COPIES,
-    Old,
-    land_on_history,
-    old_events,
-    require_dropped,
-)
+from benchmarks.history.copies import COPIES, Old, land_on_history, old_events, require_dropped
 from benchmarks.history.rows import ROUND, message_id, write_history
 from benchmarks.landed_events import SHARES, land
 from orchestration.audit import completeness

@@ -61,10 +61,9 @@ STEPS: dict[str, tuple[object, str]] = {
 @pytest.mark.parametrize(
     "step",
     [
-        pytest.param(
-            step,
-            marks=pytest.mark.long if step == "when all files are changed" else pytest.mark.chaos,
-        )
+        step
+        if step == "when all files are changed"
+        else pytest.param(step, marks=pytest.mark.chaos)
         for step in STEPS
     ],
 )
