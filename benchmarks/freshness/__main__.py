@@ -12,37 +12,26 @@ import subprocess
 import sys
 import tempfile
 import time
-import tomllib
 import urllib.request
-from base64 import b64encode
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
-from http.client import HTTPConnection
-from multiprocessing.synchronize import Event
+from dataclasses import dataclass
 from pathlib import Path
 from threading import Thread
-from typing import Any
 
 import psutil
 
 from benchmarks.free_port import free_port
 from benchmarks.freshness import page
 from benchmarks.freshness.page import Idle, Measured, Seen
+from benchmarks.freshness.reader import SealedFiles, watch_rows
+from benchmarks.freshness.sender import send
 from benchmarks.report import conditions
 from landed.settings import ROOT
 from orchestration.settings import Settings
-from orchestration.warehouse.connection import connect
 
-SHARES = {"track": 5, "page": 2, "identify": 1, "screen": 1, "group": 1}
-"""Of ten events, how many are of which call."""
-
-REQUESTS_A_SECOND = 10
 PATIENCE = 120.0
 """Seconds after the last answer until what is not seen counts as lost."""
-
-_LOOK_SECONDS = 0.1
-_FILES_SECONDS = 0.02
 
 
 @dataclass
@@ -118,101 +107,6 @@ def _wait_until_ready(stack: Stack, folder: Path) -> None:
     raise SystemExit((folder / "stack.log").read_text()[-2000:])
 
 
-def send(stack: Stack, rate: int, seconds: float) -> dict[str, float]:
-    """Send batches at a rate; return when each message was answered."""
-    key = tomllib.loads(_sources())["source"][0]["server_keys"][0]
-    authorization = "Basic " + b64encode(f"{key}:".encode()).decode()
-    headers = {"Authorization": authorization, "Content-Type": "application/json"}
-    connection = HTTPConnection("127.0.0.1", stack.port)
-    answered: dict[str, float] = {}
-    began = time.monotonic()
-    for number in range(int(seconds * REQUESTS_A_SECOND)):
-        batch = [
-            _event(f"{rate}-{int(time.time())}-{number}-{one}", number * 7 + one)
-            for one in range(rate // REQUESTS_A_SECOND)
-        ]
-        time.sleep(max(0.0, began + number / REQUESTS_A_SECOND - time.monotonic()))
-        connection.request("POST", "/v1/batch", json.dumps({"batch": batch}), headers)
-        answer = connection.getresponse()
-        answer.read()
-        if answer.status != 200:  # noqa: PLR2004 - HTTP's
-            raise SystemExit(f"The receiver answered {answer.status}")
-        now = time.time()
-        answered |= {event["messageId"]: now for event in batch}
-    connection.close()
-    return answered
-
-
-def _sources() -> str:
-    return Path(os.environ["SEAMLINE_SOURCES"]).read_text()
-
-
-_CALLS = [call for call, share in SHARES.items() for _ in range(share)]
-
-
-def _event(message_id: str, number: int) -> dict[str, Any]:
-    """An event of 1.1 kB, as the other benchmarks have it."""
-    call = _CALLS[number % len(_CALLS)]
-    fields = {"plan": "pro", "price": number % 100 / 4, "position": number % 50, "note": "n" * 400}
-    return {
-        "type": call,
-        "messageId": message_id,
-        "userId": f"u{number % 500}",
-        "anonymousId": f"a{number % 900}",
-        "groupId": f"g{number % 20}",
-        "event": "Product Viewed",
-        "name": "Home",
-        "context": {
-            "ip": "203.0.113.7",
-            "locale": "de-DE",
-            "userAgent": "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 Chrome/120.0 " * 2,
-            "page": {"path": "/products", "url": "https://shop.example.com/products", "title": "P"},
-            "library": {"name": "analytics-python", "version": "2.3.3"},
-        },
-        "traits" if call in {"identify", "group"} else "properties": fields,
-    }
-
-
-def watch_rows(file: str, stop: Event) -> None:
-    """Read the final tables as a second process does, and note when each message is first seen."""
-    settings = Settings()
-    loads = dict.fromkeys(SHARES, 0)
-    with connect(settings, read_only=True) as con, Path(file).open("w") as seen:
-        while not stop.is_set():
-            for call in SHARES:
-                rows = con.execute(
-                    f'select message_id, _seamline_load_id, _seamline_file from segment."{call}" '
-                    f"where _seamline_load_id > {loads[call]}"
-                ).fetchall()
-                now = time.time()
-                for message_id, load_id, landed in rows:
-                    seen.write(json.dumps([message_id, now, load_id, landed, call]) + "\n")
-                    loads[call] = max(loads[call], load_id)
-            seen.flush()
-            time.sleep(_LOOK_SECONDS)
-
-
-@dataclass
-class SealedFiles:
-    """Notes when each landed file is sealed, in a thread."""
-
-    landing: Path
-    at: dict[str, float] = field(default_factory=dict)
-    is_over: bool = False
-
-    def watch(self) -> None:
-        """Look until it is over."""
-        while not self.is_over:
-            for call in SHARES:
-                folder = self.landing / call
-                names = os.listdir(folder) if folder.is_dir() else []  # noqa: PTH208 - many times
-                now = time.time()
-                for name in names:
-                    if name.endswith(".ndjson"):
-                        self.at.setdefault(name, now)
-            time.sleep(_FILES_SECONDS)
-
-
 def measure(stack: Stack, folder: Path, rate: int, seconds: float) -> Measured:
     """Send at a rate, and measure each event's way."""
     stop = multiprocessing.get_context("spawn").Event()
@@ -227,7 +121,7 @@ def measure(stack: Stack, folder: Path, rate: int, seconds: float) -> Measured:
     time.sleep(3)  # the reader's start
     storage = _bytes(stack.settings.dagster_home)
     cpu = stack.cpu_seconds()
-    answered = send(stack, rate, seconds)
+    answered = send(stack.port, rate, seconds)
     wanted = len(answered)
     deadline = time.monotonic() + PATIENCE
     seen: list[Seen] = []
