@@ -88,9 +88,10 @@ def cli() -> None:
 @_with_settings
 def prepare(settings: Settings) -> None:
     """Make what has to be there before Dagster starts."""
-    from orchestration.prepare import prepare  # noqa: PLC0415 - brings dbt: seconds
+    from orchestration.prepare import prepare  # noqa: PLC0415
 
-    prepare(settings)
+    with connection.keeping_sessions():
+        prepare(settings)
 
 
 @cli.command(help="Load all sealed files, run the dbt models, and exit.")
@@ -261,7 +262,7 @@ def replay(settings: Settings, *, day: datetime | None, table: str | None, rejec
     refuse_nothing(settings)
 
     if rejected:
-        from orchestration.prepare import reload_once  # noqa: PLC0415
+        from orchestration.by_hand import reload_once  # noqa: PLC0415
 
         click.echo(reload_once(settings))
         return
@@ -391,7 +392,7 @@ def _ids(user_ids: tuple[str, ...], anonymous_ids: tuple[str, ...]) -> set[Id]:
 def upkeep(settings: Settings) -> None:
     """Do all of the upkeep once."""
     refuse_nothing(settings)
-    from orchestration.prepare import upkeep_once  # noqa: PLC0415
+    from orchestration.by_hand import upkeep_once  # noqa: PLC0415
 
     click.echo(upkeep_once(settings))
 
@@ -401,7 +402,7 @@ def upkeep(settings: Settings) -> None:
 def rename(settings: Settings) -> None:
     """Rebuild the tables under their new name, then drop the old ones."""
     refuse_nothing(settings)
-    from orchestration.prepare import rename_schema  # noqa: PLC0415
+    from orchestration.by_hand import rename_schema  # noqa: PLC0415
 
     click.echo(rename_schema(settings))
 

@@ -52,7 +52,7 @@ def _load_once(settings: Settings, progress: Progress | None) -> str:
         restore_if_behind(settings, progress)
         loaded = load(settings, progress=progress)
     if not are_up_to_date(settings):
-        from orchestration.prepare import run_all_models  # noqa: PLC0415 - brings dbt: seconds
+        from orchestration.models.run import run_all_models  # noqa: PLC0415 - brings dbt: seconds
 
         run_all_models(settings)
     return str(loaded)

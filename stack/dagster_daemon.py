@@ -7,17 +7,19 @@ before: five seconds of processor, most of what a stack took that had nothing to
 import logging
 import stat
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import click
 from dagster._core.remote_representation.code_location import GrpcServerCodeLocation
 from dagster._core.workspace.workspace import CodeLocationEntry
 from dagster._daemon import controller
-from dagster._daemon.cli import main
+from dagster._daemon.cli import run_command
 
 from landed.settings import ROOT
 from orchestration.models.project_files import below
+from stack.workspaces import wait_for_servers, with_workspaces
 
 log = logging.getLogger(__name__)
 
@@ -102,12 +104,27 @@ class Controller(controller.DagsterDaemonController):
             if not self._code.has_to_be_loaded(workspace.get_code_location_entries()):
                 return time.time()
             self._code.is_loaded()  # first: what is written meanwhile is seen at the next look
+            self._workspace_process_context.reload_workspace()
         except Exception:  # as Dagster's own has it: else the daemon ends, and nothing is loaded
-            log.exception("Could not look whether code has changed; what is loaded stays so")
-            return time.time()
-        return super().check_workspace_freshness(last_workspace_update_time)
+            log.exception(
+                "Could not see to it that code which has changed is loaded; what is loaded stays"
+            )
+        return time.time()
+
+
+@click.group()
+def cli() -> None:
+    """Dagster's daemon."""
+
+
+@cli.command(help="Run it until told to stop.")
+@with_workspaces
+def run(workspaces: Sequence[str]) -> None:
+    """Run Dagster's own command, with our way to look at the code."""
+    wait_for_servers(workspaces)
+    controller.DagsterDaemonController = Controller  # type: ignore[misc]
+    run_command([argument for workspace in workspaces for argument in ("-w", workspace)])
 
 
 if __name__ == "__main__":
-    controller.DagsterDaemonController = Controller  # type: ignore[misc]
-    main()
+    cli(prog_name="python -m stack.dagster_daemon")

@@ -1,7 +1,9 @@
 """`python -m stack.dagster_ui`: Dagster's webserver, as its own command starts it, but guarded."""
 
 import os
+from collections.abc import Sequence
 
+import click
 import uvicorn
 from dagster import DagsterInstance
 from dagster._core.workspace.context import WorkspaceProcessContext
@@ -20,8 +22,8 @@ from orchestration import modes
 from stack.login import read_login
 from stack.own_names import OwnNamesOnly
 from stack.settings import EVERYWHERE, Settings
+from stack.workspaces import wait_for_servers, with_workspaces
 
-WORKSPACE = "workspace.yaml"
 POLL_MILLISECONDS = 2000
 GRACE_SECONDS = 5
 """How long an open page can hold up the end."""
@@ -76,18 +78,21 @@ def send_few_events_at_once() -> None:
     os.environ.setdefault("DAGSTER_UI_EVENT_LOAD_CHUNK_SIZE", str(EVENTS_AT_ONCE))
 
 
-def main() -> None:
+@click.command(help="Serve the Dagster UI until told to stop.")
+@with_workspaces
+def main(workspaces: Sequence[str]) -> None:
     """Serve until told to stop."""
     settings = Settings()
     send_few_events_at_once()
     modes.begin(settings)
     configure_loggers()
+    wait_for_servers(workspaces)
     with DagsterInstance.get() as instance:
         instance.optimize_for_webserver(
             DEFAULT_DB_STATEMENT_TIMEOUT, DEFAULT_POOL_RECYCLE, DEFAULT_POOL_MAX_OVERFLOW
         )
         with WorkspaceProcessContext(
-            instance, WorkspaceFileTarget([WORKSPACE]), version=__version__
+            instance, WorkspaceFileTarget(list(workspaces)), version=__version__
         ) as workspace:
             uvicorn.Server(configuration(workspace, settings)).run()
 

@@ -13,6 +13,7 @@ COLOURS = {
     "fetch": "blue",
     "dagster-webserver": "yellow",
     "dagster-daemon": "magenta",
+    "dagster-code": "green",
 }
 WIDTH = max(map(len, COLOURS))
 
@@ -23,7 +24,7 @@ say = click.echo
 
 def show(name: str, line: str) -> None:
     """Print a line of a process, with its name in front."""
-    say(f"{click.style(f'{name:<{WIDTH}} |', COLOURS.get(name, 'green'))} {line}")
+    say(f"{click.style(f'{name:<{WIDTH}} |', COLOURS.get(name, 'white'))} {line}")
 
 
 def nothing(_name: str, _line: str) -> None:

@@ -5,9 +5,11 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from orchestration import modes
 from orchestration.dagster_database import SETTING
+from stack import code_server
 from stack.lock import only_stack
 from stack.output import say
 from stack.preflight import check, check_ports, write_sources_if_missing
@@ -15,6 +17,8 @@ from stack.settings import Settings
 from stack.supervisor import Supervisor
 
 SCRIPTS = Path(sys.executable).parent
+
+CODE_SERVER = "dagster-code"
 
 
 @contextmanager
@@ -37,10 +41,18 @@ def stack_up(settings: Settings, show: Callable[[str, str], None]) -> Iterator[S
         check_ports(settings)
         if write_sources_if_missing(settings.sources):
             say(f"Wrote {settings.sources} with keys of its own.")
-        with Supervisor(show, environment=_environment(settings), keep_open=(lock,)) as supervisor:
+        with (
+            # a socket's path is a short one, and that of DAGSTER_HOME may be long
+            TemporaryDirectory(prefix="seamline-", ignore_cleanup_errors=True) as folder,
+            Supervisor(show, environment=_environment(settings), keep_open=(lock,)) as supervisor,
+        ):
             say("Preparing the warehouse …")
+            socket, workspace = Path(folder) / "code.sock", Path(folder) / "workspace.yaml"
+            # beside the preparation: both take seconds, and whoever comes first writes the manifest
+            supervisor.start(CODE_SERVER, *code_server.command(socket))
+            code_server.write_workspace(workspace, socket)
             supervisor.run("prepare", sys.executable, "-m", "orchestration", "prepare")
-            for name, command in services(settings).items():
+            for name, command in services(settings, workspace).items():
                 supervisor.start(name, *command)
             yield supervisor
 
@@ -54,16 +66,19 @@ def stoppable() -> Iterator[None]:
         say("Stopped.")
 
 
-def services(settings: Settings) -> dict[str, tuple[str, ...]]:
-    """What runs for as long as the stack is up."""
+def services(settings: Settings, workspace: Path) -> dict[str, tuple[str, ...]]:
+    """What runs for as long as the stack is up, beside the code server.
+
+    Args:
+        settings: Of all parts.
+        workspace: By which Dagster finds that.
+    """
+    workspaces = ("-w", "workspace.yaml", "-w", str(workspace))
     fetch = {"fetch": (sys.executable, "-m", "orchestration", "fetch")}
     return (fetch if settings.landing_remote else {}) | {
         "receiver": (sys.executable, "-m", "receiver"),
-        "dagster-webserver": (sys.executable, "-m", "stack.dagster_ui"),
-        "dagster-daemon": (
-            *(sys.executable, "-m", "stack.dagster_daemon"),
-            *("run", "-w", "workspace.yaml"),
-        ),
+        "dagster-webserver": (sys.executable, "-m", "stack.dagster_ui", *workspaces),
+        "dagster-daemon": (sys.executable, "-m", "stack.dagster_daemon", "run", *workspaces),
     }
 
 

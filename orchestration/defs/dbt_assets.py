@@ -25,13 +25,14 @@ from orchestration.defs.model_columns import Parent, columns_metadata
 from orchestration.defs.sensor import FAILED_MODELS
 from orchestration.defs.table_metadata import final_metadata, said_before
 from orchestration.models import run
+from orchestration.models.manifest import write_manifest
 from orchestration.models.own_models import FOLDERS, PROJECT, is_own
 from orchestration.models.project_files import PROJECT_DIR
 from orchestration.settings import Settings
 from orchestration.warehouse.connection import connect
 from orchestration.warehouse.raw_tables import WITH_TABLE
 
-MANIFEST = run.write_manifest(Settings())
+MANIFEST = write_manifest(Settings())
 
 OWN = " ".join(f"fqn:{PROJECT}.{folder}.*" for folder in FOLDERS)
 """Our models, in dbt's words; `is_own` says the same of one."""

@@ -26,7 +26,6 @@ from orchestration.loading.insert import highest_load
 from orchestration.loading.load import Loaded, WarehouseBehindError, load
 from orchestration.models import command, run
 from orchestration.models.pending_models import Pending
-from orchestration.prepare import run_all_models
 from orchestration.settings import Settings
 from orchestration.warehouse.connection import connect, sharing
 from orchestration.warehouse.file_statistics import thin_statistics
@@ -109,7 +108,7 @@ class Passes:
                     thin_statistics(con, ("raw", settings.schema_name))
         except WarehouseBehindError:  # outside: the catalog is exchanged
             make_again(self._context, settings, self._progress)
-            run_all_models(settings)
+            run.run_all_models(settings)
             self.one(found)
             return
         log_load(self._context, loaded)

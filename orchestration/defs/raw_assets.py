@@ -10,7 +10,7 @@ from orchestration.defs.landing_assets import LANDING
 from orchestration.defs.source_assets import RAW, source_metadata
 from orchestration.defs.table_metadata import raw_metadata
 from orchestration.loading.load import Loaded, Progress, WarehouseBehindError, load
-from orchestration.prepare import run_all_models
+from orchestration.models.run import run_all_models
 from orchestration.recovery.restore import restore_if_behind, what_is_not_restored
 from orchestration.settings import Settings
 from orchestration.warehouse.connection import connect

@@ -15,8 +15,8 @@ from pydantic import Field
 from landed.errors import ReportedError
 from orchestration.audit.trace import trace
 from orchestration.audit.verify import verify
+from orchestration.by_hand import reload_once
 from orchestration.loading.load import Progress
-from orchestration.prepare import reload_once
 from orchestration.recovery.rebuild import rebuild
 from orchestration.recovery.replay import replay
 from orchestration.settings import Settings

@@ -19,6 +19,7 @@ from orchestration.defs.news import News, news
 from orchestration.defs.passes import Passes
 from orchestration.defs.sensor import DID_ITS_WORK, is_warehouse_lost
 from orchestration.models import run
+from orchestration.models.manifest import has_project_changed
 from orchestration.models.pending_models import Pending, pending
 from orchestration.settings import Settings
 from orchestration.warehouse.connection import keeping_sessions
@@ -80,9 +81,7 @@ class Watch:
             return False
         self._looked = time.monotonic()
         self._known = pending(self._settings)
-        return is_warehouse_lost(self._settings) or run.has_project_changed(
-            self._settings, self._began
-        )
+        return is_warehouse_lost(self._settings) or has_project_changed(self._settings, self._began)
 
     def news(self) -> News:
         """Say what there is to do."""

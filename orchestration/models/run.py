@@ -23,16 +23,16 @@ from dbt.cli.main import dbtRunner, dbtRunnerResult
 from dbt.contracts.graph.manifest import Manifest
 from dbt.exceptions import ParsingError
 from dbt_common.exceptions import CompilationError, DbtConfigError, DbtValidationError
-from filelock import FileLock
 
 from landed.settings import MB, ROOT
 from orchestration.audit import completeness
 from orchestration.errors import DbtFailedError
 from orchestration.loading.insert import highest_load
-from orchestration.models import back_off, command
+from orchestration.models import back_off, command, up_to_date
+from orchestration.models.manifest import own_folder
 from orchestration.models.order import beginning_with
 from orchestration.models.own_models import FOLDERS, PROJECT, is_own
-from orchestration.models.project_files import PROJECT_DIR, below
+from orchestration.models.project_files import PROJECT_DIR
 from orchestration.settings import Settings
 from orchestration.warehouse import connection
 from orchestration.warehouse.writer_lock import marts_lock, writer_lock
@@ -48,35 +48,21 @@ def export_settings(settings: Settings) -> None:
     os.environ[command.INTEGRATION_NAME] = settings.integration_name
 
 
-def write_manifest(settings: Settings) -> Path:
-    """Parse the project into the manifest Dagster makes its assets from, unless it is up to date.
-
-    It is a file of this instance's own, and appears whole: prepare, webserver, daemon and runs
-    all come here, some of them at once, and each dbt overwrites the manifest in its target.
+def parse(settings: Settings) -> Path:
+    """Parse the project, or our part of it alone where dbt cannot read the rest.
 
     Returns:
-        Where the manifest is.
+        Where dbt has written its manifest; the next command may write another there.
 
     Raises:
         DbtFailedError: the project cannot be parsed.
     """
-    manifest = manifest_path(settings)
-    manifest.parent.mkdir(parents=True, exist_ok=True)
-    with FileLock(manifest.with_suffix(".lock")):
-        if not _is_up_to_date(manifest, settings):
-            parse = ["parse", "--quiet"]
-            _invoke(settings, parse)
-            if cycle := _cycle(_target(settings) / "manifest.json"):
-                _results(_command_on_ours(settings, parse, dbtRunnerResult(False, cycle)))
-            written = manifest.with_suffix(".new")
-            shutil.copyfile(_target(settings) / "manifest.json", written)
-            written.replace(manifest)
+    command_line = ["parse", "--quiet"]
+    _invoke(settings, command_line)
+    manifest = _target(settings) / "manifest.json"
+    if cycle := _cycle(manifest):
+        _results(_command_on_ours(settings, command_line, dbtRunnerResult(False, cycle)))
     return manifest
-
-
-def manifest_path(settings: Settings) -> Path:
-    """Where `write_manifest` puts it; it may not be there yet, or be old."""
-    return _own_folder(settings) / "manifest.json"
 
 
 @contextmanager
@@ -98,18 +84,6 @@ def keeping_project(settings: Settings) -> Iterator[None]:
 
 _kept: list[Manifest] = []
 """The project as dbt has read it, while it is kept."""
-
-
-def has_project_changed(settings: Settings, since: float) -> bool:
-    """Whether the project is another than at a time.
-
-    Args:
-        settings: Where dbt's folder is.
-        since: When it was read, in seconds since 1970.
-    """
-    manifest = manifest_path(settings)
-    # another process may have written a new one already
-    return manifest.stat().st_mtime > since or _is_older_than_project(manifest)
 
 
 def run_models(
@@ -155,6 +129,19 @@ def run_models(
                 count = completeness.count_all if is_replay or full_refresh else completeness.count
                 count(con, settings, completeness.NOTHING if is_replay else done)
     return results
+
+
+def run_all_models(settings: Settings) -> None:
+    """Bring every model up to date, a user's too; one of theirs that cannot be is named.
+
+    Raises:
+        DbtFailedError: one of ours could not be; the text says which and why.
+    """
+    made = up_to_date.made_from(settings)
+    with writer_lock(settings):
+        results = run_models(settings)
+        up_to_date.note(settings, made, results)
+    require_own(results)
 
 
 def count_lines(settings: Settings, modelled: Collection[str] = (), last_load: int = 0) -> None:
@@ -381,39 +368,9 @@ def _results(outcome: dbtRunnerResult) -> Iterable[RunResult]:
     return getattr(outcome.result, "results", ())
 
 
-def _own_folder(settings: Settings) -> Path:
-    return settings.dagster_home / "dbt"
-
-
 def _logs(settings: Settings) -> Path:
-    return _own_folder(settings) / "logs"
+    return own_folder(settings) / "logs"
 
 
 def _target(settings: Settings) -> Path:
-    return _own_folder(settings) / "target"
-
-
-def _is_older_than_project(manifest: Path) -> bool:
-    written = manifest.stat().st_mtime
-    sources = [ROOT / "profiles.yml", *below(PROJECT_DIR)]
-    return any(_changed_at(source) > written for source in sources)
-
-
-def _is_up_to_date(manifest: Path, settings: Settings) -> bool:
-    if not manifest.exists() or _is_older_than_project(manifest):
-        return False
-    schemas = {
-        node["schema"]
-        for node in json.loads(manifest.read_bytes())["nodes"].values()
-        if node["resource_type"] == "model"
-    }
-    return settings.schema_name in schemas
-
-
-def _changed_at(path: Path) -> float:
-    try:
-        state = path.stat()
-        # what is unpacked has the time it was packed with, and may be older than the manifest
-        return max(state.st_mtime, state.st_ctime)
-    except FileNotFoundError:  # an editor's, and gone since it was listed
-        return 0.0
+    return own_folder(settings) / "target"

@@ -10,7 +10,7 @@ import duckdb
 
 from landed.folders import CALLS
 from orchestration.columns.update import TABLES as COLUMN_TABLES
-from orchestration.models import run
+from orchestration.models.manifest import manifest_path, write_manifest
 from orchestration.models.schema_name import OWN_COLUMNS, PARTS
 from orchestration.settings import Settings
 from orchestration.warehouse.catalog import (
@@ -47,7 +47,7 @@ def users_things(con: duckdb.DuckDBPyConnection, settings: Settings) -> list[str
     """
     sets: dict[Relation, set[str]] = {
         relation: {"name", "description", "definition"}
-        for relation, materialized in _models(run.write_manifest(settings)).items()
+        for relation, materialized in _models(write_manifest(settings)).items()
         if materialized == "view_set"
     }
     return sorted(
@@ -61,7 +61,7 @@ def users_things(con: duckdb.DuckDBPyConnection, settings: Settings) -> list[str
 
 def users_relations(con: duckdb.DuckDBPyConnection, settings: Settings) -> list[str]:
     """Name the tables, views and macros among them."""
-    models = _models(run.write_manifest(settings))
+    models = _models(write_manifest(settings))
     found = tables(con) | views(con)
     ours = _RAW.keys() | models.keys() | _views_of_sets(con, models, found)
     relations = {
@@ -78,7 +78,7 @@ def users_columns(con: duckdb.DuckDBPyConnection, settings: Settings, schema: st
     there = {} if is_set else columns_in(con, schema)
     ours = {
         (schema, call): {*node["columns"]} | _found_columns(con, schema, call)
-        for node in _model_nodes(run.write_manifest(settings))
+        for node in _model_nodes(write_manifest(settings))
         if (call := node["name"]) in CALLS and (is_set or there.get(call, set()) >= OWN_COLUMNS)
     }
     return _columns_beyond(con, ours)
@@ -92,7 +92,7 @@ def own_relations(con: duckdb.DuckDBPyConnection, settings: Settings, schema: st
     name = settings.schema_name
     models = {
         (f"{schema}{owner.removeprefix(name)}", alias): materialized
-        for (owner, alias), materialized in _models(run.write_manifest(settings)).items()
+        for (owner, alias), materialized in _models(write_manifest(settings)).items()
         if owner in {f"{name}{part}" for part in PARTS}
     }
     found = tables(con) | views(con)
@@ -109,7 +109,7 @@ def users_folders(settings: Settings) -> list[str]:
 
     In the schemas of the models only what the manifest tells apart, if there is one.
     """
-    manifest = run.manifest_path(settings)
+    manifest = manifest_path(settings)
     models = _models(manifest) if manifest.exists() else {}
     unknown = set() if models else {f"{settings.schema_name}{part}" for part in PARTS}
     address = settings.data_address

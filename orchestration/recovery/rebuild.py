@@ -22,8 +22,8 @@ from orchestration.loading.archive import LOADED, DamagedArchiveError, archives,
 from orchestration.loading.insert import known_checksums
 from orchestration.loading.load import Progress, mark_of_earlier_versions
 from orchestration.models import command
+from orchestration.models.run import run_all_models
 from orchestration.models.schema_name import refuse_another_name
-from orchestration.prepare import run_all_models
 from orchestration.recovery.ownership import users_things
 from orchestration.recovery.restore import Restored, restore
 from orchestration.recovery.user_notes import Notes, add_notes, notes_of

@@ -15,9 +15,9 @@ from flask import Flask
 from gunicorn.app.base import BaseApplication
 from gunicorn.glogging import Logger
 
-from receiver import create_app
 from receiver.errors import StartError
 from receiver.events.suppression import LiveSuppression
+from receiver.factory import create_app
 from receiver.files.disk import cannot_land, log_landing_warnings, prepare_landing, probe
 from receiver.live.key import read_live_key
 from receiver.senders.advice import log_advice

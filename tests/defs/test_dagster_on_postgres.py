@@ -15,9 +15,10 @@ from dagster._daemon.types import DaemonHeartbeat
 from landed.settings import ROOT
 from orchestration.audit.dagster_says import look
 from orchestration.audit.status import status
+from orchestration.by_hand import upkeep_once
 from orchestration.dagster_database import RUNS, SETTING, opened, search
 from orchestration.definitions import defs
-from orchestration.prepare import prepare_dagster_home, upkeep_once
+from orchestration.prepare import prepare_dagster_home
 from orchestration.settings import Settings
 from tests.support import landed
 from tests.support.house import House

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from orchestration import prepare
+from orchestration import by_hand
 from orchestration.erasure import erase
 from orchestration.errors import DbtFailedError
 from orchestration.loading import suppressed
@@ -74,9 +74,9 @@ def other(made_warehouse: Settings) -> Settings:
 def dbt_builds(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
     """Let a run of the models build what is said of the name that is set, and end so."""
     # what reads the project
-    monkeypatch.setattr(prepare, "users_relations", lambda *_: [])
-    monkeypatch.setattr(prepare, "users_columns", lambda *_: [])
-    monkeypatch.setattr(prepare, "own_relations", lambda con, *_: tables(con) | views(con))
+    monkeypatch.setattr(by_hand, "users_relations", lambda *_: [])
+    monkeypatch.setattr(by_hand, "users_columns", lambda *_: [])
+    monkeypatch.setattr(by_hand, "own_relations", lambda con, *_: tables(con) | views(con))
 
     def builds(calls: tuple[str, ...], **failed: str) -> None:
         def run_models(settings: Settings) -> list[Any]:
@@ -142,7 +142,7 @@ def test_a_failing_model_of_a_user_keeps_no_table_from_moving(
         con.execute("create table segment.broken as select 1 as mine")
     dbt_builds(WHOLE, broken="seamline mine broken")
 
-    assert "moved from segment" in prepare.rename_schema(other)
+    assert "moved from segment" in by_hand.rename_schema(other)
 
     assert relations(other) == of("other") | {"segment.broken"}
     with connect(other, read_only=True) as con:
@@ -156,7 +156,7 @@ def half_way(
     """One of our models failed, before the tables that tell a whole schema or behind them."""
     dbt_builds(request.param, track="seamline segment track")
     with pytest.raises(DbtFailedError) as failed:
-        prepare.rename_schema(other)
+        by_hand.rename_schema(other)
     assert "track: no" in str(failed.value)
     assert "The tables in 'segment' are as they were" in str(failed.value)
     assert of("segment") < relations(other)
@@ -169,7 +169,7 @@ def test_from_half_way_it_can_be_done_again(
 ) -> None:
     dbt_builds(WHOLE)
 
-    assert "moved from segment" in prepare.rename_schema(half_way)
+    assert "moved from segment" in by_hand.rename_schema(half_way)
 
     assert relations(half_way) == of("other")
 
@@ -180,7 +180,7 @@ def test_from_half_way_it_can_be_gone_back_from(
 ) -> None:
     dbt_builds(WHOLE)
 
-    assert "moved from other" in prepare.rename_schema(own_house.settings)
+    assert "moved from other" in by_hand.rename_schema(own_house.settings)
 
     assert relations(half_way) == of("segment")
 
@@ -240,11 +240,11 @@ def test_a_users_view_in_a_staging_schema_stops_nothing_and_no_move_drops_their_
     with connect(made_warehouse, read_only=True) as con:
         refuse_another_name(con, made_warehouse)
     dbt_builds(WHOLE)
-    assert "were there already" in prepare.rename_schema(made_warehouse)
+    assert "were there already" in by_hand.rename_schema(made_warehouse)
 
     assert relations(made_warehouse) == everything
     other = House(made_warehouse.catalog.parents[1], integration_name="Other").settings
-    assert "moved from segment)" in prepare.rename_schema(other)
+    assert "moved from segment)" in by_hand.rename_schema(other)
     assert {one for one in everything if "analytics" in one} | of("other") == relations(other)
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from orchestration import prepare
+from orchestration import by_hand
 from orchestration.recovery.reload import Reloaded, limits_of_today, reload_rejected
 from orchestration.settings import Settings
 from receiver.events.check import Limits
@@ -144,10 +144,10 @@ def test_by_the_limits_of_today_and_once_something_has_moved_the_models_are_brou
     done = Reloaded(tried=4, moved=moved, left={"not_utf8": 1, "bad_json": 1})
     tried: list[object] = []
     run: list[Settings] = []
-    monkeypatch.setattr(prepare, "reload_rejected", lambda *given: tried.append(given) or done)
-    monkeypatch.setattr(prepare, "run_all_models", run.append)
+    monkeypatch.setattr(by_hand, "reload_rejected", lambda *given: tried.append(given) or done)
+    monkeypatch.setattr(by_hand, "run_all_models", run.append)
 
-    said = prepare.reload_once(settings)
+    said = by_hand.reload_once(settings)
 
     assert said == f"Moved {moved} of 4 rejected records; left: 1 bad_json, 1 not_utf8"
     assert tried == [(settings, limits_of_today())]

@@ -7,11 +7,11 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
+from orchestration.by_hand import rename_schema
 from orchestration.defs import raw_assets
 from orchestration.errors import RebuildRefusedError
 from orchestration.loading.load import load
 from orchestration.models.schema_name import PARTS, SchemaMovedError, drop_others
-from orchestration.prepare import rename_schema
 from orchestration.recovery.ownership import own_relations, users_things
 from orchestration.recovery.rebuild import rebuild
 from orchestration.recovery.restore import restore_if_behind

@@ -8,7 +8,6 @@ import pytest
 from dagster._core.workspace.context import WorkspaceProcessContext
 from dagster._core.workspace.load_target import ModuleTarget
 from dagster._core.workspace.workspace import CodeLocationEntry
-from dagster._daemon.controller import DagsterDaemonController
 
 from stack.dagster_daemon import LONGEST_SECONDS, Code, Controller, Written, code_as_written
 
@@ -117,14 +116,31 @@ def test_a_look_that_fails_leaves_what_is_loaded_and_is_repeated(
 
     controller._code = Code(look)
     controller._workspace_process_context = workspace  # type: ignore[assignment]
-    loaded: list[float] = []
-    monkeypatch.setattr(DagsterDaemonController, "check_workspace_freshness", loaded.append)
+    loaded: list[str] = []
+    monkeypatch.setattr(workspace, "reload_workspace", lambda: loaded.append("again"))
 
     for _ in range(2):
         assert controller.check_workspace_freshness(0) > 0
 
     assert loaded == []
     assert [record.levelname for record in caplog.records] == ["ERROR"]
+
+
+def test_it_is_loaded_again_by_the_daemon_once_a_minute_at_most(
+    workspace: WorkspaceProcessContext, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    controller = object.__new__(Controller)
+    written = iter([frozenset(), frozenset({("new.sql", 1, 1)}), frozenset({("new.sql", 1, 1)})])
+    controller._code = Code(lambda: next(written))
+    controller._workspace_process_context = workspace  # type: ignore[assignment]
+    loaded: list[str] = []
+    monkeypatch.setattr(workspace, "reload_workspace", lambda: loaded.append("again"))
+
+    looked = controller.check_workspace_freshness(0)
+    assert loaded == ["again"]
+
+    assert controller.check_workspace_freshness(looked) == looked
+    assert loaded == ["again"]
 
 
 @pytest.mark.long

@@ -42,7 +42,7 @@ def _wait_for_rows(house: RunningHouse, seconds: float = 150) -> None:
         time.sleep(0.5)
 
 
-SERVICES = ("receiver", "webserver", "daemon")
+SERVICES = ("receiver", "webserver", "daemon", "code proxy")
 """Whose end ends the stack, which lets the others finish what they have in hand."""
 
 

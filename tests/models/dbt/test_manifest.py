@@ -14,6 +14,7 @@ import pytest
 
 from landed.settings import ROOT
 from orchestration.models import run
+from orchestration.models.manifest import is_up_to_date, write_manifest
 from orchestration.models.project_files import below
 from orchestration.settings import Settings
 from tests.support.file_times import let_file_times_move_on
@@ -21,8 +22,8 @@ from tests.support.house import House
 
 pytestmark = pytest.mark.timeout(600)
 
-WRITE = "from orchestration.models import run as dbt; from orchestration.settings import Settings; "
-WRITE += "print(dbt.write_manifest(Settings()))"
+WRITE = "from orchestration.models.manifest import write_manifest; "
+WRITE += "from orchestration.settings import Settings; print(write_manifest(Settings()))"
 
 
 @pytest.mark.long
@@ -35,7 +36,7 @@ def test_processes_that_need_it_at_once_all_read_it_whole(settings: Settings) ->
     printed = {writer.communicate()[0].splitlines()[-1] for writer in writers}
     (path,) = printed
 
-    assert path == str(run.write_manifest(settings))
+    assert path == str(write_manifest(settings))
     assert "model.seamline.track" in json.loads((settings.dagster_home / path).read_text())["nodes"]
 
 
@@ -59,7 +60,7 @@ def test_whoever_finds_it_being_written_waits_for_it(
 
     monkeypatch.setattr(run, "_invoke", parse)
     with ThreadPoolExecutor(3) as pool:
-        paths = list(pool.map(run.write_manifest, [settings] * 3))
+        paths = list(pool.map(write_manifest, [settings] * 3))
 
     assert [json.loads(path.read_bytes())["nodes"]["a"]["schema"] for path in paths] == [
         "segment"
@@ -70,7 +71,7 @@ def test_whoever_finds_it_being_written_waits_for_it(
 def test_a_run_leaves_it_alone(own_house: House, prepared_house: Path) -> None:
     """What dbt writes it writes in place: a reader could see half of it, and a kill leave half."""
     settings = own_house.move_in(prepared_house).settings
-    manifest = run.write_manifest(settings)
+    manifest = write_manifest(settings)
     before = manifest.stat()
     run.run_models(settings, ["stg_segment__track"])
 
@@ -83,10 +84,12 @@ def test_a_file_that_an_editor_makes_and_removes_beside_the_models_is_no_problem
     (tmp_path / "models").mkdir()
     manifest = tmp_path / "manifest.json"
     manifest.write_text('{"nodes": {}}')
-    monkeypatch.setattr(run, "PROJECT_DIR", tmp_path / "models")
-    monkeypatch.setattr(run, "below", lambda _: [tmp_path / "models" / ".track.sql.swp"])
+    monkeypatch.setattr("orchestration.models.manifest.PROJECT_DIR", tmp_path / "models")
+    monkeypatch.setattr(
+        "orchestration.models.manifest.below", lambda _: [tmp_path / "models" / ".track.sql.swp"]
+    )
 
-    assert not run._is_up_to_date(manifest, settings)  # noqa: SLF001
+    assert not is_up_to_date(manifest, settings)
 
 
 def test_a_folder_that_goes_while_the_project_is_looked_through_has_no_files(
@@ -102,16 +105,16 @@ def test_a_version_that_is_unpacked_over_an_older_one_is_read_whatever_its_files
     project, manifest = tmp_path / "project", tmp_path / "manifest.json"
     project.mkdir()
     (project / "track.sql").write_text("select 1")
-    monkeypatch.setattr(run, "PROJECT_DIR", project)
+    monkeypatch.setattr("orchestration.models.manifest.PROJECT_DIR", project)
     manifest.write_text('{"nodes": {"a": {"resource_type": "model", "schema": "segment"}}}')
-    assert run._is_up_to_date(manifest, settings)  # noqa: SLF001
+    assert is_up_to_date(manifest, settings)
     before = manifest.stat().st_mtime
 
     let_file_times_move_on(manifest)
     (project / "track.sql").write_text("select 2")
     os.utime(project / "track.sql", (before - 3600, before - 3600))
 
-    assert not run._is_up_to_date(manifest, settings)  # noqa: SLF001
+    assert not is_up_to_date(manifest, settings)
 
 
 @pytest.mark.long
@@ -126,7 +129,7 @@ def test_a_user_may_call_models_of_their_own_as_our_views_of_loads_and_delivery_
         (project / "models" / "marts" / f"{name}.sql").write_text("select 1 as one")
     monkeypatch.setattr(run, "PROJECT_DIR", project)
 
-    nodes = json.loads(run.write_manifest(settings).read_bytes())["nodes"]
+    nodes = json.loads(write_manifest(settings).read_bytes())["nodes"]
 
     relations = {(node["schema"], node["alias"]) for node in nodes.values()}
     for name in ("loads", "delivery"):

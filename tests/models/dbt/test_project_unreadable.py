@@ -11,7 +11,8 @@ from dbt.exceptions import CompilationError, DbtRuntimeError, ParsingError
 
 from landed.settings import ROOT
 from orchestration.errors import DbtFailedError
-from orchestration.models import run
+from orchestration.models import manifest, run
+from orchestration.models.manifest import is_up_to_date, manifest_path, write_manifest
 from orchestration.settings import Settings
 from tests.support.file_times import let_file_times_move_on
 
@@ -66,7 +67,8 @@ def runner(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[type[Run
         (project / file).parent.mkdir(parents=True, exist_ok=True)
         (project / file).touch()
     fresh = type("Fresh", (Runner,), {"shown": []})
-    monkeypatch.setattr(run, "PROJECT_DIR", project)
+    for module in (run, manifest):
+        monkeypatch.setattr(module, "PROJECT_DIR", project)
     monkeypatch.setattr(run, "dbtRunner", fresh)
     return fresh
 
@@ -123,7 +125,7 @@ def test_models_that_read_each_other_are_left_out_of_the_manifest(
     """Dbt parses them without a word, and Dagster could make no assets of them."""
     (run.PROJECT_DIR / "models/mine/broken.sql").rename(run.PROJECT_DIR / "models/mine/cycle.sql")
 
-    manifest = run.write_manifest(settings)
+    manifest = write_manifest(settings)
 
     assert json.loads(manifest.read_bytes())["parent_map"] == {"a": []}
     assert runner.shown[-1] == OURS
@@ -160,12 +162,12 @@ def test_a_model_that_is_removed_makes_the_manifest_old(
     settings: Settings,
 ) -> None:
     """It may have been left out for that one's sake, and the user's others with it."""
-    manifest = run.manifest_path(settings)
+    manifest = manifest_path(settings)
     manifest.parent.mkdir(parents=True)
     manifest.write_text('{"nodes": {"a": {"resource_type": "model", "schema": "segment"}}}')
-    assert run._is_up_to_date(manifest, settings)  # noqa: SLF001
+    assert is_up_to_date(manifest, settings)
 
     let_file_times_move_on(manifest)
     (run.PROJECT_DIR / "models/mine/broken.sql").unlink()
 
-    assert not run._is_up_to_date(manifest, settings)  # noqa: SLF001
+    assert not is_up_to_date(manifest, settings)

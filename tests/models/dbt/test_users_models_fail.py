@@ -13,6 +13,7 @@ from orchestration import one_pass, prepare
 from orchestration.erasure import rebuilt_tables
 from orchestration.errors import DbtFailedError
 from orchestration.models import run
+from orchestration.models.manifest import manifest_path
 from orchestration.recovery import rebuild
 from orchestration.settings import Settings
 from tests.support import landed
@@ -45,7 +46,7 @@ def test_a_line_names_it_and_says_what_was_done_and_what_to_do(
 ) -> None:
     answer(result("track", "segment"), BROKEN, result("later", "mine", "Skipped: broken failed"))
 
-    prepare.run_all_models(settings)
+    run.run_all_models(settings)
 
     (line,) = [record.getMessage() for record in caplog.records]
     assert "\n" not in line
@@ -61,7 +62,7 @@ def test_one_of_ours_that_fails_fails_the_command(
     answer(OURS, BROKEN)
 
     with pytest.raises(DbtFailedError, match=r"track: out of memory"):
-        prepare.run_all_models(settings)
+        run.run_all_models(settings)
 
 
 def test_a_load_by_hand_goes_well(answer: Callable[..., None], settings: Settings) -> None:
@@ -78,13 +79,15 @@ def test_a_start_goes_well_and_asks_for_our_models_alone(
 ) -> None:
     """A start does not run all models each time, as the user's has no table."""
     settings = own_house.move_in(prepared_house).settings
-    manifest = json.loads(run.manifest_path(settings).read_bytes())
+    manifest = json.loads(manifest_path(settings).read_bytes())
     track = manifest["nodes"]["model.seamline.track"]
     others = {"broken": ["seamline", "mine", "broken"], "stg": ["pkg", "staging", "stg"]}
     for name, fqn in others.items():
         manifest["nodes"][name] = track | {"name": name, "alias": name, "fqn": fqn}
     (settings.dagster_home / "with-mine.json").write_text(json.dumps(manifest))
-    monkeypatch.setattr(run, "write_manifest", lambda _: settings.dagster_home / "with-mine.json")
+    monkeypatch.setattr(
+        prepare, "write_manifest", lambda _: settings.dagster_home / "with-mine.json"
+    )
 
     answer(OURS)
     prepare.prepare(settings)  # nothing is run
@@ -134,7 +137,7 @@ def test_a_rebuild_takes_its_place_and_leaves_nothing_beside(
     assert (settings.catalog.stat().st_ino, settings.catalog.read_bytes()) == before
 
     monkeypatch.setattr(run, "run_models", lambda *_, **__: [BROKEN])
-    monkeypatch.setattr(rebuild, "_run_models", prepare.run_all_models)
+    monkeypatch.setattr(rebuild, "_run_models", run.run_all_models)
     rebuild.rebuild(settings)
     assert not beside.exists()
     assert list(settings.catalog.parent.glob("catalog.sqlite.before-*"))

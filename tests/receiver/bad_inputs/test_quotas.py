@@ -99,7 +99,7 @@ def test_what_did_not_land_is_given_back(limited: AppReceiver) -> None:
 def test_a_source_that_fills_its_share_of_the_disk_leaves_the_rest_to_others(
     make_app: Callable[..., AppReceiver], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("receiver.free_bytes", lambda _landing: 2000)
+    monkeypatch.setattr("receiver.factory.free_bytes", lambda _landing: 2000)
     app = make_app(reserve_bytes=0)
     assert app.post("/v1/batch", MANY, headers=KEY).status_code == 200  # about 2,500 bytes
 
@@ -110,7 +110,7 @@ def test_a_source_that_fills_its_share_of_the_disk_leaves_the_rest_to_others(
 def test_the_only_source_may_fill_the_disk_to_the_reserve(
     tmp_path: Path, make_app: Callable[..., AppReceiver], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("receiver.free_bytes", lambda _landing: 2000)
+    monkeypatch.setattr("receiver.factory.free_bytes", lambda _landing: 2000)
     write_sources(tmp_path / "sources.toml", SOURCES[:1])
     app = make_app(reserve_bytes=0)
 
@@ -223,7 +223,7 @@ def test_a_public_key_fills_half_of_its_sources_share_of_the_disk_and_no_more(
     monkeypatch: pytest.MonkeyPatch,
     others: tuple[Source, ...],
 ) -> None:
-    monkeypatch.setattr("receiver.free_bytes", lambda _landing: 2000)
+    monkeypatch.setattr("receiver.factory.free_bytes", lambda _landing: 2000)
     app = make_both(*others, events_per_second=None, bytes_per_day=None)
     assert app.post("/v1/batch", pages(30), headers=PAGE).status_code == 200  # about 7,000 bytes
 

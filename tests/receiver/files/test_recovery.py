@@ -147,7 +147,7 @@ def test_what_could_not_be_recovered_is_tried_again_without_a_restart(
 ) -> None:
     (tmp_path / "landing").mkdir(mode=0o700)
     orphan(tmp_path / "landing", line(1))
-    monkeypatch.setattr("receiver.RECOVER_SECONDS", 0.05)
+    monkeypatch.setattr("receiver.factory.RECOVER_SECONDS", 0.05)
     with monkeypatch.context() as broken:
         broken.setattr(Path, "rename", fails_with(errno.EIO))
         receiver = make_app()
@@ -182,7 +182,7 @@ def test_a_folder_that_cannot_be_read_keeps_no_other_from_recovery(
 def test_a_recovery_that_failed_is_not_the_last(
     make_app: Callable[..., AppReceiver], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("receiver.RECOVER_SECONDS", 0.05)
+    monkeypatch.setattr("receiver.factory.RECOVER_SECONDS", 0.05)
     failed: list[Path] = []
 
     def fails_once(landing: Path) -> object:
@@ -192,7 +192,7 @@ def test_a_recovery_that_failed_is_not_the_last(
         raise OSError(errno.EIO, os.strerror(errno.EIO))
 
     receiver = make_app()
-    monkeypatch.setattr("receiver.recover", fails_once)
+    monkeypatch.setattr("receiver.factory.recover", fails_once)
     assert eventually(lambda: bool(failed))
     orphan(receiver.landing, line(1))
 

@@ -13,7 +13,7 @@ import httpx
 import structlog
 from werkzeug.test import run_wsgi_app
 
-from receiver import create_app
+from receiver.factory import create_app
 from receiver.http import health
 from receiver.senders.sources import write_sources
 from receiver.server.logs import configure_logs
@@ -77,7 +77,7 @@ class AppReceiver(Landing):
         # Who logs looks anew where to: this process is not one receiver's alone.
         self._logs = structlog.get_config() | {"cache_logger_on_first_use": False}
         _forget_probe()
-        with patch("receiver.configure_logs", self.log_here):
+        with patch("receiver.factory.configure_logs", self.log_here):
             self.app = create_app(self.settings)
         self.committer = receiver_of(self.app).committer
         self.fatal = threading.Event()

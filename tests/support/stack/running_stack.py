@@ -28,8 +28,12 @@ def _is_code_server(command: list[str]) -> bool:
     return "api" in command and "grpc" in command
 
 
+def _is_code_proxy(command: list[str]) -> bool:
+    return "code-server" in command and command[1:3] == ["-m", "dagster"]
+
+
 def _is_run_worker(command: list[str]) -> bool:
-    """A run's own process: spawned by the daemon's code server, while a run is on its way."""
+    """A run's own process: spawned by the code server, while a run is on its way."""
     return "execute_run" in command or any("spawn_main" in part for part in command)
 
 
@@ -39,6 +43,7 @@ VICTIMS: dict[str, Callable[[list[str]], bool]] = {
     "daemon": _module("stack.dagster_daemon"),
     "run worker": _is_run_worker,
     "code server": _is_code_server,
+    "code proxy": _is_code_proxy,
 }
 """The processes of a stack, and how each is known by its command line."""
 

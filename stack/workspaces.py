@@ -1,0 +1,47 @@
+"""The workspaces that Dagster's webserver and daemon are told of, and the wait for their code."""
+
+import time
+from collections.abc import Sequence
+
+import click
+from dagster._core.errors import DagsterUserCodeUnreachableError
+from dagster._core.remote_origin import GrpcServerCodeLocationOrigin
+from dagster._core.workspace.load_target import WorkspaceFileTarget
+from dagster._grpc.client import DagsterGrpcClient
+
+POLL_SECONDS = 0.1
+
+LONGEST_SECONDS = 180.0
+"""So long Dagster itself waits for a code server."""
+
+with_workspaces = click.option(
+    "--workspace",
+    "-w",
+    "workspaces",
+    multiple=True,
+    default=("workspace.yaml",),
+    help="Where code is. Of two locations of one name the one named last counts.",
+)
+
+
+def wait_for_servers(workspaces: Sequence[str]) -> None:
+    """Wait until the code servers of this machine that workspaces name have loaded their code.
+
+    Dagster would show an error first, and its daemon look again a minute later. Where one does not
+    answer in `LONGEST_SECONDS` it is left to Dagster to say so.
+    """
+    deadline = time.monotonic() + LONGEST_SECONDS
+    for origin in WorkspaceFileTarget(list(workspaces)).create_origins():
+        if isinstance(origin, GrpcServerCodeLocationOrigin) and origin.socket:
+            client = origin.create_client()
+            while not _has_begun(client) and time.monotonic() < deadline:
+                time.sleep(POLL_SECONDS)
+
+
+def _has_begun(client: DagsterGrpcClient) -> bool:
+    """Whether a server takes questions: once its code is loaded, or has turned out not to load."""
+    try:
+        client.heartbeat()
+    except DagsterUserCodeUnreachableError:
+        return False
+    return True
