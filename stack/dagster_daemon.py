@@ -19,7 +19,7 @@ from dagster._daemon.cli import run_command
 
 from landed.settings import ROOT
 from orchestration.models.project_files import below
-from stack.workspaces import wait_for_servers, with_workspaces
+from stack.workspaces import wait_for_servers, watch_servers_less, with_workspaces
 
 log = logging.getLogger(__name__)
 
@@ -121,6 +121,7 @@ def cli() -> None:
 @with_workspaces
 def run(workspaces: Sequence[str]) -> None:
     """Run Dagster's own command, with our way to look at the code."""
+    watch_servers_less()
     wait_for_servers(workspaces)
     controller.DagsterDaemonController = Controller  # type: ignore[misc]
     run_command([argument for workspace in workspaces for argument in ("-w", workspace)])
