@@ -14,6 +14,12 @@ _GRACE_SECONDS = 10.0  # before a body has to come at its rate; for some twice a
 # that began together would end together, and others would wait
 _LAST_SECONDS = 0.5  # for what has arrived before the end
 
+_PIECES_AT_ONCE = 16
+_LEAST_PIECE = 512
+_PAUSE_SECONDS = 0.2
+"""Whose request comes in more pieces than the first, which are smaller than the second on average,
+is received no more often than this: what comes meanwhile waits in the kernel, and is one piece."""
+
 
 class _Pace:
     """How fast a body has to come, and how fast it came so far."""
@@ -41,6 +47,8 @@ class Connection:
         self._kept: list[bytes] | None = None
         self._wait: Callable[[], object] | None = None
         self._ends = float("inf")
+        self._pieces = 0  # of the request that is being received
+        self._bytes = 0
         self.has_begun = False
 
     def __getattr__(self, name: str) -> Any:
@@ -54,6 +62,14 @@ class Connection:
         if self._wait:
             wait, self._wait = self._wait, None
             wait()
+        if self._pieces >= _PIECES_AT_ONCE and self._bytes < self._pieces * _LEAST_PIECE:
+            gevent.sleep(_PAUSE_SECONDS)
+        data = self._recv(*arguments)
+        self._pieces += 1
+        self._bytes += len(data)
+        return data
+
+    def _recv(self, *arguments: Any) -> bytes:
         if self._pace:
             return self._recv_in_time(self._pace, *arguments)
         data: bytes = self._client.recv(*arguments)
@@ -115,6 +131,7 @@ class Connection:
     def awaiting(self, seconds: float) -> Iterator[None]:
         """Wait for a request and its header, and give up without an error."""
         self.has_begun = False
+        self._pieces = self._bytes = 0
         self._timeout = gevent.Timeout.start_new(seconds)
         try:
             yield

@@ -74,3 +74,50 @@ def test_a_body_that_comes_slower_than_its_rate_is_ended_with_its_error() -> Non
             pace._started -= 1000  # noqa: SLF001
             there.close()
             assert pace.seconds_left() == 0
+
+
+class Pieces:
+    """A client from whom pieces come without an end."""
+
+    def __init__(self, piece: bytes) -> None:
+        """Say what each of them is."""
+        self.piece = piece
+
+    def recv(self, _most: int) -> bytes:
+        """Receive one."""
+        return self.piece
+
+
+@pytest.fixture
+def pauses(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """The seconds that a connection is left alone, each time."""
+    seconds: list[float] = []
+    monkeypatch.setattr("receiver.server.connection.gevent.sleep", seconds.append)
+    return seconds
+
+
+@bad_input("B192", "a thousand connections whose requests come byte by byte, as fast as they can",
+           "received five times a second each, so that they cost others nothing")  # fmt: skip
+def test_what_comes_in_crumbs_is_received_now_and_then(pauses: list[float]) -> None:
+    """Each piece costs a turn of the loop; what comes in a pause is one, as it is in the kernel."""
+    connection = Connection(Pieces(b"x"))
+
+    with connection.awaiting(30):
+        received = b"".join(connection.recv(8192) for _ in range(100))
+
+    assert received == b"x" * 100
+    assert pauses == [0.2] * 84
+
+
+@pytest.mark.parametrize(("requests", "of_pieces", "piece"), [(1, 100, 1000), (20, 10, 1)])
+def test_what_comes_as_it_usually_does_is_received_at_once(
+    pauses: list[float], requests: int, of_pieces: int, piece: int
+) -> None:
+    connection = Connection(Pieces(b"x" * piece))
+
+    for _ in range(requests):
+        with connection.awaiting(30):
+            for _ in range(of_pieces):
+                connection.recv(8192)
+
+    assert pauses == []

@@ -98,6 +98,7 @@ def _keep_posting(
 def _drip(port: int) -> None:
     """Hold 1,005 connections without a key, each of which brings a byte now and then."""
     selector = selectors.DefaultSelector()
+    next_drip = 0.0
     for number in count():
         if number == 1:
             _say_begun()
@@ -111,6 +112,9 @@ def _drip(port: int) -> None:
         for key, _ in selector.select(0.5):  # answered, or closed
             selector.unregister(key.fileobj)
             key.fileobj.close()  # type: ignore[union-attr]
+        if time.monotonic() < next_drip:
+            continue
+        next_drip = time.monotonic() + 0.5
         for key in list(selector.get_map().values()):
             with suppress(OSError):
                 key.fileobj.send(b" ")  # type: ignore[union-attr]
