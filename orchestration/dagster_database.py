@@ -81,7 +81,7 @@ def is_made(settings: Settings) -> bool:
         DagsterAwayError: the server cannot be asked.
     """
     if settings.dagster_storage is None:
-        return (settings.dagster_home / SCHEDULES).exists()
+        return all((settings.dagster_home / file).exists() for file in (RUNS, SCHEDULES))
     with _session(settings.dagster_storage) as con:
         found = con.execute("select to_regclass(unnest(%s::text[]))", [list(_TABLES)]).fetchall()
     return (None,) not in found

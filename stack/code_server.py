@@ -17,6 +17,10 @@ LOCATION = "seamline"
 
 MODULE = "orchestration.definitions"
 
+ENVIRONMENT = {"DAGSTER_CODE_SERVER_MAX_WORKERS": "32", "DAGSTER_GRPC_MAX_WORKERS": "32"}
+"""Its outer and its inner process answer so many questions at once, where nobody has said
+otherwise: with Dagster's six a few sensors that wait for somebody else's server hold up the UI."""
+
 
 def command(socket: Path) -> tuple[str, ...]:
     """What starts the server.

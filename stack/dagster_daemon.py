@@ -13,13 +13,14 @@ from typing import Any
 
 import click
 from dagster._core.remote_representation.code_location import GrpcServerCodeLocation
+from dagster._core.workspace.context import IWorkspaceProcessContext
 from dagster._core.workspace.workspace import CodeLocationEntry
 from dagster._daemon import controller
 from dagster._daemon.cli import run_command
 
 from landed.settings import ROOT
 from orchestration.models.project_files import below
-from stack.workspaces import wait_for_servers, watch_servers_less, with_workspaces
+from stack.workspaces import wait_for_server, watch_servers_less, with_workspaces
 
 log = logging.getLogger(__name__)
 
@@ -100,16 +101,23 @@ class Controller(controller.DagsterDaemonController):
         if time.time() - last_workspace_update_time <= LOOK_SECONDS:
             return last_workspace_update_time
         try:
-            workspace = self._workspace_process_context.create_request_context()
-            if not self._code.has_to_be_loaded(workspace.get_code_location_entries()):
+            workspace = self._workspace_process_context
+            if not self._code.has_to_be_loaded(_entries(workspace)):
                 return time.time()
             self._code.is_loaded()  # first: what is written meanwhile is seen at the next look
-            self._workspace_process_context.reload_workspace()
+            workspace.reload_workspace()
+            if any(entry.load_error for entry in _entries(workspace).values()):
+                # a server whose inner process had died says so as well, and has another by then
+                workspace.refresh_workspace()
         except Exception:  # as Dagster's own has it: else the daemon ends, and nothing is loaded
             log.exception(
                 "Could not see to it that code which has changed is loaded; what is loaded stays"
             )
         return time.time()
+
+
+def _entries(workspace: IWorkspaceProcessContext) -> Mapping[str, CodeLocationEntry]:
+    return workspace.create_request_context().get_code_location_entries()
 
 
 @click.group()
@@ -122,7 +130,7 @@ def cli() -> None:
 def run(workspaces: Sequence[str]) -> None:
     """Run Dagster's own command, with our way to look at the code."""
     watch_servers_less()
-    wait_for_servers(workspaces)
+    wait_for_server(workspaces)
     controller.DagsterDaemonController = Controller  # type: ignore[misc]
     run_command([argument for workspace in workspaces for argument in ("-w", workspace)])
 

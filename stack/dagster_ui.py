@@ -22,7 +22,7 @@ from orchestration import modes
 from stack.login import read_login
 from stack.own_names import OwnNamesOnly
 from stack.settings import EVERYWHERE, Settings
-from stack.workspaces import wait_for_servers, watch_servers_less, with_workspaces
+from stack.workspaces import wait_for_server, watch_servers_less, with_workspaces
 
 POLL_MILLISECONDS = 2000
 GRACE_SECONDS = 5
@@ -87,7 +87,7 @@ def main(workspaces: Sequence[str]) -> None:
     modes.begin(settings)
     configure_loggers()
     watch_servers_less()
-    wait_for_servers(workspaces)
+    wait_for_server(workspaces)
     with DagsterInstance.get() as instance:
         instance.optimize_for_webserver(
             DEFAULT_DB_STATEMENT_TIMEOUT, DEFAULT_POOL_RECYCLE, DEFAULT_POOL_MAX_OVERFLOW

@@ -7,8 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from orchestration import modes
-from orchestration.dagster_database import SETTING
+from orchestration import dagster_database, modes
 from stack import code_server
 from stack.lock import only_stack
 from stack.output import say
@@ -19,6 +18,9 @@ from stack.supervisor import Supervisor
 SCRIPTS = Path(sys.executable).parent
 
 CODE_SERVER = "dagster-code"
+
+WORKSPACE = "code-server.yaml"
+"""In DAGSTER_HOME: with it Dagster asks the code server for our code."""
 
 
 @contextmanager
@@ -47,11 +49,18 @@ def stack_up(settings: Settings, show: Callable[[str, str], None]) -> Iterator[S
             Supervisor(show, environment=_environment(settings), keep_open=(lock,)) as supervisor,
         ):
             say("Preparing the warehouse …")
-            socket, workspace = Path(folder) / "code.sock", Path(folder) / "workspace.yaml"
-            # beside the preparation: both take seconds, and whoever comes first writes the manifest
-            supervisor.start(CODE_SERVER, *code_server.command(socket))
+            socket = Path(folder) / "code"
+            prepare = ("prepare", sys.executable, "-m", "orchestration", "prepare")
+            if dagster_database.is_made(settings):
+                # both take seconds, and whoever comes first writes the manifest
+                supervisor.start(CODE_SERVER, *code_server.command(socket))
+                supervisor.run(*prepare)
+            else:
+                # two that make Dagster's databases at the same time may spoil them
+                supervisor.run(*prepare)
+                supervisor.start(CODE_SERVER, *code_server.command(socket))
+            workspace = settings.dagster_home / WORKSPACE
             code_server.write_workspace(workspace, socket)
-            supervisor.run("prepare", sys.executable, "-m", "orchestration", "prepare")
             for name, command in services(settings, workspace).items():
                 supervisor.start(name, *command)
             yield supervisor
@@ -84,10 +93,17 @@ def services(settings: Settings, workspace: Path) -> dict[str, tuple[str, ...]]:
 
 def _environment(settings: Settings) -> dict[str, str]:
     """What every process needs: one idea of the settings that `.env` may hold, and our `dbt`."""
-    storage = {SETTING: settings.dagster_storage} if settings.dagster_storage else {}
-    return storage | {
-        "DAGSTER_HOME": str(settings.dagster_home),
-        "SEAMLINE_INTEGRATION_NAME": settings.integration_name,
-        "PATH": os.pathsep.join([str(SCRIPTS), os.environ.get("PATH", os.defpath)]),
-        "PYTHONUNBUFFERED": "1",
-    }
+    storage = (
+        {dagster_database.SETTING: settings.dagster_storage} if settings.dagster_storage else {}
+    )
+    said = {name: os.environ.get(name, most) for name, most in code_server.ENVIRONMENT.items()}
+    return (
+        storage
+        | said
+        | {
+            "DAGSTER_HOME": str(settings.dagster_home),
+            "SEAMLINE_INTEGRATION_NAME": settings.integration_name,
+            "PATH": os.pathsep.join([str(SCRIPTS), os.environ.get("PATH", os.defpath)]),
+            "PYTHONUNBUFFERED": "1",
+        }
+    )

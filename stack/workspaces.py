@@ -10,6 +10,8 @@ from dagster._core.workspace.load_target import WorkspaceFileTarget
 from dagster._grpc import server_watcher
 from dagster._grpc.client import DagsterGrpcClient
 
+from stack.code_server import LOCATION
+
 POLL_SECONDS = 0.1
 
 LONGEST_SECONDS = 180.0
@@ -36,15 +38,15 @@ def watch_servers_less() -> None:
     server_watcher.WATCH_INTERVAL = WATCH_SECONDS  # type: ignore[assignment]
 
 
-def wait_for_servers(workspaces: Sequence[str]) -> None:
-    """Wait until the code servers of this machine that workspaces name have loaded their code.
+def wait_for_server(workspaces: Sequence[str]) -> None:
+    """Wait until the stack's server, if workspaces name it, has loaded our code.
 
-    Dagster would show an error first, and its daemon look again a minute later. Where one does not
-    answer in `LONGEST_SECONDS` it is left to Dagster to say so.
+    Dagster would show an error first, and its daemon look again a minute later. Where it does not
+    answer in `LONGEST_SECONDS` it is left to Dagster to say so, as it is with a user's servers.
     """
     deadline = time.monotonic() + LONGEST_SECONDS
     for origin in WorkspaceFileTarget(list(workspaces)).create_origins():
-        if isinstance(origin, GrpcServerCodeLocationOrigin) and origin.socket:
+        if isinstance(origin, GrpcServerCodeLocationOrigin) and origin.location_name == LOCATION:
             client = origin.create_client()
             while not _has_begun(client) and time.monotonic() < deadline:
                 time.sleep(POLL_SECONDS)

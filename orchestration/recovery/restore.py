@@ -22,6 +22,7 @@ from orchestration.loading.load import (
     mark_of_earlier_versions,
     portions,
 )
+from orchestration.recovery.ownership import users_folders
 from orchestration.recovery.reload import move_again
 from orchestration.settings import Settings
 from orchestration.warehouse.connection import connect
@@ -75,8 +76,6 @@ def restore_if_behind(settings: Settings, progress: Progress | None = None) -> R
 
 def _keep_what_is_a_users(settings: Settings) -> list[str]:
     """Leave a day's time for what the lost catalog alone could have read, and name it."""
-    from orchestration.recovery.ownership import users_folders  # noqa: PLC0415 - dbt takes seconds
-
     place_at(settings.data_address).renew()  # orphans from now on
     folders = users_folders(settings)
     log.warning("The catalog was lost. %s", what_is_not_restored(folders))

@@ -62,17 +62,9 @@ class Connection:
         if self._wait:
             wait, self._wait = self._wait, None
             wait()
-        if self._pieces >= _PIECES_AT_ONCE and self._bytes < self._pieces * _LEAST_PIECE:
-            gevent.sleep(_PAUSE_SECONDS)
-        data = self._recv(*arguments)
-        self._pieces += 1
-        self._bytes += len(data)
-        return data
-
-    def _recv(self, *arguments: Any) -> bytes:
         if self._pace:
             return self._recv_in_time(self._pace, *arguments)
-        data: bytes = self._client.recv(*arguments)
+        data = self._recv(*arguments)
         if self._timeout and not self.has_begun:
             self.has_begun = True
             self._timeout.close()
@@ -81,8 +73,17 @@ class Connection:
 
     def _recv_in_time(self, pace: _Pace, *arguments: Any) -> bytes:
         with gevent.Timeout(pace.seconds_left(), pace.error):
-            data: bytes = self._client.recv(*arguments)
+            data = self._recv(*arguments)
         pace.received += len(data)
+        return data
+
+    def _recv(self, *arguments: Any) -> bytes:
+        # within whatever time there is: what has come by then is here without a further wait
+        if self._pieces >= _PIECES_AT_ONCE and self._bytes < self._pieces * _LEAST_PIECE:
+            gevent.sleep(_PAUSE_SECONDS)
+        data: bytes = self._client.recv(*arguments)
+        self._pieces += 1
+        self._bytes += len(data)
         return data
 
     def sendall(self, data: bytes) -> None:

@@ -3,6 +3,7 @@
 import socket
 from collections.abc import Iterator
 from contextlib import ExitStack
+from itertools import repeat
 
 import pytest
 
@@ -107,6 +108,19 @@ def test_what_comes_in_crumbs_is_received_now_and_then(pauses: list[float]) -> N
 
     assert received == b"x" * 100
     assert pauses == [0.2] * 84
+
+
+def test_a_body_in_crumbs_has_to_come_at_its_rate_as_well() -> None:
+    """What has come during a pause is there at once, and its wait would never be too long."""
+    connection = Connection(Pieces(b"x"))
+
+    with connection.at_least(1000, TimeoutError("slow")):
+        pace = connection._pace  # noqa: SLF001
+        assert pace
+        pace._started -= 1000  # noqa: SLF001
+
+        with pytest.raises(TimeoutError, match="slow"):
+            list(map(connection.recv, repeat(8192, 100)))
 
 
 @pytest.mark.parametrize(("requests", "of_pieces", "piece"), [(1, 100, 1000), (20, 10, 1)])

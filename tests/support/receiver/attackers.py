@@ -95,29 +95,37 @@ def _keep_posting(
     return post
 
 
-def _drip(port: int) -> None:
-    """Hold 1,005 connections without a key, each of which brings a byte now and then."""
-    selector = selectors.DefaultSelector()
-    next_drip = 0.0
-    for number in count():
-        if number == 1:
-            _say_begun()
-        while len(selector.get_map()) < 1005:
-            with suppress(OSError):
-                one = socket.create_connection(("127.0.0.1", port), timeout=5)
-                one.sendall(
-                    b"POST /v1/track HTTP/1.1\r\nHost: x\r\nContent-Length: 100000\r\n\r\n{"
-                )
-                selector.register(one, selectors.EVENT_READ)
-        for key, _ in selector.select(0.5):  # answered, or closed
-            selector.unregister(key.fileobj)
-            key.fileobj.close()  # type: ignore[union-attr]
-        if time.monotonic() < next_drip:
-            continue
-        next_drip = time.monotonic() + 0.5
-        for key in list(selector.get_map().values()):
-            with suppress(OSError):
-                key.fileobj.send(b" ")  # type: ignore[union-attr]
+def _drip(every: float) -> Callable[[int], None]:
+    """Return what holds 1,005 connections without a key, each of which brings a byte so often.
+
+    Args:
+        every: seconds; 0 for as often as can be.
+    """
+
+    def drip(port: int) -> None:
+        selector = selectors.DefaultSelector()
+        next_drip = 0.0
+        for number in count():
+            if number == 1:
+                _say_begun()
+            while len(selector.get_map()) < 1005:
+                with suppress(OSError):
+                    one = socket.create_connection(("127.0.0.1", port), timeout=5)
+                    one.sendall(
+                        b"POST /v1/track HTTP/1.1\r\nHost: x\r\nContent-Length: 100000\r\n\r\n{"
+                    )
+                    selector.register(one, selectors.EVENT_READ)
+            for key, _ in selector.select(every):  # answered, or closed
+                selector.unregister(key.fileobj)
+                key.fileobj.close()  # type: ignore[union-attr]
+            if time.monotonic() < next_drip:
+                continue
+            next_drip = time.monotonic() + every
+            for key in list(selector.get_map().values()):
+                with suppress(OSError):
+                    key.fileobj.send(b" ")  # type: ignore[union-attr]
+
+    return drip
 
 
 def attacks() -> dict[str, Callable[[int], None]]:
@@ -132,11 +140,13 @@ def attacks() -> dict[str, Callable[[int], None]]:
         "much from little": _keep_posting(
             "/v1/batch", [_bomb(), _shared(), _ordinary()], [WEB | _PACKED, WEB, WEB | _PACKED], 20
         ),
-        "slow bodies": _drip,
+        "slow bodies": _drip(0.5),
+        "crumbs": _drip(0),
     }
 
 
 NAMES = ("long ids", "no key", "much from little", "slow bodies")
+"""Those that are measured all at once as well."""
 
 
 @contextmanager
