@@ -13,7 +13,7 @@ from typing import Any
 
 import click
 from dagster._core.remote_representation.code_location import GrpcServerCodeLocation
-from dagster._core.workspace.context import IWorkspaceProcessContext
+from dagster._core.workspace.context import IWorkspaceProcessContext, WorkspaceRequestContext
 from dagster._core.workspace.workspace import CodeLocationEntry
 from dagster._daemon import controller
 from dagster._daemon.cli import run_command
@@ -116,7 +116,9 @@ class Controller(controller.DagsterDaemonController):
         return time.time()
 
 
-def _entries(workspace: IWorkspaceProcessContext) -> Mapping[str, CodeLocationEntry]:
+def _entries(
+    workspace: IWorkspaceProcessContext[WorkspaceRequestContext],
+) -> Mapping[str, CodeLocationEntry]:
     return workspace.create_request_context().get_code_location_entries()
 
 
