@@ -2,6 +2,7 @@
 
 from orchestration.collector import paused
 
+# The one object of its kind in this module: Dagster takes no second one.
 with paused():
     from orchestration.defs.all import defs
 

@@ -20,7 +20,6 @@ from orchestration.defs.upkeep_assets import every_hour, upkeep_assets, upkeep_j
 from orchestration.defs.watch_checks import watch_checks, watch_job, watch_schedule
 from orchestration.settings import Settings
 
-# The one object of its kind in this module: Dagster takes no second one.
 defs = dg.Definitions.merge(
     dg.Definitions(
         assets=with_details(

@@ -98,7 +98,7 @@ def pauses(monkeypatch: pytest.MonkeyPatch) -> list[float]:
 
 
 @bad_input("B192", "a thousand connections whose requests come byte by byte, as fast as they can",
-           "received five times a second each, so that they cost others nothing")  # fmt: skip
+           "received five times a second each, so that others are answered")  # fmt: skip
 def test_what_comes_in_crumbs_is_received_now_and_then(pauses: list[float]) -> None:
     """Each piece costs a turn of the loop; what comes in a pause is one, as it is in the kernel."""
     connection = Connection(Pieces(b"x"))
